@@ -1,0 +1,89 @@
+/* enf/energy.h -- reduced energies u = U/kT, and equilibrium samples from them. */
+#ifndef ENF_ENERGY_H
+#define ENF_ENERGY_H
+
+#include <enf/context.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A batched reduced energy. x (n,N,D) is mean-free, in the host's units; u (n); grad (n,N,D) is
+   du/dx, NULL if not wanted. Non-zero return stops the calling function with CALLBACK. Called on
+   the thread that called libenf, one call at a time; must return and may not use the same ctx,
+   flow or trainer. A non-finite u means "impossible". */
+typedef int (*enf_energy_fn)(void *user, size_t n, const double *x, double *u, double *grad);
+
+/* A built-in energy. Immutable: may be used from any number of threads. */
+typedef struct enf_energy enf_energy;
+
+/**
+ * enf_energy_builtin: one of the built-in model systems.
+ *
+ * In:   spec  "dw4"      sum_{i<j} 0.9 (d-4)^4 - 4 (d-4)^2, 4 particles in 2-D
+ *             "lj13" "lj55" "lj:n=13,eps=2,rm=1,spring=1"
+ *                        eps sum_{i<j} [(rm/d)^12 - 2 (rm/d)^6] + spring/2 sum_i |x_i - mean|^2, 3-D
+ *             "pair-dw:dim=3"  the DW4 pair term for two particles in 2-D or 3-D
+ *             Every number may be given after a colon; what is not given has the value shown.
+ * Out:  energy  NULL on failure; the caller destroys it.
+ * Statuses: ARG, OPTION (unknown system or number, with the known ones), RANGE, NOMEM. Since 0.1.
+ */
+enf_status enf_energy_builtin(enf_ctx *ctx, enf_energy **energy, const char *spec);
+
+/**
+ * enf_energy_eval: itself an enf_energy_fn: pass the object as user.
+ *
+ * Returns 0; non-zero only for NULL arguments. Coincident particles give u = +infinity. Since 0.1.
+ */
+int enf_energy_eval(void *energy, size_t n, const double *x, double *u, double *grad);
+
+/**
+ * enf_energy_get_int, enf_energy_get_real: numbers of the system.
+ *
+ * int: "particles" "dimensions"; real: "eps" "rm" "spring" where the system has them. ARG otherwise.
+ * Since 0.1.
+ */
+enf_status enf_energy_get_int(const enf_energy *energy, const char *name, int64_t *value);
+enf_status enf_energy_get_real(const enf_energy *energy, const char *name, double *value);
+
+/** enf_energy_destroy: NULL is fine. Since 0.1. */
+void enf_energy_destroy(enf_energy *energy);
+
+/* What a simulation did. Grows at the end only. Error bars are one standard error of the mean,
+   from the independent walkers. */
+typedef struct {
+  size_t struct_size;
+  double acceptance;       /* of moves at temperature 1 */
+  double swap_acceptance;  /* of exchanges between neighbouring temperatures; NaN without tempering */
+  double autocorrelation;  /* integrated autocorrelation time of u, in stored samples (1 = independent) */
+  double mean_u, mean_u_err;
+  double virial, virial_err; /* <x . grad u>, which is (N-1)D in equilibrium */
+  double step;             /* move size in use */
+  double seconds;
+  uint64_t evaluations;    /* energies, summed over walkers and temperatures */
+  uint64_t walkers, rungs;
+} enf_sim_info;
+
+#define ENF_SIM_INFO_INIT {sizeof(enf_sim_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+
+/**
+ * enf_simulate: n equilibrium samples of exp(-u) on the mean-free subspace by Markov-chain Monte
+ * Carlo with parallel tempering, for training sets and checks.
+ *
+ * In:   fn, user  the energy; gradients are asked for
+ *       opts      model.particles, model.dimensions (not needed for built-in energies) and sim.*
+ * Out:  x         (n,N,D), mean-free, in random order of walkers and times
+ *       info      may be NULL
+ * Built-in energies (fn = enf_energy_eval) run on all run.threads; a host's fn on the caller's
+ * thread. Bitwise reproducible from sim.seed for any number of threads.
+ * Statuses: ARG, OPTION, CALLBACK, NONFINITE (no finite starting point found), CANCELLED, NOMEM.
+ * Since 0.1.
+ */
+enf_status enf_simulate(enf_ctx *ctx, enf_energy_fn fn, void *user, const enf_opts *opts, size_t n,
+                        double *x, enf_sim_info *info);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

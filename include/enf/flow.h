@@ -1,0 +1,142 @@
+/* enf/flow.h -- a flow: prior, velocity field, parameters; its density and its samples. */
+#ifndef ENF_FLOW_H
+#define ENF_FLOW_H
+
+#include <enf/context.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A flow. A const flow may be used from any number of threads, each with its own context. */
+typedef struct enf_flow enf_flow;
+
+/**
+ * enf_create: a new flow from the model.* options, near the identity.
+ *
+ * model.particles and model.dimensions must be set. Weights are drawn from model.seed.
+ * Out:  flow  NULL on failure; the caller destroys it. It may outlive ctx.
+ * Statuses: ARG, OPTION (missing or contradictory options), NOMEM. Since 0.1.
+ */
+enf_status enf_create(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts);
+
+/**
+ * enf_load: read a flow that enf_save wrote.
+ *
+ * The file is a safetensors file with the published tensor names and the model options in its
+ * metadata. Nothing in it is trusted.
+ * Statuses: ARG, IO, FORMAT (truncated, not ours, sizes that do not agree), VERSION (written by a
+ * newer libenf), NONFINITE (a parameter is), NOMEM. Since 0.1.
+ */
+enf_status enf_load(enf_ctx *ctx, enf_flow **flow, const char *path);
+
+/**
+ * enf_save: write the flow, atomically: the old file stays whole until the new one is complete.
+ *
+ * Statuses: ARG, IO, NOMEM. Since 0.1.
+ */
+enf_status enf_save(enf_ctx *ctx, const enf_flow *flow, const char *path);
+
+/** enf_destroy: free the flow; NULL is fine. Since 0.1. */
+void enf_destroy(enf_flow *flow);
+
+/**
+ * enf_get_int, enf_get_real: a number about the flow.
+ *
+ * int:  "particles" "dimensions" "degrees_of_freedom" "parameters" "tensors" "hidden" "layers"
+ *       "species" (number of them) "data_scale_fixed"
+ * real: "data_scale" "prior_std" (in units of the data scale)
+ * Statuses: ARG (NULL or unknown name). Since 0.1.
+ */
+enf_status enf_get_int(const enf_flow *flow, const char *name, int64_t *value);
+enf_status enf_get_real(const enf_flow *flow, const char *name, double *value);
+
+/**
+ * enf_params_info: name and shape of parameter tensor `index`, from 0; walk it until RANGE.
+ *
+ * Names are those of the published networks ("egnn.gcl_0.edge_mlp.0.weight"); a bias has 1 column.
+ * name is owned by the flow. name, rows, cols may be NULL. Statuses: ARG, RANGE. Since 0.1.
+ */
+enf_status enf_params_info(const enf_flow *flow, size_t index, const char **name, size_t *rows,
+                           size_t *cols);
+
+/**
+ * enf_params_get, enf_params_set: copy one tensor out of or into the flow, row-major (rows, cols).
+ *
+ * In:   n  number of values in data; must be rows*cols.
+ * enf_params_set also fixes the data scale (1 if it was still to be found).
+ * Threads: enf_params_set needs the flow for itself.
+ * Statuses: ARG (unknown tensor, with the nearest name), SHAPE, NONFINITE (nothing is set). Since 0.1.
+ */
+enf_status enf_params_get(enf_ctx *ctx, const enf_flow *flow, const char *tensor, double *data,
+                          size_t n);
+enf_status enf_params_set(enf_ctx *ctx, enf_flow *flow, const char *tensor, const double *data,
+                          size_t n);
+
+/*
+ * The four calls below share these rules.
+ *
+ * x is (n,N,D), row-major, in the host's units. When a sample fails (its integration, a
+ * non-finite input) its outputs are NaN, all others are right, the status is that of the failed
+ * sample with the lowest index, enf_ctx_stat "failed" counts them and enf_ctx_errmsg says why.
+ * A sample's result does not depend on the number of threads or on the other samples of the call.
+ * n = 0 does nothing. Outputs may not overlap inputs.
+ */
+
+/**
+ * enf_log_prob: natural logarithm of the normalised density on the mean-free subspace, dimension
+ * (N-1)D, normalising constant included.
+ *
+ * Invariant under rotations, reflections, translations and permutations of like particles; x need
+ * not be centred. Units: log of (length unit)^-(N-1)D. The error is controlled by ode.rtol,
+ * ode.atol and logdet.tol. Cost: one transport and some dozens of divergences per sample.
+ * In:   x     (n,N,D)
+ * Out:  logp  (n)
+ * Threads: flow may be shared; ctx not.
+ * Statuses: ARG, NONFINITE, ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM.
+ * Source: Satorras et al. 2021, arXiv:2105.09016, eq. 4. Since 0.1.
+ */
+enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
+                        double *logp);
+
+/**
+ * enf_sample: samples number first ... first+n-1 of the infinite stream `seed`.
+ *
+ * Any way of cutting a stream into calls, threads or ranks gives the same samples, bit for bit.
+ * Out:  x     (n,N,D), mean-free
+ *       logp  (n), the number enf_log_prob gives, to the tolerance; NULL if not wanted (cheaper)
+ * Threads: flow may be shared; ctx not.
+ * Statuses: ARG, RANGE (first+n overflows), ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM. Since 0.1.
+ */
+enf_status enf_sample(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_t first, size_t n,
+                      double *x, double *logp);
+
+/**
+ * enf_transport: carry x from time t0 to t1 along the flow (prior at 0, data at 1).
+ *
+ * Out:  y       (n,N,D), with the mean of x
+ *       logdet  (n), log |dy/dx| on the mean-free subspace; NULL if not wanted (cheaper)
+ * Statuses: ARG, RANGE (t outside [0,1]), NONFINITE, ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM.
+ * Since 0.1.
+ */
+enf_status enf_transport(enf_ctx *ctx, const enf_flow *flow, size_t n, double t0, double t1,
+                         const double *x, double *y, double *logdet);
+
+/**
+ * enf_velocity: v(t,x) = dx/dt, mean-free, and its divergence on the mean-free subspace.
+ *
+ * In:   t    (n), each in [0,1]; a sample outside fails with RANGE
+ *       x    (n,N,D)
+ * Out:  v    (n,N,D), host units per unit of flow time
+ *       div  (n), exact; NULL if not wanted (cheaper)
+ * Cost: O(N^2 H^2 L) for v, about 6 to 20 velocities for div.
+ * Statuses: ARG, RANGE, NONFINITE, CANCELLED, NOMEM. Since 0.1.
+ */
+enf_status enf_velocity(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *t,
+                        const double *x, double *v, double *div);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,88 @@
+/* enf/train.h -- training a flow. */
+#ifndef ENF_TRAIN_H
+#define ENF_TRAIN_H
+
+#include <enf/flow.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Optimiser state for one flow. Used by one thread at a time; the flow must outlive it. */
+typedef struct enf_trainer enf_trainer;
+
+/* What a step did. Grows at the end only. */
+typedef struct {
+  size_t struct_size;
+  double loss;          /* of this step; flow matching: mean over samples and coordinates, units s^2 */
+  double grad_norm;     /* before clipping */
+  double lr;            /* learning rate of this step */
+  double seconds;       /* wall time of this step */
+  uint64_t step;        /* steps done, this one included */
+  uint64_t evaluations; /* velocity evaluations of this step, summed over samples */
+  uint64_t skipped;     /* steps skipped so far because loss or gradient was not finite */
+  uint64_t capped;      /* energies capped in this step */
+  uint64_t clipped;     /* steps so far whose gradient norm was clipped */
+} enf_step_info;
+
+#define ENF_STEP_INFO_INIT {sizeof(enf_step_info), 0, 0, 0, 0, 0, 0, 0, 0, 0}
+
+/**
+ * enf_trainer_create: prepare to train `flow` with the train.* options.
+ *
+ * The trainer keeps its own working weights, starting from the flow's.
+ * Out:  tr  NULL on failure; the caller destroys it.
+ * Statuses: ARG, OPTION, UNSUPPORTED (an objective this version does not have), NOMEM. Since 0.1.
+ */
+enf_status enf_trainer_create(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, const enf_opts *opts);
+
+/**
+ * enf_train_step: one optimiser step on the batch x.
+ *
+ * After every step the flow holds the weights to use: the bias-corrected running average, or the
+ * working weights where train.ema is 0. A step with a non-finite loss or gradient changes no weight
+ * and is counted in info->skipped. The first step of a fresh flow fixes its data scale.
+ * In:   n, x  the batch (n,N,D); need not be centred
+ * Out:  info  may be NULL
+ * Bitwise reproducible for any run.threads. No other thread may read the flow meanwhile.
+ * Statuses: ARG, NONFINITE (x is; nothing is changed), CANCELLED, NOMEM. Since 0.1.
+ */
+enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double *x,
+                          enf_step_info *info);
+
+/**
+ * enf_trainer_rows: rows of a data set to use as the trainer's next batch.
+ *
+ * Without replacement within an epoch; a function of train.seed and the step number only, so a
+ * resumed training sees the batches an uninterrupted one would have seen.
+ * In:   total  rows in the data set (>= 1)
+ * Out:  rows   (n), each below total
+ * Statuses: ARG. Since 0.1.
+ */
+enf_status enf_trainer_rows(const enf_trainer *tr, size_t total, size_t n, size_t *rows);
+
+/**
+ * enf_trainer_get_int: "step" (steps done), "steps" (planned), "skipped", "clipped".
+ *
+ * Statuses: ARG. Since 0.1.
+ */
+enf_status enf_trainer_get_int(const enf_trainer *tr, const char *name, int64_t *value);
+
+/**
+ * enf_trainer_save, enf_trainer_load: keep a training and go on with it, bit for bit.
+ *
+ * The file holds options, moments, working weights, running average and counters; flow is the one
+ * to go on with (same shapes), and gets the weights to use.
+ * Statuses: ARG, IO, FORMAT, VERSION, SHAPE (the file is of another network), NOMEM. Since 0.1.
+ */
+enf_status enf_trainer_save(enf_ctx *ctx, const enf_trainer *tr, const char *path);
+enf_status enf_trainer_load(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, const char *path);
+
+/** enf_trainer_destroy: free the trainer; the flow stays. NULL is fine. Since 0.1. */
+void enf_trainer_destroy(enf_trainer *tr);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

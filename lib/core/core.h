@@ -1,0 +1,111 @@
+/* core.h -- failure, memory and the context: what every layer stands on.
+
+   A function that can fail returns an enf_status and leaves through one `out:` label; TRY is the
+   only macro that changes control flow. Memory comes from the context's allocator (enf__alloc)
+   when an object is made, and from bump arenas during work: the sizes are found first by running
+   the same layout code on an arena without memory (base NULL), which only counts. */
+#ifndef ENF__CORE_H
+#define ENF__CORE_H
+
+#include <enf/context.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TRY(call)                  \
+  do {                             \
+    status = (call);               \
+    if (status != ENF_OK) goto out; \
+  } while (0)
+
+#define ENF__ALIGN ((size_t)64)
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+/* 64-byte aligned, or NULL; the arrays' sizes are checked for overflow. */
+void *enf__alloc(const enf_alloc *alloc, size_t bytes);
+void *enf__alloc_array(const enf_alloc *alloc, size_t count, size_t size);
+void enf__free(const enf_alloc *alloc, void *p); /* NULL is fine */
+
+typedef struct {
+  char *base; /* NULL: count only */
+  size_t used, capacity;
+} enf__arena;
+
+/* The next `bytes` bytes, aligned; NULL from a counting arena. Work sizes its arenas first, so a
+   real arena is never too small; if it were, NULL is returned. */
+void *enf__arena_take(enf__arena *arena, size_t bytes);
+/* Make capacity at least `bytes` (used must be 0); keeps what it has if that is enough. */
+bool enf__arena_reserve(const enf_alloc *alloc, enf__arena *arena, size_t bytes);
+void enf__arena_free(const enf_alloc *alloc, enf__arena *arena);
+
+#define ENF__TAKE(arena, type, count) ((type *)enf__arena_take((arena), (count) * sizeof(type)))
+
+/* ---- the context --------------------------------------------------------------------------- */
+
+enum { ENF__FLOAT32, ENF__FLOAT64 };
+/* Rows of the kernel tables in lib/math; AUTO is resolved by enf_ctx_configure. */
+enum { ENF__KERNEL_AUTO, ENF__KERNEL_BASELINE, ENF__KERNEL_AVX2, ENF__KERNEL_AVX512,
+       ENF__KERNEL_BLAS, ENF__KERNEL_AMX, ENF__KERNELS };
+enum { ENF__DOPRI5, ENF__RK4, ENF__RK4_38 };
+enum { ENF__LOGDET_QUADRATURE, ENF__LOGDET_COUPLED, ENF__LOGDET_HUTCHINSON };
+
+/* The run.*, ode.* and logdet.* options, resolved. */
+typedef struct {
+  size_t threads;
+  int precision, kernel;
+  int ode_method;
+  double rtol, atol;
+  size_t ode_steps, max_steps;
+  int logdet_method;
+  double logdet_tol;
+  size_t probes;
+} enf__run;
+
+/* Numbers about the last call, read by enf_ctx_stat. */
+typedef struct {
+  double failed, steps, velocities, divergences, logdet_error, seconds;
+} enf__stats;
+
+struct enf__pool; /* parallel.c */
+
+struct enf_ctx {
+  uint32_t magic;
+  enf_alloc alloc;
+  enf__run run;
+  enf__stats stats;
+  enf_progress_fn progress;
+  void *progress_user;
+  bool busy;             /* inside a host callback: calls on this context are refused (STATE) */
+  enf__arena arena;      /* the calling thread's, for arrays of a whole call */
+  enf__arena *workers;   /* one per thread; [0] is the calling thread's */
+  struct enf__pool *pool;
+  char errmsg[512];
+};
+
+/* At every public entry: NULL, magic and busy are checked, errmsg and stats are cleared. */
+enf_status enf__enter(enf_ctx *ctx);
+/* Write the sentence (printf rules, the locale's decimal point is undone) and return the status. */
+enf_status enf__fail(enf_ctx *ctx, enf_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Make the call's arena and every worker's at least this large and empty. */
+enf_status enf__reserve(enf_ctx *ctx, size_t call_bytes, size_t worker_bytes);
+
+/* Magic words of the public objects. */
+enum { ENF__MAGIC_CTX = 0x31786665, ENF__MAGIC_OPTS = 0x32786665, ENF__MAGIC_FLOW = 0x33786665,
+       ENF__MAGIC_TRAINER = 0x34786665, ENF__MAGIC_ENERGY = 0x35786665,
+       ENF__MAGIC_ARRAY = 0x36786665 };
+
+double enf__seconds(void); /* monotonic clock */
+
+/* Nearest of the names to `name` by edit distance, for error texts; NULL if none is near. */
+const char *enf__nearest(const char *name, const char *(*next)(const void *list, size_t index),
+                         const void *list);
+
+/* Text to double with '.' in every locale; *end as strtod. */
+double enf__strtod(const char *text, char **end);
+/* Shortest text that reads back to the same double, with '.'; buffer of 32. Used for files. */
+void enf__dtoa(double value, char buffer[32]);
+
+#endif

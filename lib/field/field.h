@@ -1,0 +1,70 @@
+/* field.h -- velocity fields v(t,x): the interface, and the model that says which field it is.
+
+   A field works on groups of samples, each with its own time, in units of the data scale, on
+   mean-free x. Public arrays are double; the arithmetic inside is run.precision. Every call takes
+   its workspace from an arena that the caller sized with enf__field_workspace; nothing is
+   allocated, and a sample's result does not depend on the other samples of the call.
+   Parameters are one block of doubles with a table of named views; after a change
+   enf__field_pack renews the packed copies that the kernels read. */
+#ifndef ENF__FIELD_H
+#define ENF__FIELD_H
+
+#include "core/core.h"
+#include "core/options.h"
+
+/* The shapes: the model.* options that define the network. */
+typedef struct {
+  size_t particles, dimensions, hidden, layers;
+  bool attention, tanh, mean;
+  size_t species_count;   /* largest species number + 1; 0: all alike, no one-hot */
+  const int *species;     /* (N), or NULL */
+} enf__model;
+
+/* A named view of the parameter block. A bias has one column. */
+typedef struct {
+  char name[64]; /* "egnn.gcl_0.edge_mlp.0.weight" */
+  size_t offset, rows, cols;
+} enf__tensor;
+
+typedef struct enf__field enf__field;
+
+/* What a call computes, for sizing the workspace. */
+typedef enum { ENF__VELOCITY, ENF__DIVERGENCE, ENF__VJP } enf__work;
+
+/* Make a field; parameters are zero. model->species is copied. */
+enf_status enf__field_create(enf_ctx *ctx, enf__field **field, const enf__model *model);
+void enf__field_destroy(enf__field *field);
+
+const enf__model *enf__field_model(const enf__field *field);
+size_t enf__field_tensors(const enf__field *field);
+const enf__tensor *enf__field_tensor(const enf__field *field, size_t index);
+size_t enf__field_params(const enf__field *field);      /* P */
+double *enf__field_param_block(enf__field *field);      /* (P), then call enf__field_pack */
+const double *enf__field_param_view(const enf__field *field);
+void enf__field_init(enf__field *field, uint64_t seed); /* initial weights, packed */
+void enf__field_pack(enf__field *field);
+
+/* Bytes of arena one call needs; any number of samples per call. */
+size_t enf__field_workspace(const enf__field *field, const enf__run *run, enf__work work);
+
+/* Samples that make about a millisecond of this work: the pieces that parallel loops cut. A
+   function of shapes only. */
+size_t enf__field_chunk(const enf__field *field, enf__work work);
+
+/* t (S), x (S,N,D) mean-free -> v (S,N,D), mean-free. */
+void enf__field_velocity(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+                         const double *t, const double *x, double *v);
+
+/* The same and div (S), exact, on the mean-free subspace. v may be NULL. */
+void enf__field_divergence(const enf__field *field, const enf__run *run, enf__arena *arena,
+                           size_t S, const double *t, const double *x, double *v, double *div);
+
+/* Reverse pass of sum <a, v>. The cotangents a may depend on v: `cotangent` is called for samples
+   first ... first+S-1 of the call with their v (S,N,D) and fills a (S,N,D).
+   dx (S,N,D) = a^T dv/dx, or NULL; dparams (P) is accumulated with +=, or NULL. */
+typedef void (*enf__cotangent_fn)(void *user, size_t first, size_t S, const double *v, double *a);
+void enf__field_vjp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+                    const double *t, const double *x, enf__cotangent_fn cotangent, void *user,
+                    double *dx, double *dparams);
+
+#endif

@@ -1,0 +1,22 @@
+/* flow.h -- inside of enf_flow: prior + velocity field + data scale. */
+#ifndef ENF__FLOW_H
+#define ENF__FLOW_H
+
+#include "field/field.h"
+#include "prior/prior.h"
+#include <enf/flow.h>
+
+struct enf_flow {
+  uint32_t magic;
+  enf_alloc alloc;
+  enf_opts *options;  /* the model.* options it was made with */
+  enf__field *field;
+  enf__prior prior;
+  double scale;       /* host units per unit of the network */
+  bool scale_fixed;   /* false: `auto`, not resolved yet */
+};
+
+/* ARG unless flow is one (NULL, magic), with the sentence on ctx. */
+enf_status enf__flow_check(enf_ctx *ctx, const enf_flow *flow);
+
+#endif
