@@ -62,7 +62,8 @@ enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double 
 enf_status enf_trainer_rows(const enf_trainer *tr, size_t total, size_t n, size_t *rows);
 
 /**
- * enf_trainer_get_int: "step" (steps done), "steps" (planned), "skipped", "clipped".
+ * enf_trainer_get_int: "step" (steps done), "steps" (planned), "batch" (train.batch, so that a
+ * resumed training can go on with the same batches), "skipped", "clipped".
  *
  * Statuses: ARG. Since 0.1.
  */
