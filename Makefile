@@ -1,41 +1,332 @@
-# libenf: make, make check, make install. GNU make; GNU directory variables; V=1 shows commands.
+# libenf. GNU make and the GNU directory variables; `make help` lists the targets, V=1 shows the
+# commands, BUILD=dir builds somewhere else. Sources are found by wildcard: a new lib/*/*.c, src/*.c,
+# examples/*.c or tests/*/test_*.c needs no line here.
+
+VERSION := $(shell sed -n 's/^.define ENF_VERSION "\(.*\)"/\1/p' include/enf/version.h)
+SOVERSION := 0
+BUILD ?= build
+JOBS ?= 2
+
 prefix ?= /usr/local
 exec_prefix ?= $(prefix)
 bindir ?= $(exec_prefix)/bin
 libdir ?= $(exec_prefix)/lib
 includedir ?= $(prefix)/include
-mandir ?= $(prefix)/share/man
+datarootdir ?= $(prefix)/share
+mandir ?= $(datarootdir)/man
+pkgconfigdir ?= $(libdir)/pkgconfig
+INSTALL ?= install
+PKG_CONFIG ?= pkg-config
 
-CC ?= cc
+ifeq ($(origin CC),default)
+CC = cc
+endif
+CXX ?= c++
+FC := $(if $(filter default undefined,$(origin FC)),$(shell command -v gfortran),$(FC))
 CFLAGS ?= -O2 -g
+CXXFLAGS ?= $(CFLAGS)
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
-# Results may not depend on how the compiler contracts expressions: kernels ask for fma themselves.
-ENF_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -pthread \
-             $(WARN) -Iinclude -Ilib $(CFLAGS)
+WARNXX = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+ifeq ($(WERROR),1)
+WARN += -Werror
+WARNXX += -Werror
+endif
 
+# Results may not depend on the machine of the build nor on liberties of the compiler.
+ifneq ($(filter -Ofast -ffast-math -funsafe-math-optimizations -march=native,$(CFLAGS)),)
+$(error CFLAGS: -Ofast, -ffast-math and -march=native change results; libenf picks its kernels at run time)
+endif
+
+# Any CBLAS, by its pkg-config name: openblas, blas (the system's choice, e.g. the reference), ...
 BLAS ?= openblas
-BLAS_LIBS ?= $(shell pkg-config --libs $(BLAS) 2>/dev/null || echo -l$(BLAS))
-BLAS_CFLAGS ?= $(shell pkg-config --cflags $(BLAS) 2>/dev/null)
+BLAS_LIBS ?= $(shell $(PKG_CONFIG) --libs $(BLAS) 2>/dev/null || echo -l$(BLAS))
+BLAS_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags $(BLAS) 2>/dev/null)
+CHECK_LIBS ?= $(shell $(PKG_CONFIG) --libs check 2>/dev/null || echo -lcheck)
+CHECK_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
+PRIVATE_LIBS = $(strip $(BLAS_LIBS)) -lm -pthread
 
-LIB_SRC := $(wildcard lib/*/*.c lib/*/*/*.c)
-LIB_OBJ := $(LIB_SRC:%.c=build/%.o)
+# Expressions are never contracted by the compiler: kernels ask for fma themselves.
+ENF_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -pthread \
+             $(WARN) -Iinclude -Ilib $(CPPFLAGS) $(CFLAGS)
+CLIENT_CFLAGS = -std=gnu11 -ffp-contract=off -pthread $(WARN) -Iinclude $(CPPFLAGS) $(CFLAGS)
+TEST_CFLAGS = $(CHECK_CFLAGS) -Itests
+EXAMPLE_CFLAGS = -std=c99 -D_POSIX_C_SOURCE=200809L -pthread $(WARN) -Iinclude $(CPPFLAGS) $(CFLAGS)
+EXAMPLE_CXXFLAGS = -std=c++11 -pthread $(WARNXX) -Iinclude $(CPPFLAGS) $(CXXFLAGS)
 
-all: build/libenf.a
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null || uname -m)))
+X86 := $(filter x86_64 amd64 i%86,$(MACHINE))
 
-build/lib/math/avx2/%.o: ENF_CFLAGS += -mavx2 -mfma -O3
-build/lib/math/avx512/%.o: ENF_CFLAGS += -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma -O3 -mprefer-vector-width=512
-build/lib/math/baseline/%.o: ENF_CFLAGS += -O3
-build/lib/math/gemm.o: ENF_CFLAGS += $(BLAS_CFLAGS)
+# ---- what there is -------------------------------------------------------------------------------
 
-build/%.o: %.c
+LIB_SRC := $(wildcard lib/*/*.c lib/math/baseline/*.c) \
+           $(if $(X86),$(wildcard lib/math/avx2/*.c lib/math/avx512/*.c))
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+TOOL_SRC := $(wildcard src/*.c)
+TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/%.o)
+BENCH_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c))
+HEADERS := $(wildcard include/enf/*.h)
+
+SO := libenf.so.$(VERSION)
+SONAME := libenf.so.$(SOVERSION)
+SO_LINKS := $(BUILD)/$(SONAME) $(BUILD)/libenf.so
+
+# Every test is one item of `make check`: a program or a script, with a line of its own.
+PROGRAMS = $(patsubst tests/%.c,%,$(wildcard $(1:%=tests/%/test_*.c)))
+STATIC_TESTS := $(call PROGRAMS,unit laws golden oom)
+CLIENT_TESTS := $(call PROGRAMS,api abi)
+LONG_TESTS := $(call PROGRAMS,long)
+FUZZ_TESTS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+EXAMPLES := $(basename $(wildcard examples/*.c examples/*.cpp) $(if $(FC),$(wildcard examples/*.f90)))
+EXAMPLES := $(filter-out examples/enf,$(EXAMPLES))
+SCRIPTS := $(patsubst tests/%,%,$(wildcard tests/abi/check.sh tests/project/check.sh tests/cli/run.sh))
+ITEMS := $(STATIC_TESTS) $(CLIENT_TESTS) $(FUZZ_TESTS) $(EXAMPLES) $(SCRIPTS)
+# Under sanitizers and valgrind: what runs our own code.
+INSTRUMENTED := $(STATIC_TESTS) $(filter-out abi/%,$(CLIENT_TESTS)) $(FUZZ_TESTS)
+
+ifneq ($(V),1)
+Q := @
+SAY = @printf '  %-7s %s\n'
+else
+SAY = @:
+endif
+
+# ---- the library and the tool --------------------------------------------------------------------
+
+all: $(BUILD)/libenf.a $(SO_LINKS) $(if $(TOOL_SRC),$(BUILD)/enf) man
+
+ISA = 
+$(BUILD)/lib/math/baseline/%.o: ISA = -O3
+$(BUILD)/lib/math/avx2/%.o: ISA = -O3 -mavx2 -mfma
+$(BUILD)/lib/math/avx512/%.o: ISA = -O3 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma \
+                                    -mprefer-vector-width=512
+$(BUILD)/lib/math/gemm.o: ISA = $(BLAS_CFLAGS)
+
+# Objects are made again when the flags change, archives when the list of objects does.
+define stamp
+@mkdir -p $(@D)
+@echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
+endef
+$(BUILD)/flags: FORCE
+	$(call stamp,$(CC) $(CXX) $(ENF_CFLAGS) $(BLAS_CFLAGS) $(PRIVATE_LIBS) $(LDFLAGS))
+$(BUILD)/objects: FORCE
+	$(call stamp,$(LIB_OBJ) $(TOOL_OBJ))
+
+$(BUILD)/lib/%.o: lib/%.c $(BUILD)/flags
+	$(SAY) CC $<
 	@mkdir -p $(@D)
-	$(CC) $(ENF_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ENF_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<
 
-build/libenf.a: $(LIB_OBJ)
-	rm -f $@ && ar rcs $@ $^
+$(BUILD)/bench/%.o: bench/%.c $(BUILD)/flags
+	$(SAY) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ENF_CFLAGS) $(BLAS_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/src/%.o: src/%.c $(BUILD)/flags
+	$(SAY) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CLIENT_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/libenf.a: $(LIB_OBJ) $(BUILD)/objects
+	$(SAY) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
+
+$(BUILD)/$(SO): $(LIB_OBJ) $(BUILD)/objects lib/libenf.map
+	$(SAY) LD $@
+	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libenf.map -Wl,--no-undefined \
+	  -Wl,-z,relro $(CFLAGS) $(LDFLAGS) -o $@ $(LIB_OBJ) $(PRIVATE_LIBS)
+
+$(SO_LINKS): $(BUILD)/$(SO)
+	$(Q)ln -sf $(SO) $@
+
+$(BUILD)/enf: $(TOOL_OBJ) $(BUILD)/libenf.a $(BUILD)/objects
+	$(SAY) LD $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) $(BUILD)/libenf.a $(PRIVATE_LIBS)
+
+man: $(BUILD)/man/stamp
+$(BUILD)/man/stamp: $(HEADERS) docs/man/generate.sh $(wildcard docs/man/*.1)
+	$(SAY) MAN $(BUILD)/man
+	$(Q)rm -rf $(BUILD)/man && mkdir -p $(BUILD)/man/man1 $(BUILD)/man/man3
+	$(Q)sh docs/man/generate.sh $(VERSION) $(BUILD)/man/man3 $(HEADERS)
+	$(Q)for page in $(wildcard docs/man/*.1); do cp $$page $(BUILD)/man/man1/; done
+	$(Q)touch $@
+
+# ---- tests ---------------------------------------------------------------------------------------
+
+# Tests of the inside link the static library; clients see public headers and the .so, nothing else.
+LINK_CLIENT = -L$(BUILD) -Wl,-rpath,$(abspath $(BUILD)) -lenf
+STATIC_BIN := $(addprefix $(BUILD)/tests/,$(STATIC_TESTS))
+CLIENT_BIN := $(addprefix $(BUILD)/tests/,$(CLIENT_TESTS) $(LONG_TESTS))
+FUZZ_BIN := $(addprefix $(BUILD)/tests/,$(FUZZ_TESTS))
+
+$(STATIC_BIN): $(BUILD)/tests/%: tests/%.c $(BUILD)/libenf.a
+	$(SAY) TEST $*
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ENF_CFLAGS) $(TEST_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(BUILD)/libenf.a \
+	  $(CHECK_LIBS) $(PRIVATE_LIBS)
+
+$(CLIENT_BIN): $(BUILD)/tests/%: tests/%.c $(SO_LINKS)
+	$(SAY) TEST $*
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CLIENT_CFLAGS) $(TEST_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(LINK_CLIENT) \
+	  $(CHECK_LIBS) -lm -pthread
+
+# A fuzz target is replayed over its corpus here; `make fuzz` lets libFuzzer look for more.
+$(FUZZ_BIN): $(BUILD)/tests/%: tests/%.c tests/fuzz/replay.c $(BUILD)/libenf.a
+	$(SAY) TEST $*
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ENF_CFLAGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(BUILD)/libenf.a $(PRIVATE_LIBS)
+
+$(BUILD)/examples/%: examples/%.c $(SO_LINKS)
+	$(SAY) EXAMPLE $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(EXAMPLE_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(LINK_CLIENT) -lm
+
+$(BUILD)/examples/%: examples/%.cpp $(SO_LINKS)
+	$(SAY) EXAMPLE $@
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(EXAMPLE_CXXFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(LINK_CLIENT)
+
+$(BUILD)/examples/%: examples/%.f90 examples/enf.f90 $(SO_LINKS)
+	$(SAY) EXAMPLE $@
+	@mkdir -p $(@D)
+	$(Q)$(FC) -std=f2008 -Wall -O2 -J$(@D) -o $@ examples/enf.f90 $< $(LINK_CLIENT)
+
+# tests/run.sh runs one item, keeps its output in a log and leaves a result; here they are counted.
+RUN = @BUILD='$(BUILD)' ENF='$(abspath $(BUILD)/enf)' CC='$(CC)' CXX='$(CXX)' \
+      WRAPPER='$(WRAPPER)' sh tests/run.sh $(BUILD)/results/$* $*
+$(BUILD)/results/%.sh: tests/%.sh FORCE | all
+	@BUILD='$(BUILD)' ENF='$(abspath $(BUILD)/enf)' CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' \
+	  sh tests/run.sh $(BUILD)/results/$*.sh $*.sh bash tests/$*.sh
+$(BUILD)/results/fuzz/%: $(BUILD)/tests/fuzz/% FORCE
+	@WRAPPER='$(WRAPPER)' sh tests/run.sh $@ fuzz/$* $< $(wildcard tests/fuzz/corpus/$(*:fuzz_%=%)/*)
+$(BUILD)/results/examples/%: $(BUILD)/examples/% FORCE
+	@rm -rf $@.dir && mkdir -p $@.dir
+	@RUN_IN=$@.dir sh tests/run.sh $@ examples/$* $(abspath $<)
+$(BUILD)/results/%: $(BUILD)/tests/% FORCE
+	$(RUN) $<
+
+# Items run side by side; one that cannot be built counts as failed, the others still run.
+SIDE_BY_SIDE = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
+define run_items
+@rm -rf $(BUILD)/results
++@$(MAKE) --no-print-directory -k $(SIDE_BY_SIDE) $(addprefix $(BUILD)/results/,$(1)) || true
+@passed=0; failed=; for item in $(1); do \
+  if [ "$$(cat $(BUILD)/results/$$item 2>/dev/null)" = pass ]; then passed=$$((passed + 1)); \
+  else failed="$$failed $$item"; fi; done; \
+for item in $$failed; do echo "FAILED $$item (log: $(BUILD)/results/$$item.log)"; done; \
+set -- $$failed; echo "$$passed passed, $$# failed"; [ $$# -eq 0 ] && [ $$passed -gt 0 ]
+endef
+
+check: deps-first
+	+@$(MAKE) --no-print-directory check-items
+check-items: FORCE
+	$(call run_items,$(ITEMS))
+check-instrumented: FORCE
+	$(call run_items,$(INSTRUMENTED))
+check-long: FORCE
+	$(call run_items,$(LONG_TESTS))
+
+check-asan check-ubsan check-tsan: check-%:
+	+@$(MAKE) --no-print-directory check-instrumented BUILD=$(BUILD)/$* LDFLAGS='$(SANITIZE_$*)' \
+	  CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE_$*)'
+SANITIZE_asan = -fsanitize=address
+SANITIZE_ubsan = -fsanitize=undefined -fno-sanitize-recover=all
+SANITIZE_tsan = -fsanitize=thread
+check-valgrind:
+	+@CK_FORK=no $(MAKE) --no-print-directory check-instrumented BUILD=$(BUILD)/valgrind \
+	  CFLAGS='-O1 -g' WRAPPER='valgrind -q --error-exitcode=99 --leak-check=full'
+
+# make fuzz FUZZ=fuzz_npy FUZZ_SECONDS=600
+FUZZ_SECONDS ?= 60
+FUZZ ?= $(notdir $(firstword $(FUZZ_TESTS)))
+fuzz:
+	@mkdir -p $(BUILD)/fuzz tests/fuzz/corpus/$(FUZZ:fuzz_%=%)
+	clang $(ENF_CFLAGS) -fsanitize=fuzzer,address,undefined -o $(BUILD)/fuzz/$(FUZZ) \
+	  tests/fuzz/$(FUZZ).c $(filter-out lib/math/avx%,$(LIB_SRC)) $(PRIVATE_LIBS)
+	$(BUILD)/fuzz/$(FUZZ) -max_total_time=$(FUZZ_SECONDS) tests/fuzz/corpus/$(FUZZ:fuzz_%=%)
+
+# The recorded ABI: any difference fails `make check` until this, the map, the pins and CHANGELOG.md
+# change together.
+abi-baseline: $(SO_LINKS)
+	abidw --headers-dir include/enf --drop-private-types --no-corpus-path --no-comp-dir-path \
+	  --out-file tests/abi/libenf.abi $(BUILD)/$(SO)
+
+# ---- demo, bench ---------------------------------------------------------------------------------
+
+demo: deps-first
+	+@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all
+	@ENF='$(BUILD)/enf' sh examples/demo.sh $(BUILD)/demo
+
+$(BUILD)/enf-bench: $(BENCH_OBJ) $(BUILD)/libenf.a
+	$(SAY) LD $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(BENCH_OBJ) $(BUILD)/libenf.a $(PRIVATE_LIBS)
+bench: $(BUILD)/enf-bench
+	$< $(BENCH_ARGS)
+
+# ---- what is needed to build and test ------------------------------------------------------------
+
+deps:
+	@sh .ci/deps install
+# Root (a container, CI) installs what is missing; anyone else is told the command.
+deps-first:
+	@sh .ci/deps $(if $(filter 0,$(DEPS)),none,$(if $(filter 1,$(DEPS)),install,auto))
+
+# ---- documents made from the source --------------------------------------------------------------
+
+docs: docs/options.md man
+docs/options.md: docs/gen_options.c lib/core/options.def $(BUILD)/libenf.a
+	$(Q)$(CC) $(CLIENT_CFLAGS) -o $(BUILD)/gen_options $< $(BUILD)/libenf.a $(PRIVATE_LIBS)
+	$(Q)$(BUILD)/gen_options > $@
+
+# ---- install -------------------------------------------------------------------------------------
+
+install: all
+	$(SAY) INSTALL $(DESTDIR)$(prefix)
+	$(Q)$(INSTALL) -d $(DESTDIR)$(includedir)/enf $(DESTDIR)$(libdir) $(DESTDIR)$(pkgconfigdir) \
+	  $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man3
+	$(Q)$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(includedir)/enf
+	$(Q)$(INSTALL) -m 644 $(BUILD)/libenf.a $(DESTDIR)$(libdir)
+	$(Q)$(INSTALL) -m 755 $(BUILD)/$(SO) $(DESTDIR)$(libdir)
+	$(Q)ln -sf $(SO) $(DESTDIR)$(libdir)/$(SONAME)
+	$(Q)ln -sf $(SONAME) $(DESTDIR)$(libdir)/libenf.so
+	$(Q)sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' \
+	  -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' -e 's|@VERSION@|$(VERSION)|' \
+	  -e 's|@PRIVATE_LIBS@|$(PRIVATE_LIBS)|' enf.pc.in > $(DESTDIR)$(pkgconfigdir)/enf.pc
+	$(Q)chmod 644 $(DESTDIR)$(pkgconfigdir)/enf.pc
+	$(Q)$(if $(TOOL_SRC),$(INSTALL) -m 755 $(BUILD)/enf $(DESTDIR)$(bindir),:)
+	$(Q)for s in 1 3; do for page in $(BUILD)/man/man$$s/*.$$s; do [ ! -e $$page ] || \
+	  $(INSTALL) -m 644 $$page $(DESTDIR)$(mandir)/man$$s; done; done
+
+uninstall: man
+	$(SAY) REMOVE $(DESTDIR)$(prefix)
+	$(Q)rm -f $(HEADERS:include/enf/%=$(DESTDIR)$(includedir)/enf/%) $(DESTDIR)$(bindir)/enf \
+	  $(addprefix $(DESTDIR)$(libdir)/,libenf.a libenf.so $(SONAME) $(SO)) \
+	  $(DESTDIR)$(pkgconfigdir)/enf.pc
+	$(Q)for s in 1 3; do for page in $(BUILD)/man/man$$s/*.$$s; do \
+	  rm -f $(DESTDIR)$(mandir)/man$$s/$${page##*/}; done; done
+	$(Q)rmdir $(DESTDIR)$(includedir)/enf 2>/dev/null || true
 
 clean:
-	rm -rf build
+	rm -rf $(BUILD)
 
--include $(LIB_OBJ:.o=.d)
-.PHONY: all clean
+format:
+	clang-format -i $(wildcard include/enf/*.h lib/*/*.[ch] lib/math/*/*.[ch] src/*.[ch] bench/*.[ch] \
+	  examples/*.c examples/*.cpp docs/*.c tests/*.h tests/*/*.[ch])
+
+help:
+	@echo 'make                 $(BUILD)/libenf.a, libenf.so, enf'
+	@echo 'make check           every test, under 90 seconds on two cores'
+	@echo 'make demo            from an energy to reweighted samples, under three minutes'
+	@echo 'make install         prefix=DIR (now $(prefix)), DESTDIR; make uninstall'
+	@echo 'make deps            install what is missing (apt-get, dnf, brew)'
+	@echo 'make bench           speed and memory beside the machine'
+	@echo 'make check-asan check-ubsan check-tsan check-valgrind check-long fuzz'
+	@echo 'make abi-baseline    record the ABI of this build;  make docs, format, clean'
+	@echo 'BLAS=openblas|blas   CC=  CFLAGS=  BUILD=  JOBS=  V=1  WERROR=1'
+
+-include $(LIB_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(BENCH_OBJ:.o=.d)
+-include $(addsuffix .d,$(STATIC_BIN) $(CLIENT_BIN) $(addprefix $(BUILD)/,$(EXAMPLES)))
+FORCE:
+.SECONDARY:
+.PHONY: all man docs check check-asan check-ubsan check-tsan check-valgrind check-long fuzz \
+  abi-baseline demo bench deps deps-first install uninstall clean format help FORCE

@@ -7,6 +7,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* An array read from a file. Immutable. */
 typedef struct enf_array enf_array;
@@ -47,6 +48,7 @@ void enf_array_destroy(enf_array *array);
 enf_status enf_array_write(enf_ctx *ctx, const char *path, const char *type, size_t ndim,
                            const size_t *shape, const char *const *labels, const double *data);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -9,6 +9,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* One thread's workspace: allocator, memory, run options, workers, error text.
    Used by one thread at a time; any number of contexts may work on one flow. */
@@ -133,6 +134,7 @@ enf_status enf_opts_info(size_t index, enf_opt_info *info);
 /** enf_opts_destroy: free the bag; NULL is fine. Since 0.1. */
 void enf_opts_destroy(enf_opts *opts);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -7,6 +7,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* A batched reduced energy. x (n,N,D) is mean-free, in the host's units; u (n); grad (n,N,D) is
    du/dx, NULL if not wanted. Non-zero return stops the calling function with CALLBACK. Called on
@@ -82,6 +83,7 @@ typedef struct {
 enf_status enf_simulate(enf_ctx *ctx, enf_energy_fn fn, void *user, const enf_opts *opts, size_t n,
                         double *x, enf_sim_info *info);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -7,6 +7,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* A flow. A const flow may be used from any number of threads, each with its own context. */
 typedef struct enf_flow enf_flow;
@@ -135,6 +136,7 @@ enf_status enf_transport(enf_ctx *ctx, const enf_flow *flow, size_t n, double t0
 enf_status enf_velocity(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *t,
                         const double *x, double *v, double *div);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -7,6 +7,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* The quality of a set of importance weights w = exp(-u - log q). Grows at the end only. */
 typedef struct {
@@ -47,6 +48,7 @@ enf_status enf_reweight(enf_ctx *ctx, size_t n, const double *logp, const double
 enf_status enf_histogram(enf_ctx *ctx, size_t n, const double *values, const double *weights,
                          double lowest, double highest, size_t bins, double *counts);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

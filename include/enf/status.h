@@ -38,6 +38,7 @@ typedef int32_t enf_status;
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /**
  * enf_strerror: what a status means, in a few words.
@@ -49,6 +50,7 @@ extern "C" {
  */
 const char *enf_strerror(enf_status status);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

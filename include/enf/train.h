@@ -7,6 +7,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* Optimiser state for one flow. Used by one thread at a time; the flow must outlive it. */
 typedef struct enf_trainer enf_trainer;
@@ -82,6 +83,7 @@ enf_status enf_trainer_load(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, cons
 /** enf_trainer_destroy: free the trainer; the flow stays. NULL is fine. Since 0.1. */
 void enf_trainer_destroy(enf_trainer *tr);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

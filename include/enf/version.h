@@ -13,6 +13,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /**
  * enf_version: version of the library that is running, e.g. "0.1.0".
@@ -24,6 +25,7 @@ extern "C" {
  */
 const char *enf_version(void);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
