@@ -194,7 +194,7 @@ $(BUILD)/examples/%: examples/%.f90 examples/enf.f90 $(SO_LINKS)
 # tests/run.sh runs one item, keeps its output in a log and leaves a result; here they are counted.
 RUN = @BUILD='$(BUILD)' ENF='$(abspath $(BUILD)/enf)' CC='$(CC)' CXX='$(CXX)' \
       WRAPPER='$(WRAPPER)' sh tests/run.sh $(BUILD)/results/$* $*
-$(BUILD)/results/%.sh: tests/%.sh FORCE | all
+$(BUILD)/results/%.sh: tests/%.sh FORCE | all $(BUILD)/gen_options
 	@BUILD='$(BUILD)' ENF='$(abspath $(BUILD)/enf)' CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' \
 	  sh tests/run.sh $(BUILD)/results/$*.sh $*.sh bash tests/$*.sh
 $(BUILD)/results/fuzz/%: $(BUILD)/tests/fuzz/% FORCE
@@ -274,9 +274,11 @@ deps-first:
 # ---- documents made from the source --------------------------------------------------------------
 
 docs: docs/options.md man
-docs/options.md: docs/gen_options.c lib/core/options.def $(BUILD)/libenf.a
-	$(Q)$(CC) $(CLIENT_CFLAGS) -o $(BUILD)/gen_options $< $(BUILD)/libenf.a $(PRIVATE_LIBS)
-	$(Q)$(BUILD)/gen_options > $@
+docs/options.md: $(BUILD)/gen_options
+	$(SAY) DOCS $@
+	$(Q)$< > $@
+$(BUILD)/gen_options: docs/gen_options.c $(BUILD)/libenf.a
+	$(Q)$(CC) $(CLIENT_CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libenf.a $(PRIVATE_LIBS)
 
 # ---- install -------------------------------------------------------------------------------------
 

@@ -1,0 +1,64 @@
+#!/bin/bash
+# The ABI promise, on the shared library just built: headers = map = exported symbols; every global
+# name begins with enf_; no mutable global anywhere; each header compiles alone as C99 and C++11; and
+# nothing differs from the recorded ABI (tests/abi/libenf.abi). Run by `make check`; needs BUILD.
+# Status codes, sizes and offsets are pinned in test_pins.c.
+BUILD=${BUILD:-build} CC=${CC:-cc} CXX=${CXX:-c++}
+failures=0
+fail() {
+  echo "$1"
+  [ -z "${2-}" ] || sed 's/^/    /' <<<"$2"
+  failures=$((failures + 1))
+}
+
+declared=$($CC -E -P -Iinclude include/enf/enf.h | tr '\n' ' ' | grep -oE '\benf_[a-z0-9_]+ *\(' |
+  tr -d ' (' | sort -u)
+mapped=$(sed -n 's/^ *\(enf_[a-z0-9_]*\);$/\1/p' lib/libenf.map | sort)
+exported=$(nm -D --defined-only "$BUILD/libenf.so" | awk '$2 != "A" {sub(/@.*/, "", $3); print $3}' |
+  sort)
+compare() {
+  local differences
+  differences=$(diff <(echo "$2") <(echo "$3") | grep '^[<>]')
+  [ -z "$differences" ] || fail "$1:" "$differences"
+}
+compare 'declared in the headers (<), in lib/libenf.map (>)' "$declared" "$mapped"
+compare 'in lib/libenf.map (<), exported by libenf.so (>)' "$mapped" "$exported"
+[ -n "$exported" ] || fail 'libenf.so exports nothing'
+
+readelf -d "$BUILD/libenf.so" | grep -q 'SONAME.*\[libenf\.so\.0\]' || fail 'SONAME is not libenf.so.0'
+
+foreign=$(nm -A -g --defined-only "$BUILD/libenf.a" | awk '$3 !~ /^enf_/')
+[ -z "$foreign" ] || fail 'global names outside enf_:' "$foreign"
+
+# Constant tables of pointers live in .data.rel.ro; anything in these sections can be written to.
+mutable=$(objdump -t "$BUILD/libenf.a" | awk '
+  /file format/ {file = $1}
+  $(NF - 2) ~ /^(\.data|\.bss|\.tdata|\.tbss|\*COM\*)$/ || $(NF - 2) ~ /^\.(data|bss|tdata|tbss)\./ {
+    if ($(NF - 2) !~ /^\.data\.rel\.ro/ && $(NF - 1) !~ /^0+$/) print file, $NF }')
+[ -z "$mutable" ] || fail 'mutable globals:' "$mutable"
+
+for header in include/enf/*.h; do
+  name=enf/$(basename "$header")
+  for language in c:c99 c++:c++11; do
+    compiler=$CC
+    [ "${language%:*}" = c ] || compiler=$CXX
+    errors=$(echo "#include <$name>" | $compiler -x "${language%:*}" -std="${language#*:}" -Wall \
+      -Wextra -pedantic -Werror -Iinclude -fsyntax-only - 2>&1) ||
+      fail "$name as ${language#*:}:" "$errors"
+  done
+done
+
+baseline=tests/abi/libenf.abi
+if [ ! -e $baseline ]; then
+  echo 'skipped: comparison with the recorded ABI (none yet: make abi-baseline)'
+elif ! command -v abidiff >/dev/null; then
+  echo 'skipped: comparison with the recorded ABI (abigail-tools is not installed)'
+elif ! grep -q "architecture='elf-$($CC -dumpmachine | sed 's/^x86_64.*/amd-x86_64/; s/-.*linux.*//')'" $baseline; then
+  echo 'skipped: comparison with the recorded ABI (recorded on another architecture)'
+else
+  differences=$(abidiff --headers-dir2 include/enf --drop-private-types $baseline "$BUILD/libenf.so") ||
+    fail 'differs from tests/abi/libenf.abi:' "$differences"
+fi
+
+[ $failures = 0 ] && echo "$(wc -l <<<"$exported") functions; headers, map and library agree"
+exit $((failures > 0))

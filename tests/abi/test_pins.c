@@ -1,0 +1,105 @@
+/* test_pins.c -- the numbers that compiled programs hold: status codes, sizes and offsets.
+
+   A struct that begins with struct_size may grow at its end: its size then changes here, in
+   CHANGELOG.md and in the recorded ABI in one commit, and the offsets above stay. Nothing else in
+   this file may ever change within a major version. */
+#include <enf/enf.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CODE(name, value) _Static_assert((name) == (value), #name)
+#define SIZE(type, value) _Static_assert(sizeof(type) == (value), "size of " #type)
+#define AT(type, member, value) _Static_assert(offsetof(type, member) == (value), #type "." #member)
+
+CODE(ENF_OK, 0);
+CODE(ENF_ERR_ARG, -1);
+CODE(ENF_ERR_RANGE, -2);
+CODE(ENF_ERR_SHAPE, -3);
+CODE(ENF_ERR_OPTION, -4);
+CODE(ENF_ERR_STATE, -5);
+CODE(ENF_ERR_VERSION, -6);
+CODE(ENF_ERR_UNSUPPORTED, -7);
+CODE(ENF_ERR_NOMEM, -20);
+CODE(ENF_ERR_IO, -21);
+CODE(ENF_ERR_FORMAT, -22);
+CODE(ENF_ERR_THREAD, -23);
+CODE(ENF_ERR_NONFINITE, -40);
+CODE(ENF_ERR_ODE_STEPS, -41);
+CODE(ENF_ERR_ODE_STEPSIZE, -42);
+CODE(ENF_ERR_ADJOINT, -43);
+CODE(ENF_ERR_CANCELLED, -60);
+CODE(ENF_ERR_CALLBACK, -61);
+CODE(ENF_ERR_INTERNAL, -100);
+
+SIZE(enf_status, 4);
+
+#if UINTPTR_MAX > 0xffffffffu
+
+SIZE(enf_alloc, 24);
+AT(enf_alloc, alloc, 0);
+AT(enf_alloc, free, 8);
+AT(enf_alloc, user, 16);
+
+SIZE(enf_opt_info, 64);
+AT(enf_opt_info, struct_size, 0);
+AT(enf_opt_info, name, 8);
+AT(enf_opt_info, type, 16);
+AT(enf_opt_info, fallback, 24);
+AT(enf_opt_info, choices, 32);
+AT(enf_opt_info, help, 40);
+AT(enf_opt_info, lowest, 48);
+AT(enf_opt_info, highest, 56);
+
+SIZE(enf_sim_info, 104);
+AT(enf_sim_info, struct_size, 0);
+AT(enf_sim_info, acceptance, 8);
+AT(enf_sim_info, swap_acceptance, 16);
+AT(enf_sim_info, autocorrelation, 24);
+AT(enf_sim_info, mean_u, 32);
+AT(enf_sim_info, mean_u_err, 40);
+AT(enf_sim_info, virial, 48);
+AT(enf_sim_info, virial_err, 56);
+AT(enf_sim_info, step, 64);
+AT(enf_sim_info, seconds, 72);
+AT(enf_sim_info, evaluations, 80);
+AT(enf_sim_info, walkers, 88);
+AT(enf_sim_info, rungs, 96);
+
+SIZE(enf_step_info, 80);
+AT(enf_step_info, struct_size, 0);
+AT(enf_step_info, loss, 8);
+AT(enf_step_info, grad_norm, 16);
+AT(enf_step_info, lr, 24);
+AT(enf_step_info, seconds, 32);
+AT(enf_step_info, step, 40);
+AT(enf_step_info, evaluations, 48);
+AT(enf_step_info, skipped, 56);
+AT(enf_step_info, capped, 64);
+AT(enf_step_info, clipped, 72);
+
+SIZE(enf_weights, 72);
+AT(enf_weights, struct_size, 0);
+AT(enf_weights, ess, 8);
+AT(enf_weights, log_z, 16);
+AT(enf_weights, log_z_err, 24);
+AT(enf_weights, max_weight, 32);
+AT(enf_weights, ess_clipped, 40);
+AT(enf_weights, clipped_share, 48);
+AT(enf_weights, n, 56);
+AT(enf_weights, n_nonfinite, 64);
+
+#endif
+
+/* What only a running program can see: the library it meets is the one it was compiled for. */
+int main(void) {
+  char pinned[32];
+  snprintf(pinned, sizeof pinned, "%d.%d.%d", ENF_VERSION_MAJOR, ENF_VERSION_MINOR,
+           ENF_VERSION_PATCH);
+  if (strcmp(enf_version(), ENF_VERSION) != 0 || strcmp(pinned, ENF_VERSION) != 0 ||
+      ENF_VERSION_NUMBER !=
+          (ENF_VERSION_MAJOR << 16 | ENF_VERSION_MINOR << 8 | ENF_VERSION_PATCH)) {
+    printf("headers say %s (%s), the library %s\n", ENF_VERSION, pinned, enf_version());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,98 @@
+#!/bin/bash
+# What must hold of the source as a whole: every public function is documented, every option is in
+# docs/options.md, the library calls nothing that prints, ends the process or follows the locale or
+# the environment, layers use only layers below, functions and files stay short. Run by `make check`.
+BUILD=${BUILD:-build} CC=${CC:-cc}
+failures=0
+fail() {
+  echo "$1"
+  [ -z "${2-}" ] || sed 's/^/    /' <<<"$2"
+  failures=$((failures + 1))
+}
+expect_none() { [ -z "$2" ] || fail "$1:" "$2"; }
+mapfile -t sources < <(find lib src bench examples tests docs -name '*.[ch]' | sort)
+mapfile -t library < <(find lib -name '*.[ch]' | sort)
+
+# ---- documents -----------------------------------------------------------------------------------
+
+functions=$($CC -E -P -Iinclude include/enf/enf.h | tr '\n' ' ' | grep -oE '\benf_[a-z0-9_]+ *\(' |
+  tr -d ' (' | sort -u)
+for name in $functions; do
+  [ -s "$BUILD/man/man3/$name.3" ] || fail "no man page, so no header block: $name"
+done
+undated=$(awk '/^\/\*\*/ {text = ""; inside = 1; line = FNR}
+  inside {text = text $0}
+  inside && /\*\/ *$/ {inside = 0; if (text !~ /Since [0-9]+\.[0-9]+/) print FILENAME ":" line}' \
+  include/enf/*.h)
+expect_none 'header blocks that do not say since when' "$undated"
+
+options=$(sed -n 's/^ENF__OPTION([A-Z_0-9]*, "\([a-z_.0-9]*\)".*/\1/p' lib/core/options.def)
+[ -n "$options" ] || fail 'no options found in lib/core/options.def'
+expect_none 'options that are not in docs/options.md (make docs)' \
+  "$(for name in $options; do grep -qF "| \`$name\` |" docs/options.md || echo "$name"; done)"
+expect_none 'docs/options.md is not what the option table says (make docs)' \
+  "$("$BUILD/gen_options" | diff - docs/options.md | grep '^[<>]')"
+
+codes=$(sed -n 's/^#define \(ENF_OK\|ENF_ERR_[A-Z_]*\) .*/\1/p' include/enf/status.h)
+expect_none 'codes that are not pinned in tests/abi/test_pins.c' \
+  "$(for name in $codes; do grep -q "^CODE($name, " tests/abi/test_pins.c || echo "$name"; done)"
+
+# ---- what the library calls ----------------------------------------------------------------------
+
+# Looked for in the objects, also in the fortified and ISO forms that compilers make of them.
+banned='printf fprintf vprintf vfprintf puts fputs putchar fputc putc perror sprintf vsprintf strcpy
+  strcat strtok gets exit _exit abort __assert_fail setlocale uselocale getenv secure_getenv setenv
+  putenv signal sigaction system popen fork rand srand random srandom feenableexcept fesetenv fesetround
+  openblas_set_num_threads atof scanf sscanf calloc realloc localtime gmtime strerror'
+calls=$(nm -A -u "$BUILD/libenf.a" | awk '{symbol = $NF; sub(/@.*/, "", symbol); print $1, symbol}')
+[ -n "$calls" ] || fail "nothing to look at in $BUILD/libenf.a"
+expect_none 'the library may not call' "$(awk -v banned="$banned" '
+  BEGIN {n = split(banned, words); for (i = 1; i <= n; i++) {
+    bad[words[i]] = bad["__" words[i] "_chk"] = bad["__isoc99_" words[i]] = 1}}
+  $2 in bad' <<<"$calls")"
+doors=$(grep -E ' (malloc|free|aligned_alloc|posix_memalign)$' <<<"$calls" | cut -d' ' -f1 | sort -u)
+[ "$(wc -w <<<"$doors")" -le 1 ] || fail 'more than one door for memory:' "$doors"
+
+expect_none 'cblas.h outside lib/math/gemm.c' \
+  "$(grep -l 'include.*cblas\.h' "${sources[@]}" include/enf/*.h | grep -v '^lib/math/gemm\.c$')"
+
+# ---- layers --------------------------------------------------------------------------------------
+
+# A file may include its own layer and those on lower floors.
+layers=$(awk '
+  BEGIN {
+    floor["core"] = 0; floor["math"] = floor["io"] = 1
+    floor["field"] = floor["prior"] = floor["ode"] = floor["energy"] = 2
+    floor["flow"] = 3; floor["train"] = floor["infer"] = 4
+  }
+  /^#include "/ {
+    split(FILENAME, path, "/"); mine = path[2]
+    split($2, quoted, "\""); target = quoted[2]
+    if (target ~ /^\.\.\// && path[4] != "") { sub(/^\.\.\//, mine "/", target) }
+    if (target !~ /\//) target = mine "/" target
+    split(target, other, "/"); theirs = other[1]
+    if (!(mine in floor) || !(theirs in floor) || (mine != theirs && floor[theirs] >= floor[mine]))
+      print FILENAME ":" FNR ": " quoted[2]
+  }' "${library[@]}")
+expect_none 'includes that do not go down' "$layers"
+expect_none 'the tool and the examples see the public headers only' \
+  "$(grep -nE '#include "(core|math|io|field|prior|ode|energy|flow|train|infer)/|\.\./lib|enf__' \
+    src/*.[ch] examples/*.c 2>/dev/null)"
+
+# ---- size and form -------------------------------------------------------------------------------
+
+long=$(awk '
+  FNR == 1 {inside = 0; start = 0}
+  !inside && /^[A-Za-z_]/ {start = FNR}
+  !inside && /\{$/ && (/^[A-Za-z_]/ || /^ /) && start {inside = 1}
+  /^}/ {if (inside && $0 == "}" && FNR - start + 1 > 100) print FILENAME ":" start ": " FNR - start + 1
+        inside = 0; start = 0}' "${sources[@]}")
+expect_none 'functions over 100 lines' "$long"
+expect_none 'files over 650 lines' "$(wc -l "${sources[@]}" | awk '$2 != "total" && $1 > 650')"
+expect_none 'files that do not open with what they are' \
+  "$(for f in "${sources[@]}" include/enf/*.h; do head -c 3 "$f" | grep -q '^/\* ' || echo "$f"; done)"
+expect_none 'unfinished' "$(grep -nE '\b(TODO|FIXME|XXX)\b' "${sources[@]}" include/enf/*.h)"
+expect_none 'examples over 120 lines' "$(wc -l examples/*.* | awk '$2 != "total" && $1 > 120')"
+
+[ $failures = 0 ] && echo "$(wc -w <<<"$functions") functions, $(wc -w <<<"$options") options, ${#sources[@]} files"
+exit $((failures > 0))
