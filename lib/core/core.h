@@ -13,10 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TRY(call)                  \
-  do {                             \
-    status = (call);               \
-    if (status != ENF_OK) goto out; \
+#define TRY(call)                                                                                  \
+  do {                                                                                             \
+    status = (call);                                                                               \
+    if (status != ENF_OK)                                                                          \
+      goto out;                                                                                    \
   } while (0)
 
 #define ENF__ALIGN ((size_t)64)
@@ -34,20 +35,30 @@ typedef struct {
 } enf__arena;
 
 /* The next `bytes` bytes, aligned; NULL from a counting arena. Work sizes its arenas first, so a
-   real arena is never too small; if it were, NULL is returned. */
+   real arena is never too small; if it were, NULL is returned. Sizes that overflow make `used`
+   SIZE_MAX, which reserve then refuses. */
 void *enf__arena_take(enf__arena *arena, size_t bytes);
+void *enf__arena_take_array(enf__arena *arena, size_t count, size_t size);
 /* Make capacity at least `bytes` (used must be 0); keeps what it has if that is enough. */
 bool enf__arena_reserve(const enf_alloc *alloc, enf__arena *arena, size_t bytes);
 void enf__arena_free(const enf_alloc *alloc, enf__arena *arena);
 
-#define ENF__TAKE(arena, type, count) ((type *)enf__arena_take((arena), (count) * sizeof(type)))
+#define ENF__TAKE(arena, type, count)                                                              \
+  ((type *)enf__arena_take_array((arena), (count), sizeof(type)))
 
 /* ---- the context --------------------------------------------------------------------------- */
 
 enum { ENF__FLOAT32, ENF__FLOAT64 };
 /* Rows of the kernel tables in lib/math; AUTO is resolved by enf_ctx_configure. */
-enum { ENF__KERNEL_AUTO, ENF__KERNEL_BASELINE, ENF__KERNEL_AVX2, ENF__KERNEL_AVX512,
-       ENF__KERNEL_BLAS, ENF__KERNEL_AMX, ENF__KERNELS };
+enum {
+  ENF__KERNEL_AUTO,
+  ENF__KERNEL_BASELINE,
+  ENF__KERNEL_AVX2,
+  ENF__KERNEL_AVX512,
+  ENF__KERNEL_BLAS,
+  ENF__KERNEL_AMX,
+  ENF__KERNELS
+};
 enum { ENF__DOPRI5, ENF__RK4, ENF__RK4_38 };
 enum { ENF__LOGDET_QUADRATURE, ENF__LOGDET_COUPLED, ENF__LOGDET_HUTCHINSON };
 
@@ -77,33 +88,48 @@ struct enf_ctx {
   enf__stats stats;
   enf_progress_fn progress;
   void *progress_user;
-  bool busy;             /* inside a host callback: calls on this context are refused (STATE) */
-  enf__arena arena;      /* the calling thread's, for arrays of a whole call */
-  enf__arena *workers;   /* one per thread; [0] is the calling thread's */
+  bool busy;           /* inside a host callback: calls on this context are refused (STATE) */
+  enf__arena arena;    /* the calling thread's, for arrays of a whole call */
+  enf__arena *workers; /* one per thread; [0] is the calling thread's */
   struct enf__pool *pool;
   char errmsg[512];
 };
 
 /* At every public entry: NULL, magic and busy are checked, errmsg and stats are cleared. */
 enf_status enf__enter(enf_ctx *ctx);
-/* Write the sentence (printf rules, the locale's decimal point is undone) and return the status. */
+/* Write the sentence (enf__format) and return the status; ctx may be NULL. Does not allocate. */
 enf_status enf__fail(enf_ctx *ctx, enf_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Ask the progress callback, if there is one: CANCELLED with its sentence if it says so. Only on
+   the calling thread, outside parallel regions (enf__parallel_for calls it by itself). */
+enf_status enf__report(enf_ctx *ctx, uint64_t done, uint64_t total);
 /* Make the call's arena and every worker's at least this large and empty. */
 enf_status enf__reserve(enf_ctx *ctx, size_t call_bytes, size_t worker_bytes);
 
 /* Magic words of the public objects. */
-enum { ENF__MAGIC_CTX = 0x31786665, ENF__MAGIC_OPTS = 0x32786665, ENF__MAGIC_FLOW = 0x33786665,
-       ENF__MAGIC_TRAINER = 0x34786665, ENF__MAGIC_ENERGY = 0x35786665,
-       ENF__MAGIC_ARRAY = 0x36786665 };
+enum {
+  ENF__MAGIC_CTX = 0x31786665,
+  ENF__MAGIC_OPTS = 0x32786665,
+  ENF__MAGIC_FLOW = 0x33786665,
+  ENF__MAGIC_TRAINER = 0x34786665,
+  ENF__MAGIC_ENERGY = 0x35786665,
+  ENF__MAGIC_ARRAY = 0x36786665
+};
 
 double enf__seconds(void); /* monotonic clock */
 
-/* Nearest of the names to `name` by edit distance, for error texts; NULL if none is near. */
+/* Nearest of the names to `name` by edit distance, for error texts; NULL if none is near. next
+   gives the names one by one and NULL behind the last. */
 const char *enf__nearest(const char *name, const char *(*next)(const void *list, size_t index),
                          const void *list);
 
-/* Text to double with '.' in every locale; *end as strtod. */
+/* printf into a buffer of `size` >= 1, cut if need be, with '.' in every locale. Conversions:
+   d i u x X o c s p e f g %, with flags, width, precision (also '*') and h l ll j z t. */
+void enf__format(char *out, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void enf__vformat(char *out, size_t size, const char *format, va_list args);
+
+/* Text to double with a point in every locale; *end as strtod; over 800 characters: no number. */
 double enf__strtod(const char *text, char **end);
 /* Shortest text that reads back to the same double, with '.'; buffer of 32. Used for files. */
 void enf__dtoa(double value, char buffer[32]);

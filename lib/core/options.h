@@ -13,6 +13,9 @@ typedef enum {
 
 /* Checks the bag (NULL bag: all defaults; ARG with the sentence on ctx if it is not one). */
 enf_status enf__opts_check(enf_ctx *ctx, const enf_opts *opts);
+/* A copy that owns its memory, from `alloc`; an empty bag for in = NULL. *out is NULL on failure.
+ */
+enf_status enf__opts_copy(enf_ctx *ctx, const enf_alloc *alloc, enf_opts **out, const enf_opts *in);
 bool enf__opts_isset(const enf_opts *opts, enf__opt id);
 /* Value or fallback; opts may be NULL. Choices and booleans are ints (index of the choice). */
 int64_t enf__opts_int(const enf_opts *opts, enf__opt id);

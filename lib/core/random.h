@@ -7,10 +7,18 @@
 #include <stdint.h>
 
 /* Streams in use; numbers are part of the reproducibility promise. */
-enum { ENF__STREAM_INIT = 1, ENF__STREAM_PRIOR = 2, ENF__STREAM_TRAIN_PRIOR = 3,
-       ENF__STREAM_TRAIN_TIME = 4, ENF__STREAM_TRAIN_NOISE = 5, ENF__STREAM_TRAIN_ROWS = 6,
-       ENF__STREAM_PROBE = 7, ENF__STREAM_BOOTSTRAP = 8, ENF__STREAM_SIMULATE = 9,
-       ENF__STREAM_SHUFFLE = 10 };
+enum {
+  ENF__STREAM_INIT = 1,
+  ENF__STREAM_PRIOR = 2,
+  ENF__STREAM_TRAIN_PRIOR = 3,
+  ENF__STREAM_TRAIN_TIME = 4,
+  ENF__STREAM_TRAIN_NOISE = 5,
+  ENF__STREAM_TRAIN_ROWS = 6,
+  ENF__STREAM_PROBE = 7,
+  ENF__STREAM_BOOTSTRAP = 8,
+  ENF__STREAM_SIMULATE = 9,
+  ENF__STREAM_SHUFFLE = 10
+};
 
 void enf__philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
@@ -18,7 +26,8 @@ void enf__philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[
 void enf__random_bits(uint64_t seed, uint32_t stream, uint64_t index, uint32_t block,
                       uint32_t out[4]);
 
-/* u (n) uniform in (0,1): 53 bits each, two per block; (bits + 0.5) / 2^53, never 0 or 1. */
+/* u (n) uniform in (0,1): the high 52 bits of two words each, two per block;
+   (bits + 0.5) / 2^52, exact, never 0 or 1. */
 void enf__random_uniform(uint64_t seed, uint32_t stream, uint64_t index, size_t n, double *u);
 
 /* z (n) standard normal: Box-Muller on pairs of the uniforms above (cosine first, then sine). */
@@ -27,8 +36,9 @@ void enf__random_normal(uint64_t seed, uint32_t stream, uint64_t index, size_t n
 /* Uniform integer below `bound` (>= 1), from one block, by 128-bit multiplication. */
 uint64_t enf__random_below(uint64_t seed, uint32_t stream, uint64_t index, uint64_t bound);
 
-/* Element `i` of a pseudo-random permutation of 0 ... n-1, without memory (Feistel network on the
-   next power of four, cycle walking). */
-uint64_t enf__random_permute(uint64_t seed, uint32_t stream, uint64_t index, uint64_t n, uint64_t i);
+/* Element `i` (below n) of a pseudo-random permutation of 0 ... n-1, without memory (Feistel
+   network on the next power of four, cycle walking). */
+uint64_t enf__random_permute(uint64_t seed, uint32_t stream, uint64_t index, uint64_t n,
+                             uint64_t i);
 
 #endif

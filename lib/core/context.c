@@ -1,0 +1,280 @@
+/* context.c -- the context: one thread's allocator, run options, workers and error text.
+
+   Every public function that takes a context begins with enf__enter, which checks it and clears
+   what the last call left. Run options are resolved here, once: the `auto` kernel becomes the
+   widest instruction set the processor has, so the layers above index their tables without asking
+   again. Configuring is all or nothing. Nothing here knows what a kernel or an integrator does. */
+#include "core/options.h"
+#include "core/parallel.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- allocator of contexts that are given none ---------------------------------------------- */
+
+static void *host_malloc(void *user, size_t bytes) {
+  (void)user;
+  return malloc(bytes);
+}
+
+static void host_free(void *user, void *p) {
+  (void)user;
+  free(p);
+}
+
+/* ---- entering and failing ------------------------------------------------------------------- */
+
+static bool is_ctx(const enf_ctx *ctx) { return ctx && ctx->magic == ENF__MAGIC_CTX; }
+
+enf_status enf__fail(enf_ctx *ctx, enf_status status, const char *format, ...) {
+  if (!ctx)
+    return status;
+  va_list args;
+  va_start(args, format);
+  enf__vformat(ctx->errmsg, sizeof ctx->errmsg, format, args);
+  va_end(args);
+  return status;
+}
+
+static enf_status refuse_if_busy(enf_ctx *ctx) {
+  if (!ctx->busy)
+    return ENF_OK;
+  return enf__fail(ctx, ENF_ERR_STATE, "a callback may not use the context that called it");
+}
+
+enf_status enf__enter(enf_ctx *ctx) {
+  if (!is_ctx(ctx))
+    return ENF_ERR_ARG;
+  if (ctx->busy)
+    return refuse_if_busy(ctx);
+  ctx->errmsg[0] = 0;
+  ctx->stats = (enf__stats){0};
+  return ENF_OK;
+}
+
+enf_status enf__report(enf_ctx *ctx, uint64_t done, uint64_t total) {
+  if (!ctx->progress)
+    return ENF_OK;
+  const bool was_empty = !ctx->errmsg[0];
+  ctx->busy = true;
+  int cancel = ctx->progress(ctx->progress_user, done, total);
+  ctx->busy = false;
+  if (was_empty)
+    ctx->errmsg[0] = 0; /* of a refused call inside the callback */
+  if (!cancel)
+    return ENF_OK;
+  return enf__fail(ctx, ENF_ERR_CANCELLED, "cancelled by the progress callback after %llu of %llu",
+                   (unsigned long long)done, (unsigned long long)total);
+}
+
+const char *enf_ctx_errmsg(const enf_ctx *ctx) {
+  return is_ctx(ctx) ? ctx->errmsg : "the context is NULL or not a context";
+}
+
+/* ---- memory and time ------------------------------------------------------------------------ */
+
+static enf_status reserve_one(enf_ctx *ctx, enf__arena *arena, size_t bytes) {
+  arena->used = 0;
+  if (enf__arena_reserve(&ctx->alloc, arena, bytes))
+    return ENF_OK;
+  return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a workspace of %zu bytes", bytes);
+}
+
+enf_status enf__reserve(enf_ctx *ctx, size_t call_bytes, size_t worker_bytes) {
+  enf_status status = reserve_one(ctx, &ctx->arena, call_bytes);
+  for (size_t i = 0; i < ctx->run.threads && status == ENF_OK; i++)
+    status = reserve_one(ctx, &ctx->workers[i], worker_bytes);
+  return status;
+}
+
+double enf__seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* ---- run options ---------------------------------------------------------------------------- */
+
+typedef enum { SIZE, CODE, REAL } kind;
+
+static const struct {
+  enf__opt id;
+  kind kind;
+  size_t offset;
+} run_fields[] = {
+    {ENF__OPT_RUN_THREADS, SIZE, offsetof(enf__run, threads)},
+    {ENF__OPT_RUN_PRECISION, CODE, offsetof(enf__run, precision)},
+    {ENF__OPT_RUN_KERNEL, CODE, offsetof(enf__run, kernel)},
+    {ENF__OPT_ODE_METHOD, CODE, offsetof(enf__run, ode_method)},
+    {ENF__OPT_ODE_RTOL, REAL, offsetof(enf__run, rtol)},
+    {ENF__OPT_ODE_ATOL, REAL, offsetof(enf__run, atol)},
+    {ENF__OPT_ODE_STEPS, SIZE, offsetof(enf__run, ode_steps)},
+    {ENF__OPT_ODE_MAX_STEPS, SIZE, offsetof(enf__run, max_steps)},
+    {ENF__OPT_LOGDET_METHOD, CODE, offsetof(enf__run, logdet_method)},
+    {ENF__OPT_LOGDET_TOL, REAL, offsetof(enf__run, logdet_tol)},
+};
+
+static void read_field(enf__run *run, const enf_opts *opts, size_t row) {
+  char *field = (char *)run + run_fields[row].offset;
+  const enf__opt id = run_fields[row].id;
+  switch (run_fields[row].kind) {
+  case SIZE:
+    *(size_t *)(void *)field = (size_t)enf__opts_int(opts, id);
+    break;
+  case CODE:
+    *(int *)(void *)field = (int)enf__opts_int(opts, id);
+    break;
+  case REAL:
+    *(double *)(void *)field = enf__opts_real(opts, id);
+    break;
+  }
+}
+
+/* Take what is set in the bag; everything, defaults included, for a bag of NULL. */
+static void read_run(enf__run *run, const enf_opts *opts) {
+  for (size_t row = 0; row < sizeof run_fields / sizeof *run_fields; row++)
+    if (!opts || enf__opts_isset(opts, run_fields[row].id))
+      read_field(run, opts, row);
+}
+
+static bool cpu_has(int kernel) {
+  switch (kernel) {
+  case ENF__KERNEL_BASELINE:
+  case ENF__KERNEL_BLAS:
+    return true;
+#if defined(__x86_64__) || defined(__i386__)
+  case ENF__KERNEL_AVX2:
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  case ENF__KERNEL_AVX512:
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("fma");
+#endif
+  default:
+    return false;
+  }
+}
+
+static int best_kernel(void) {
+  int kernel = ENF__KERNEL_AVX512;
+  while (!cpu_has(kernel))
+    kernel--;
+  return kernel;
+}
+
+static enf_status resolve_kernel(enf_ctx *ctx, enf__run *run, const enf_opts *opts) {
+  if (run->kernel == ENF__KERNEL_AUTO)
+    run->kernel = best_kernel();
+  if (run->kernel == ENF__KERNEL_AMX)
+    return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
+                     "run.kernel amx is not in this version; auto takes the best there is");
+  if (cpu_has(run->kernel))
+    return ENF_OK;
+  char name[32];
+  return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
+                   "run.kernel %s needs instructions this processor does not have; auto takes the "
+                   "best there is",
+                   enf__opts_print(opts, ENF__OPT_RUN_KERNEL, name));
+}
+
+static enf_status check_precision(enf_ctx *ctx, const enf__run *run) {
+  const double limit = 1e-6;
+  if (run->precision != ENF__FLOAT32 || (run->rtol >= limit && run->atol >= limit))
+    return ENF_OK;
+  const bool is_rtol = run->rtol < limit;
+  return enf__fail(ctx, ENF_ERR_OPTION,
+                   "%s %g is below %g, which float32 cannot meet: set run.precision float64",
+                   is_rtol ? "ode.rtol" : "ode.atol", is_rtol ? run->rtol : run->atol, limit);
+}
+
+static enf_status configure(enf_ctx *ctx, const enf_opts *opts) {
+  enf__run run = ctx->run;
+  enf_status status;
+  read_run(&run, opts);
+  TRY(resolve_kernel(ctx, &run, opts));
+  TRY(check_precision(ctx, &run));
+  TRY(enf__pool_resize(ctx, run.threads));
+  ctx->run = run;
+out:
+  return status;
+}
+
+/* ---- the public calls ----------------------------------------------------------------------- */
+
+enf_status enf_ctx_create(enf_ctx **ctx, const enf_alloc *alloc) {
+  if (!ctx)
+    return ENF_ERR_ARG;
+  *ctx = NULL;
+  const enf_alloc fallback = {host_malloc, host_free, NULL};
+  if (!alloc)
+    alloc = &fallback;
+  if (!alloc->alloc || !alloc->free)
+    return ENF_ERR_ARG;
+  enf_ctx *made = enf__alloc(alloc, sizeof *made);
+  if (!made)
+    return ENF_ERR_NOMEM;
+  *made = (enf_ctx){.magic = ENF__MAGIC_CTX, .alloc = *alloc};
+  enf_status status = configure(made, NULL);
+  if (status == ENF_OK)
+    *ctx = made;
+  else
+    enf_ctx_destroy(made);
+  return status;
+}
+
+enf_status enf_ctx_configure(enf_ctx *ctx, const enf_opts *opts) {
+  enf_status status;
+  TRY(enf__enter(ctx));
+  if (!opts)
+    return enf__fail(ctx, ENF_ERR_ARG, "opts is NULL");
+  TRY(enf__opts_check(ctx, opts));
+  TRY(configure(ctx, opts));
+out:
+  return status;
+}
+
+void enf_ctx_set_progress(enf_ctx *ctx, enf_progress_fn fn, void *user) {
+  if (!is_ctx(ctx) || ctx->busy)
+    return;
+  ctx->progress = fn;
+  ctx->progress_user = user;
+}
+
+enf_status enf_ctx_stat(const enf_ctx *ctx, const char *name, double *value) {
+  static const struct {
+    const char *name;
+    size_t offset;
+  } known[] = {{"failed", offsetof(enf__stats, failed)},
+               {"steps", offsetof(enf__stats, steps)},
+               {"velocities", offsetof(enf__stats, velocities)},
+               {"divergences", offsetof(enf__stats, divergences)},
+               {"logdet_error", offsetof(enf__stats, logdet_error)},
+               {"seconds", offsetof(enf__stats, seconds)}};
+  if (!is_ctx(ctx))
+    return ENF_ERR_ARG;
+  /* Only the text is written, which a const context promises nothing about. */
+  enf_ctx *text = (enf_ctx *)(uintptr_t)ctx;
+  if (ctx->busy)
+    return refuse_if_busy(text);
+  if (!name || !value)
+    return enf__fail(text, ENF_ERR_ARG, "%s is NULL", name ? "value" : "name");
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (!strcmp(name, known[i].name)) {
+      memcpy(value, (const char *)&ctx->stats + known[i].offset, sizeof *value);
+      return ENF_OK;
+    }
+  return enf__fail(text, ENF_ERR_ARG,
+                   "there is no number \"%s\": failed, steps, velocities, divergences, "
+                   "logdet_error and seconds are known",
+                   name);
+}
+
+void enf_ctx_destroy(enf_ctx *ctx) {
+  if (!is_ctx(ctx) || ctx->busy)
+    return;
+  enf__pool_resize(ctx, 0);
+  enf__arena_free(&ctx->alloc, &ctx->arena);
+  ctx->magic = 0;
+  const enf_alloc alloc = ctx->alloc;
+  enf__free(&alloc, ctx);
+}
