@@ -1,0 +1,32 @@
+/* curve.h -- the training curve: loss, rate and gradient norm over steps, as CSV and picture. */
+#ifndef CURVE_H
+#define CURVE_H
+
+#include "cli.h"
+
+/* Means over the steps since the point before. */
+typedef struct {
+  uint64_t step, samples; /* done so far */
+  double seconds;         /* of training so far */
+  double loss, lr, grad_norm;
+} curve_point;
+
+typedef struct {
+  uint64_t every; /* steps per point */
+  size_t n, capacity;
+  curve_point *point;
+  curve_point sum; /* of the open window */
+  uint64_t open;   /* steps in it */
+  double smoothed; /* loss over about the last 100 steps, NaN before the first */
+} curve;
+
+/* Points are about a thousandth of the planned steps apart. */
+void curve_start(curve *k, uint64_t planned);
+int curve_add(curve *k, const enf_step_info *info, uint64_t samples, double seconds);
+/* The points up to `step` that an earlier run wrote; a missing file is an empty curve. */
+int curve_read(curve *k, const char *path, uint64_t step);
+int curve_write(const curve *k, const char *path);
+bool curve_plot(const curve *k, const char *path, const char *title);
+void curve_free(curve *k);
+
+#endif

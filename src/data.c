@@ -1,0 +1,198 @@
+/* data.c -- configurations and numbers in files, through the library's enf_array calls. */
+#include "data.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- reading configurations ---------------------------------------------------------------- */
+
+static void cut_columns(size_t columns, size_t *N, size_t *D) {
+  if (*D == 0 && *N > 0 && columns % *N == 0)
+    *D = columns / *N;
+  if (*D == 0)
+    *D = columns % 3 == 0 ? 3 : 2;
+  *N = columns / *D;
+}
+
+static void array_shape(const enf_array *array, size_t N, size_t D, dataset *data) {
+  data->n = enf_array_shape(array, 0);
+  data->N = N;
+  data->D = D;
+  if (enf_array_ndim(array) == 2) {
+    cut_columns(enf_array_shape(array, 1), &data->N, &data->D);
+  } else {
+    data->N = enf_array_shape(array, 1);
+    data->D = enf_array_shape(array, 2);
+  }
+}
+
+/* Planar configurations written as XYZ come back with z = 0. */
+static bool is_planar(const dataset *data) {
+  for (size_t i = 2; i < data->n * data->N * 3; i += 3)
+    if (data->x[i] != 0)
+      return false;
+  return data->D == 3;
+}
+
+static void drop_z(dataset *data) {
+  for (size_t i = 0; i < data->n * data->N; i++)
+    memmove(data->x + 2 * i, data->x + 3 * i, 2 * sizeof(double));
+  data->D = 2;
+}
+
+static int check_shape(const char *path, const enf_array *array, size_t N, size_t D,
+                       dataset *data) {
+  if (enf_array_ndim(array) == 2 && enf_array_shape(array, 1) != data->N * data->D)
+    return cli_fail("%s: its %zu columns cannot be cut into particles of %zu coordinates", path,
+                    enf_array_shape(array, 1), data->D);
+  if (D == 2 && is_planar(data))
+    drop_z(data);
+  if (data->n == 0)
+    return cli_fail("%s holds no configuration", path);
+  if (D > 0 && data->D != D)
+    return cli_fail("%s has %zu dimensions, not %zu", path, data->D, D);
+  if (N > 0 && data->N != N)
+    return cli_fail("%s has %zu particles in %zu dimensions, not %zu", path, data->N, data->D, N);
+  return SUCCESS;
+}
+
+static int copy_array(const char *path, const enf_array *array, size_t N, size_t D, dataset *data) {
+  const size_t ndim = enf_array_ndim(array);
+  size_t count = 1;
+  if (ndim != 2 && ndim != 3)
+    return cli_fail("%s has %zu axes; configurations are (n,N,D) or (n,N*D)", path, ndim);
+  array_shape(array, N, D, data);
+  for (size_t axis = 0; axis < ndim; axis++)
+    count *= enf_array_shape(array, axis);
+  data->x = cli_alloc(count, sizeof(double));
+  if (data->x == NULL)
+    return FAILURE;
+  if (count > 0)
+    memcpy(data->x, enf_array_data(array), count * sizeof(double));
+  return check_shape(path, array, N, D, data);
+}
+
+int data_read(cli *c, const char *path, size_t N, size_t D, dataset *data) {
+  enf_array *array = NULL;
+  *data = (dataset){0, 0, 0, NULL};
+  const enf_status status = enf_array_read(c->ctx, &array, path);
+  if (status != ENF_OK)
+    return cli_fail_status(c, status);
+  const int result = copy_array(path, array, N, D, data);
+  enf_array_destroy(array);
+  if (result != SUCCESS)
+    data_free(data);
+  return result;
+}
+
+void data_free(dataset *data) {
+  free(data->x);
+  *data = (dataset){0, 0, 0, NULL};
+}
+
+void data_thin(dataset *data, uint64_t rows) {
+  const size_t width = data->N * data->D;
+  if (rows >= data->n)
+    return;
+  for (size_t i = 0; i < rows; i++) {
+    const size_t from = (size_t)((double)i * ((double)data->n / (double)rows));
+    memmove(data->x + i * width, data->x + from * width, width * sizeof(double));
+  }
+  data->n = (size_t)rows;
+}
+
+/* ---- scale --------------------------------------------------------------------------------- */
+
+/* Sum of squares of one configuration's mean-free coordinates. */
+static double spread(const double *x, size_t N, size_t D) {
+  double sum = 0;
+  for (size_t d = 0; d < D; d++) {
+    double mean = 0;
+    for (size_t i = 0; i < N; i++)
+      mean += x[i * D + d] / (double)N;
+    for (size_t i = 0; i < N; i++)
+      sum += (x[i * D + d] - mean) * (x[i * D + d] - mean);
+  }
+  return sum;
+}
+
+int data_scale(const dataset *data, const char *path, double *scale) {
+  const size_t width = data->N * data->D;
+  char text[32];
+  double sum = 0;
+  for (size_t k = 0; k < data->n; k++) {
+    const double s = spread(data->x + k * width, data->N, data->D);
+    if (!isfinite(s))
+      return cli_fail("%s: configuration %zu (from 0) holds a non-finite value", path, k);
+    sum += s;
+  }
+  snprintf(text, sizeof text, "%.1e", sqrt(sum / ((double)data->n * (double)width)));
+  *scale = strtod(text, NULL);
+  if (*scale > 0)
+    return SUCCESS;
+  return cli_fail("%s: all particles are in one place; there is nothing to learn", path);
+}
+
+/* ---- writing and vectors ------------------------------------------------------------------- */
+
+int data_write(cli *c, const char *path, const char *type, const dataset *data) {
+  const size_t shape[3] = {data->n, data->N, data->D};
+  const enf_status status = enf_array_write(c->ctx, path, type, 3, shape, NULL, data->x);
+  return status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
+}
+
+static int copy_vector(const char *path, const enf_array *array, size_t *n, double **values) {
+  const size_t ndim = enf_array_ndim(array), found = enf_array_shape(array, 0);
+  if (ndim != 1 && !(ndim == 2 && enf_array_shape(array, 1) == 1))
+    return cli_fail("%s has %zu axes; one number per sample is expected", path, ndim);
+  if (*n > 0 && found != *n)
+    return cli_fail("%s holds %zu numbers for %zu samples", path, found, *n);
+  *n = found;
+  *values = cli_alloc(found, sizeof(double));
+  if (*values == NULL)
+    return FAILURE;
+  if (found > 0)
+    memcpy(*values, enf_array_data(array), found * sizeof(double));
+  return SUCCESS;
+}
+
+int vector_read(cli *c, const char *path, size_t *n, double **values) {
+  enf_array *array = NULL;
+  const enf_status status = enf_array_read(c->ctx, &array, path);
+  if (status != ENF_OK)
+    return cli_fail_status(c, status);
+  const int result = copy_vector(path, array, n, values);
+  enf_array_destroy(array);
+  return result;
+}
+
+int vector_write(cli *c, const char *path, size_t n, const double *values) {
+  const enf_status status = enf_array_write(c->ctx, path, "f8", 1, &n, NULL, values);
+  return status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
+}
+
+void flow_shape(const enf_flow *flow, size_t *N, size_t *D) {
+  int64_t particles = 0, dimensions = 0;
+  enf_get_int(flow, "particles", &particles);
+  enf_get_int(flow, "dimensions", &dimensions);
+  *N = (size_t)particles;
+  *D = (size_t)dimensions;
+}
+
+size_t mean_of(size_t n, const double *values, double *mean, double *error) {
+  size_t used = 0;
+  double sum = 0, squares = 0;
+  for (size_t i = 0; i < n; i++)
+    if (isfinite(values[i])) {
+      sum += values[i];
+      used++;
+    }
+  *mean = used > 0 ? sum / (double)used : (double)NAN;
+  for (size_t i = 0; i < n; i++)
+    if (isfinite(values[i]))
+      squares += (values[i] - *mean) * (values[i] - *mean);
+  *error = used > 1 ? sqrt(squares / (double)(used - 1) / (double)used) : (double)NAN;
+  return used;
+}

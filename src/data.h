@@ -1,0 +1,36 @@
+/* data.h -- configurations and numbers in files. */
+#ifndef DATA_H
+#define DATA_H
+
+#include "cli.h"
+
+/* n configurations of N particles in D dimensions. */
+typedef struct {
+  size_t n, N, D;
+  double *x;
+} dataset;
+
+/* Read .npy or .xyz. N and D are what they must be, 0 if that is open. An (n,N*D) array is cut by
+   D, else N, else D = 3 where that divides the columns, else 2. Rows of three with z = 0
+   (.xyz) serve for D = 2. */
+int data_read(cli *c, const char *path, size_t N, size_t D, dataset *data);
+void data_free(dataset *data);
+/* Keep `rows` evenly spaced rows (all, if there are fewer). */
+void data_thin(dataset *data, uint64_t rows);
+
+/* RMS of all mean-free coordinates to two significant digits; fails on a non-finite value. */
+int data_scale(const dataset *data, const char *path, double *scale);
+
+int data_write(cli *c, const char *path, const char *type, const dataset *data);
+
+/* n numbers: (n) or (n,1); *n is 0 if it is open. The caller frees *values. */
+int vector_read(cli *c, const char *path, size_t *n, double **values);
+int vector_write(cli *c, const char *path, size_t n, const double *values);
+
+/* The flow's shape. */
+void flow_shape(const enf_flow *flow, size_t *N, size_t *D);
+
+/* Mean of the finite values and its standard error; returns how many are finite. */
+size_t mean_of(size_t n, const double *values, double *mean, double *error);
+
+#endif

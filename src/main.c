@@ -1,0 +1,113 @@
+/* main.c -- `enf`, the command-line tool of libenf: the table of subcommands, help, version.
+
+   The tool stands on the public interface only (<enf/enf.h>); whatever it does, a host program can
+   do. Exit codes: 0 success, 1 failure, 2 wrong usage. */
+#include "cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const command commands[] = {
+    {SIMULATE, "simulate", "SYSTEM", 1, 1,
+     "Draw equilibrium configurations of a built-in system by Monte Carlo",
+     "SYSTEM is dw4, lj13, lj55, lj:n=13,eps=2,rm=1,spring=1 or pair-dw:dim=3. Prints acceptance,\n"
+     "autocorrelation time (in stored samples), mean energy and virial with their errors; the\n"
+     "virial's exact value is (N-1)D. FILE is .npy (f4 unless --type f8) or .xyz; sim.* options\n"
+     "by --set.\n",
+     run_simulate},
+    {TRAIN, "train", "DATA", 1, 1, "Train a flow on configurations by flow matching",
+     "DATA is .npy, (n,N,D) or (n,N*D), or .xyz; -o names the flow. The length is --steps, or a\n"
+     "time budget: then the rate is measured for 2% of the budget (a quarter of a second to 3 s)\n"
+     "on a flow that is thrown away, train.steps is set so that the schedule ends within the\n"
+     "budget, and whatever happens training stops when it is used up. Measuring counts as time.\n"
+     "Beside FLOW.safetensors stand FLOW.trainer, which --resume needs, FLOW.train.csv and\n"
+     "FLOW.train.svg (through gnuplot). All are saved every minute; Ctrl-C saves and stops with\n"
+     "exit code 0. With --resume the model.* and train.* options are those of the first run and\n"
+     "the result is that of an uninterrupted training, bit for bit; a larger --steps goes on at\n"
+     "the schedule's last rate.\n",
+     run_train},
+    {SAMPLE, "sample", "FLOW", 1, 1, "Draw samples from a flow, with their exact log-density",
+     "Samples FIRST ... FIRST+N-1 of the stream SEED; any way of cutting a stream gives the same\n"
+     "samples. FILE is .npy (f8 unless --type f4) or .xyz. The log-density costs more than the\n"
+     "samples and is computed only for --logp. A sample that fails is NaN and counted.\n",
+     run_sample},
+    {LOGPROB, "logprob", "FLOW X", 2, 2, "Evaluate the exact log-density of configurations",
+     "Prints the mean negative log-likelihood (NLL) with its standard error, in nats per\n"
+     "configuration on the mean-free subspace. With --energy, and log Z known or given, also the\n"
+     "excess NLL: the mean of (-log q(x)) - (u(x) + log Z), an estimate of KL(p||q). A\n"
+     "configuration that fails has log-density NaN, is counted and left out of the means.\n",
+     run_logprob},
+    {REWEIGHT, "reweight", "[FLOW]", 0, 1, "Reweight samples of a flow to the Boltzmann density",
+     "Draws -n samples from FLOW, or takes --x and --logp as 'enf sample' wrote them, and weighs\n"
+     "them by exp(-u)/q. Prints the effective sample size (Kish, as a fraction), log Z and mean\n"
+     "energy with errors, beside exact values where they are known; --plot draws the energy\n"
+     "histogram.\n",
+     run_reweight},
+    {INFO, "info", "FLOW", 1, 1, "Describe a flow file: shapes, scale, parameters", "", run_info},
+    {OPTIONS, "options", "[GROUP]", 0, 1,
+     "List the library's options, all or one group (model, run, ode, logdet, train, sim)", "",
+     run_options},
+};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static const command *find_command(const char *name) {
+  for (int i = 0; i < COMMANDS; i++)
+    if (strcmp(commands[i].name, name) == 0)
+      return &commands[i];
+  return NULL;
+}
+
+static void print_overview(FILE *file) {
+  fputs("usage: enf COMMAND [operands] [flags]\n\n"
+        "Equivariant normalizing flows: learn a Boltzmann density, sample it, reweight.\n\n"
+        "commands:\n",
+        file);
+  for (int i = 0; i < COMMANDS; i++)
+    fprintf(file, "  %-10s %s\n", commands[i].name, commands[i].summary);
+  fputs("\n'enf help COMMAND' describes one; 'enf --version' prints the version.\n", file);
+}
+
+static int print_help(const char *name) {
+  if (name == NULL)
+    return print_overview(stdout), SUCCESS;
+  const command *row = find_command(name);
+  if (row == NULL)
+    return cli_usage(NULL, "there is no command '%s'", name);
+  cli_help(row);
+  return SUCCESS;
+}
+
+static int run_command(const command *row, int argc, char **argv) {
+  cli c;
+  bool done = false;
+  int result = cli_start(&c, row);
+  if (result == SUCCESS)
+    result = cli_parse(&c, argc, argv, &done);
+  if (result == SUCCESS && !done)
+    result = row->run(&c);
+  cli_end(&c);
+  return result;
+}
+
+static int dispatch(int argc, char **argv) {
+  const char *name = argc > 1 ? argv[1] : NULL;
+  if (name == NULL)
+    return print_overview(stderr), USAGE;
+  if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+    return printf("enf %s\n", enf_version()), SUCCESS;
+  if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+    return print_help(argc > 2 ? argv[2] : NULL);
+  const command *row = find_command(name);
+  if (row == NULL)
+    return cli_usage(NULL, "there is no command '%s'", name);
+  return run_command(row, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv) {
+  signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, told below */
+  const int result = dispatch(argc, argv);
+  if (fflush(stdout) != 0 || ferror(stdout))
+    return result == SUCCESS ? cli_fail("standard output could not be written") : result;
+  return result;
+}

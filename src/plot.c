@@ -1,0 +1,135 @@
+/* plot.c -- pictures through gnuplot, started without a shell.
+
+   gnuplot reads its script with the data inline from a pipe and writes the picture to its standard
+   output, which is the file: no name ever passes through gnuplot's or a shell's quoting. */
+#define _GNU_SOURCE
+#include "plot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static bool ends_with(const char *path, const char *ending) {
+  const size_t length = strlen(path), tail = strlen(ending);
+  return length > tail && strcmp(path + length - tail, ending) == 0;
+}
+
+bool plot_can(const char *path) { return ends_with(path, ".svg") || ends_with(path, ".png"); }
+
+/* ---- the script ---------------------------------------------------------------------------- */
+
+static void put_text(FILE *out, const char *text) {
+  fputc('"', out);
+  for (const char *p = text; *p != '\0'; p++) {
+    if (*p == '"' || *p == '\\')
+      fputc('\\', out);
+    fputc(*p == '\n' ? ' ' : *p, out);
+  }
+  fputc('"', out);
+}
+
+static void put_frame(FILE *out, const char *path, const plot *p) {
+  if (ends_with(path, ".png"))
+    fputs("set terminal pngcairo noenhanced size 1200,760 font 'Sans,17' linewidth 1.6\n", out);
+  else
+    fputs("set terminal svg noenhanced size 760,480 font 'Helvetica,Arial,sans-serif,14' "
+          "background rgb 'white'\n",
+          out);
+  fputs("set border 3 lc rgb '#444444'\nset tics nomirror out textcolor rgb '#444444'\n"
+        "set grid lc rgb '#dddddd' lw 1 lt 1\nset key top right noautotitle samplen 2\n"
+        "set style fill solid 0.35 noborder\nset title ",
+        out);
+  put_text(out, p->title);
+  fputs("\nset xlabel ", out);
+  put_text(out, p->xlabel);
+  fputs("\nset ylabel ", out);
+  put_text(out, p->ylabel);
+  fputs(p->log_y ? "\nset logscale y\n" : "\nset yrange [0:*]\n", out);
+}
+
+static void put_script(FILE *out, const char *path, const plot *p) {
+  put_frame(out, path, p);
+  for (size_t s = 0; s < p->series; s++) {
+    fprintf(out, "$d%zu << EOD\n", s);
+    for (size_t i = 0; i < p->curve[s].n; i++)
+      if (isfinite(p->curve[s].x[i]) && isfinite(p->curve[s].y[i]))
+        fprintf(out, "%.8g %.8g\n", p->curve[s].x[i], p->curve[s].y[i]);
+    fputs("EOD\n", out);
+  }
+  for (size_t s = 0; s < p->series; s++) {
+    fprintf(out, "%s $d%zu using 1:2 with %s title ", s == 0 ? "plot" : ",", s, p->curve[s].style);
+    put_text(out, p->curve[s].title);
+  }
+  fputs("\n", out);
+}
+
+/* ---- the process --------------------------------------------------------------------------- */
+
+static int start_gnuplot(int script, int other_end, const char *picture, pid_t *child) {
+  static char *const argv[] = {"gnuplot", "-", NULL};
+  const int flags = O_WRONLY | O_CREAT | O_TRUNC;
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  sigset_t defaults;
+  sigemptyset(&defaults);
+  sigaddset(&defaults, SIGPIPE);
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setsigdefault(&attributes, &defaults);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, script, STDIN_FILENO);
+  posix_spawn_file_actions_addclose(&actions, script);
+  posix_spawn_file_actions_addclose(&actions, other_end);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, picture, flags, 0666);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  const int error = posix_spawnp(child, argv[0], &actions, &attributes, argv, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  return error;
+}
+
+/* 0, or an errno of starting gnuplot; EIO where it ran and failed. */
+static int run_gnuplot(const char *path, const char *picture, const plot *p) {
+  int ends[2], exit_status = 0;
+  pid_t child = 0;
+  if (pipe(ends) != 0)
+    return errno;
+  const int error = start_gnuplot(ends[0], ends[1], picture, &child);
+  close(ends[0]);
+  FILE *out = error == 0 ? fdopen(ends[1], "w") : NULL;
+  if (out == NULL) {
+    close(ends[1]);
+  } else {
+    put_script(out, path, p);
+    fclose(out);
+  }
+  if (error != 0)
+    return error;
+  while (waitpid(child, &exit_status, 0) < 0 && errno == EINTR)
+    continue;
+  return out != NULL && WIFEXITED(exit_status) && WEXITSTATUS(exit_status) == 0 ? 0 : EIO;
+}
+
+bool plot_write(const char *path, const plot *p) {
+  char picture[4096];
+  const int length = snprintf(picture, sizeof picture, "%s.%ld.tmp", path, (long)getpid());
+  if (length < 0 || (size_t)length >= sizeof picture)
+    return cli_note("the name of the picture is too long"), false;
+  const int error = run_gnuplot(path, picture, p);
+  if (error == 0 && rename(picture, path) == 0)
+    return true;
+  unlink(picture);
+  if (error == ENOENT)
+    cli_note("no picture %s: gnuplot is not installed, or the folder is missing", path);
+  else
+    cli_note("no picture %s: gnuplot failed (%s)", path, strerror(error != 0 ? error : errno));
+  return false;
+}

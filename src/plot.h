@@ -1,0 +1,26 @@
+/* plot.h -- pictures through gnuplot: SVG or PNG by the name of the file. */
+#ifndef PLOT_H
+#define PLOT_H
+
+#include "cli.h"
+
+typedef struct {
+  const char *title, *style; /* style: gnuplot's, e.g. "lines lw 2 lc rgb '#000000'" */
+  size_t n;
+  const double *x, *y;
+} plot_series;
+
+typedef struct {
+  const char *title, *xlabel, *ylabel;
+  bool log_y;
+  size_t series;
+  plot_series curve[3];
+} plot;
+
+/* Whether the name ends in .svg or .png. */
+bool plot_can(const char *path);
+/* Written under a temporary name and renamed. Where gnuplot is missing or fails, one line on
+   standard error says so and false is returned: a picture is never worth a failed run. */
+bool plot_write(const char *path, const plot *p);
+
+#endif

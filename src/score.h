@@ -1,0 +1,22 @@
+/* score.h -- negative log-likelihood and excess NLL of configurations under a flow. */
+#ifndef SCORE_H
+#define SCORE_H
+
+#include "data.h"
+#include "report.h"
+#include "target.h"
+
+typedef struct {
+  size_t n;
+  uint64_t failed;
+  double nll, nll_err;       /* nats per configuration */
+  double excess, excess_err; /* mean of (-log q) - (u + log Z); NaN without energy and log Z */
+  double seconds, logdet_error;
+} score;
+
+/* logp (n) is filled; t may be empty. */
+int score_flow(cli *c, const enf_flow *flow, const dataset *data, const target *t, double *logp,
+               score *s);
+void score_report(report *r, const score *s);
+
+#endif

@@ -1,0 +1,72 @@
+/* simulate.c -- `enf simulate`: equilibrium configurations of a built-in system. */
+#include "data.h"
+#include "progress.h"
+#include "report.h"
+#include "target.h"
+
+#include <math.h>
+
+static void print_simulation(const cli *c, const target *t, const dataset *data,
+                             const enf_sim_info *info) {
+  const double none = (double)NAN;
+  report r = report_begin(c);
+  report_text(&r, "system", "system", t->spec);
+  report_count(&r, "samples", "samples", data->n);
+  report_count(&r, "particles", "particles", data->N);
+  report_count(&r, "dimensions", "dimensions", data->D);
+  report_real(&r, "acceptance", "acceptance", info->acceptance);
+  report_real(&r, "swap_acceptance", "swap acceptance", info->swap_acceptance);
+  report_real(&r, "autocorrelation", "autocorrelation time", info->autocorrelation);
+  report_measured(&r, "mean_u", "mean energy", info->mean_u, info->mean_u_err, t->mean_u,
+                  t->mean_u_err);
+  report_measured(&r, "virial", "virial", info->virial, info->virial_err,
+                  (double)((data->N - 1) * data->D), 0);
+  report_measured(&r, "step", "move size", info->step, none, none, 0);
+  report_real(&r, "seconds", "seconds", info->seconds);
+  report_text(&r, "output", "written to", c->value[FLAG_OUTPUT]);
+  report_end(&r);
+}
+
+static int simulate(cli *c, const target *t, dataset *data) {
+  const char *type = cli_has(c, FLAG_TYPE) ? c->value[FLAG_TYPE] : "f4";
+  enf_sim_info info = ENF_SIM_INFO_INIT;
+  progress p = progress_begin(c, "simulating", "samples", 0);
+  data->x = cli_alloc(data->n, data->N * data->D * sizeof(double));
+  if (data->x == NULL)
+    return FAILURE;
+  enf_ctx_set_progress(c->ctx, progress_callback, &p);
+  const enf_status status =
+      enf_simulate(c->ctx, enf_energy_eval, t->energy, c->opts, data->n, data->x, &info);
+  progress_end(&p);
+  enf_ctx_set_progress(c->ctx, NULL, NULL);
+  if (status != ENF_OK)
+    return cli_fail_status(c, status);
+  const int result = data_write(c, c->value[FLAG_OUTPUT], type, data);
+  if (result == SUCCESS)
+    print_simulation(c, t, data, &info);
+  return result;
+}
+
+int run_simulate(cli *c) {
+  target t = {0};
+  uint64_t n = 0;
+  int result = cli_require(c, FLAG_COUNT);
+  if (result == SUCCESS)
+    result = cli_require(c, FLAG_OUTPUT);
+  if (result == SUCCESS)
+    result = cli_count(c, FLAG_COUNT, 1, 0, &n);
+  if (result == SUCCESS && cli_has(c, FLAG_SEED))
+    result = cli_set(c, "sim.seed", c->value[FLAG_SEED]);
+  if (result == SUCCESS)
+    result = cli_configure(c);
+  if (result == SUCCESS)
+    result = target_make(c, c->operand[0], &t);
+  if (result == SUCCESS) {
+    dataset data = {.n = (size_t)n, .N = t.N, .D = t.D};
+    interrupts_catch();
+    result = simulate(c, &t, &data);
+    data_free(&data);
+  }
+  target_free(&t);
+  return result;
+}

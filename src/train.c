@@ -1,0 +1,392 @@
+/* train.c -- `enf train`: a flow from configurations, by flow matching.
+
+   FLOW.safetensors is the flow, FLOW.trainer what --resume needs, FLOW.train.csv and FLOW.train.svg
+   the curve. Whatever moment the process dies at, the saved pair goes on bit for bit: loading the
+   trainer also sets the flow's weights. Training seconds are the wall time of steps, the measuring
+   of the rate included; saving, pictures and validation are not counted. */
+#include "curve.h"
+#include "progress.h"
+#include "score.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double SAVE_SECONDS = 60;
+enum { VALIDATION_ROWS = 1000, NAME = 4096 };
+
+typedef struct {
+  cli *c;
+  dataset data;
+  target target;
+  enf_flow *flow;
+  enf_trainer *trainer;
+  size_t batch, *rows;
+  double *x;            /* the batch */
+  double budget;        /* seconds of this session; infinite: none */
+  double before, spent; /* training seconds of earlier sessions, of this one */
+  uint64_t goal;        /* steps, counted from the first session's start */
+  enf_step_info info;
+  curve curve;
+  char trainer_path[NAME], csv_path[NAME], svg_path[NAME];
+  bool drawn;
+} training;
+
+/* ---- names and options --------------------------------------------------------------------- */
+
+static int name_files(training *t, const char *path) {
+  const char ending[] = ".safetensors";
+  const size_t length = strlen(path), tail = sizeof ending - 1;
+  const bool named = length > tail && strcmp(path + length - tail, ending) == 0;
+  const int stem = (int)(named ? length - tail : length);
+  if (length + 16 > NAME)
+    return cli_fail("the name of the flow is too long");
+  snprintf(t->trainer_path, NAME, "%.*s.trainer", stem, path);
+  snprintf(t->csv_path, NAME, "%.*s.train.csv", stem, path);
+  snprintf(t->svg_path, NAME, "%.*s.train.svg", stem, path);
+  return SUCCESS;
+}
+
+static int read_budget(training *t) {
+  double seconds = 0, minutes = 0;
+  int result = cli_real(t->c, FLAG_SECONDS, 0, INFINITY, &seconds);
+  if (result == SUCCESS)
+    result = cli_real(t->c, FLAG_MINUTES, 0, INFINITY, &minutes);
+  t->budget = fmin(seconds, 60 * minutes);
+  return result;
+}
+
+/* The first run's model.* and train.* options stay; only the goal may move. */
+static int check_resume(const cli *c) {
+  for (size_t i = 0; i < c->settings; i++) {
+    const char *name = c->setting[i].name;
+    if (strcmp(name, "train.steps") != 0 && strcmp(name, "model.dimensions") != 0 &&
+        (strncmp(name, "train.", 6) == 0 || strncmp(name, "model.", 6) == 0))
+      return cli_usage(c, "--resume keeps the options of the first run, so %s cannot be set", name);
+  }
+  return SUCCESS;
+}
+
+static int read_flags(training *t) {
+  cli *c = t->c;
+  int result = cli_require(c, FLAG_OUTPUT);
+  if (result == SUCCESS)
+    result = name_files(t, c->value[FLAG_OUTPUT]);
+  if (result == SUCCESS)
+    result = read_budget(t);
+  if (result == SUCCESS && cli_has(c, FLAG_SEED))
+    result = cli_set(c, "model.seed", c->value[FLAG_SEED]);
+  if (result == SUCCESS && cli_has(c, FLAG_SEED))
+    result = cli_set(c, "train.seed", c->value[FLAG_SEED]);
+  if (result == SUCCESS && cli_has(c, FLAG_RESUME))
+    result = check_resume(c);
+  if (result == SUCCESS)
+    result = cli_configure(c);
+  return result == SUCCESS ? target_make(c, c->value[FLAG_ENERGY], &t->target) : result;
+}
+
+/* ---- data ---------------------------------------------------------------------------------- */
+
+static size_t setting_or(const cli *c, const char *name, size_t fallback) {
+  const char *text = cli_setting(c, name);
+  return text != NULL ? (size_t)strtoull(text, NULL, 10) : fallback;
+}
+
+static int read_data(training *t) {
+  const size_t N = setting_or(t->c, "model.particles", t->target.N);
+  const size_t D = setting_or(t->c, "model.dimensions", t->target.D);
+  int result = data_read(t->c, t->c->operand[0], N, D, &t->data);
+  if (result == SUCCESS)
+    result = target_check(&t->target, t->data.N, t->data.D);
+  return result;
+}
+
+static void set_number(cli *c, const char *name, double value) {
+  char text[32];
+  snprintf(text, sizeof text, "%.9g", value);
+  enf_opts_set(c->opts, name, text);
+}
+
+static int fix_scale(training *t) {
+  const char *text = cli_setting(t->c, "model.data_scale");
+  double scale = 0;
+  const int result = data_scale(&t->data, t->c->operand[0], &scale);
+  if (result == SUCCESS && (text == NULL || strcmp(text, "auto") == 0))
+    set_number(t->c, "model.data_scale", scale);
+  return result;
+}
+
+/* ---- flow and trainer ---------------------------------------------------------------------- */
+
+static int create(training *t) {
+  enf_opts *opts = t->c->opts;
+  enf_opts_set_int(opts, "model.particles", (int64_t)t->data.N);
+  enf_opts_set_int(opts, "model.dimensions", (int64_t)t->data.D);
+  enf_status status = enf_create(t->c->ctx, &t->flow, opts);
+  if (status == ENF_OK)
+    status = enf_trainer_create(t->c->ctx, &t->trainer, t->flow, opts);
+  return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
+}
+
+static void discard(training *t) {
+  enf_trainer_destroy(t->trainer);
+  enf_destroy(t->flow);
+  t->trainer = NULL;
+  t->flow = NULL;
+}
+
+static int resume(training *t) {
+  size_t N = 0, D = 0;
+  enf_status status = enf_load(t->c->ctx, &t->flow, t->c->value[FLAG_OUTPUT]);
+  if (status == ENF_OK)
+    status = enf_trainer_load(t->c->ctx, &t->trainer, t->flow, t->trainer_path);
+  if (status != ENF_OK)
+    return cli_fail_status(t->c, status);
+  flow_shape(t->flow, &N, &D);
+  if (N != t->data.N || D != t->data.D)
+    return cli_fail("%s has %zu particles in %zu dimensions, the flow %zu in %zu", t->c->operand[0],
+                    t->data.N, t->data.D, N, D);
+  return SUCCESS;
+}
+
+static uint64_t trainer_number(const training *t, const char *name) {
+  int64_t value = 0;
+  enf_trainer_get_int(t->trainer, name, &value);
+  return (uint64_t)value;
+}
+
+static int make_batch(training *t) {
+  t->batch = (size_t)trainer_number(t, "batch");
+  t->rows = cli_alloc(t->batch, sizeof *t->rows);
+  t->x = cli_alloc(t->batch, t->data.N * t->data.D * sizeof(double));
+  return t->rows != NULL && t->x != NULL ? SUCCESS : FAILURE;
+}
+
+static void free_batch(training *t) {
+  free(t->rows);
+  free(t->x);
+  t->rows = NULL;
+  t->x = NULL;
+}
+
+/* ---- steps --------------------------------------------------------------------------------- */
+
+static int step(training *t) {
+  const size_t width = t->data.N * t->data.D;
+  enf_status status = enf_trainer_rows(t->trainer, t->data.n, t->batch, t->rows);
+  for (size_t i = 0; i < t->batch && status == ENF_OK; i++)
+    memcpy(t->x + i * width, t->data.x + t->rows[i] * width, width * sizeof(double));
+  if (status == ENF_OK)
+    status = enf_train_step(t->c->ctx, t->trainer, t->batch, t->x, &t->info);
+  return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
+}
+
+/* Steps per second: the first two steps, which allocate, are left out. */
+static int measure(training *t, double seconds, double *rate) {
+  const double start = cli_seconds();
+  double warm = start, now = start;
+  uint64_t steps = 0;
+  int result = SUCCESS;
+  while (result == SUCCESS && !interrupted() && (steps < 6 || now - start < seconds)) {
+    result = step(t);
+    now = cli_seconds();
+    if (++steps == 2)
+      warm = now;
+  }
+  *rate = steps > 2 ? (double)(steps - 2) / (now - warm) : 1;
+  return result;
+}
+
+/* Set train.steps so that the schedule ends within the budget: with the rate of a throw-away flow
+   over 2 % of it, and 3 % in reserve. */
+static int plan(training *t) {
+  const double start = cli_seconds(), seconds = fmin(fmax(0.02 * t->budget, 0.25), 3);
+  double rate = 0;
+  int result = create(t);
+  if (result == SUCCESS)
+    result = make_batch(t);
+  if (result == SUCCESS)
+    result = measure(t, seconds, &rate);
+  free_batch(t);
+  discard(t);
+  t->spent = cli_seconds() - start;
+  const double steps = fmin(fmax(0.97 * rate * (t->budget - t->spent), 1), 1e9);
+  enf_opts_set_int(t->c->opts, "train.steps", (int64_t)steps);
+  return result;
+}
+
+static int start_fresh(training *t) {
+  int result = fix_scale(t);
+  if (result == SUCCESS && isfinite(t->budget) && cli_setting(t->c, "train.steps") == NULL)
+    result = plan(t);
+  if (result == SUCCESS)
+    result = create(t);
+  if (result == SUCCESS)
+    result = make_batch(t);
+  if (result != SUCCESS)
+    return result;
+  t->goal = trainer_number(t, "steps");
+  curve_start(&t->curve, t->goal);
+  return SUCCESS;
+}
+
+static int start_again(training *t) {
+  int result = resume(t);
+  if (result == SUCCESS)
+    result = make_batch(t);
+  if (result != SUCCESS)
+    return result;
+  const uint64_t planned = trainer_number(t, "steps");
+  t->goal = setting_or(t->c, "train.steps", planned);
+  t->info.step = trainer_number(t, "step");
+  t->info.skipped = trainer_number(t, "skipped");
+  curve_start(&t->curve, planned);
+  result = curve_read(&t->curve, t->csv_path, t->info.step);
+  t->before = t->curve.n > 0 ? t->curve.point[t->curve.n - 1].seconds : 0;
+  return result;
+}
+
+static int save(training *t) {
+  enf_status status = enf_save(t->c->ctx, t->flow, t->c->value[FLAG_OUTPUT]);
+  if (status == ENF_OK)
+    status = enf_trainer_save(t->c->ctx, t->trainer, t->trainer_path);
+  return status == ENF_OK ? curve_write(&t->curve, t->csv_path) : cli_fail_status(t->c, status);
+}
+
+static double time_left(const training *t, uint64_t first, double started) {
+  const double rate = (double)(t->info.step - first) / (t->spent - started);
+  return fmin((double)(t->goal - t->info.step) / rate, t->budget - t->spent);
+}
+
+static int one_step(training *t) {
+  const double start = cli_seconds();
+  const int result = step(t);
+  if (result != SUCCESS)
+    return result;
+  t->spent += cli_seconds() - start;
+  return curve_add(&t->curve, &t->info, t->info.step * t->batch, t->before + t->spent);
+}
+
+static int run_steps(training *t) {
+  const uint64_t first = t->info.step;
+  const double started = t->spent;
+  double saved = cli_seconds();
+  int result = SUCCESS;
+  progress p = progress_begin(t->c, "training", "samples", first);
+  while (result == SUCCESS && t->info.step < t->goal && t->spent < t->budget && !interrupted()) {
+    result = one_step(t);
+    progress_show(&p, t->info.step, t->goal, (double)t->batch, t->curve.smoothed,
+                  time_left(t, first, started));
+    if (result == SUCCESS && cli_seconds() - saved > SAVE_SECONDS) {
+      result = save(t);
+      saved = cli_seconds();
+    }
+  }
+  progress_end(&p);
+  return result == SUCCESS ? save(t) : result;
+}
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+static int validate(training *t, score *s) {
+  dataset data = {0};
+  uint64_t rows = 0;
+  int result = cli_count(t->c, FLAG_ROWS, 1, VALIDATION_ROWS, &rows);
+  if (result == SUCCESS)
+    result = data_read(t->c, t->c->value[FLAG_VALIDATION], t->data.N, t->data.D, &data);
+  if (result != SUCCESS)
+    return result;
+  data_thin(&data, rows);
+  double *logp = cli_alloc(data.n, sizeof(double));
+  result = logp != NULL ? score_flow(t->c, t->flow, &data, &t->target, logp, s) : FAILURE;
+  free(logp);
+  data_free(&data);
+  return result;
+}
+
+static const char *how_it_ended(const training *t) {
+  if (t->info.step >= t->goal)
+    return "finished";
+  return interrupted() ? "interrupted" : "time budget used up";
+}
+
+static void report_flow(report *r, const training *t) {
+  int64_t parameters = 0;
+  double scale = 0;
+  enf_get_int(t->flow, "parameters", &parameters);
+  enf_get_real(t->flow, "data_scale", &scale);
+  report_text(r, "data", "data", t->c->operand[0]);
+  report_count(r, "configurations", "configurations", t->data.n);
+  report_count(r, "particles", "particles", t->data.N);
+  report_count(r, "dimensions", "dimensions", t->data.D);
+  report_real(r, "data_scale", "data scale", scale);
+  report_count(r, "parameters", "parameters", (uint64_t)parameters);
+}
+
+static void report_steps(report *r, const training *t) {
+  const uint64_t samples = t->info.step * t->batch;
+  const double seconds = t->before + t->spent;
+  report_text(r, "ended", "training", how_it_ended(t));
+  report_count(r, "step", "steps", t->info.step);
+  report_count(r, "steps", "steps planned", t->goal);
+  report_count(r, "batch", "batch", t->batch);
+  report_count(r, "samples", "samples seen", samples);
+  report_real(r, "epochs", "epochs", (double)samples / (double)t->data.n);
+  report_count(r, "skipped", "steps skipped", t->info.skipped);
+  report_real(r, "loss", "loss (smoothed)", t->curve.smoothed);
+  report_real(r, "seconds", "seconds of training", seconds);
+  report_real(r, "rate", "samples per second", seconds > 0 ? (double)samples / seconds : 0);
+}
+
+static void print_training(const training *t, const score *s) {
+  report r = report_begin(t->c);
+  report_flow(&r, t);
+  report_steps(&r, t);
+  if (s->n > 0) {
+    report_text(&r, "validation", "validation", t->c->value[FLAG_VALIDATION]);
+    score_report(&r, s);
+  }
+  report_text(&r, "output", "flow", t->c->value[FLAG_OUTPUT]);
+  report_text(&r, "trainer", "trainer", t->trainer_path);
+  report_text(&r, "curve", "training curve", t->csv_path);
+  if (t->drawn)
+    report_text(&r, "plot", "picture", t->svg_path);
+  report_end(&r);
+}
+
+static int finish(training *t) {
+  score s = {0};
+  t->drawn = curve_plot(&t->curve, t->svg_path, t->c->value[FLAG_OUTPUT]);
+  const int result = cli_has(t->c, FLAG_VALIDATION) && !interrupted() ? validate(t, &s) : SUCCESS;
+  if (result == SUCCESS)
+    print_training(t, &s);
+  if (t->info.step < t->goal)
+    cli_note("%s at step %llu of %llu; all is saved, --resume goes on", how_it_ended(t),
+             (unsigned long long)t->info.step, (unsigned long long)t->goal);
+  return result;
+}
+
+static void free_training(training *t) {
+  discard(t);
+  free_batch(t);
+  curve_free(&t->curve);
+  data_free(&t->data);
+  target_free(&t->target);
+}
+
+int run_train(cli *c) {
+  training t = {.c = c, .info = ENF_STEP_INFO_INIT};
+  int result = read_flags(&t);
+  if (result == SUCCESS)
+    result = read_data(&t);
+  interrupts_catch();
+  if (result == SUCCESS)
+    result = cli_has(c, FLAG_RESUME) ? start_again(&t) : start_fresh(&t);
+  if (result == SUCCESS)
+    result = run_steps(&t);
+  if (result == SUCCESS)
+    result = finish(&t);
+  free_training(&t);
+  return result;
+}
