@@ -16,9 +16,12 @@ typedef struct enf_array enf_array;
  * enf_array_read: read an array; the name decides: .npy, or .xyz and .extxyz.
  *
  * .npy: little-endian float32 or float64, C order, up to 4 dimensions; anything else is refused
- * with the reason. Extended XYZ: every frame must have the same number of atoms; shape (n,N,3).
- * Out:  array  NULL on failure; the caller destroys it.
- * Statuses: ARG, IO, FORMAT (with line or byte), UNSUPPORTED (a dtype or order), NOMEM. Since 0.1.
+ * with the reason. Extended XYZ: shape (n,N,3); every frame must have the same atoms in the same
+ * order. Columns are found by the comment line's Properties=...; without it they are those of
+ * plain XYZ: element, x, y, z. Everything else in a comment line is ignored.
+ * Out:  array  NULL on failure; the caller destroys it. It may outlive ctx.
+ * Statuses: ARG, IO, FORMAT (with line or byte), UNSUPPORTED (a dtype or order, or a name that is
+ * not one of these), NOMEM. Since 0.1.
  */
 enf_status enf_array_read(enf_ctx *ctx, enf_array **array, const char *path);
 
@@ -42,8 +45,11 @@ void enf_array_destroy(enf_array *array);
  * In:   type         "f4" or "f8" for .npy; NULL for "f8" and for XYZ
  *       ndim, shape  1 to 4 dimensions; XYZ needs (n,N,2) or (n,N,3)
  *       labels       element names (N) for XYZ; NULL for "X"
- *       data         row-major
- * Statuses: ARG, SHAPE, IO, NOMEM. Since 0.1.
+ *       data         row-major; "f4" rounds to single precision. XYZ writes every number so that
+ *                    it reads back the same, and z = 0 for (n,N,2)
+ * The old file stays whole until the new one is complete. .npy holds no labels: they are ignored.
+ * Statuses: ARG (NULL, a type or a label that cannot be written), SHAPE, UNSUPPORTED (a name that
+ * is none of these), IO, NOMEM. Since 0.1.
  */
 enf_status enf_array_write(enf_ctx *ctx, const char *path, const char *type, size_t ndim,
                            const size_t *shape, const char *const *labels, const double *data);

@@ -3,27 +3,45 @@
 #define ENF__IO_H
 
 #include "core/core.h"
+#include <enf/array.h>
+
+/* The formats are little-endian, and numbers are copied as they lie in memory. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "only little-endian machines");
 
 /* ---- whole files ---------------------------------------------------------------------------- */
 
 /* A file being written under a temporary name beside `path`; commit flushes, fsyncs, renames and
-   fsyncs the directory; abandon removes it. */
+   fsyncs the directory; abandon removes it. All-zero: nothing is being written. */
 typedef struct {
   enf_ctx *ctx;
-  const char *path;
-  char *temporary; /* from ctx's allocator */
+  const char *path; /* the caller's; must outlive the writer */
+  char *temporary;  /* from ctx's allocator; NULL: nothing is being written */
   int fd;
-  size_t used;     /* bytes waiting in buffer */
+  size_t used; /* bytes waiting in buffer */
   char *buffer;
 } enf__writer;
 
 enf_status enf__writer_open(enf_ctx *ctx, enf__writer *w, const char *path);
 enf_status enf__writer_put(enf__writer *w, const void *data, size_t bytes);
-enf_status enf__writer_commit(enf__writer *w);  /* on failure the writer is abandoned */
-void enf__writer_abandon(enf__writer *w);       /* fine on a zeroed or committed writer */
+enf_status enf__writer_commit(enf__writer *w); /* on failure the writer is abandoned */
+void enf__writer_abandon(enf__writer *w);      /* fine on a zeroed or committed writer */
 
 /* The whole of a regular file, with one NUL byte added; the caller frees *data (enf__free). */
 enf_status enf__file_read(enf_ctx *ctx, const char *path, char **data, size_t *bytes);
+
+/* Write "path: <sentence>" and return the status. The sentence may quote the file: what is not
+   printable ASCII becomes '?', so that a file cannot talk to a terminal. */
+enf_status enf__file_refuse(enf_ctx *ctx, enf_status status, const char *path, const char *format,
+                            ...) __attribute__((format(printf, 4, 5)));
+
+/* IO, with "cannot <verb> <path>: <what the system says>". */
+enf_status enf__file_cannot(enf_ctx *ctx, const char *verb, const char *path, int error);
+
+/* Floats of `item` (4 or 8) bytes, unaligned, to doubles. */
+void enf__file_doubles(const char *data, size_t item, size_t count, double *out);
+
+/* The path, or the end of a very long one, so that the rest of a sentence fits beside it. */
+const char *enf__file_name(const char *path);
 
 /* ---- safetensors ---------------------------------------------------------------------------- */
 
@@ -54,9 +72,13 @@ typedef struct {
    not JSON of the expected form, unknown dtype, duplicate names, offsets that overlap, leave holes,
    run past the end or disagree with shape and dtype, sizes that overflow. */
 enf_status enf__st_read(enf_ctx *ctx, enf__st_file *file, const char *path);
+/* The same for bytes in memory from ctx's allocator, which now belong to the file; path is for
+   the sentence. Tensors come out in the order of their data, metadata sorted by key. */
+enf_status enf__st_parse(enf_ctx *ctx, enf__st_file *file, const char *path, char *buffer,
+                         size_t bytes);
 void enf__st_free(enf__st_file *file); /* fine on a zeroed file */
-const enf__st_tensor *enf__st_find(const enf__st_file *file, const char *name);  /* or NULL */
-const char *enf__st_meta_find(const enf__st_file *file, const char *key);        /* or NULL */
+const enf__st_tensor *enf__st_find(const enf__st_file *file, const char *name); /* or NULL */
+const char *enf__st_meta_find(const enf__st_file *file, const char *key);       /* or NULL */
 /* Copy to doubles (F32 and F64 tensors). */
 void enf__st_doubles(const enf__st_tensor *tensor, double *out);
 
@@ -64,5 +86,37 @@ void enf__st_doubles(const enf__st_tensor *tensor, double *out);
    tensor data are 8-byte aligned, in the order given. */
 enf_status enf__st_write(enf_ctx *ctx, const char *path, size_t metas, const enf__st_meta *meta,
                          size_t tensors, const enf__st_tensor *tensor);
+
+/* ---- arrays --------------------------------------------------------------------------------- */
+
+struct enf_array {
+  uint32_t magic;
+  enf_alloc alloc;
+  size_t ndim, shape[4];
+  double *data;
+  size_t labels; /* 0 where the format has none */
+  char **label;  /* (labels), into text */
+  char *text;
+};
+
+/* What enf_array_write was given, checked: the shape's product does not overflow. */
+typedef struct {
+  const char *type;
+  size_t ndim, shape[4], count;
+  const char *const *labels;
+  const double *data;
+} enf__array_view;
+
+/* One format: parse fills a zeroed array (what it allocated is freed by the caller on failure)
+   from a file's bytes, which end in a NUL; write makes the file. */
+enf_status enf__npy_parse(enf_ctx *ctx, enf_array *array, const char *path, const char *data,
+                          size_t bytes);
+enf_status enf__npy_write(enf_ctx *ctx, const char *path, const enf__array_view *view);
+enf_status enf__xyz_parse(enf_ctx *ctx, enf_array *array, const char *path, const char *data,
+                          size_t bytes);
+enf_status enf__xyz_write(enf_ctx *ctx, const char *path, const enf__array_view *view);
+
+/* Memory for array->shape; NOMEM, or SHAPE if the product overflows. */
+enf_status enf__array_reserve(enf_ctx *ctx, enf_array *array);
 
 #endif

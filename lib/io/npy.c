@@ -1,0 +1,271 @@
+/* npy.c -- NumPy's .npy files, read and written.
+
+   Format (NumPy enhancement proposal 1): "\x93NUMPY", version (2 bytes), header length (u16 in
+   version 1.0, u32 in 2.0 and 3.0), header, data. The header is the text of a Python dictionary
+     {'descr': '<f8', 'fortran_order': False, 'shape': (4, 2), }
+   padded with spaces and a newline so that the data begin at a multiple of 64 bytes.
+
+   Read: '<f4' and '<f8' in C order with 1 to 4 dimensions; everything else that NumPy can write
+   is UNSUPPORTED with the reason. The data must fill the file exactly. Written: version 1.0. */
+#include "io/io.h"
+#include <stdio.h>
+#include <string.h>
+
+static const char magic[6] = {'\x93', 'N', 'U', 'M', 'P', 'Y'};
+
+typedef struct {
+  enf_ctx *ctx;
+  const char *path;
+  const char *begin, *at, *end; /* the header */
+  size_t item;                  /* bytes of an element */
+} reader;
+
+#define REFUSE(r, status, ...) enf__file_refuse((r)->ctx, status, (r)->path, __VA_ARGS__)
+
+/* ---- words of the header --------------------------------------------------------------------- */
+
+/* The next character that is not space, or NUL at the end. */
+static char look(reader *r) {
+  while (r->at < r->end && (*r->at == ' ' || *r->at == '\n'))
+    r->at++;
+  return r->at < r->end ? *r->at : '\0';
+}
+
+static bool take(reader *r, char c) {
+  if (look(r) != c || r->at == r->end)
+    return false;
+  r->at++;
+  return true;
+}
+
+static enf_status expected(const reader *r, const char *what) {
+  return REFUSE(r, ENF_ERR_FORMAT, "byte %td of the header: %s expected", r->at - r->begin, what);
+}
+
+/* A quoted text without escapes, cut off to fit. */
+static enf_status take_text(reader *r, char text[32]) {
+  const char quote = look(r);
+  if (quote != '\'' && quote != '"')
+    return expected(r, "a quoted text");
+  const char *first = r->at + 1;
+  const char *last = memchr(first, quote, (size_t)(r->end - first));
+  if (!last)
+    return expected(r, "the end of a quoted text");
+  snprintf(text, 32, "%.*s", (int)(last - first < 31 ? last - first : 31), first);
+  r->at = last + 1;
+  return ENF_OK;
+}
+
+static enf_status take_size(reader *r, size_t *value) {
+  size_t number = 0, digits = 0;
+  look(r);
+  for (; r->at < r->end && *r->at >= '0' && *r->at <= '9'; r->at++, digits++) {
+    if (__builtin_mul_overflow(number, (size_t)10, &number) ||
+        __builtin_add_overflow(number, (size_t)(*r->at - '0'), &number))
+      return REFUSE(r, ENF_ERR_FORMAT, "byte %td of the header: number too large",
+                    r->at - r->begin);
+  }
+  *value = number;
+  return digits > 0 ? ENF_OK : expected(r, "a number");
+}
+
+static bool take_word(reader *r, const char *word) {
+  const size_t length = strlen(word);
+  look(r);
+  if ((size_t)(r->end - r->at) < length || memcmp(r->at, word, length) != 0)
+    return false;
+  r->at += length;
+  return true;
+}
+
+/* ---- the three entries ----------------------------------------------------------------------- */
+
+/* Why a type that is not '<f4' or '<f8' is refused. */
+static const char *describe(const char *type) {
+  static const struct {
+    char kind;
+    const char *what;
+  } kinds[] = {{'i', "integers"},        {'u', "unsigned integers"},
+               {'b', "booleans"},        {'?', "booleans"},
+               {'c', "complex numbers"}, {'O', "Python objects"},
+               {'S', "byte strings"},    {'a', "byte strings"},
+               {'U', "strings"},         {'V', "structured or raw"},
+               {'M', "dates"},           {'m', "time differences"}};
+  const char kind = type[0] && strchr("<>|=", type[0]) ? type[1] : type[0];
+  if (kind == 'f')
+    return type[0] == '>' ? "big-endian" : "floats of another length";
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    if (kinds[i].kind == kind)
+      return kinds[i].what;
+  return "unknown";
+}
+
+static enf_status take_descr(reader *r, enf_array *array) {
+  enf_status status = ENF_OK;
+  char type[32];
+  (void)array;
+  if (look(r) == '[')
+    return REFUSE(r, ENF_ERR_UNSUPPORTED, "structured dtypes are not supported, only f4 and f8");
+  TRY(take_text(r, type));
+  r->item = !strcmp(type, "<f4") ? 4 : !strcmp(type, "<f8") ? 8 : 0;
+  if (r->item == 0)
+    return REFUSE(r, ENF_ERR_UNSUPPORTED, "dtype '%s' (%s) is not supported, only '<f4' and '<f8'",
+                  type, describe(type));
+out:
+  return status;
+}
+
+static enf_status take_order(reader *r, enf_array *array) {
+  (void)array;
+  if (take_word(r, "True"))
+    return REFUSE(r, ENF_ERR_UNSUPPORTED, "Fortran order is not supported, only C order");
+  return take_word(r, "False") ? ENF_OK : expected(r, "True or False");
+}
+
+/* A Python tuple: (), (3,), (3, 4), (3, 4,). */
+static enf_status take_shape(reader *r, enf_array *array) {
+  enf_status status = ENF_OK;
+  bool comma = true;
+  if (!take(r, '('))
+    return expected(r, "'('");
+  for (array->ndim = 0; !take(r, ')'); array->ndim++) {
+    if (!comma)
+      return expected(r, "',' or ')'");
+    if (array->ndim == 4)
+      return REFUSE(r, ENF_ERR_UNSUPPORTED, "more than 4 dimensions are not supported");
+    TRY(take_size(r, &array->shape[array->ndim]));
+    comma = take(r, ',');
+  }
+  if (array->ndim == 0)
+    return REFUSE(r, ENF_ERR_UNSUPPORTED, "an array without dimensions is not supported");
+  if (array->ndim == 1 && !comma)
+    return expected(r, "',' after a single length");
+out:
+  return status;
+}
+
+static enf_status take_entries(reader *r, enf_array *array) {
+  static const struct {
+    const char *key;
+    enf_status (*take)(reader *r, enf_array *array);
+  } entries[] = {{"descr", take_descr}, {"fortran_order", take_order}, {"shape", take_shape}};
+  enf_status status = ENF_OK;
+  bool seen[3] = {false, false, false}, comma = true;
+  if (!take(r, '{'))
+    return expected(r, "'{'");
+  while (!take(r, '}')) {
+    char key[32];
+    size_t which = 0;
+    if (!comma)
+      return expected(r, "',' or '}'");
+    TRY(take_text(r, key));
+    while (which < 3 && strcmp(key, entries[which].key) != 0)
+      which++;
+    if (which == 3 || seen[which])
+      return REFUSE(r, ENF_ERR_FORMAT, "the header has %s '%s'",
+                    which == 3 ? "the unknown key" : "two of", key);
+    seen[which] = true;
+    if (!take(r, ':'))
+      return expected(r, "':'");
+    TRY(entries[which].take(r, array));
+    comma = take(r, ',');
+  }
+  for (size_t which = 0; which < 3; which++)
+    if (!seen[which])
+      return REFUSE(r, ENF_ERR_FORMAT, "the header has no '%s'", entries[which].key);
+  if (look(r) != '\0' || r->at != r->end)
+    return expected(r, "end");
+out:
+  return status;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+/* Find the header between the fixed part and the data. */
+static enf_status find_header(reader *r, const char *data, size_t bytes) {
+  const unsigned char *fixed = (const unsigned char *)data;
+  if (bytes < sizeof magic || memcmp(data, magic, sizeof magic) != 0)
+    return REFUSE(r, ENF_ERR_FORMAT, "not a .npy file: it does not begin with \\x93NUMPY");
+  if (bytes < 10)
+    return REFUSE(r, ENF_ERR_FORMAT, "truncated after %zu bytes", bytes);
+  if (fixed[6] < 1 || fixed[6] > 3 || fixed[7] != 0)
+    return REFUSE(r, ENF_ERR_UNSUPPORTED, ".npy version %d.%d is not supported, only 1.0 to 3.0",
+                  fixed[6], fixed[7]);
+  const size_t start = fixed[6] == 1 ? 10 : 12;
+  if (bytes < start)
+    return REFUSE(r, ENF_ERR_FORMAT, "truncated after %zu bytes", bytes);
+  size_t length = 0;
+  for (size_t i = start; i-- > 8;)
+    length = length << 8 | fixed[i];
+  if (length > bytes - start)
+    return REFUSE(r, ENF_ERR_FORMAT, "truncated: the header has %zu bytes, %zu are there", length,
+                  bytes - start);
+  r->begin = r->at = data + start;
+  r->end = r->begin + length;
+  return ENF_OK;
+}
+
+static enf_status check_bytes(const reader *r, const enf_array *array, size_t bytes) {
+  size_t needed = r->item, limit = r->item; /* limit: as if no length were 0 */
+  for (size_t d = 0; d < array->ndim; needed *= array->shape[d++])
+    if (__builtin_mul_overflow(limit, array->shape[d] ? array->shape[d] : 1, &limit))
+      return REFUSE(r, ENF_ERR_FORMAT, "the shape's size overflows");
+  if (needed == bytes)
+    return ENF_OK;
+  return REFUSE(r, ENF_ERR_FORMAT, "the shape needs %zu bytes of data, %zu are there", needed,
+                bytes);
+}
+
+enf_status enf__npy_parse(enf_ctx *ctx, enf_array *array, const char *path, const char *data,
+                          size_t bytes) {
+  enf_status status = ENF_OK;
+  reader r = {.ctx = ctx, .path = path};
+  TRY(find_header(&r, data, bytes));
+  TRY(take_entries(&r, array));
+  const size_t rest = (size_t)(data + bytes - r.end);
+  TRY(check_bytes(&r, array, rest));
+  TRY(enf__array_reserve(ctx, array));
+  enf__file_doubles(r.end, r.item, rest / r.item, array->data);
+out:
+  return status;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+/* Fixed part and header; returns the bytes, a multiple of 64. Four lengths of 20 digits fit. */
+static size_t make_header(const enf__array_view *view, size_t item, char header[256]) {
+  char shape[100];
+  size_t used = 0;
+  for (size_t d = 0; d < view->ndim; d++)
+    used +=
+        (size_t)snprintf(shape + used, sizeof shape - used, d ? ", %zu" : "%zu", view->shape[d]);
+  memset(header, ' ', 256);
+  const int text =
+      snprintf(header + 10, 246, "{'descr': '<f%zu', 'fortran_order': False, 'shape': (%s%s), }",
+               item, shape, view->ndim == 1 ? "," : "");
+  header[10 + text] = ' ';
+  const size_t total = (10 + (size_t)text + 1 + 63) / 64 * 64;
+  memcpy(header, magic, sizeof magic);
+  memcpy(header + 6, (char[]){1, 0, (char)((total - 10) & 0xff), (char)((total - 10) >> 8)}, 4);
+  header[total - 1] = '\n';
+  return total;
+}
+
+enf_status enf__npy_write(enf_ctx *ctx, const char *path, const enf__array_view *view) {
+  enf_status status = ENF_OK;
+  enf__writer file = {0};
+  char header[256];
+  const bool single = view->type && !strcmp(view->type, "f4");
+  TRY(enf__writer_open(ctx, &file, path));
+  TRY(enf__writer_put(&file, header, make_header(view, single ? 4 : 8, header)));
+  if (!single)
+    TRY(enf__writer_put(&file, view->data, 8 * view->count));
+  for (size_t i = 0; single && i < view->count; i++) {
+    const float value = (float)view->data[i];
+    TRY(enf__writer_put(&file, &value, sizeof value));
+  }
+  TRY(enf__writer_commit(&file));
+out:
+  enf__writer_abandon(&file);
+  return status;
+}
