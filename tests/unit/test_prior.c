@@ -1,0 +1,85 @@
+/* test_prior.c -- the mean-free Gaussian: normalised, mean-free, of the right width. */
+#include "core/random.h"
+#include "prior/prior.h"
+#include <check.h>
+#include <math.h>
+#include <string.h>
+
+/* Two particles in the plane: z = (r, -r)/sqrt(2) with r in R^2 is an isometry of the subspace. */
+START_TEST(density_integrates_to_one) {
+  const enf__prior prior = {2, 2, _i ? 2.5 : 1};
+  const double step = 0.05 * prior.std;
+  double sum = 0;
+  for (int i = -160; i <= 160; i++)
+    for (int j = -160; j <= 160; j++) {
+      const double a = i * step / sqrt(2), b = j * step / sqrt(2), z[] = {a, b, -a, -b};
+      sum += exp(enf__prior_log_density(&prior, z)) * step * step;
+    }
+  ck_assert_double_eq_tol(sum, 1, 1e-12);
+}
+END_TEST
+
+START_TEST(samples_are_mean_free_and_functions_of_their_index) {
+  const enf__prior prior = {13, 3, 0.7};
+  double z[39], again[39], other[39];
+  enf__prior_sample(&prior, 5, ENF__STREAM_PRIOR, 1234567890123, z);
+  enf__prior_sample(&prior, 5, ENF__STREAM_PRIOR, 1234567890123, again);
+  enf__prior_sample(&prior, 5, ENF__STREAM_PRIOR, 1234567890124, other);
+  ck_assert_mem_eq(z, again, sizeof z);
+  ck_assert_int_ne(memcmp(z, other, sizeof z), 0);
+  for (size_t d = 0; d < 3; d++) {
+    double sum = 0;
+    for (size_t i = 0; i < 13; i++)
+      sum += z[3 * i + d];
+    ck_assert_double_eq_tol(sum, 0, 1e-14);
+  }
+}
+END_TEST
+
+/* |z|^2/std^2 is chi-squared with k degrees: mean k, variance 2k. Fixed seed, 4 standard errors. */
+START_TEST(samples_have_the_density_s_width) {
+  const enf__prior prior = {5, 3, 1.5};
+  const double k = 12, n = 20000;
+  double sum = 0, entropy = 0, z[15];
+  for (uint64_t i = 0; i < (uint64_t)n; i++) {
+    enf__prior_sample(&prior, 17, ENF__STREAM_PRIOR, i, z);
+    for (size_t c = 0; c < 15; c++)
+      sum += z[c] * z[c];
+    entropy -= enf__prior_log_density(&prior, z);
+  }
+  ck_assert_double_eq_tol(sum / n, k * 1.5 * 1.5, 4 * 2.25 * sqrt(2 * k / n));
+  const double exact = k / 2 * (1 + log(2 * acos(-1) * 2.25));
+  ck_assert_double_eq_tol(entropy / n, exact, 4 * sqrt(k / 2 / n));
+}
+END_TEST
+
+START_TEST(gradient_is_that_of_the_density) {
+  const enf__prior prior = {3, 2, 0.6};
+  double z[] = {0.3, -0.2, 0.5, 0.1, -0.8, 0.1}, grad[6];
+  enf__prior_gradient(&prior, z, grad);
+  for (size_t i = 0; i < 6; i++) {
+    const double h = 1e-6, at = z[i];
+    z[i] = at + h;
+    const double up = enf__prior_log_density(&prior, z);
+    z[i] = at - h;
+    const double down = enf__prior_log_density(&prior, z);
+    z[i] = at;
+    ck_assert_double_eq_tol(grad[i], (up - down) / (2 * h), 1e-8);
+  }
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("prior");
+  TCase *c = tcase_create("prior");
+  tcase_add_loop_test(c, density_integrates_to_one, 0, 2);
+  tcase_add_test(c, samples_are_mean_free_and_functions_of_their_index);
+  tcase_add_test(c, samples_have_the_density_s_width);
+  tcase_add_test(c, gradient_is_that_of_the_density);
+  suite_add_tcase(suite, c);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed != 0;
+}
