@@ -77,6 +77,7 @@ CLIENT_TESTS := $(call PROGRAMS,api abi)
 LONG_TESTS := $(call PROGRAMS,long)
 FUZZ_TESTS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 EXAMPLES := $(basename $(wildcard examples/*.c examples/*.cpp) $(if $(FC),$(wildcard examples/*.f90)))
+# examples/enf.f90 is the module of the Fortran host.
 EXAMPLES := $(filter-out examples/enf,$(EXAMPLES))
 SCRIPTS := $(patsubst tests/%,%,$(wildcard tests/abi/check.sh tests/project/check.sh tests/cli/run.sh))
 ITEMS := $(STATIC_TESTS) $(CLIENT_TESTS) $(FUZZ_TESTS) $(EXAMPLES) $(SCRIPTS)
@@ -199,9 +200,11 @@ $(BUILD)/results/%.sh: tests/%.sh FORCE | all $(BUILD)/gen_options
 	  sh tests/run.sh $(BUILD)/results/$*.sh $*.sh bash tests/$*.sh
 $(BUILD)/results/fuzz/%: $(BUILD)/tests/fuzz/% FORCE
 	@WRAPPER='$(WRAPPER)' sh tests/run.sh $@ fuzz/$* $< $(wildcard tests/fuzz/corpus/$(*:fuzz_%=%)/*)
+# Examples share a directory: the first trains the flow that the others load.
 $(BUILD)/results/examples/%: $(BUILD)/examples/% FORCE
-	@rm -rf $@.dir && mkdir -p $@.dir
-	@RUN_IN=$@.dir sh tests/run.sh $@ examples/$* $(abspath $<)
+	@mkdir -p $(@D)/files
+	@RUN_IN=$(@D)/files sh tests/run.sh $@ examples/$* $(abspath $<)
+$(addprefix $(BUILD)/results/,$(filter-out examples/train,$(EXAMPLES))): | $(BUILD)/results/examples/train
 $(BUILD)/results/%: $(BUILD)/tests/% FORCE
 	$(RUN) $<
 
@@ -220,6 +223,7 @@ endef
 check: deps-first
 	+@$(MAKE) --no-print-directory check-items
 check-items: FORCE
+	@[ -n '$(FC)' ] || echo '  skipped: examples/fortran (gfortran is not installed)'
 	$(call run_items,$(ITEMS))
 check-instrumented: FORCE
 	$(call run_items,$(INSTRUMENTED))
