@@ -17,9 +17,8 @@ mapfile -t library < <(find lib -name '*.[ch]' | sort)
 
 functions=$($CC -E -P -Iinclude include/enf/enf.h | tr '\n' ' ' | grep -oE '\benf_[a-z0-9_]+ *\(' |
   tr -d ' (' | sort -u)
-for name in $functions; do
-  [ -s "$BUILD/man/man3/$name.3" ] || fail "no man page, so no header block: $name"
-done
+expect_none 'functions without a man page, so without a header block' \
+  "$(for name in $functions; do [ -s "$BUILD/man/man3/$name.3" ] || echo "$name"; done)"
 undated=$(awk '/^\/\*\*/ {text = ""; inside = 1; line = FNR}
   inside {text = text $0}
   inside && /\*\/ *$/ {inside = 0; if (text !~ /Since [0-9]+\.[0-9]+/) print FILENAME ":" line}' \
@@ -32,6 +31,14 @@ expect_none 'options that are not in docs/options.md (make docs)' \
   "$(for name in $options; do grep -qF "| \`$name\` |" docs/options.md || echo "$name"; done)"
 expect_none 'docs/options.md is not what the option table says (make docs)' \
   "$("$BUILD/gen_options" | diff - docs/options.md | grep '^[<>]')"
+
+expect_none 'README.md does not show examples/host.c as it is' \
+  "$(sed -n '/^```c$/,/^```$/{/^```/d;p}' README.md | diff - examples/host.c)"
+expect_none 'documents name files that do not exist' "$(
+  grep -noE '\b(lib|src|include|tests|examples|docs|bench)/[A-Za-z0-9_./-]+\.[a-z0-9]+\b' README.md \
+    CHANGELOG.md docs/*.md | while IFS=: read -r document line path; do
+    [ -e "$path" ] || echo "$document:$line: $path"
+  done)"
 
 codes=$(sed -n 's/^#define \(ENF_OK\|ENF_ERR_[A-Z_]*\) .*/\1/p' include/enf/status.h)
 expect_none 'codes that are not pinned in tests/abi/test_pins.c' \
