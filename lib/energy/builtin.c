@@ -1,0 +1,196 @@
+/* builtin.c -- the built-in systems: a table of names and numbers, and the objects made from it.
+
+   A spec is a system's name, or name:number=value,number=value. What a system is made of stands in
+   two tables: `numbers` (name and bounds of every number there is) and `systems` (potential,
+   default values, and which numbers a spec may change). The potentials are in potential.c. Text is
+   read with
+   '.' as decimal point in every locale.
+
+   A new system of the two kinds is one row; a new kind is a function in potential.c and one row. */
+#include "energy/energy.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BIT(number) (1u << ENF__ENERGY_##number)
+#define LJ_NUMBERS (BIT(EPS) | BIT(RM) | BIT(SPRING))
+#define DW_NUMBERS (BIT(QUARTIC) | BIT(QUADRATIC) | BIT(CENTRE))
+
+static const struct {
+  const char *name;
+  double lowest, highest;
+  bool whole;
+} numbers[ENF__ENERGY_NUMBERS] = {
+    [ENF__ENERGY_N] = {"n", 2, 4096, true},
+    [ENF__ENERGY_DIM] = {"dim", 2, 3, true},
+    [ENF__ENERGY_EPS] = {"eps", 0, 1e6, false},
+    [ENF__ENERGY_RM] = {"rm", 1e-6, 1e6, false},
+    [ENF__ENERGY_SPRING] = {"spring", 0, 1e6, false},
+    [ENF__ENERGY_QUARTIC] = {"quartic", 0, 1e6, false},
+    [ENF__ENERGY_QUADRATIC] = {"quadratic", -1e6, 1e6, false},
+    [ENF__ENERGY_CENTRE] = {"centre", 0, 1e6, false},
+};
+
+typedef struct {
+  const char *name;
+  enf__potential potential;
+  unsigned settable, has;
+  double value[ENF__ENERGY_NUMBERS]; /* n, dim, eps, rm, spring, quartic, quadratic, centre */
+} system_row;
+
+static const system_row systems[] = {
+    {"dw4", ENF__DOUBLE_WELL, DW_NUMBERS, DW_NUMBERS, {4, 2, 0, 0, 0, 0.9, 4, 4}},
+    {"lj13", ENF__LENNARD_JONES, LJ_NUMBERS, LJ_NUMBERS, {13, 3, 2, 1, 1, 0, 0, 0}},
+    {"lj55", ENF__LENNARD_JONES, LJ_NUMBERS, LJ_NUMBERS, {55, 3, 2, 1, 1, 0, 0, 0}},
+    {"lj", ENF__LENNARD_JONES, BIT(N) | LJ_NUMBERS, LJ_NUMBERS, {13, 3, 2, 1, 1, 0, 0, 0}},
+    {"pair-dw", ENF__DOUBLE_WELL, BIT(DIM) | DW_NUMBERS, DW_NUMBERS, {2, 3, 0, 0, 0, 0.9, 4, 4}},
+};
+enum { SYSTEMS = sizeof systems / sizeof *systems };
+
+typedef char name_list[160];
+
+static void append(name_list list, const char *name) {
+  size_t used = strlen(list);
+  snprintf(list + used, sizeof(name_list) - used, "%s%s", used ? ", " : "", name);
+}
+
+static const system_row *find_system(const char *name, size_t length) {
+  for (size_t s = 0; s < SYSTEMS; s++)
+    if (strlen(systems[s].name) == length && !memcmp(systems[s].name, name, length))
+      return &systems[s];
+  return NULL;
+}
+
+/* The number of that name among those the mask allows, or ENF__ENERGY_NUMBERS. */
+static size_t find_number(unsigned allowed, const char *name, size_t length) {
+  size_t k = 0;
+  while (k < ENF__ENERGY_NUMBERS && !(allowed >> k & 1 && strlen(numbers[k].name) == length &&
+                                      !memcmp(numbers[k].name, name, length)))
+    k++;
+  return k;
+}
+
+static enf_status refuse_system(enf_ctx *ctx, const char *spec, size_t length) {
+  name_list known = "";
+  for (size_t s = 0; s < SYSTEMS; s++)
+    append(known, systems[s].name);
+  return enf__fail(ctx, ENF_ERR_OPTION, "\"%.*s\" is not a built-in system; known are %s",
+                   (int)(length < 40 ? length : 40), spec, known);
+}
+
+static enf_status refuse_number(enf_ctx *ctx, const system_row *row, const char *item) {
+  name_list known = "";
+  for (size_t k = 0; k < ENF__ENERGY_NUMBERS; k++)
+    if (row->settable >> k & 1)
+      append(known, numbers[k].name);
+  return enf__fail(ctx, ENF_ERR_OPTION,
+                   "\"%.40s\": %s takes name=value, separated by commas, with the names %s", item,
+                   row->name, known);
+}
+
+/* Reads "name=value" into value; *end is where it stops, at ',' or the end of the text. */
+static enf_status read_number(enf_ctx *ctx, const system_row *row, const char *item, double *value,
+                              char **end) {
+  size_t length = strcspn(item, "=,");
+  size_t k = find_number(row->settable, item, length);
+  if (k == ENF__ENERGY_NUMBERS || item[length] != '=')
+    return refuse_number(ctx, row, item);
+  const char *text = item + length + 1;
+  double number = enf__strtod(text, end);
+  if (*end == text || (**end != ',' && **end != '\0'))
+    return refuse_number(ctx, row, item);
+  if (!(number >= numbers[k].lowest && number <= numbers[k].highest))
+    return enf__fail(ctx, ENF_ERR_RANGE, "%s of %s is %g, must be between %g and %g",
+                     numbers[k].name, row->name, number, numbers[k].lowest, numbers[k].highest);
+  if (numbers[k].whole && number != floor(number))
+    return enf__fail(ctx, ENF_ERR_RANGE, "%s of %s is %g, must be a whole number", numbers[k].name,
+                     row->name, number);
+  value[k] = number;
+  return ENF_OK;
+}
+
+/* "system" or "system:name=value,..." into a row with the numbers of the spec. */
+static enf_status read_spec(enf_ctx *ctx, const char *spec, system_row *result) {
+  size_t length = strcspn(spec, ":");
+  const system_row *row = find_system(spec, length);
+  if (!row)
+    return refuse_system(ctx, spec, length);
+  *result = *row;
+  if (spec[length] == '\0')
+    return ENF_OK;
+  const char *item = spec + length + 1;
+  for (;;) {
+    char *end;
+    enf_status status = read_number(ctx, row, item, result->value, &end);
+    if (status != ENF_OK)
+      return status;
+    if (*end == '\0')
+      return ENF_OK;
+    item = end + 1;
+  }
+}
+
+enf_status enf_energy_builtin(enf_ctx *ctx, enf_energy **energy, const char *spec) {
+  if (energy)
+    *energy = NULL;
+  enf_status status = enf__enter(ctx);
+  if (status != ENF_OK)
+    return status;
+  if (!energy || !spec)
+    return enf__fail(ctx, ENF_ERR_ARG, "%s is NULL", energy ? "spec" : "energy");
+  system_row row;
+  status = read_spec(ctx, spec, &row);
+  if (status != ENF_OK)
+    return status;
+  enf_energy *made = enf__alloc(&ctx->alloc, sizeof *made);
+  if (!made)
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for an energy");
+  *made = (enf_energy){.magic = ENF__MAGIC_ENERGY,
+                       .alloc = ctx->alloc,
+                       .system = row.name,
+                       .has = row.has,
+                       .potential = row.potential,
+                       .particles = (size_t)row.value[ENF__ENERGY_N],
+                       .dimensions = (size_t)row.value[ENF__ENERGY_DIM]};
+  memcpy(made->value, row.value, sizeof made->value);
+  *energy = made;
+  return ENF_OK;
+}
+
+int enf_energy_eval(void *energy, size_t n, const double *x, double *u, double *grad) {
+  const enf_energy *e = energy;
+  if (!e || e->magic != ENF__MAGIC_ENERGY || (n && (!x || !u)))
+    return 1;
+  enf__potential_eval(e, n, x, u, grad);
+  return 0;
+}
+
+enf_status enf_energy_get_int(const enf_energy *energy, const char *name, int64_t *value) {
+  if (!energy || energy->magic != ENF__MAGIC_ENERGY || !name || !value)
+    return ENF_ERR_ARG;
+  if (!strcmp(name, "particles"))
+    *value = (int64_t)energy->particles;
+  else if (!strcmp(name, "dimensions"))
+    *value = (int64_t)energy->dimensions;
+  else
+    return ENF_ERR_ARG;
+  return ENF_OK;
+}
+
+enf_status enf_energy_get_real(const enf_energy *energy, const char *name, double *value) {
+  if (!energy || energy->magic != ENF__MAGIC_ENERGY || !name || !value)
+    return ENF_ERR_ARG;
+  size_t k = find_number(energy->has, name, strlen(name));
+  if (k == ENF__ENERGY_NUMBERS)
+    return ENF_ERR_ARG;
+  *value = energy->value[k];
+  return ENF_OK;
+}
+
+void enf_energy_destroy(enf_energy *energy) {
+  if (!energy || energy->magic != ENF__MAGIC_ENERGY)
+    return;
+  energy->magic = 0;
+  enf_alloc alloc = energy->alloc;
+  enf__free(&alloc, energy);
+}

@@ -1,0 +1,37 @@
+/* energy.h -- a built-in energy, for the files of this folder. */
+#ifndef ENF__ENERGY_H
+#define ENF__ENERGY_H
+
+#include "core/core.h"
+#include <enf/energy.h>
+
+/* The numbers a system can have; rows of the table in builtin.c. */
+enum {
+  ENF__ENERGY_N,
+  ENF__ENERGY_DIM,
+  ENF__ENERGY_EPS,
+  ENF__ENERGY_RM,
+  ENF__ENERGY_SPRING,
+  ENF__ENERGY_QUARTIC,
+  ENF__ENERGY_QUADRATIC,
+  ENF__ENERGY_CENTRE,
+  ENF__ENERGY_NUMBERS
+};
+
+typedef enum { ENF__LENNARD_JONES, ENF__DOUBLE_WELL } enf__potential;
+
+struct enf_energy {
+  uint32_t magic;
+  enf_alloc alloc;
+  const char *system; /* static text */
+  unsigned has;       /* bit k: the system has number k */
+  enf__potential potential;
+  size_t particles, dimensions;
+  double value[ENF__ENERGY_NUMBERS];
+};
+
+/* u (n) and, if grad is not NULL, du/dx (n,N,D) of configurations x (n,N,D). */
+void enf__potential_eval(const enf_energy *energy, size_t n, const double *x, double *u,
+                         double *grad);
+
+#endif
