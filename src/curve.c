@@ -98,14 +98,15 @@ int curve_write(const curve *k, const char *path) {
 
 /* ---- picture ------------------------------------------------------------------------------- */
 
-/* Mean over the neighbouring points, up to n/25 on either side. */
+/* Mean over the same number of neighbouring points on either side, up to n/25. */
 static double local_mean(const curve *k, size_t i) {
-  const size_t reach = k->n / 25, first = i > reach ? i - reach : 0;
-  const size_t end = i + reach + 1 < k->n ? i + reach + 1 : k->n;
+  size_t reach = k->n / 25;
   double sum = 0;
-  for (size_t j = first; j < end; j++)
+  reach = reach < i ? reach : i;
+  reach = reach < k->n - 1 - i ? reach : k->n - 1 - i;
+  for (size_t j = i - reach; j <= i + reach; j++)
     sum += k->point[j].loss;
-  return sum / (double)(end - first);
+  return sum / (double)(2 * reach + 1);
 }
 
 bool curve_plot(const curve *k, const char *path, const char *title) {

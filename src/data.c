@@ -137,8 +137,30 @@ int data_scale(const dataset *data, const char *path, double *scale) {
 
 /* ---- writing and vectors ------------------------------------------------------------------- */
 
+static bool ends_with(const char *path, const char *ending) {
+  const size_t length = strlen(path), tail = strlen(ending);
+  return length > tail && strcmp(path + length - tail, ending) == 0;
+}
+
+int data_check_output(const cli *c, flag name, bool xyz) {
+  const char *path = c->value[name], *type = c->value[FLAG_TYPE];
+  if (path == NULL)
+    return SUCCESS;
+  if (type != NULL && strcmp(type, "f4") != 0 && strcmp(type, "f8") != 0)
+    return cli_usage(c, "--type is f4 or f8, not '%s'", type);
+  if (ends_with(path, ".npy"))
+    return SUCCESS;
+  if (!xyz || !(ends_with(path, ".xyz") || ends_with(path, ".extxyz")))
+    return cli_usage(c, "'%s' does not end in .npy%s", path, xyz ? ", .xyz or .extxyz" : "");
+  return type == NULL ? SUCCESS : cli_usage(c, "--type is for .npy files, not for '%s'", path);
+}
+
 int data_write(cli *c, const char *path, const char *type, const dataset *data) {
   const size_t shape[3] = {data->n, data->N, data->D};
+  if (!ends_with(path, ".npy"))
+    type = NULL;
+  else if (cli_has(c, FLAG_TYPE))
+    type = c->value[FLAG_TYPE];
   const enf_status status = enf_array_write(c->ctx, path, type, 3, shape, NULL, data->x);
   return status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
 }

@@ -36,6 +36,29 @@ static void put_text(FILE *out, const char *text) {
   fputc('"', out);
 }
 
+/* A logarithmic axis just as long as the data, with more marks where it spans little. */
+static void put_log_axis(FILE *out, const plot *p) {
+  static const double marks[] = {1, 2, 5, 1.5, 3, 4, 7};
+  double lowest = INFINITY, highest = 0;
+  for (size_t s = 0; s < p->series; s++)
+    for (size_t i = 0; i < p->curve[s].n; i++)
+      if (p->curve[s].y[i] > 0 && isfinite(p->curve[s].y[i])) {
+        lowest = fmin(lowest, p->curve[s].y[i]);
+        highest = fmax(highest, p->curve[s].y[i]);
+      }
+  if (!(lowest < highest)) {
+    fputs("\n", out);
+    return;
+  }
+  fprintf(out, "\nset logscale y\nset yrange [%.4g:%.4g]\nset ytics (", 0.95 * lowest,
+          1.05 * highest);
+  const int used = highest / lowest < 30 ? 7 : 3;
+  for (double decade = floor(log10(lowest)); decade <= log10(highest); decade++)
+    for (int m = 0; m < used; m++)
+      fprintf(out, "%.4g,", marks[m] * pow(10, decade));
+  fprintf(out, "%.4g)\n", pow(10, ceil(log10(highest))));
+}
+
 static void put_frame(FILE *out, const char *path, const plot *p) {
   if (ends_with(path, ".png"))
     fputs("set terminal pngcairo noenhanced size 1200,760 font 'Sans,17' linewidth 1.6\n", out);
@@ -52,7 +75,10 @@ static void put_frame(FILE *out, const char *path, const plot *p) {
   put_text(out, p->xlabel);
   fputs("\nset ylabel ", out);
   put_text(out, p->ylabel);
-  fputs(p->log_y ? "\nset logscale y\n" : "\nset yrange [0:*]\n", out);
+  if (p->log_y)
+    put_log_axis(out, p);
+  else
+    fputs("\nset yrange [0:*]\n", out);
 }
 
 static void put_script(FILE *out, const char *path, const plot *p) {

@@ -68,7 +68,8 @@ void progress_show(progress *p, uint64_t done, uint64_t total, double scale, dou
   fprintf(stderr, "%s%s ", p->terminal ? "\r" : "", p->label);
   if (p->terminal)
     print_bar(fraction);
-  fprintf(stderr, "%3.0f%%  %.3g %s/s", 100 * fraction, rate * scale, p->unit);
+  fprintf(stderr, "%3.0f%%  %.*f %s/s", 100 * fraction, rate * scale < 100 ? 1 : 0, rate * scale,
+          p->unit);
   if (!isnan(loss))
     fprintf(stderr, "  loss %.4g", loss);
   if (left < 0 && rate > 0)

@@ -97,13 +97,16 @@ static void print_draws(const cli *c, const draws *d) {
 }
 
 int run_sample(cli *c) {
-  const char *type = cli_has(c, FLAG_TYPE) ? c->value[FLAG_TYPE] : "f8";
   draws d = {0};
   int result = cli_require(c, FLAG_OUTPUT);
   if (result == SUCCESS)
+    result = data_check_output(c, FLAG_OUTPUT, true);
+  if (result == SUCCESS)
+    result = data_check_output(c, FLAG_LOGP, false);
+  if (result == SUCCESS)
     result = draw_samples(c, c->operand[0], cli_has(c, FLAG_LOGP), &d);
   if (result == SUCCESS)
-    result = data_write(c, c->value[FLAG_OUTPUT], type, &d.data);
+    result = data_write(c, c->value[FLAG_OUTPUT], "f8", &d.data);
   if (result == SUCCESS && d.logp != NULL)
     result = vector_write(c, c->value[FLAG_LOGP], d.data.n, d.logp);
   if (result == SUCCESS)

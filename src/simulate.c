@@ -28,7 +28,6 @@ static void print_simulation(const cli *c, const target *t, const dataset *data,
 }
 
 static int simulate(cli *c, const target *t, dataset *data) {
-  const char *type = cli_has(c, FLAG_TYPE) ? c->value[FLAG_TYPE] : "f4";
   enf_sim_info info = ENF_SIM_INFO_INIT;
   progress p = progress_begin(c, "simulating", "samples", 0);
   data->x = cli_alloc(data->n, data->N * data->D * sizeof(double));
@@ -41,7 +40,7 @@ static int simulate(cli *c, const target *t, dataset *data) {
   enf_ctx_set_progress(c->ctx, NULL, NULL);
   if (status != ENF_OK)
     return cli_fail_status(c, status);
-  const int result = data_write(c, c->value[FLAG_OUTPUT], type, data);
+  const int result = data_write(c, c->value[FLAG_OUTPUT], "f4", data);
   if (result == SUCCESS)
     print_simulation(c, t, data, &info);
   return result;
@@ -53,6 +52,8 @@ int run_simulate(cli *c) {
   int result = cli_require(c, FLAG_COUNT);
   if (result == SUCCESS)
     result = cli_require(c, FLAG_OUTPUT);
+  if (result == SUCCESS)
+    result = data_check_output(c, FLAG_OUTPUT, true);
   if (result == SUCCESS)
     result = cli_count(c, FLAG_COUNT, 1, 0, &n);
   if (result == SUCCESS && cli_has(c, FLAG_SEED))

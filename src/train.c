@@ -210,6 +210,7 @@ static int plan(training *t) {
     result = measure(t, seconds, &rate);
   free_batch(t);
   discard(t);
+  t->info = (enf_step_info)ENF_STEP_INFO_INIT;
   t->spent = cli_seconds() - start;
   const double steps = fmin(fmax(0.97 * rate * (t->budget - t->spent), 1), 1e9);
   enf_opts_set_int(t->c->opts, "train.steps", (int64_t)steps);
