@@ -9,14 +9,17 @@
 struct enf_flow {
   uint32_t magic;
   enf_alloc alloc;
-  enf_opts *options;  /* the model.* options it was made with */
+  enf_opts *options; /* the model.* options it was made with */
   enf__field *field;
   enf__prior prior;
-  double scale;       /* host units per unit of the network */
-  bool scale_fixed;   /* false: `auto`, not resolved yet */
+  double scale;     /* host units per unit of the network */
+  bool scale_fixed; /* false: `auto`, not resolved yet */
 };
 
 /* ARG unless flow is one (NULL, magic), with the sentence on ctx. */
 enf_status enf__flow_check(enf_ctx *ctx, const enf_flow *flow);
+
+/* A flow with all parameters zero; what enf_create and enf_load begin with. */
+enf_status enf__flow_make(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts);
 
 #endif

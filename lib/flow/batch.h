@@ -1,0 +1,73 @@
+/* batch.h -- what the calls that work on many samples share: cutting the samples into tasks, the
+   rules for samples that fail, statistics and error sentences; and carrying samples along the flow.
+
+   A task is `group` consecutive samples, a number that depends on shapes only. It writes its own
+   samples' outputs and its own report. When all are done the reports are added up in order. */
+#ifndef ENF__BATCH_H
+#define ENF__BATCH_H
+
+#include "core/parallel.h"
+#include "flow/flow.h"
+#include "ode/ode.h"
+
+/* Why a sample failed; numbers as far as they apply. */
+typedef struct {
+  enf_status status;
+  const char *what; /* "x", "the velocity", ... for NONFINITE and RANGE */
+  double t, h;
+} enf__failure;
+
+/* What became of one task's samples. */
+typedef struct {
+  size_t failed, first; /* how many, and the lowest: its row in the call */
+  enf__failure why;     /* of the lowest */
+  size_t estimated;     /* log-determinants with an error estimate, and the sum of squares */
+  double square_error;
+  double steps, velocities, divergences;
+} enf__tally;
+
+/* A sample failed: to be called in the order of rows. */
+void enf__tally_failure(enf__tally *report, size_t row, enf__failure why);
+
+/* NULL outputs and inputs, sizes that overflow: `arrays` names and pointers, checked if n > 0. */
+typedef struct {
+  const char *name;
+  const void *data;
+} enf__argument;
+enf_status enf__batch_check(enf_ctx *ctx, const enf_flow *flow, size_t n, size_t arrays,
+                            const enf__argument *array);
+
+/* Run fn over the tasks of n samples with `worker_bytes` of arena each, report to progress, and
+   turn the tasks' reports, which fn finds in (*reports)[task], into statistics and the status. */
+enf_status enf__batch_run(enf_ctx *ctx, size_t n, size_t group, size_t worker_bytes,
+                          enf__task_fn fn, void *user, enf__tally **reports);
+
+/* ---- carrying samples along the flow (carry.c) --------------------------------------------- */
+
+typedef struct enf__carry enf__carry;
+struct enf__carry {
+  const enf_flow *flow;
+  const enf__run *run; /* filled by enf__carry_run, as is what follows without comment */
+  size_t n, group, capacity;
+  enf__tally *reports;
+  double t0, t1;
+  bool logdet; /* wanted */
+
+  /* The sample's starting point x (N,D), mean-free, in units of the data scale; *note is kept for
+     finish. Called once or twice per sample, and must give the same. */
+  void (*begin)(const enf__carry *c, size_t row, double *x, double *note);
+  /* Write the sample's outputs, given where it went (it may be written to) and log |dy/dx|; both
+     are NaN if the sample failed. */
+  void (*finish)(const enf__carry *c, size_t row, double *x, double logdet, double note);
+
+  const double *x; /* inputs and outputs of the call, for begin and finish; some are NULL */
+  double *y, *logp;
+  uint64_t seed, first;
+};
+
+enf_status enf__carry_run(enf_ctx *ctx, enf__carry *c);
+
+/* begin for rows of c->x. */
+void enf__carry_from_x(const enf__carry *c, size_t row, double *x, double *note);
+
+#endif

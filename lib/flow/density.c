@@ -1,0 +1,89 @@
+/* density.c -- enf_log_prob and enf_sample: the flow as a probability density.
+
+   Data x at t = 1 and prior point z at t = 0 lie on one path (Satorras et al. 2021,
+   arXiv:2105.09016, eq. 4); with lengths in units of the data scale s and k = (N-1)D:
+
+     log q(x) = log p0(z) - int_0^1 div v dt - k log s
+              = log p0(z) + log |dz/dx|      - k log s     carried from 1 to 0  (enf_log_prob)
+              = log p0(z) - log |dx/dz|      - k log s     carried from 0 to 1  (enf_sample)  */
+#include "core/random.h"
+#include "flow/batch.h"
+#include "math/center.h"
+#include <math.h>
+
+static double log_unit(const enf_flow *flow) {
+  const enf__prior *shape = &flow->prior;
+  return (double)((shape->particles - 1) * shape->dimensions) * log(flow->scale);
+}
+
+/* ---- density of given configurations -------------------------------------------------------- */
+
+static void score(const enf__carry *c, size_t row, double *z, double logdet, double note) {
+  (void)note;
+  c->logp[row] = enf__prior_log_density(&c->flow->prior, z) + logdet - log_unit(c->flow);
+}
+
+enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
+                        double *logp) {
+  enf_status status = enf__enter(ctx);
+  if (status != ENF_OK)
+    return status;
+  const enf__argument arrays[] = {{"x", x}, {"logp", logp}};
+  TRY(enf__batch_check(ctx, flow, n, 2, arrays));
+  enf__carry carry = {.flow = flow,
+                      .n = n,
+                      .t0 = 1,
+                      .t1 = 0,
+                      .logdet = true,
+                      .begin = enf__carry_from_x,
+                      .finish = score,
+                      .x = x,
+                      .logp = logp};
+  TRY(enf__carry_run(ctx, &carry));
+out:
+  return status;
+}
+
+/* ---- samples -------------------------------------------------------------------------------- */
+
+/* Sample number first + row of the stream; note: its prior log-density. */
+static void draw(const enf__carry *c, size_t row, double *x, double *note) {
+  enf__prior_sample(&c->flow->prior, c->seed, ENF__STREAM_PRIOR, c->first + row, x);
+  *note = enf__prior_log_density(&c->flow->prior, x);
+}
+
+static void hand_out(const enf__carry *c, size_t row, double *x, double logdet, double note) {
+  const size_t N = c->flow->prior.particles, D = c->flow->prior.dimensions;
+  double *y = c->y + row * N * D;
+  for (size_t i = 0; i < N * D; i++)
+    y[i] = x[i] * c->flow->scale;
+  enf__center(N, D, y, y, NULL);
+  if (c->logp)
+    c->logp[row] = note - logdet - log_unit(c->flow);
+}
+
+enf_status enf_sample(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_t first, size_t n,
+                      double *x, double *logp) {
+  enf_status status = enf__enter(ctx);
+  if (status != ENF_OK)
+    return status;
+  const enf__argument arrays[] = {{"x", x}};
+  TRY(enf__batch_check(ctx, flow, n, 1, arrays));
+  if (n > UINT64_MAX - first)
+    TRY(enf__fail(ctx, ENF_ERR_RANGE, "first = %llu plus n = %zu runs past the end of the stream",
+                  (unsigned long long)first, n));
+  enf__carry carry = {.flow = flow,
+                      .n = n,
+                      .t0 = 0,
+                      .t1 = 1,
+                      .logdet = logp != NULL,
+                      .begin = draw,
+                      .finish = hand_out,
+                      .y = x,
+                      .logp = logp,
+                      .seed = seed,
+                      .first = first};
+  TRY(enf__carry_run(ctx, &carry));
+out:
+  return status;
+}

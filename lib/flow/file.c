@@ -1,0 +1,215 @@
+/* file.c -- a flow in a file: safetensors with the published tensor names.
+
+   Metadata: "format" = "libenf", "format_version" = "1", "libenf_version", and every model.*
+   option as text; model.data_scale is the number in use, printed so that it reads back exactly.
+   Tensors are F64 (F32 is read too); a bias has one axis. A flow is loaded whole or not at all:
+   every option goes through the setter, every tensor is checked for presence, type, shape and
+   finiteness, and a tensor that the options do not call for is refused. Writing is atomic (io.h).
+ */
+#include "flow/flow.h"
+#include "io/io.h"
+#include <enf/version.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FORMAT_NAME "libenf"
+enum { FORMAT_VERSION = 1, FIXED_METAS = 3, MOST_METAS = FIXED_METAS + ENF__OPT_COUNT };
+
+static bool is_model_option(const char *name) { return !strncmp(name, "model.", 6); }
+
+static bool is_bias(const enf__tensor *tensor) {
+  const char *dot = strrchr(tensor->name, '.');
+  return dot && !strcmp(dot, ".bias");
+}
+
+/* ---- saving --------------------------------------------------------------------------------- */
+
+/* The numbers' texts live in `buffers`. */
+static size_t list_metas(const enf_flow *flow, enf__st_meta *meta, char (*buffers)[32]) {
+  size_t count = 0;
+  meta[count++] = (enf__st_meta){"format", FORMAT_NAME};
+  meta[count++] = (enf__st_meta){"format_version", "1"};
+  meta[count++] = (enf__st_meta){"libenf_version", enf_version()};
+  for (enf__opt id = 0; id < ENF__OPT_COUNT; id++) {
+    const char *name = enf__opts_name(id);
+    if (!is_model_option(name))
+      continue;
+    meta[count] = (enf__st_meta){name, enf__opts_print(flow->options, id, buffers[id])};
+    if (id == ENF__OPT_MODEL_DATA_SCALE) {
+      enf__dtoa(flow->scale, buffers[id]);
+      meta[count].value = buffers[id];
+    }
+    count++;
+  }
+  return count;
+}
+
+static void list_tensors(const enf_flow *flow, enf__st_tensor *tensor) {
+  for (size_t i = 0; i < enf__field_tensors(flow->field); i++) {
+    const enf__tensor *view = enf__field_tensor(flow->field, i);
+    tensor[i] = (enf__st_tensor){.name = view->name,
+                                 .dtype = ENF__F64,
+                                 .ndim = is_bias(view) ? 1 : 2,
+                                 .shape = {view->rows, is_bias(view) ? 0 : view->cols},
+                                 .count = view->rows * view->cols,
+                                 .data = enf__field_param_view(flow->field) + view->offset};
+  }
+}
+
+enf_status enf_save(enf_ctx *ctx, const enf_flow *flow, const char *path) {
+  enf__st_meta meta[MOST_METAS];
+  char buffers[ENF__OPT_COUNT][32];
+  enf__st_tensor *tensor = NULL;
+  enf_status status = enf__enter(ctx);
+  if (status != ENF_OK)
+    return status;
+  TRY(enf__flow_check(ctx, flow));
+  if (!path)
+    TRY(enf__fail(ctx, ENF_ERR_ARG, "path is NULL"));
+  const size_t tensors = enf__field_tensors(flow->field);
+  tensor = enf__alloc_array(&ctx->alloc, tensors, sizeof *tensor);
+  if (!tensor)
+    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a table of %zu tensors", tensors));
+  list_tensors(flow, tensor);
+  TRY(enf__st_write(ctx, path, list_metas(flow, meta, buffers), meta, tensors, tensor));
+out:
+  enf__free(&ctx->alloc, tensor);
+  return status;
+}
+
+/* ---- loading -------------------------------------------------------------------------------- */
+
+typedef struct {
+  enf_ctx *ctx;
+  const char *path;
+  enf__st_file file;
+} reader;
+
+static enf_status check_format(reader *r) {
+  const char *format = enf__st_meta_find(&r->file, "format");
+  const char *version = enf__st_meta_find(&r->file, "format_version");
+  if (!format || strcmp(format, FORMAT_NAME))
+    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                            "not a libenf flow: its metadata \"format\" is %s%.40s%s, not "
+                            "\"" FORMAT_NAME "\"",
+                            format ? "\"" : "", format ? format : "missing", format ? "\"" : "");
+  if (!version || !*version || version[strspn(version, "0123456789")] || *version == '0')
+    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                            "metadata \"format_version\" is %s%.40s%s, not a version number",
+                            version ? "\"" : "", version ? version : "missing",
+                            version ? "\"" : "");
+  if (!strcmp(version, "1"))
+    return ENF_OK;
+  const char *writer = enf__st_meta_find(&r->file, "libenf_version");
+  return enf__file_refuse(r->ctx, ENF_ERR_VERSION, r->path,
+                          "written by a newer libenf (%.40s) in format %.40s; this one, %s, reads "
+                          "up to format %d",
+                          writer ? writer : "unknown", version, enf_version(), FORMAT_VERSION);
+}
+
+/* All model.* entries into the bag; none may be missing, so that no default is ever assumed. */
+static enf_status read_options(reader *r, enf_opts *opts) {
+  for (size_t i = 0; i < r->file.metas; i++) {
+    const enf__st_meta *meta = r->file.meta + i;
+    if (!is_model_option(meta->key))
+      continue;
+    enf_status status = enf_opts_set(opts, meta->key, meta->value);
+    if (status != ENF_OK)
+      return enf__file_refuse(r->ctx, status == ENF_ERR_NOMEM ? status : ENF_ERR_FORMAT, r->path,
+                              "%s", enf_opts_errmsg(opts));
+  }
+  for (enf__opt id = 0; id < ENF__OPT_COUNT; id++)
+    if (is_model_option(enf__opts_name(id)) && !enf__opts_isset(opts, id))
+      return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "option %s is missing",
+                              enf__opts_name(id));
+  return ENF_OK;
+}
+
+/* Options that are each fine but not together are the file's fault, not the caller's. */
+static enf_status make_flow(reader *r, enf_flow **flow, const enf_opts *opts) {
+  enf_status status = enf__flow_make(r->ctx, flow, opts);
+  if (status != ENF_ERR_OPTION)
+    return status;
+  char reason[sizeof r->ctx->errmsg];
+  memcpy(reason, r->ctx->errmsg, sizeof reason);
+  return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "%s", reason);
+}
+
+static void print_shape(size_t ndim, const size_t *shape, char text[96]) {
+  int used = snprintf(text, 96, "(");
+  for (size_t d = 0; d < ndim; d++)
+    used += snprintf(text + used, 96 - (size_t)used, "%s%zu", d ? "," : "", shape[d]);
+  snprintf(text + used, 96 - (size_t)used, ")");
+}
+
+static enf_status check_tensor(reader *r, const enf__tensor *view, const enf__st_tensor *tensor) {
+  const size_t ndim = is_bias(view) ? 1 : 2, shape[2] = {view->rows, view->cols};
+  char have[96], want[96];
+  if (!tensor)
+    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "tensor %s is missing", view->name);
+  if (tensor->dtype != ENF__F64 && tensor->dtype != ENF__F32)
+    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "tensor %s is not F64 or F32",
+                            view->name);
+  if (tensor->ndim == ndim && !memcmp(tensor->shape, shape, ndim * sizeof *shape))
+    return ENF_OK;
+  print_shape(tensor->ndim, tensor->shape, have);
+  print_shape(ndim, shape, want);
+  return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                          "tensor %s has shape %s, its options call for %s", view->name, have,
+                          want);
+}
+
+static enf_status read_tensor(reader *r, enf__field *field, const enf__tensor *view) {
+  const enf__st_tensor *tensor = enf__st_find(&r->file, view->name);
+  double *data = enf__field_param_block(field) + view->offset;
+  enf_status status = check_tensor(r, view, tensor);
+  if (status != ENF_OK)
+    return status;
+  enf__st_doubles(tensor, data);
+  for (size_t i = 0; i < tensor->count; i++)
+    if (!isfinite(data[i]))
+      return enf__file_refuse(r->ctx, ENF_ERR_NONFINITE, r->path,
+                              "value %zu of tensor %s is not finite", i, view->name);
+  return ENF_OK;
+}
+
+static enf_status read_tensors(reader *r, enf__field *field) {
+  enf_status status = ENF_OK;
+  const size_t count = enf__field_tensors(field);
+  for (size_t i = 0; i < count; i++)
+    TRY(read_tensor(r, field, enf__field_tensor(field, i)));
+  if (r->file.tensors != count)
+    TRY(enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                         "holds %zu tensors, its options call for %zu", r->file.tensors, count));
+  enf__field_pack(field);
+out:
+  return status;
+}
+
+enf_status enf_load(enf_ctx *ctx, enf_flow **flow, const char *path) {
+  reader r = {.ctx = ctx, .path = path};
+  enf_opts *opts = NULL;
+  enf_flow *made = NULL;
+  if (flow)
+    *flow = NULL;
+  enf_status status = enf__enter(ctx);
+  if (status != ENF_OK)
+    return status;
+  if (!flow || !path)
+    TRY(enf__fail(ctx, ENF_ERR_ARG, "%s is NULL", flow ? "path" : "flow"));
+  TRY(enf__st_read(ctx, &r.file, path));
+  TRY(check_format(&r));
+  TRY(enf__opts_copy(ctx, &ctx->alloc, &opts, NULL));
+  TRY(read_options(&r, opts));
+  TRY(make_flow(&r, &made, opts));
+  TRY(read_tensors(&r, made->field));
+  made->scale_fixed = true;
+  *flow = made;
+  made = NULL;
+out:
+  enf_destroy(made);
+  enf_opts_destroy(opts);
+  enf__st_free(&r.file);
+  return status;
+}

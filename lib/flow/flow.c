@@ -1,0 +1,264 @@
+/* flow.c -- making a flow from options, its numbers, and its parameters by name.
+
+   A flow is a prior density, a velocity field and a data scale s: the network sees x/s, its
+   velocity is multiplied by s. The scale is a number from the start unless model.data_scale is
+   auto; then it is 1 until something fixes it (the trainer, enf_params_set, enf_load). */
+#include "flow/flow.h"
+#include <math.h>
+#include <string.h>
+
+enum { LARGEST_SPECIES = 255 };
+
+/* ---- checks --------------------------------------------------------------------------------- */
+
+static bool is_flow(const enf_flow *flow) { return flow && flow->magic == ENF__MAGIC_FLOW; }
+
+enf_status enf__flow_check(enf_ctx *ctx, const enf_flow *flow) {
+  if (is_flow(flow))
+    return ENF_OK;
+  return enf__fail(ctx, ENF_ERR_ARG, flow ? "flow is not a flow" : "flow is NULL");
+}
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+static const char *skip_blanks(const char *text) { return text + strspn(text, " \t"); }
+
+/* One number of the list; NULL if there is none that is allowed. */
+static const char *read_species(const char *text, int *number) {
+  size_t digits = strspn(text, "0123456789");
+  *number = 0;
+  if (digits == 0 || digits > 3 || !strchr(" \t", text[digits]))
+    return NULL;
+  for (size_t i = 0; i < digits; i++)
+    *number = 10 * *number + (text[i] - '0');
+  return *number <= LARGEST_SPECIES ? text + digits : NULL;
+}
+
+/* Read model.species into list (N); counts on past N to tell how many there are. */
+static enf_status parse_species(enf_ctx *ctx, const char *text, size_t N, int *list,
+                                size_t *species_count) {
+  size_t count = 0;
+  int number;
+  *species_count = 0;
+  for (text = skip_blanks(text); *text; text = skip_blanks(text)) {
+    const char *end = read_species(text, &number);
+    if (!end)
+      return enf__fail(ctx, ENF_ERR_OPTION,
+                       "model.species: \"%.*s\" is not a whole number between 0 and %d",
+                       (int)strcspn(text, " \t"), text, LARGEST_SPECIES);
+    if (count < N)
+      list[count] = number;
+    if ((size_t)number + 1 > *species_count)
+      *species_count = (size_t)number + 1;
+    count++;
+    text = end;
+  }
+  if (count == N || count == 0)
+    return ENF_OK;
+  return enf__fail(ctx, ENF_ERR_OPTION, "model.species lists %zu particles, model.particles is %zu",
+                   count, N);
+}
+
+static enf_status parse_scale(enf_ctx *ctx, const char *text, enf_flow *flow) {
+  flow->scale = 1;
+  flow->scale_fixed = strcmp(text, "auto") != 0;
+  if (!flow->scale_fixed)
+    return ENF_OK;
+  char *end;
+  flow->scale = enf__strtod(text, &end);
+  if (end != text && *end == 0 && flow->scale > 0 && isfinite(flow->scale))
+    return ENF_OK;
+  return enf__fail(ctx, ENF_ERR_OPTION, "model.data_scale: \"%.100s\" is not auto or a number > 0",
+                   text);
+}
+
+static enf_status read_model(enf_ctx *ctx, const enf_opts *opts, enf__model *model) {
+  *model = (enf__model){.particles = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_PARTICLES),
+                        .dimensions = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_DIMENSIONS),
+                        .hidden = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_HIDDEN),
+                        .layers = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_LAYERS),
+                        .attention = enf__opts_int(opts, ENF__OPT_MODEL_ATTENTION) != 0,
+                        .tanh = enf__opts_int(opts, ENF__OPT_MODEL_TANH) != 0,
+                        .mean = enf__opts_int(opts, ENF__OPT_MODEL_AGGREGATION) == 1};
+  if (!enf__opts_isset(opts, ENF__OPT_MODEL_PARTICLES))
+    return enf__fail(ctx, ENF_ERR_OPTION, "model.particles must be set (2 or more)");
+  if (model->particles < 2)
+    return enf__fail(ctx, ENF_ERR_OPTION, "model.particles is %zu, a flow needs 2 or more",
+                     model->particles);
+  return ENF_OK;
+}
+
+/* ---- making and ending ---------------------------------------------------------------------- */
+
+static enf_status make_field(enf_ctx *ctx, enf_flow *flow, enf__model *model) {
+  enf_status status = ENF_OK;
+  int *species = enf__alloc_array(&ctx->alloc, model->particles, sizeof *species);
+  if (!species)
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a flow");
+  TRY(parse_species(ctx, enf__opts_text(flow->options, ENF__OPT_MODEL_SPECIES), model->particles,
+                    species, &model->species_count));
+  model->species = model->species_count ? species : NULL;
+  TRY(enf__field_create(ctx, &flow->field, model));
+out:
+  enf__free(&ctx->alloc, species);
+  return status;
+}
+
+enf_status enf__flow_make(enf_ctx *ctx, enf_flow **out, const enf_opts *opts) {
+  enf_status status = ENF_OK;
+  enf_flow *flow = NULL;
+  enf__model model;
+  TRY(read_model(ctx, opts, &model));
+  flow = enf__alloc(&ctx->alloc, sizeof *flow);
+  if (!flow)
+    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a flow"));
+  *flow = (enf_flow){.magic = ENF__MAGIC_FLOW, .alloc = ctx->alloc};
+  flow->prior = (enf__prior){model.particles, model.dimensions,
+                             enf__opts_real(opts, ENF__OPT_MODEL_PRIOR_STD)};
+  TRY(enf__opts_copy(ctx, &flow->alloc, &flow->options, opts));
+  TRY(parse_scale(ctx, enf__opts_text(opts, ENF__OPT_MODEL_DATA_SCALE), flow));
+  TRY(make_field(ctx, flow, &model));
+  *out = flow;
+  return ENF_OK;
+out:
+  enf_destroy(flow);
+  return status;
+}
+
+enf_status enf_create(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts) {
+  if (flow)
+    *flow = NULL;
+  enf_status status = enf__enter(ctx);
+  if (status != ENF_OK)
+    return status;
+  if (!flow)
+    return enf__fail(ctx, ENF_ERR_ARG, "flow is NULL: nowhere to put the flow");
+  TRY(enf__opts_check(ctx, opts));
+  TRY(enf__flow_make(ctx, flow, opts));
+  enf__field_init((*flow)->field, enf__opts_seed(opts, ENF__OPT_MODEL_SEED));
+out:
+  return status;
+}
+
+void enf_destroy(enf_flow *flow) {
+  if (!is_flow(flow))
+    return;
+  const enf_alloc alloc = flow->alloc;
+  flow->magic = 0;
+  enf__field_destroy(flow->field);
+  enf_opts_destroy(flow->options);
+  enf__free(&alloc, flow);
+}
+
+/* ---- numbers -------------------------------------------------------------------------------- */
+
+enf_status enf_get_int(const enf_flow *flow, const char *name, int64_t *value) {
+  if (!is_flow(flow) || !name || !value)
+    return ENF_ERR_ARG;
+  const enf__model *model = enf__field_model(flow->field);
+  const struct {
+    const char *name;
+    size_t value;
+  } rows[] = {{"particles", model->particles},
+              {"dimensions", model->dimensions},
+              {"degrees_of_freedom", (model->particles - 1) * model->dimensions},
+              {"parameters", enf__field_params(flow->field)},
+              {"tensors", enf__field_tensors(flow->field)},
+              {"hidden", model->hidden},
+              {"layers", model->layers},
+              {"species", model->species_count ? model->species_count : 1},
+              {"data_scale_fixed", flow->scale_fixed}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (!strcmp(name, rows[i].name)) {
+      *value = (int64_t)rows[i].value;
+      return ENF_OK;
+    }
+  return ENF_ERR_ARG;
+}
+
+enf_status enf_get_real(const enf_flow *flow, const char *name, double *value) {
+  if (!is_flow(flow) || !name || !value)
+    return ENF_ERR_ARG;
+  if (!strcmp(name, "data_scale"))
+    *value = flow->scale;
+  else if (!strcmp(name, "prior_std"))
+    *value = flow->prior.std;
+  else
+    return ENF_ERR_ARG;
+  return ENF_OK;
+}
+
+/* ---- parameters ----------------------------------------------------------------------------- */
+
+enf_status enf_params_info(const enf_flow *flow, size_t index, const char **name, size_t *rows,
+                           size_t *cols) {
+  if (!is_flow(flow))
+    return ENF_ERR_ARG;
+  if (index >= enf__field_tensors(flow->field))
+    return ENF_ERR_RANGE;
+  const enf__tensor *tensor = enf__field_tensor(flow->field, index);
+  if (name)
+    *name = tensor->name;
+  if (rows)
+    *rows = tensor->rows;
+  if (cols)
+    *cols = tensor->cols;
+  return ENF_OK;
+}
+
+static const char *tensor_name(const void *list, size_t index) {
+  const enf__field *field = list;
+  return index < enf__field_tensors(field) ? enf__field_tensor(field, index)->name : NULL;
+}
+
+/* The tensor of that name and size, or the refusal. */
+static enf_status find_tensor(enf_ctx *ctx, const enf_flow *flow, const char *name,
+                              const double *data, size_t n, const enf__tensor **found) {
+  enf_status status = enf__flow_check(ctx, flow);
+  if (status != ENF_OK)
+    return status;
+  if (!name || !data)
+    return enf__fail(ctx, ENF_ERR_ARG, "%s is NULL", name ? "data" : "tensor");
+  for (size_t i = 0; i < enf__field_tensors(flow->field); i++) {
+    const enf__tensor *tensor = enf__field_tensor(flow->field, i);
+    if (strcmp(tensor->name, name))
+      continue;
+    *found = tensor;
+    if (n == tensor->rows * tensor->cols)
+      return ENF_OK;
+    return enf__fail(ctx, ENF_ERR_SHAPE, "%s holds %zu x %zu = %zu values, n is %zu", name,
+                     tensor->rows, tensor->cols, tensor->rows * tensor->cols, n);
+  }
+  const char *near = enf__nearest(name, tensor_name, flow->field);
+  return enf__fail(ctx, ENF_ERR_ARG, "the flow has no tensor \"%.100s\"%s%s%s", name,
+                   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+enf_status enf_params_get(enf_ctx *ctx, const enf_flow *flow, const char *tensor, double *data,
+                          size_t n) {
+  const enf__tensor *found = NULL;
+  enf_status status = enf__enter(ctx);
+  if (status != ENF_OK)
+    return status;
+  TRY(find_tensor(ctx, flow, tensor, data, n, &found));
+  memcpy(data, enf__field_param_view(flow->field) + found->offset, n * sizeof *data);
+out:
+  return status;
+}
+
+enf_status enf_params_set(enf_ctx *ctx, enf_flow *flow, const char *tensor, const double *data,
+                          size_t n) {
+  const enf__tensor *found = NULL;
+  enf_status status = enf__enter(ctx);
+  if (status != ENF_OK)
+    return status;
+  TRY(find_tensor(ctx, flow, tensor, data, n, &found));
+  for (size_t i = 0; i < n; i++)
+    if (!isfinite(data[i]))
+      TRY(enf__fail(ctx, ENF_ERR_NONFINITE, "value %zu of %s is not finite", i, tensor));
+  memcpy(enf__field_param_block(flow->field) + found->offset, data, n * sizeof *data);
+  enf__field_pack(flow->field);
+  flow->scale_fixed = true;
+out:
+  return status;
+}

@@ -1,0 +1,41 @@
+/* transport.c -- enf_transport: samples from time t0 to t1, with log |dy/dx|.
+
+   The velocity depends on differences only, so the mean stays where it is: it is taken off before
+   and put back after. The log-determinant is that of the map on the mean-free subspace. */
+#include "flow/batch.h"
+#include "math/center.h"
+
+static void finish(const enf__carry *c, size_t row, double *x, double logdet, double note) {
+  const size_t N = c->flow->prior.particles, D = c->flow->prior.dimensions;
+  double *y = c->y + row * N * D, mean[3];
+  (void)note;
+  enf__center(N, D, c->x + row * N * D, y, mean);
+  for (size_t i = 0; i < N * D; i++)
+    y[i] = x[i] * c->flow->scale + mean[i % D];
+  if (c->logp)
+    c->logp[row] = logdet;
+}
+
+enf_status enf_transport(enf_ctx *ctx, const enf_flow *flow, size_t n, double t0, double t1,
+                         const double *x, double *y, double *logdet) {
+  enf_status status = enf__enter(ctx);
+  if (status != ENF_OK)
+    return status;
+  const enf__argument arrays[] = {{"x", x}, {"y", y}};
+  TRY(enf__batch_check(ctx, flow, n, 2, arrays));
+  if (!(t0 >= 0 && t0 <= 1 && t1 >= 0 && t1 <= 1))
+    TRY(enf__fail(ctx, ENF_ERR_RANGE, "t0 = %g and t1 = %g must lie between 0 and 1", t0, t1));
+  enf__carry carry = {.flow = flow,
+                      .n = n,
+                      .t0 = t0,
+                      .t1 = t1,
+                      .logdet = logdet != NULL,
+                      .begin = enf__carry_from_x,
+                      .finish = finish,
+                      .x = x,
+                      .y = y,
+                      .logp = logdet};
+  TRY(enf__carry_run(ctx, &carry));
+out:
+  return status;
+}
