@@ -125,16 +125,15 @@ static span take_item(span *line) {
   return item;
 }
 
-/* The value of Properties; empty if there is none. */
+/* The value of Properties; at NULL if there is none. */
 static span find_properties(span comment) {
-  span value = {NULL, NULL};
   while (skip_space(&comment), comment.at < comment.end) {
     const span key = take_item(&comment);
     skip_space(&comment);
     if (comment.at == comment.end || *comment.at != '=')
       continue;
     comment.at++;
-    value = take_item(&comment);
+    const span value = take_item(&comment);
     if (is(key, "Properties"))
       return value;
   }
@@ -249,10 +248,10 @@ static enf_status count_frames(reader *r, size_t *frames) {
     return refuse(r, "a frame has no atoms");
   for (; rest.at < rest.end; lines++)
     take_until(&rest, '\n');
-  *frames = r->atoms > lines ? 0 : lines / (r->atoms + 2);
-  if (*frames > 0)
-    return ENF_OK;
-  return refuse(r, "%zu atoms are announced, the file ends in line %zu", r->atoms, lines);
+  if (r->atoms >= lines)
+    return refuse(r, "%zu atoms are announced, the file ends in line %zu", r->atoms, lines);
+  *frames = (lines - 1) / (r->atoms + 2) + 1;
+  return ENF_OK;
 }
 
 /* Copy the first frame's labels out of the text, if there are any. */
@@ -307,11 +306,11 @@ out:
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-/* A label is one word of printable ASCII that a reader cannot take for anything else. */
+/* A label must be one word: a reader would take a space for the next column. */
 static bool writable(const char *label) {
   if (!label || !*label)
     return false;
-  while (*label > ' ' && *label <= '~')
+  while ((unsigned char)*label > ' ' && *label != '\x7f')
     label++;
   return *label == '\0';
 }
