@@ -1,0 +1,207 @@
+/* reweight.c -- importance weights w = exp(-u - log q) of samples from q for the target exp(-u).
+
+     ess = (sum w)^2 / (n sum w^2)  (Kish),   log Z = log (1/n sum w)
+
+   with the largest weight taken out, so that nothing overflows. The error of log Z is the standard
+   deviation of log Z over resamples with replacement of up to 4096 groups of samples (sample i is
+   in group i mod 4096): for independent samples this has the expectation of the bootstrap over
+   samples and costs O(n) once. It is +infinity where the data cannot tell: a single sample, or so
+   few weights above 0 that a resample holds none. ess_clipped cuts the largest n/1000 weights (at
+   least one, none of a single sample) down to the next one. Sums run in the order of the samples.
+ */
+#include "core/core.h"
+#include "core/random.h"
+#include <enf/infer.h>
+#include <math.h>
+#include <string.h>
+
+enum { MOST_GROUPS = 4096, RESAMPLES = 200, CLIP_ONE_IN = 1000 };
+#define BOOTSTRAP_SEED 1
+/* Size of enf_weights in its first version. */
+#define FIRST_WEIGHTS (offsetof(enf_weights, n_nonfinite) + sizeof(uint64_t))
+
+typedef struct {
+  size_t n, groups;
+  double *w;   /* (n) weights, the largest 1 */
+  double *sum; /* (groups) */
+} job;
+
+static void lay_out(job *j, enf__arena *arena) {
+  j->w = ENF__TAKE(arena, double, j->n);
+  j->sum = ENF__TAKE(arena, double, j->groups);
+}
+
+/* -u - logp; -infinity where the weight is 0; *bad where that is because of what is no number. */
+static double log_weight(double logp, double u, bool *bad) {
+  const double value = -u - logp;
+  *bad = !isfinite(logp) || isnan(u) || u == -INFINITY || value == INFINITY;
+  return *bad ? -INFINITY : value;
+}
+
+/* ---- the largest weights ------------------------------------------------------------------- */
+
+static void swap(double *a, double *b) {
+  const double t = *a;
+  *a = *b;
+  *b = t;
+}
+
+/* Element `rank` (from 0) of w in descending order; w (n) is rearranged. */
+static double select_largest(size_t n, double *w, size_t rank) {
+  size_t low = 0, high = n;
+  while (high - low > 1) {
+    const double pivot = w[low + (high - low) / 2];
+    size_t above = low, below = high;
+    for (size_t i = low; i < below;) {
+      if (w[i] > pivot)
+        swap(&w[i++], &w[above++]);
+      else if (w[i] < pivot)
+        swap(&w[i], &w[--below]);
+      else
+        i++;
+    }
+    if (rank < above)
+      high = above;
+    else if (rank < below)
+      return pivot;
+    else
+      low = below;
+  }
+  return w[low];
+}
+
+static double kish(double sum, double squares, size_t n) {
+  return squares > 0 ? sum * sum / ((double)n * squares) : 0;
+}
+
+/* Rearranges the weights. */
+static void clip(job *j, enf_weights *out) {
+  const size_t wanted = j->n / CLIP_ONE_IN, cut = j->n < 2 ? 0 : wanted < 1 ? 1 : wanted;
+  const double most = select_largest(j->n, j->w, cut);
+  double sum = 0, squares = 0;
+  for (size_t i = 0; i < j->n; i++) {
+    const double w = j->w[i] < most ? j->w[i] : most;
+    sum += w;
+    squares += w * w;
+  }
+  out->ess_clipped = kish(sum, squares, j->n);
+  out->clipped_share = (double)cut / (double)j->n;
+}
+
+/* ---- the error of log Z -------------------------------------------------------------------- */
+
+static size_t group_size(const job *j, size_t group) {
+  return j->n / j->groups + (group < j->n % j->groups);
+}
+
+/* log of the mean weight of one resample. */
+static double resample(const job *j, size_t number) {
+  double sum = 0, count = 0;
+  for (size_t k = 0; k < j->groups; k++) {
+    const uint64_t draw = number * MOST_GROUPS + k;
+    const size_t group =
+        (size_t)enf__random_below(BOOTSTRAP_SEED, ENF__STREAM_BOOTSTRAP, draw, j->groups);
+    sum += j->sum[group];
+    count += (double)group_size(j, group);
+  }
+  return log(sum / count);
+}
+
+/* Welford's mean and variance; NaN once a resample is empty. */
+static double bootstrap(const job *j) {
+  double mean = 0, squares = 0;
+  for (size_t r = 0; r < RESAMPLES; r++) {
+    const double value = resample(j, r), delta = value - mean;
+    mean += delta / (double)(r + 1);
+    squares += delta * (value - mean);
+  }
+  const double error = sqrt(squares / (RESAMPLES - 1));
+  return j->n > 1 && isfinite(error) ? error : INFINITY;
+}
+
+/* ---- all of it ----------------------------------------------------------------------------- */
+
+/* Log weights into w; the largest of them. */
+static double find_logs(job *j, const double *logp, const double *u, enf_weights *out) {
+  double largest = -INFINITY;
+  for (size_t i = 0; i < j->n; i++) {
+    bool bad;
+    j->w[i] = log_weight(logp[i], u[i], &bad);
+    out->n_nonfinite += bad;
+    if (j->w[i] > largest)
+      largest = j->w[i];
+  }
+  return largest;
+}
+
+/* Weights in place of their logarithms, and their sums. */
+static void exponentiate(job *j, double largest, double *sum, double *squares) {
+  *sum = *squares = 0;
+  memset(j->sum, 0, j->groups * sizeof *j->sum);
+  for (size_t i = 0; i < j->n; i++) {
+    const double w = exp(j->w[i] - largest);
+    j->w[i] = w;
+    *sum += w;
+    *squares += w * w;
+    j->sum[i % j->groups] += w;
+  }
+}
+
+static void weigh(job *j, double largest, double *logw, enf_weights *out) {
+  double sum, squares;
+  if (logw)
+    memcpy(logw, j->w, j->n * sizeof *logw);
+  exponentiate(j, largest, &sum, &squares);
+  for (size_t i = 0; logw && i < j->n; i++)
+    logw[i] -= largest + log(sum);
+  out->ess = kish(sum, squares, j->n);
+  out->log_z = largest + log(sum / (double)j->n);
+  out->max_weight = 1 / sum;
+  out->log_z_err = bootstrap(j);
+  clip(j, out);
+}
+
+static enf_status nothing_weighs(enf_ctx *ctx, size_t n, double *logw, enf_weights *out) {
+  for (size_t i = 0; logw && i < n; i++)
+    logw[i] = -INFINITY;
+  out->log_z = -INFINITY;
+  out->log_z_err = INFINITY;
+  return enf__fail(ctx, ENF_ERR_NONFINITE,
+                   "all %zu weights are 0: u is +infinity or, in %llu of them, u or logp is not a "
+                   "usable number",
+                   n, (unsigned long long)out->n_nonfinite);
+}
+
+static enf_status check(enf_ctx *ctx, size_t n, const double *logp, const double *u,
+                        const enf_weights *out) {
+  if (n == 0)
+    return enf__fail(ctx, ENF_ERR_ARG, "n is 0: there are no samples to weigh");
+  if (!logp || !u || !out)
+    return enf__fail(ctx, ENF_ERR_ARG, "%s is NULL", !logp ? "logp" : !u ? "u" : "out");
+  if (out->struct_size < FIRST_WEIGHTS)
+    return enf__fail(ctx, ENF_ERR_ARG, "out has struct_size %zu: begin with ENF_WEIGHTS_INIT",
+                     out->struct_size);
+  return ENF_OK;
+}
+
+enf_status enf_reweight(enf_ctx *ctx, size_t n, const double *logp, const double *u, double *logw,
+                        enf_weights *out) {
+  enf_status status = enf__enter(ctx);
+  if (status != ENF_OK)
+    return status;
+  TRY(check(ctx, n, logp, u, out));
+  enf_weights all = {.struct_size = out->struct_size, .n = n};
+  job j = {.n = n, .groups = n < MOST_GROUPS ? n : MOST_GROUPS};
+  enf__arena count = {0};
+  lay_out(&j, &count);
+  TRY(enf__reserve(ctx, count.used, 0));
+  lay_out(&j, &ctx->arena);
+  const double largest = find_logs(&j, logp, u, &all);
+  if (largest == -INFINITY)
+    status = nothing_weighs(ctx, n, logw, &all);
+  else
+    weigh(&j, largest, logw, &all);
+  memcpy(out, &all, out->struct_size < sizeof all ? out->struct_size : sizeof all);
+out:
+  return status;
+}

@@ -1,0 +1,172 @@
+/* optimiser.c -- AdamW, the running average of the weights, and learning-rate schedules.
+
+   With gradient g (shrunk if clipped) and number of updates k (this one included), beta1 = 0.9,
+   beta2 = 0.999, eps = 1e-8 (Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2):
+
+     m = beta1 m + (1-beta1) g,  v = beta2 v + (1-beta2) g^2,
+     w -= rate (m/(1-beta1^k) / (sqrt(v/(1-beta2^k)) + eps) + decay w).
+
+   Running average with decay e: a_k = e a_(k-1) + (1-e) w_k from a_0 = 0, divided by 1-e^k. Kept
+   here in its corrected form, average = w + (average - w) (e - e^k)/(1 - e^k), which is w itself
+   for k = 1 and for e = 0.
+
+   Parameters are worked on in pieces of a fixed size; each is summed over the gradient buffers in
+   their order, and the norm over the pieces in theirs: the bits do not depend on threads. */
+#include "train/optimiser.h"
+#include "core/parallel.h"
+#include <math.h>
+#include <string.h>
+
+#define PIECE ((size_t)4096)
+#define BETA1 0.9
+#define BETA2 0.999
+#define EPS 1e-8
+/* Where schedules end, as a share of the peak. */
+#define FLOOR 0.01
+#define PI 3.14159265358979323846
+
+enf_status enf__optimiser_create(enf_ctx *ctx, enf__optimiser *o, size_t params,
+                                 const double *weights) {
+  const enf_alloc *alloc = &ctx->alloc;
+  *o = (enf__optimiser){.alloc = *alloc, .params = params};
+  o->moment1 = enf__alloc_array(alloc, params, sizeof *o->moment1);
+  o->moment2 = enf__alloc_array(alloc, params, sizeof *o->moment2);
+  o->average = enf__alloc_array(alloc, params, sizeof *o->average);
+  if (!o->moment1 || !o->moment2 || !o->average) {
+    enf__optimiser_free(o);
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for the moments of %zu parameters", params);
+  }
+  memset(o->moment1, 0, params * sizeof *o->moment1);
+  memset(o->moment2, 0, params * sizeof *o->moment2);
+  memcpy(o->average, weights, params * sizeof *o->average);
+  return ENF_OK;
+}
+
+void enf__optimiser_free(enf__optimiser *o) {
+  enf__free(&o->alloc, o->moment1);
+  enf__free(&o->alloc, o->moment2);
+  enf__free(&o->alloc, o->average);
+  *o = (enf__optimiser){0};
+}
+
+/* ---- schedules ----------------------------------------------------------------------------- */
+
+/* From 1 at p = 0 to the floor at p = 1. */
+static double fall(double p) { return FLOOR + (1 - FLOOR) * 0.5 * (1 + cos(PI * p)); }
+
+/* Share of the peak at step `step`, and place p in [0,1] of the plan. */
+static double share(int schedule, uint64_t step, uint64_t steps, double p) {
+  const uint64_t warm = steps / 20;
+  switch (schedule) {
+  case ENF__COSINE:
+    return fall(p);
+  case ENF__ONE_CYCLE:
+    if (step < warm)
+      return (double)(step + 1) / (double)(warm + 1);
+    return steps - warm > 1 ? fall((double)(step - warm) / (double)(steps - warm - 1)) : FLOOR;
+  case ENF__STEPWISE:
+    return p < 0.6 ? 1 : p < 0.85 ? 0.1 : 0.01;
+  default:
+    return 1;
+  }
+}
+
+double enf__learning_rate(int schedule, double peak, uint64_t step, uint64_t steps) {
+  const uint64_t last = steps > 0 ? steps - 1 : 0;
+  if (step > last)
+    step = last;
+  return peak * share(schedule, step, last + 1, last > 0 ? (double)step / (double)last : 1);
+}
+
+/* ---- the gradient -------------------------------------------------------------------------- */
+
+static size_t pieces(size_t params) { return (params + PIECE - 1) / PIECE; }
+
+static size_t piece_size(size_t params, size_t piece) {
+  const size_t left = params - piece * PIECE;
+  return left < PIECE ? left : PIECE;
+}
+
+typedef struct {
+  size_t params, buffers;
+  double *gradients;
+  double *squares; /* (pieces) */
+} summation;
+
+static enf_status sum_piece(void *user, size_t piece, enf__arena *arena) {
+  const summation *s = user;
+  const size_t size = piece_size(s->params, piece);
+  double *sum = s->gradients + piece * PIECE;
+  (void)arena;
+  for (size_t b = 1; b < s->buffers; b++) {
+    const double *part = sum + b * s->params;
+    for (size_t k = 0; k < size; k++)
+      sum[k] += part[k];
+  }
+  double squares[4] = {0};
+  for (size_t k = 0; k < size; k++)
+    squares[k % 4] += sum[k] * sum[k];
+  s->squares[piece] = (squares[0] + squares[1]) + (squares[2] + squares[3]);
+  return ENF_OK;
+}
+
+size_t enf__gradient_bytes(size_t params) {
+  enf__arena count = {0};
+  ENF__TAKE(&count, double, pieces(params));
+  return count.used;
+}
+
+enf_status enf__gradient_sum(enf_ctx *ctx, size_t params, size_t buffers, double *gradients,
+                             double *norm) {
+  const size_t count = pieces(params);
+  summation s = {params, buffers, gradients, ENF__TAKE(&ctx->arena, double, count)};
+  const enf_status status = enf__parallel_for(ctx, count, sum_piece, &s, 0, 0);
+  double square = 0;
+  for (size_t piece = 0; piece < count; piece++)
+    square += s.squares[piece];
+  *norm = sqrt(square);
+  return status;
+}
+
+/* ---- the update ---------------------------------------------------------------------------- */
+
+typedef struct {
+  const enf__optimiser *o;
+  const double *gradient;
+  double *weights;
+  double shrink, rate, decay; /* rate / (1-beta1^k), rate weight_decay */
+  double correct2;            /* 1 / (1-beta2^k) */
+  double keep;                /* share of the old average that stays */
+} pass;
+
+static enf_status update_piece(void *user, size_t piece, enf__arena *arena) {
+  const pass p = *(const pass *)user;
+  const size_t begin = piece * PIECE, size = piece_size(p.o->params, piece);
+  double *restrict m = p.o->moment1 + begin, *restrict v = p.o->moment2 + begin;
+  double *restrict average = p.o->average + begin, *restrict w = p.weights + begin;
+  const double *restrict gradient = p.gradient + begin;
+  (void)arena;
+  for (size_t k = 0; k < size; k++) {
+    const double g = gradient[k] * p.shrink;
+    m[k] = BETA1 * m[k] + (1 - BETA1) * g;
+    v[k] = BETA2 * v[k] + (1 - BETA2) * g * g;
+    w[k] -= p.rate * m[k] / (sqrt(v[k] * p.correct2) + EPS) + p.decay * w[k];
+    average[k] = w[k] + (average[k] - w[k]) * p.keep;
+  }
+  return ENF_OK;
+}
+
+enf_status enf__optimiser_update(enf_ctx *ctx, enf__optimiser *o, const enf__update *update,
+                                 const double *gradient, double *weights) {
+  const double k = (double)(o->updates + 1), decayed = pow(update->ema, k);
+  pass p = {.o = o,
+            .gradient = gradient,
+            .weights = weights,
+            .shrink = update->shrink,
+            .rate = update->rate / (1 - pow(BETA1, k)),
+            .decay = update->rate * update->weight_decay,
+            .correct2 = 1 / (1 - pow(BETA2, k)),
+            .keep = (update->ema - decayed) / (1 - decayed)};
+  o->updates++;
+  return enf__parallel_for(ctx, pieces(o->params), update_piece, &p, 0, 0);
+}

@@ -1,0 +1,44 @@
+/* optimiser.h -- AdamW with clipping, a running average of the weights, and schedules. */
+#ifndef ENF__OPTIMISER_H
+#define ENF__OPTIMISER_H
+
+#include "core/core.h"
+
+/* Choices of train.schedule, in the table's order. */
+enum { ENF__CONSTANT, ENF__COSINE, ENF__ONE_CYCLE, ENF__STEPWISE };
+
+typedef struct {
+  enf_alloc alloc;
+  size_t params;    /* P */
+  double *moment1;  /* (P) running average of the gradient */
+  double *moment2;  /* (P) of its square */
+  double *average;  /* (P) of the weights, bias-corrected: the weights to use */
+  uint64_t updates; /* done so far */
+} enf__optimiser;
+
+/* Moments zero, average = weights (P). */
+enf_status enf__optimiser_create(enf_ctx *ctx, enf__optimiser *optimiser, size_t params,
+                                 const double *weights);
+void enf__optimiser_free(enf__optimiser *optimiser); /* fine on a zeroed one */
+
+/* Learning rate of step number `step` (from 0) of `steps` planned ones. */
+double enf__learning_rate(int schedule, double peak, uint64_t step, uint64_t steps);
+
+/* Bytes of the call's arena that enf__gradient_sum takes. */
+size_t enf__gradient_bytes(size_t params);
+/* gradients (buffers,P): the first becomes the sum of all; *norm is its length. */
+enf_status enf__gradient_sum(enf_ctx *ctx, size_t params, size_t buffers, double *gradients,
+                             double *norm);
+
+typedef struct {
+  double rate;   /* learning rate of this step */
+  double shrink; /* factor on the gradient: below 1 if it is clipped */
+  double weight_decay;
+  double ema; /* decay of the running average; 0: it is the weights */
+} enf__update;
+
+/* One AdamW update of weights (P) from gradient (P), and of the running average. */
+enf_status enf__optimiser_update(enf_ctx *ctx, enf__optimiser *optimiser, const enf__update *update,
+                                 const double *gradient, double *weights);
+
+#endif

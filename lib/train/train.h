@@ -1,0 +1,73 @@
+/* train.h -- inside of enf_trainer, and the interface of an objective.
+
+   A step: the trainer brings the batch into the network's units; the objective forms its loss and
+   a fixed set of gradient buffers, chunk by chunk on the worker threads; the optimiser sums the
+   buffers in order and updates the weights. Everything random in it is a function of train.seed
+   and the number of a sample in the training's stream (samples are counted over all steps), so it
+   does not depend on threads, and a resumed training goes on as an uninterrupted one. */
+#ifndef ENF__TRAIN_H
+#define ENF__TRAIN_H
+
+#include "core/options.h"
+#include "flow/flow.h"
+#include "train/optimiser.h"
+#include <enf/train.h>
+
+/* One step's input. */
+typedef struct {
+  const enf_opts *options; /* train.* */
+  const enf__field *field; /* with the working weights */
+  const enf__prior *prior;
+  size_t n;
+  const double *x; /* (n,N,D), mean-free, in units of the data scale; NULL for sizing */
+  uint64_t first;  /* number of the batch's first sample in the training's stream */
+} enf__batch;
+
+/* One step's loss and gradient, in the call's arena. */
+typedef struct {
+  double loss;
+  uint64_t evaluations, capped;
+  size_t buffers;
+  double *gradients; /* (buffers,P): their sum is the gradient */
+} enf__slope;
+
+/* A row of the table of objectives, in the order of train.objective. */
+typedef struct {
+  size_t (*call_bytes)(const enf__batch *batch);
+  size_t (*worker_bytes)(const enf__batch *batch, const enf__run *run);
+  enf_status (*evaluate)(enf_ctx *ctx, const enf__batch *batch, enf__slope *slope);
+} enf__objective;
+
+extern const enf__objective enf__flow_matching;
+
+/* Number of pieces a batch of n is cut into, each with a gradient buffer of its own: a function of
+   the shapes and n only. */
+size_t enf__train_chunks(const enf__field *field, size_t n);
+
+/* Counters of a training, in the order of its file. */
+enum {
+  ENF__STEP,    /* steps done */
+  ENF__SKIPPED, /* of them, without an update */
+  ENF__CLIPPED, /* of them, with a clipped gradient */
+  ENF__SAMPLES, /* samples drawn so far */
+  ENF__COUNTERS
+};
+
+struct enf_trainer {
+  uint32_t magic;
+  enf_alloc alloc;
+  enf_flow *flow;
+  enf_opts *options; /* train.* */
+  enf__field *field; /* with the working weights */
+  enf__optimiser optimiser;
+  uint64_t counters[ENF__COUNTERS];
+};
+
+/* ARG unless tr is one, with the sentence on ctx. */
+enf_status enf__trainer_check(enf_ctx *ctx, const enf_trainer *tr);
+/* enf_trainer_create after its checks. */
+enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, const enf_opts *opts);
+/* Give the flow the weights to use. */
+void enf__trainer_publish(enf_trainer *tr);
+
+#endif

@@ -1,0 +1,269 @@
+/* trainer.c -- enf_trainer: the working weights, and one step after another.
+
+   A step is all or nothing: what it computes stays in the context's memory until the gradient is
+   there, so a refused batch or a cancelled step leaves trainer and flow as they were. A step whose
+   loss or gradient is not finite counts (schedule and random numbers go on) but changes no weight.
+   In steady state, the same number of rows again, nothing is allocated.
+
+   The data scale of a fresh flow is fixed by its first step: the RMS of all mean-free coordinates
+   of the batch, to two significant digits. */
+#include "core/parallel.h"
+#include "core/random.h"
+#include "math/center.h"
+#include "train/train.h"
+#include <math.h>
+#include <string.h>
+
+/* In the order of train.objective. */
+static const enf__objective *const objectives[] = {&enf__flow_matching};
+
+static const enf__objective *objective_of(const enf_trainer *tr) {
+  return objectives[enf__opts_int(tr->options, ENF__OPT_TRAIN_OBJECTIVE)];
+}
+
+/* ---- create and destroy -------------------------------------------------------------------- */
+
+enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **out, enf_flow *flow,
+                             const enf_opts *opts) {
+  enf_status status;
+  const size_t params = enf__field_params(flow->field);
+  const double *weights = enf__field_param_view(flow->field);
+  enf_trainer *tr = enf__alloc(&ctx->alloc, sizeof *tr);
+  if (!tr)
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a trainer");
+  *tr = (enf_trainer){.magic = ENF__MAGIC_TRAINER, .alloc = ctx->alloc, .flow = flow};
+  TRY(enf__opts_copy(ctx, &tr->alloc, &tr->options, opts));
+  TRY(enf__field_create(ctx, &tr->field, enf__field_model(flow->field)));
+  memcpy(enf__field_param_block(tr->field), weights, params * sizeof *weights);
+  enf__field_pack(tr->field);
+  TRY(enf__optimiser_create(ctx, &tr->optimiser, params, weights));
+  *out = tr;
+out:
+  if (status != ENF_OK)
+    enf_trainer_destroy(tr);
+  return status;
+}
+
+enf_status enf_trainer_create(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow,
+                              const enf_opts *opts) {
+  enf_status status;
+  if (tr)
+    *tr = NULL;
+  TRY(enf__enter(ctx));
+  if (!tr)
+    return enf__fail(ctx, ENF_ERR_ARG, "tr is NULL: there is nowhere to put the trainer");
+  TRY(enf__flow_check(ctx, flow));
+  TRY(enf__opts_check(ctx, opts));
+  TRY(enf__trainer_make(ctx, tr, flow, opts));
+out:
+  return status;
+}
+
+void enf_trainer_destroy(enf_trainer *tr) {
+  if (!tr || tr->magic != ENF__MAGIC_TRAINER)
+    return;
+  const enf_alloc alloc = tr->alloc;
+  enf__optimiser_free(&tr->optimiser);
+  enf__field_destroy(tr->field);
+  enf_opts_destroy(tr->options);
+  tr->magic = 0;
+  enf__free(&alloc, tr);
+}
+
+enf_status enf__trainer_check(enf_ctx *ctx, const enf_trainer *tr) {
+  if (tr && tr->magic == ENF__MAGIC_TRAINER)
+    return ENF_OK;
+  return enf__fail(ctx, ENF_ERR_ARG, "the trainer is %s", tr ? "not a trainer" : "NULL");
+}
+
+/* ---- what it says about itself ------------------------------------------------------------- */
+
+enf_status enf_trainer_get_int(const enf_trainer *tr, const char *name, int64_t *value) {
+  if (enf__trainer_check(NULL, tr) != ENF_OK || !name || !value)
+    return ENF_ERR_ARG;
+  const struct {
+    const char *name;
+    int64_t value;
+  } known[] = {{"step", (int64_t)tr->counters[ENF__STEP]},
+               {"steps", enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS)},
+               {"batch", enf__opts_int(tr->options, ENF__OPT_TRAIN_BATCH)},
+               {"skipped", (int64_t)tr->counters[ENF__SKIPPED]},
+               {"clipped", (int64_t)tr->counters[ENF__CLIPPED]}};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (strcmp(name, known[i].name) == 0) {
+      *value = known[i].value;
+      return ENF_OK;
+    }
+  return ENF_ERR_ARG;
+}
+
+enf_status enf_trainer_rows(const enf_trainer *tr, size_t total, size_t n, size_t *rows) {
+  if (enf__trainer_check(NULL, tr) != ENF_OK || total == 0 || (n > 0 && !rows))
+    return ENF_ERR_ARG;
+  const uint64_t seed = enf__opts_seed(tr->options, ENF__OPT_TRAIN_SEED);
+  for (size_t i = 0; i < n; i++) {
+    const uint64_t place = tr->counters[ENF__STEP] * n + i;
+    rows[i] = (size_t)enf__random_permute(seed, ENF__STREAM_TRAIN_ROWS, place / total, total,
+                                          place % total);
+  }
+  return ENF_OK;
+}
+
+/* ---- the batch ----------------------------------------------------------------------------- */
+
+size_t enf__train_chunks(const enf__field *field, size_t n) {
+  /* A multiple of 4 keeps 2 and 4 threads busy to the end; 16 buffers bound the memory. */
+  const size_t size = enf__field_chunk(field, ENF__VJP);
+  const size_t wanted = ((n + size - 1) / size + 3) / 4 * 4;
+  const size_t most = n < 16 ? n : 16;
+  return wanted < most ? wanted : most;
+}
+
+static enf_status check_rows(enf_ctx *ctx, size_t n, size_t dim, const double *x) {
+  for (size_t i = 0; i < n; i++)
+    for (size_t k = 0; k < dim; k++)
+      if (!isfinite(x[i * dim + k]))
+        return enf__fail(ctx, ENF_ERR_NONFINITE, "row %zu of the batch holds %g; no step was made",
+                         i, x[i * dim + k]);
+  return ENF_OK;
+}
+
+/* The number with two significant digits that is nearest to value > 0, as its text reads. */
+static double two_digits(double value) {
+  char text[32];
+  enf__format(text, sizeof text, "%.1e", value);
+  return enf__strtod(text, NULL);
+}
+
+/* 1 for a batch without extent. */
+static double scale_of(size_t count, const double *x) {
+  double square = 0;
+  for (size_t k = 0; k < count; k++)
+    square += x[k] * x[k];
+  const double rms = sqrt(square / (double)count);
+  return rms > 0 && isfinite(rms) ? two_digits(rms) : 1;
+}
+
+/* x (n,N,D) in the host's units -> out, mean-free, in units of the scale, which is returned. */
+static double normalise(const enf_flow *flow, size_t n, const double *x, double *out) {
+  const size_t N = flow->prior.particles, D = flow->prior.dimensions, count = n * N * D;
+  for (size_t i = 0; i < n; i++)
+    enf__center(N, D, x + i * N * D, out + i * N * D, NULL);
+  const double scale = flow->scale_fixed ? flow->scale : scale_of(count, out);
+  for (size_t k = 0; k < count; k++)
+    out[k] /= scale;
+  return scale;
+}
+
+/* ---- a step -------------------------------------------------------------------------------- */
+
+void enf__trainer_publish(enf_trainer *tr) {
+  memcpy(enf__field_param_block(tr->flow->field), tr->optimiser.average,
+         tr->optimiser.params * sizeof *tr->optimiser.average);
+  enf__field_pack(tr->flow->field);
+}
+
+/* The update, if loss and gradient are finite. */
+static enf_status learn(enf_ctx *ctx, enf_trainer *tr, const enf__slope *slope, double rate,
+                        double norm) {
+  const enf_opts *o = tr->options;
+  const double clip = enf__opts_real(o, ENF__OPT_TRAIN_CLIP);
+  if (!isfinite(slope->loss) || !isfinite(norm)) {
+    tr->counters[ENF__SKIPPED]++;
+    return ENF_OK;
+  }
+  const bool clipped = clip > 0 && norm > clip;
+  const enf__update update = {.rate = rate,
+                              .shrink = clipped ? clip / norm : 1,
+                              .weight_decay = enf__opts_real(o, ENF__OPT_TRAIN_WEIGHT_DECAY),
+                              .ema = enf__opts_real(o, ENF__OPT_TRAIN_EMA)};
+  tr->counters[ENF__CLIPPED] += clipped;
+  const enf_status status = enf__optimiser_update(ctx, &tr->optimiser, &update, slope->gradients,
+                                                  enf__field_param_block(tr->field));
+  enf__field_pack(tr->field);
+  enf__trainer_publish(tr);
+  return status;
+}
+
+/* Size of enf_step_info in its first version. */
+#define FIRST_INFO (offsetof(enf_step_info, clipped) + sizeof(uint64_t))
+
+static enf_status check_step(enf_ctx *ctx, const enf_trainer *tr, size_t n, const double *x,
+                             const enf_step_info *info) {
+  const size_t most = INT32_MAX;
+  enf_status status = enf__trainer_check(ctx, tr);
+  if (status != ENF_OK)
+    return status;
+  if (n == 0 || n > most)
+    return enf__fail(ctx, ENF_ERR_ARG, "a step takes 1 to %zu rows, not %zu", most, n);
+  if (!x)
+    return enf__fail(ctx, ENF_ERR_ARG, "x is NULL: flow matching needs data");
+  if (info && info->struct_size < FIRST_INFO)
+    return enf__fail(ctx, ENF_ERR_ARG, "info has struct_size %zu: begin with ENF_STEP_INFO_INIT",
+                     info->struct_size);
+  return check_rows(ctx, n, tr->flow->prior.particles * tr->flow->prior.dimensions, x);
+}
+
+/* Fill what the caller's version of the struct has. */
+static void tell(enf_step_info *info, enf_step_info all) {
+  if (!info)
+    return;
+  all.struct_size = info->struct_size;
+  memcpy(info, &all, all.struct_size < sizeof all ? all.struct_size : sizeof all);
+}
+
+static enf_status reserve(enf_ctx *ctx, const enf_trainer *tr, const enf__batch *batch) {
+  const enf__objective *objective = objective_of(tr);
+  enf__arena count = {0};
+  ENF__TAKE(&count, double, batch->n * batch->prior->particles * batch->prior->dimensions);
+  return enf__reserve(
+      ctx, count.used + objective->call_bytes(batch) + enf__gradient_bytes(tr->optimiser.params),
+      objective->worker_bytes(batch, &ctx->run));
+}
+
+enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double *x,
+                          enf_step_info *info) {
+  enf_status status;
+  const double started = enf__seconds();
+  TRY(enf__enter(ctx));
+  TRY(check_step(ctx, tr, n, x, info));
+  enf_flow *flow = tr->flow;
+  uint64_t *counters = tr->counters;
+  enf__batch batch = {.options = tr->options,
+                      .field = tr->field,
+                      .prior = &flow->prior,
+                      .n = n,
+                      .first = counters[ENF__SAMPLES]};
+  TRY(reserve(ctx, tr, &batch));
+  double *scaled =
+      ENF__TAKE(&ctx->arena, double, n * flow->prior.particles * flow->prior.dimensions);
+  const double scale = normalise(flow, n, x, scaled);
+  batch.x = scaled;
+
+  enf__slope slope;
+  double norm;
+  TRY(objective_of(tr)->evaluate(ctx, &batch, &slope));
+  TRY(enf__gradient_sum(ctx, tr->optimiser.params, slope.buffers, slope.gradients, &norm));
+  const double rate =
+      enf__learning_rate((int)enf__opts_int(tr->options, ENF__OPT_TRAIN_SCHEDULE),
+                         enf__opts_real(tr->options, ENF__OPT_TRAIN_LR), counters[ENF__STEP],
+                         (uint64_t)enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS));
+  flow->scale = scale;
+  flow->scale_fixed = true;
+  counters[ENF__STEP]++;
+  counters[ENF__SAMPLES] += n;
+  TRY(learn(ctx, tr, &slope, rate, norm));
+  ctx->stats.velocities = (double)slope.evaluations;
+  ctx->stats.seconds = enf__seconds() - started;
+  tell(info, (enf_step_info){.loss = slope.loss,
+                             .grad_norm = norm,
+                             .lr = rate,
+                             .seconds = ctx->stats.seconds,
+                             .step = counters[ENF__STEP],
+                             .evaluations = slope.evaluations,
+                             .skipped = counters[ENF__SKIPPED],
+                             .capped = slope.capped,
+                             .clipped = counters[ENF__CLIPPED]});
+out:
+  return status;
+}

@@ -1,0 +1,286 @@
+/* trainer_file.c -- a training in a file, to go on with it bit for bit.
+
+   Safetensors. Metadata: "format" = "libenf trainer", "format_version" = "1", "libenf_version",
+   every train.* and every model.* option as text; model.data_scale is the number in use, or auto
+   while there is none. Tensors: "counters" (U64: steps, skipped, clipped, samples, updates), and of
+   every parameter tensor NAME "weights.NAME", "moment1.NAME", "moment2.NAME" and "average.NAME"
+   (F64, rows x cols).
+
+   Nothing is trusted. The file belongs to a flow with the same model.* options, model.seed aside;
+   another one is refused with SHAPE. The data scale is the file's: where it is still open there,
+   it is opened again in the flow, since enf_load fixes it. The flow changes only when everything
+   has been read. */
+#include "io/io.h"
+#include "train/train.h"
+#include <enf/version.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FORMAT "libenf trainer"
+enum { FIXED_METAS = 3, COUNTERS = ENF__COUNTERS + 1 };
+
+static const char *const groups[] = {"weights", "moment1", "moment2", "average"};
+enum { WEIGHTS, MOMENT1, MOMENT2, AVERAGE, GROUPS };
+
+typedef char tensor_name[96];
+
+/* The block of parameters (P) that a group of tensors shows. */
+static double *block_of(const enf_trainer *tr, size_t group) {
+  double *const blocks[GROUPS] = {[WEIGHTS] = enf__field_param_block(tr->field),
+                                  [MOMENT1] = tr->optimiser.moment1,
+                                  [MOMENT2] = tr->optimiser.moment2,
+                                  [AVERAGE] = tr->optimiser.average};
+  return blocks[group];
+}
+
+static void name_tensor(size_t group, const enf__tensor *view, tensor_name name) {
+  snprintf(name, sizeof(tensor_name), "%s.%s", groups[group], view->name);
+}
+
+static bool in_group(enf__opt id, const char *prefix) {
+  return strncmp(enf__opts_name(id), prefix, strlen(prefix)) == 0;
+}
+
+static const char *print_scale(const enf_flow *flow, char number[32]) {
+  if (!flow->scale_fixed)
+    return "auto";
+  enf__dtoa(flow->scale, number);
+  return number;
+}
+
+/* A model.* option of the flow, as text. */
+static const char *print_model(const enf_flow *flow, enf__opt id, char number[32]) {
+  return id == ENF__OPT_MODEL_DATA_SCALE ? print_scale(flow, number)
+                                         : enf__opts_print(flow->options, id, number);
+}
+
+/* ---- saving --------------------------------------------------------------------------------- */
+
+/* Everything the file is written from. */
+typedef struct {
+  enf__st_meta metas[FIXED_METAS + ENF__OPT_COUNT];
+  char numbers[ENF__OPT_COUNT][32];
+  uint64_t counters[COUNTERS];
+  size_t tensors;
+  enf__st_tensor *tensor;
+  tensor_name *names;
+} tables;
+
+static size_t list_metas(tables *t, const enf_trainer *tr) {
+  size_t count = 0;
+  t->metas[count++] = (enf__st_meta){"format", FORMAT};
+  t->metas[count++] = (enf__st_meta){"format_version", "1"};
+  t->metas[count++] = (enf__st_meta){"libenf_version", enf_version()};
+  for (enf__opt id = 0; id < ENF__OPT_COUNT; id++) {
+    char *number = t->numbers[id];
+    if (in_group(id, "train."))
+      t->metas[count++] =
+          (enf__st_meta){enf__opts_name(id), enf__opts_print(tr->options, id, number)};
+    else if (in_group(id, "model."))
+      t->metas[count++] = (enf__st_meta){enf__opts_name(id), print_model(tr->flow, id, number)};
+  }
+  return count;
+}
+
+static void list_tensors(tables *t, const enf_trainer *tr) {
+  const size_t views = enf__field_tensors(tr->field);
+  memcpy(t->counters, tr->counters, sizeof tr->counters);
+  t->counters[ENF__COUNTERS] = tr->optimiser.updates;
+  t->tensor[t->tensors++] = (enf__st_tensor){.name = "counters",
+                                             .dtype = ENF__U64,
+                                             .ndim = 1,
+                                             .shape = {COUNTERS},
+                                             .count = COUNTERS,
+                                             .data = t->counters};
+  for (size_t k = 0; k < GROUPS * views; k++) {
+    const enf__tensor *view = enf__field_tensor(tr->field, k % views);
+    name_tensor(k / views, view, t->names[k]);
+    t->tensor[t->tensors++] = (enf__st_tensor){.name = t->names[k],
+                                               .dtype = ENF__F64,
+                                               .ndim = 2,
+                                               .shape = {view->rows, view->cols},
+                                               .count = view->rows * view->cols,
+                                               .data = block_of(tr, k / views) + view->offset};
+  }
+}
+
+enf_status enf_trainer_save(enf_ctx *ctx, const enf_trainer *tr, const char *path) {
+  tables t = {.tensors = 0};
+  enf_status status = enf__enter(ctx);
+  if (status != ENF_OK)
+    return status;
+  TRY(enf__trainer_check(ctx, tr));
+  if (!path)
+    TRY(enf__fail(ctx, ENF_ERR_ARG, "path is NULL"));
+  const size_t count = GROUPS * enf__field_tensors(tr->field);
+  t.tensor = enf__alloc_array(&ctx->alloc, count + 1, sizeof *t.tensor);
+  t.names = enf__alloc_array(&ctx->alloc, count, sizeof *t.names);
+  if (!t.tensor || !t.names)
+    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a table of %zu tensors", count));
+  list_tensors(&t, tr);
+  TRY(enf__st_write(ctx, path, list_metas(&t, tr), t.metas, t.tensors, t.tensor));
+out:
+  enf__free(&ctx->alloc, t.names);
+  enf__free(&ctx->alloc, t.tensor);
+  return status;
+}
+
+/* ---- loading -------------------------------------------------------------------------------- */
+
+typedef struct {
+  enf_ctx *ctx;
+  const char *path;
+  enf__st_file file;
+} reader;
+
+static const char *meta(const reader *r, const char *key) {
+  const char *value = enf__st_meta_find(&r->file, key);
+  return value ? value : "missing";
+}
+
+static enf_status check_format(const reader *r) {
+  const char *version = meta(r, "format_version");
+  if (strcmp(meta(r, "format"), FORMAT) != 0)
+    return enf__file_refuse(
+        r->ctx, ENF_ERR_FORMAT, r->path,
+        "not a libenf training: its metadata \"format\" is \"%.40s\", not \"%s\"",
+        meta(r, "format"), FORMAT);
+  if (strcmp(version, "1") == 0)
+    return ENF_OK;
+  if (*version == '0' || version[strspn(version, "0123456789")] || !*version)
+    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                            "metadata \"format_version\" is \"%.40s\", not a version number",
+                            version);
+  return enf__file_refuse(r->ctx, ENF_ERR_VERSION, r->path,
+                          "written by a newer libenf (%.40s) in format %.40s; this one, %s, reads "
+                          "up to format 1",
+                          meta(r, "libenf_version"), version, enf_version());
+}
+
+/* Same network and prior as the flow's, and, where both have one, the same data scale? */
+static enf_status check_model(const reader *r, const enf_flow *flow, bool has_scale) {
+  for (enf__opt id = 0; id < ENF__OPT_COUNT; id++) {
+    char number[32];
+    const char *name = enf__opts_name(id);
+    if (!in_group(id, "model.") || id == ENF__OPT_MODEL_SEED)
+      continue;
+    if (id == ENF__OPT_MODEL_DATA_SCALE && !(has_scale && flow->scale_fixed))
+      continue;
+    const char *have = print_model(flow, id, number);
+    if (strcmp(have, meta(r, name)) != 0)
+      return enf__file_refuse(r->ctx, ENF_ERR_SHAPE, r->path,
+                              "is of another network: its %s is %.60s, the flow's is %.60s", name,
+                              meta(r, name), have);
+  }
+  return ENF_OK;
+}
+
+/* 0: still open. */
+static enf_status read_scale(const reader *r, double *scale) {
+  const char *text = meta(r, enf__opts_name(ENF__OPT_MODEL_DATA_SCALE));
+  char *end;
+  *scale = 0;
+  if (strcmp(text, "auto") == 0)
+    return ENF_OK;
+  *scale = enf__strtod(text, &end);
+  if (end != text && *end == 0 && *scale > 0 && isfinite(*scale))
+    return ENF_OK;
+  return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                          "model.data_scale is \"%.60s\", not a number > 0", text);
+}
+
+/* Every train.* option through its setter; none may be missing. */
+static enf_status read_options(const reader *r, enf_opts *opts) {
+  for (enf__opt id = 0; id < ENF__OPT_COUNT; id++) {
+    const char *name = enf__opts_name(id);
+    if (!in_group(id, "train."))
+      continue;
+    if (!enf__st_meta_find(&r->file, name))
+      return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "option %s is missing", name);
+    const enf_status status = enf_opts_set(opts, name, meta(r, name));
+    if (status != ENF_OK)
+      return enf__file_refuse(r->ctx, status == ENF_ERR_NOMEM ? status : ENF_ERR_FORMAT, r->path,
+                              "%s", enf_opts_errmsg(opts));
+  }
+  return ENF_OK;
+}
+
+static enf_status read_counters(const reader *r, enf_trainer *tr) {
+  const enf__st_tensor *tensor = enf__st_find(&r->file, "counters");
+  uint64_t values[COUNTERS];
+  if (!tensor || tensor->dtype != ENF__U64 || tensor->ndim != 1 || tensor->count != COUNTERS)
+    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "has no tensor \"counters\" of %d U64",
+                            COUNTERS);
+  memcpy(values, tensor->data, sizeof values);
+  memcpy(tr->counters, values, sizeof tr->counters);
+  tr->optimiser.updates = values[ENF__COUNTERS];
+  return ENF_OK;
+}
+
+static enf_status read_tensor(const reader *r, enf_trainer *tr, size_t group,
+                              const enf__tensor *view) {
+  tensor_name name;
+  name_tensor(group, view, name);
+  const enf__st_tensor *tensor = enf__st_find(&r->file, name);
+  double *data = block_of(tr, group) + view->offset;
+  if (!tensor || tensor->dtype != ENF__F64)
+    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "tensor %s is %s", name,
+                            tensor ? "not F64" : "missing");
+  if (tensor->ndim != 2 || tensor->shape[0] != view->rows || tensor->shape[1] != view->cols)
+    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                            "tensor %s is not %zu x %zu, as the options call for", name, view->rows,
+                            view->cols);
+  enf__st_doubles(tensor, data);
+  for (size_t i = 0; i < tensor->count; i++)
+    if (!isfinite(data[i]) || (group == MOMENT2 && data[i] < 0))
+      return enf__file_refuse(r->ctx, ENF_ERR_NONFINITE, r->path, "value %zu of tensor %s is %g", i,
+                              name, data[i]);
+  return ENF_OK;
+}
+
+static enf_status read_tensors(const reader *r, enf_trainer *tr) {
+  const size_t views = enf__field_tensors(tr->field), count = GROUPS * views + 1;
+  enf_status status = read_counters(r, tr);
+  for (size_t k = 0; k < GROUPS * views && status == ENF_OK; k++)
+    status = read_tensor(r, tr, k / views, enf__field_tensor(tr->field, k % views));
+  if (status == ENF_OK && r->file.tensors != count)
+    status = enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                              "holds %zu tensors, a training of this network has %zu",
+                              r->file.tensors, count);
+  return status;
+}
+
+enf_status enf_trainer_load(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, const char *path) {
+  reader r = {.ctx = ctx, .path = path};
+  enf_opts *opts = NULL;
+  enf_trainer *made = NULL;
+  double scale;
+  if (tr)
+    *tr = NULL;
+  enf_status status = enf__enter(ctx);
+  if (status != ENF_OK)
+    return status;
+  if (!tr || !path)
+    TRY(enf__fail(ctx, ENF_ERR_ARG, "%s is NULL", tr ? "path" : "tr"));
+  TRY(enf__flow_check(ctx, flow));
+  TRY(enf__st_read(ctx, &r.file, path));
+  TRY(check_format(&r));
+  TRY(read_scale(&r, &scale));
+  TRY(check_model(&r, flow, scale > 0));
+  TRY(enf__opts_copy(ctx, &ctx->alloc, &opts, NULL));
+  TRY(read_options(&r, opts));
+  TRY(enf__trainer_make(ctx, &made, flow, opts));
+  TRY(read_tensors(&r, made));
+  flow->scale = scale > 0 ? scale : 1;
+  flow->scale_fixed = scale > 0;
+  enf__field_pack(made->field);
+  enf__trainer_publish(made);
+  *tr = made;
+  made = NULL;
+out:
+  enf_trainer_destroy(made);
+  enf_opts_destroy(opts);
+  enf__st_free(&r.file);
+  return status;
+}
