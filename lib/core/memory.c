@@ -54,6 +54,9 @@ bool enf__arena_reserve(const enf_alloc *alloc, enf__arena *arena, size_t bytes)
     return true;
   /* Old contents are not kept: free first, so that both never exist at once. */
   enf__arena_free(alloc, arena);
+  if (__builtin_add_overflow(bytes, ENF__ALIGN - 1, &bytes))
+    return false;
+  bytes &= ~(ENF__ALIGN - 1);
   arena->base = enf__alloc(alloc, bytes);
   if (!arena->base)
     return false;

@@ -64,8 +64,7 @@ void enf__dtoa(double value, char buffer[32]) {
   /* 15 digits survive text -> double -> text for normal numbers, so nothing shorter is missed. */
   for (int digits = isnormal(value) ? 15 : 1; digits <= 17; digits++) {
     char *end;
-    snprintf(buffer, 32, "%.*g", digits, value);
-    undo_radix(buffer);
+    enf__format(buffer, 32, "%.*g", digits, value);
     if (enf__strtod(buffer, &end) == value)
       return;
   }

@@ -1,0 +1,55 @@
+/* failing_alloc.h -- an allocator for tests: counts live blocks, fails when told, watches threads.
+
+   failing_alloc a = {.fail_at = k}; enf_alloc alloc = failing_alloc_of(&a); allocation number k
+   (from 1) and all later ones fail; fail_at 0 never fails. `live` must be 0 at the end, `foreign`
+   must stay false: it tells that another thread than the first one called. */
+#ifndef FAILING_ALLOC_H
+#define FAILING_ALLOC_H
+
+#include <enf/enf.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+  size_t calls, live, fail_at;
+  bool known, foreign;
+  pthread_t thread;
+} failing_alloc;
+
+static inline void failing_alloc_watch(failing_alloc *a) {
+  if (!a->known)
+    a->thread = pthread_self();
+  a->known = true;
+  if (!pthread_equal(a->thread, pthread_self()))
+    a->foreign = true;
+}
+
+static inline void *failing_alloc_take(void *user, size_t bytes) {
+  failing_alloc *a = (failing_alloc *)user;
+  failing_alloc_watch(a);
+  if (++a->calls >= a->fail_at && a->fail_at)
+    return NULL;
+  void *p = malloc(bytes);
+  if (!p)
+    return NULL;
+  memset(p, 0xA5, bytes); /* nobody may count on zeros */
+  a->live++;
+  return p;
+}
+
+static inline void failing_alloc_free(void *user, void *p) {
+  failing_alloc *a = (failing_alloc *)user;
+  failing_alloc_watch(a);
+  if (p)
+    a->live--;
+  free(p);
+}
+
+static inline enf_alloc failing_alloc_of(failing_alloc *a) {
+  enf_alloc alloc = {failing_alloc_take, failing_alloc_free, a};
+  return alloc;
+}
+
+#endif
