@@ -31,10 +31,11 @@ foreign=$(nm -A -g --defined-only "$BUILD/libenf.a" | awk '$3 !~ /^enf_/')
 [ -z "$foreign" ] || fail 'global names outside enf_:' "$foreign"
 
 # Constant tables of pointers live in .data.rel.ro; anything in these sections can be written to.
-mutable=$(objdump -t "$BUILD/libenf.a" | awk '
-  /file format/ {file = $1}
-  $(NF - 2) ~ /^(\.data|\.bss|\.tdata|\.tbss|\*COM\*)$/ || $(NF - 2) ~ /^\.(data|bss|tdata|tbss)\./ {
-    if ($(NF - 2) !~ /^\.data\.rel\.ro/ && $(NF - 1) !~ /^0+$/) print file, $NF }')
+mutable=$(objdump -t "$BUILD/libenf.a" | sed 's/ \.hidden / /' | awk '
+  / file format / {object = $1}
+  NF >= 5 && $(NF - 2) ~ /^(\.data|\.bss|\.tdata|\.tbss|\*COM\*)/ &&
+    $(NF - 2) !~ /^\.data\.rel\.ro/ && $(NF - 1) !~ /^0+$/ {print object, $NF}') ||
+  fail 'the symbols could not be read'
 [ -z "$mutable" ] || fail 'mutable globals:' "$mutable"
 
 for header in include/enf/*.h; do

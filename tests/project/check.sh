@@ -47,6 +47,7 @@ expect_none 'codes that are not pinned in tests/abi/test_pins.c' \
 # ---- what the library calls ----------------------------------------------------------------------
 
 # Looked for in the objects, also in the fortified and ISO forms that compilers make of them.
+# (parallel.c may call fesetenv: it gives the caller's rounding mode to its own worker threads.)
 banned='printf fprintf vprintf vfprintf puts fputs putchar fputc putc perror sprintf vsprintf strcpy
   strcat strtok gets exit _exit abort __assert_fail setlocale uselocale getenv secure_getenv setenv
   putenv signal sigaction system popen fork rand srand random srandom feenableexcept fesetenv fesetround
@@ -56,7 +57,7 @@ calls=$(nm -A -u "$BUILD/libenf.a" | awk '{symbol = $NF; sub(/@.*/, "", symbol);
 expect_none 'the library may not call' "$(awk -v banned="$banned" '
   BEGIN {n = split(banned, words); for (i = 1; i <= n; i++) {
     bad[words[i]] = bad["__" words[i] "_chk"] = bad["__isoc99_" words[i]] = 1}}
-  $2 in bad' <<<"$calls")"
+  $2 in bad && $0 !~ /:parallel\.o: fesetenv$/' <<<"$calls")"
 doors=$(grep -E ' (malloc|free|aligned_alloc|posix_memalign)$' <<<"$calls" | cut -d' ' -f1 | sort -u)
 [ "$(wc -w <<<"$doors")" -le 1 ] || fail 'more than one door for memory:' "$doors"
 
