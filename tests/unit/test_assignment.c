@@ -180,7 +180,7 @@ int main(void) {
   tcase_add_test(tests, costs_that_are_not_numbers_give_the_identity);
   suite_add_tcase(suite, tests);
   SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
+  srunner_run_all(runner, CK_ENV);
   const int failed = srunner_ntests_failed(runner);
   srunner_free(runner);
   return failed != 0;
