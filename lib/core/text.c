@@ -19,6 +19,9 @@ double enf__strtod(const char *text, char **end) {
   const size_t radix_len = strlen(radix), space = strspn(text, " \t\n\v\f\r");
   const char *start = text + space;
   const size_t len = strspn(start, "+-.0123456789abcdefABCDEFxXpPinINtyTY");
+  char *unwanted;
+  if (!end)
+    end = &unwanted;
   *end = (char *)(uintptr_t)text;
   if (len > LONGEST_NUMBER)
     return 0;
@@ -58,7 +61,8 @@ static void undo_radix(char *number) {
 
 void enf__dtoa(double value, char buffer[32]) {
   if (!isfinite(value)) {
-    strcpy(buffer, isnan(value) ? "nan" : value < 0 ? "-inf" : "inf");
+    const char *name = isnan(value) ? "nan" : value < 0 ? "-inf" : "inf";
+    memcpy(buffer, name, strlen(name) + 1);
     return;
   }
   /* 15 digits survive text -> double -> text for normal numbers, so nothing shorter is missed. */
