@@ -215,7 +215,7 @@ $(BUILD)/results/%: $(BUILD)/tests/% FORCE
 SIDE_BY_SIDE = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 define run_items
 @rm -rf $(BUILD)/results
-+@$(MAKE) --no-print-directory -k $(SIDE_BY_SIDE) $(addprefix $(BUILD)/results/,$(1)) || true
++@$(MAKE) $(if $(Q),-s) --no-print-directory -k $(SIDE_BY_SIDE) $(addprefix $(BUILD)/results/,$(1)) || true
 @passed=0; failed=; for item in $(1); do \
   if [ "$$(cat $(BUILD)/results/$$item 2>/dev/null)" = pass ]; then passed=$$((passed + 1)); \
   else failed="$$failed $$item"; fi; done; \
