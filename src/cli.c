@@ -56,9 +56,9 @@ int cli_usage(const cli *c, const char *format, ...) {
   print_sentence(format, args);
   va_end(args);
   if (c != NULL && c->command != NULL)
-    fprintf(stderr, "; see 'enf help %s'\n", c->command->name);
+    fprintf(stderr, " (see 'enf help %s')\n", c->command->name);
   else
-    fputs("; see 'enf help'\n", stderr);
+    fputs(" (see 'enf help')\n", stderr);
   return USAGE;
 }
 

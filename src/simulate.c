@@ -4,11 +4,8 @@
 #include "report.h"
 #include "target.h"
 
-#include <math.h>
-
 static void print_simulation(const cli *c, const target *t, const dataset *data,
                              const enf_sim_info *info) {
-  const double none = (double)NAN;
   report r = report_begin(c);
   report_text(&r, "system", "system", t->spec);
   report_count(&r, "samples", "samples", data->n);
@@ -21,7 +18,7 @@ static void print_simulation(const cli *c, const target *t, const dataset *data,
                   t->mean_u_err);
   report_measured(&r, "virial", "virial", info->virial, info->virial_err,
                   (double)((data->N - 1) * data->D), 0);
-  report_measured(&r, "step", "move size", info->step, none, none, 0);
+  report_real(&r, "step", "move size", info->step);
   report_real(&r, "seconds", "seconds", info->seconds);
   report_text(&r, "output", "written to", c->value[FLAG_OUTPUT]);
   report_end(&r);

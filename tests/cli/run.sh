@@ -1,0 +1,132 @@
+#!/bin/sh
+# Tests of the `enf` tool: sh tests/cli/run.sh [TOOL]  (or ENF in the environment).
+#
+# NAME.args is one command line; NAME.out what it prints, standard error marked "! "; NAME.status
+# its exit code where that is not 0. They run in the order of their names in one scratch directory,
+# so that later ones find the files of earlier ones. Numbers with a decimal point, and times and
+# rates, are masked on both sides; pictures are left out, they need gnuplot. UPDATE=1 writes NAME.out anew. What needs more than one command
+# follows as functions.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+tool=${1:-${ENF:-build/enf}}
+enf=$(cd "$(dirname "$tool")" && pwd)/$(basename "$tool")
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch" || exit 1
+cp "$here"/data/* .
+LC_ALL=C
+export LC_ALL
+failed=0
+
+report() { # report NAME VERDICT
+  [ "$2" = 0 ] && return
+  echo "FAILED $1"
+  failed=$((failed + 1))
+}
+
+mask() {
+  sed -E -e 's/"(seconds|rate)": [^,}]*/"\1": #/g' -e 's/-?[0-9]+\.[0-9]+(e[+-]?[0-9]+)?/#/g' \
+    -e 's/[0-9]+e[+-][0-9]+/#/g' \
+    -e 's/^([^{]*(seconds|per second|energy, samples)[^ ]*) +[-0-9#].*$/\1 #/' -e 's/  +/  /g' \
+    -e '/^picture /d' -e '/^! enf: no picture/d' -e 's/, "plot": [^}]*//' "$1"
+}
+
+run_case() { # run_case NAME
+  expected=0
+  [ ! -f "$here/$1.status" ] || expected=$(cat "$here/$1.status")
+  eval "\"\$enf\" $(cat "$here/$1.args")" >stdout 2>stderr
+  status=$?
+  { cat stdout; sed 's/^/! /' stderr; } >both
+  mask both >found
+  [ -z "${UPDATE:-}" ] || cp found "$here/$1.out"
+  mask "$here/$1.out" >wanted
+  [ $status = "$expected" ] || echo "$1: exit code $status, not $expected"
+  diff -u wanted found && [ $status = "$expected" ]
+  report "$1" $?
+}
+
+train="train lj.npy --quiet --seed 3 --set model.hidden=8 --set model.layers=2 --set train.batch=32 --set train.lr=0.002"
+
+# A training that was stopped and resumed ends with the files of one that was not.
+resumed_training_is_the_same() {
+  "$enf" $train --steps 60 -o whole.safetensors >/dev/null || return 1
+  "$enf" $train --steps 60 --seconds 0.02 -o cut.safetensors >/dev/null 2>note || return 1
+  grep -q 'time budget used up at step .* of 60; all is saved, --resume goes on' note || return 1
+  "$enf" train lj.npy -q -o cut.safetensors --resume --threads 1 >/dev/null || return 1
+  cmp whole.safetensors cut.safetensors && cmp whole.trainer cut.trainer
+}
+
+# Ctrl-C (and a polite kill) saves, says so, exits with 0; --resume then reaches the same end.
+signal_saves() { # signal_saves SIGNAL
+  "$enf" $train --steps 4000 -o kept.safetensors >kept.txt 2>note &
+  pid=$!
+  sleep 0.4
+  kill -"$1" $pid
+  wait $pid || return 1
+  grep -q 'interrupted at step [1-9][0-9]* of 4000; all is saved, --resume goes on' note || return 1
+  "$enf" info kept.safetensors >/dev/null && grep -q '^training *interrupted' kept.txt &&
+    [ -s kept.trainer ] && [ -s kept.train.csv ]
+}
+
+# Sampling that is interrupted writes nothing and fails.
+interrupted_sampling_writes_nothing() {
+  "$enf" sample whole.safetensors -n 3000000 -q -o never.npy 2>note &
+  pid=$!
+  sleep 0.4
+  kill -INT $pid
+  wait $pid
+  [ $? = 1 ] && [ ! -e never.npy ] && [ "$(cat note)" = 'enf: interrupted; nothing was written' ]
+}
+
+# A stream of samples is the same however it is cut, and whatever the number of threads.
+stream_can_be_cut() {
+  "$enf" sample whole.safetensors -n 20 --seed 5 -j 1 -o all.xyz >/dev/null || return 1
+  "$enf" sample whole.safetensors -n 8 --seed 5 --first 12 -j 2 -o tail.xyz >/dev/null || return 1
+  tail -n $((8 * 6)) all.xyz | cmp - tail.xyz
+}
+
+# The density at samples that were read back is the one they were written with.
+density_of_samples_is_theirs() {
+  "$enf" sample whole.safetensors -n 64 -q -o s.npy --logp s_logp.npy --json >a.json || return 1
+  "$enf" logprob whole.safetensors s.npy -q --json >b.json || return 1
+  a=$(sed -E 's/.*"mean_logp": ([-0-9.e]+).*/\1/' a.json)
+  b=$(sed -E 's/.*"nll": ([-0-9.e]+).*/\1/' b.json)
+  awk -v a="$a" -v b="$b" 'BEGIN { d = a + b; exit !(d < 0.01 && d > -0.01) }'
+}
+
+# Without gnuplot all else is done and one line says what is missing.
+picture_is_not_needed() {
+  mkdir -p nothing
+  (PATH=$PWD/nothing; "$enf" reweight --x s.npy --logp s_logp.npy -e lj:n=4 --plot h.svg) \
+    >text 2>note || return 1
+  [ ! -e h.svg ] && [ "$(wc -l <note)" = 1 ] && grep -q 'gnuplot is not installed' note &&
+    grep -q '^effective sample size' text
+}
+
+pictures_are_drawn() {
+  command -v gnuplot >/dev/null || { echo 'skipped: pictures (gnuplot is not installed)'; return 0; }
+  for picture in h.svg h.png; do
+    "$enf" reweight --x s.npy --logp s_logp.npy -e lj:n=4 --reference lj.npy --plot $picture \
+      >/dev/null || return 1
+    [ -s $picture ] || return 1
+  done
+  grep -q 'reweighted' h.svg && grep -q '</svg>' whole.train.svg
+}
+
+# A full disk or a closed pipe is a failure, not silence.
+lost_output_is_told() {
+  [ -c /dev/full ] || return 0
+  "$enf" options >/dev/full 2>note
+  [ $? = 1 ] && [ "$(cat note)" = 'enf: standard output could not be written' ]
+}
+
+for args in "$here"/*.args; do
+  run_case "$(basename "$args" .args)"
+done
+for check in resumed_training_is_the_same 'signal_saves INT' 'signal_saves TERM' \
+  interrupted_sampling_writes_nothing stream_can_be_cut density_of_samples_is_theirs \
+  picture_is_not_needed pictures_are_drawn lost_output_is_told; do
+  $check
+  report "$check" $?
+done
+[ $failed = 0 ]
