@@ -16,8 +16,8 @@
 typedef struct {
   size_t particles, dimensions, hidden, layers;
   bool attention, tanh, mean;
-  size_t species_count;   /* largest species number + 1; 0: all alike, no one-hot */
-  const int *species;     /* (N), or NULL */
+  size_t species_count; /* largest species number + 1; 0: all alike, no one-hot */
+  const int *species;   /* (N), or NULL */
 } enf__model;
 
 /* A named view of the parameter block. A bias has one column. */
@@ -38,8 +38,8 @@ void enf__field_destroy(enf__field *field);
 const enf__model *enf__field_model(const enf__field *field);
 size_t enf__field_tensors(const enf__field *field);
 const enf__tensor *enf__field_tensor(const enf__field *field, size_t index);
-size_t enf__field_params(const enf__field *field);      /* P */
-double *enf__field_param_block(enf__field *field);      /* (P), then call enf__field_pack */
+size_t enf__field_params(const enf__field *field); /* P */
+double *enf__field_param_block(enf__field *field); /* (P), then call enf__field_pack */
 const double *enf__field_param_view(const enf__field *field);
 void enf__field_init(enf__field *field, uint64_t seed); /* initial weights, packed */
 void enf__field_pack(enf__field *field);

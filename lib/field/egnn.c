@@ -1,0 +1,317 @@
+/* egnn.c -- the EGNN field as an object: shapes, parameter table, initial weights, packing, and the
+   choice of the precision. The mathematics is in egnn_forward.h, egnn_reverse.h and
+   egnn_divergence.h.
+
+   Initial weights are those of the published PyTorch networks: every linear layer uniform in
+   +- 1/sqrt(inputs), weight and bias, and the last coordinate layer Xavier-uniform with gain 0.001,
+   so that the flow starts near the identity. */
+#include "field/egnn.h"
+
+#include "core/random.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { NO_REVERSE = 0, VIEWS_PER_LAYER = 18, TENSORS_PER_LAYER = 13 };
+
+/* ---- tables ---------------------------------------------------------------------------------- */
+
+static size_t add_tensor(enf__field *f, size_t rows, size_t cols, const char *format,
+                         size_t layer) {
+  enf__tensor *t = &f->tensor[f->tensors];
+  snprintf(t->name, sizeof t->name, format, layer);
+  t->offset = f->params;
+  t->rows = rows;
+  t->cols = cols;
+  f->params += rows * cols;
+  return f->tensors++;
+}
+
+static void add_view(enf__field *f, size_t tensor, size_t col, size_t count, size_t forward,
+                     size_t ldf, size_t reverse) {
+  f->view[f->views++] = (enf__egnn_view){.tensor = tensor,
+                                         .col = col,
+                                         .count = count,
+                                         .forward = forward,
+                                         .ldf = ldf,
+                                         .reverse = reverse,
+                                         .ldr = f->padded};
+}
+
+static size_t take(size_t *next, size_t count) {
+  const size_t at = *next;
+  *next += ENF__PADDED(count);
+  return at;
+}
+
+static void place_forward(enf__field *f, enf__egnn_layer *w, size_t *next) {
+  const size_t Hp = f->padded;
+  w->node_w = take(next, 3 * Hp * Hp);
+  w->node_b = take(next, 3 * Hp);
+  w->wq = take(next, Hp);
+  w->w0 = take(next, Hp);
+  w->w2 = take(next, Hp * Hp);
+  w->b2 = take(next, Hp);
+  w->wa = take(next, Hp);
+  w->ba = take(next, 1);
+  w->w3 = take(next, Hp * Hp);
+  w->b3 = take(next, Hp);
+  w->w4 = take(next, Hp);
+  w->w5 = take(next, Hp * Hp);
+  w->w6 = take(next, Hp * Hp);
+  w->b6 = take(next, Hp);
+}
+
+static void place_reverse(enf__field *f, enf__egnn_layer *w, size_t *next) {
+  const size_t Hp = f->padded;
+  w->node_wt = take(next, 3 * Hp * Hp);
+  w->w2t = take(next, Hp * Hp);
+  w->w3t = take(next, Hp * Hp);
+  w->w5t = take(next, Hp * Hp);
+  w->w6t = take(next, Hp * Hp);
+}
+
+/* Tensors of one layer in the published order, and where their columns go. */
+static void add_layer(enf__field *f, size_t l) {
+  const size_t H = f->model.hidden, Hp = f->padded, block = Hp * Hp;
+  const enf__egnn_layer *w = &f->layer[l];
+  size_t t = add_tensor(f, H, 2 * H + 2, "egnn.gcl_%zu.edge_mlp.0.weight", l);
+  add_view(f, t, 0, H, w->node_w, 3 * Hp, w->node_wt);
+  add_view(f, t, H, H, w->node_w + Hp, 3 * Hp, w->node_wt + block);
+  add_view(f, t, 2 * H, 1, w->wq, Hp, NO_REVERSE);
+  add_view(f, t, 2 * H + 1, 1, w->w0, Hp, NO_REVERSE);
+  t = add_tensor(f, H, 1, "egnn.gcl_%zu.edge_mlp.0.bias", l);
+  add_view(f, t, 0, 1, w->node_b + Hp, Hp, NO_REVERSE);
+  t = add_tensor(f, H, H, "egnn.gcl_%zu.edge_mlp.2.weight", l);
+  add_view(f, t, 0, H, w->w2, Hp, w->w2t);
+  t = add_tensor(f, H, 1, "egnn.gcl_%zu.edge_mlp.2.bias", l);
+  add_view(f, t, 0, 1, w->b2, Hp, NO_REVERSE);
+  t = add_tensor(f, H, 2 * H, "egnn.gcl_%zu.node_mlp.0.weight", l);
+  add_view(f, t, 0, H, w->node_w + 2 * Hp, 3 * Hp, w->node_wt + 2 * block);
+  add_view(f, t, H, H, w->w5, Hp, w->w5t);
+  t = add_tensor(f, H, 1, "egnn.gcl_%zu.node_mlp.0.bias", l);
+  add_view(f, t, 0, 1, w->node_b + 2 * Hp, Hp, NO_REVERSE);
+  t = add_tensor(f, H, H, "egnn.gcl_%zu.node_mlp.2.weight", l);
+  add_view(f, t, 0, H, w->w6, Hp, w->w6t);
+  t = add_tensor(f, H, 1, "egnn.gcl_%zu.node_mlp.2.bias", l);
+  add_view(f, t, 0, 1, w->b6, Hp, NO_REVERSE);
+  t = add_tensor(f, H, H, "egnn.gcl_%zu.coord_mlp.0.weight", l);
+  add_view(f, t, 0, H, w->w3, Hp, w->w3t);
+  t = add_tensor(f, H, 1, "egnn.gcl_%zu.coord_mlp.0.bias", l);
+  add_view(f, t, 0, 1, w->b3, Hp, NO_REVERSE);
+  t = add_tensor(f, 1, H, "egnn.gcl_%zu.coord_mlp.2.weight", l);
+  add_view(f, t, 0, H, w->w4, 1, NO_REVERSE);
+  if (!f->model.attention)
+    return;
+  t = add_tensor(f, 1, H, "egnn.gcl_%zu.att_mlp.0.weight", l);
+  add_view(f, t, 0, H, w->wa, 1, NO_REVERSE);
+  t = add_tensor(f, 1, 1, "egnn.gcl_%zu.att_mlp.0.bias", l);
+  add_view(f, t, 0, 1, w->ba, 1, NO_REVERSE);
+}
+
+static void build_tables(enf__field *f) {
+  const size_t H = f->model.hidden;
+  size_t next = 0;
+  f->embed = take(&next, f->features * f->padded);
+  f->embed_b = take(&next, f->padded);
+  for (size_t l = 0; l < f->model.layers; l++)
+    place_forward(f, &f->layer[l], &next);
+  f->forward_count = next;
+  for (size_t l = 0; l < f->model.layers; l++)
+    place_reverse(f, &f->layer[l], &next);
+  f->packed_count = next;
+
+  size_t t = add_tensor(f, H, f->features, "egnn.embedding.weight", 0);
+  add_view(f, t, 0, f->features, f->embed, f->padded, NO_REVERSE);
+  t = add_tensor(f, H, 1, "egnn.embedding.bias", 0);
+  add_view(f, t, 0, 1, f->embed_b, f->padded, NO_REVERSE);
+  add_tensor(f, f->features, H, "egnn.embedding_out.weight", 0);
+  add_tensor(f, f->features, 1, "egnn.embedding_out.bias", 0);
+  for (size_t l = 0; l < f->model.layers; l++)
+    add_layer(f, l);
+}
+
+/* ---- the object ------------------------------------------------------------------------------ */
+
+static enf_status copy_species(enf__field *f, const int *species) {
+  const size_t N = f->model.particles;
+  if (!species)
+    return ENF_OK;
+  int *copy = enf__alloc_array(&f->alloc, N, sizeof *copy);
+  if (!copy)
+    return ENF_ERR_NOMEM;
+  memcpy(copy, species, N * sizeof *copy);
+  f->model.species = copy;
+  return ENF_OK;
+}
+
+static enf_status allocate_tables(enf__field *f) {
+  const size_t L = f->model.layers;
+  f->layer = enf__alloc_array(&f->alloc, L, sizeof *f->layer);
+  f->tensor = enf__alloc_array(&f->alloc, 4 + L * TENSORS_PER_LAYER, sizeof *f->tensor);
+  f->view = enf__alloc_array(&f->alloc, 2 + L * VIEWS_PER_LAYER, sizeof *f->view);
+  return f->layer && f->tensor && f->view ? ENF_OK : ENF_ERR_NOMEM;
+}
+
+static enf_status allocate_weights(enf__field *f) {
+  f->param = enf__alloc_array(&f->alloc, f->params, sizeof *f->param);
+  f->packed_f32 = enf__alloc_array(&f->alloc, f->packed_count, sizeof *f->packed_f32);
+  f->packed_f64 = enf__alloc_array(&f->alloc, f->packed_count, sizeof *f->packed_f64);
+  if (!f->param || !f->packed_f32 || !f->packed_f64)
+    return ENF_ERR_NOMEM;
+  memset(f->param, 0, f->params * sizeof *f->param);
+  memset(f->packed_f32, 0, f->packed_count * sizeof *f->packed_f32);
+  memset(f->packed_f64, 0, f->packed_count * sizeof *f->packed_f64);
+  return ENF_OK;
+}
+
+enf_status enf__field_create(enf_ctx *ctx, enf__field **field, const enf__model *model) {
+  enf_status status = ENF_ERR_NOMEM;
+  enf__field *f = enf__alloc(&ctx->alloc, sizeof *f);
+  *field = NULL;
+  if (!f)
+    goto out;
+  *f = (enf__field){.alloc = ctx->alloc, .model = *model};
+  f->model.species = NULL;
+  f->padded = ENF__PADDED(model->hidden);
+  f->features = model->species_count + 1;
+  f->edges = model->particles * (model->particles - 1);
+  TRY(copy_species(f, model->species));
+  TRY(allocate_tables(f));
+  build_tables(f);
+  TRY(allocate_weights(f));
+  *field = f;
+  return ENF_OK;
+out:
+  enf__field_destroy(f);
+  return enf__fail(ctx, status, "out of memory for a network of %zu layers of width %zu",
+                   model->layers, model->hidden);
+}
+
+void enf__field_destroy(enf__field *f) {
+  if (!f)
+    return;
+  const enf_alloc alloc = f->alloc;
+  int *species = (int *)(uintptr_t)f->model.species;
+  enf__free(&alloc, species);
+  enf__free(&alloc, f->layer);
+  enf__free(&alloc, f->tensor);
+  enf__free(&alloc, f->view);
+  enf__free(&alloc, f->param);
+  enf__free(&alloc, f->packed_f32);
+  enf__free(&alloc, f->packed_f64);
+  enf__free(&alloc, f);
+}
+
+const enf__model *enf__field_model(const enf__field *f) { return &f->model; }
+size_t enf__field_tensors(const enf__field *f) { return f->tensors; }
+const enf__tensor *enf__field_tensor(const enf__field *f, size_t index) {
+  return &f->tensor[index];
+}
+size_t enf__field_params(const enf__field *f) { return f->params; }
+double *enf__field_param_block(enf__field *f) { return f->param; }
+const double *enf__field_param_view(const enf__field *f) { return f->param; }
+
+/* ---- weights --------------------------------------------------------------------------------- */
+
+/* Number of inputs of the linear layer a tensor belongs to; a bias stands after its weight. */
+static double fan_in(const enf__field *f, size_t tensor) {
+  const enf__tensor *t = &f->tensor[tensor];
+  return (double)(strstr(t->name, ".bias") ? f->tensor[tensor - 1].cols : t->cols);
+}
+
+void enf__field_init(enf__field *f, uint64_t seed) {
+  for (size_t k = 0; k < f->tensors; k++) {
+    const enf__tensor *t = &f->tensor[k];
+    const size_t n = t->rows * t->cols;
+    double *w = f->param + t->offset;
+    double range = 1 / sqrt(fan_in(f, k));
+    if (strstr(t->name, "coord_mlp.2"))
+      range = 1e-3 * sqrt(6.0 / (double)(t->rows + t->cols));
+    enf__random_uniform(seed, ENF__STREAM_INIT, k, n, w);
+    for (size_t i = 0; i < n; i++)
+      w[i] = range * (2 * w[i] - 1);
+  }
+  enf__field_pack(f);
+}
+
+void enf__field_pack(enf__field *f) {
+  for (size_t k = 0; k < f->views; k++) {
+    const enf__egnn_view *v = &f->view[k];
+    const enf__tensor *t = &f->tensor[v->tensor];
+    for (size_t o = 0; o < t->rows; o++) {
+      const double *w = f->param + t->offset + o * t->cols + v->col;
+      for (size_t i = 0; i < v->count; i++) {
+        f->packed_f64[v->forward + i * v->ldf + o] = w[i];
+        f->packed_f32[v->forward + i * v->ldf + o] = (float)w[i];
+      }
+      if (!v->reverse)
+        continue;
+      for (size_t i = 0; i < v->count; i++) {
+        f->packed_f64[v->reverse + o * v->ldr + i] = w[i];
+        f->packed_f32[v->reverse + o * v->ldr + i] = (float)w[i];
+      }
+    }
+  }
+}
+
+/* ---- work ------------------------------------------------------------------------------------ */
+
+/* Bytes a group may fill, so that one layer's arrays stay in the second-level cache. */
+enum { GROUP_BYTES = 256 * 1024, GROUP_LIMIT = 64 };
+
+size_t enf__egnn_group(const enf__field *f, enf__work work, size_t real_bytes) {
+  const size_t N = f->model.particles, Hp = f->padded;
+  size_t reals = 6 * N * Hp + 12 * f->edges;
+  if (work != ENF__VELOCITY)
+    reals = f->model.layers * (7 * N * Hp + 2 * f->edges * Hp + 12 * f->edges);
+  const size_t group = GROUP_BYTES / (reals * real_bytes);
+  return group < 1 ? 1 : group > GROUP_LIMIT ? GROUP_LIMIT : group;
+}
+
+size_t enf__field_workspace(const enf__field *f, const enf__run *run, enf__work work) {
+  enf__arena count = {0};
+  if (run->precision == ENF__FLOAT64)
+    enf__egnn_layout_f64(f, work, &count);
+  else
+    enf__egnn_layout_f32(f, work, &count);
+  return count.used;
+}
+
+/* Multiply-adds of one sample's velocity, to cut work into pieces of equal cost. */
+static double velocity_cost(const enf__field *f) {
+  const double H = (double)f->padded, L = (double)f->model.layers;
+  return L * H * H * (2 * (double)f->edges + 5 * (double)f->model.particles);
+}
+
+size_t enf__field_chunk(const enf__field *f, enf__work work) {
+  static const double factor[] = {[ENF__VELOCITY] = 1, [ENF__DIVERGENCE] = 6, [ENF__VJP] = 3};
+  const double samples = 3e7 / (factor[work] * velocity_cost(f));
+  return samples < 1 ? 1 : samples > 64 ? 64 : (size_t)samples;
+}
+
+void enf__field_velocity(const enf__field *f, const enf__run *run, enf__arena *arena, size_t S,
+                         const double *t, const double *x, double *v) {
+  if (run->precision == ENF__FLOAT64)
+    enf__egnn_velocity_f64(f, run->kernel, arena, S, t, x, v);
+  else
+    enf__egnn_velocity_f32(f, run->kernel, arena, S, t, x, v);
+}
+
+void enf__field_divergence(const enf__field *f, const enf__run *run, enf__arena *arena, size_t S,
+                           const double *t, const double *x, double *v, double *div) {
+  if (run->precision == ENF__FLOAT64)
+    enf__egnn_divergence_f64(f, run->kernel, arena, S, t, x, v, div);
+  else
+    enf__egnn_divergence_f32(f, run->kernel, arena, S, t, x, v, div);
+}
+
+void enf__field_vjp(const enf__field *f, const enf__run *run, enf__arena *arena, size_t S,
+                    const double *t, const double *x, enf__cotangent_fn cotangent, void *user,
+                    double *dx, double *dparams) {
+  if (run->precision == ENF__FLOAT64)
+    enf__egnn_vjp_f64(f, run->kernel, arena, S, t, x, cotangent, user, dx, dparams);
+  else
+    enf__egnn_vjp_f32(f, run->kernel, arena, S, t, x, cotangent, user, dx, dparams);
+}

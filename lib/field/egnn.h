@@ -1,0 +1,68 @@
+/* egnn.h -- inside of the EGNN velocity field: its parameter table and its packed weights.
+
+   E(n)-equivariant graph network (Satorras, Hoogeboom, Welling 2021, arXiv:2102.09844) as used in
+   E(n) Equivariant Normalizing Flows (arXiv:2105.09016). Parameters are kept in the published
+   order and shapes; the kernels read a packed copy in each precision: matrices transposed to
+   (in,out), padded with zeros to multiples of 32, and, behind them, the matrices the reverse pass
+   needs as (out,in). The gradient has the layout of the first part. */
+#ifndef ENF__EGNN_H
+#define ENF__EGNN_H
+
+#include "field/field.h"
+#include "math/kernels.h"
+
+/* Most layers; the option table has the same limit. */
+enum { ENF__EGNN_LAYERS = 32 };
+
+/* Offsets of one layer's packed weights; Hp is H padded. */
+typedef struct {
+  size_t node_w, node_b;              /* (Hp,3Hp) [W1_i | W1_j | W5_h], (3Hp) [0 | b1 | b5] */
+  size_t wq, w0;                      /* (Hp) columns of W1 for q and q0 */
+  size_t w2, b2, wa, ba;              /* (Hp,Hp) (Hp) (Hp) (1) */
+  size_t w3, b3, w4;                  /* (Hp,Hp) (Hp) (Hp) */
+  size_t w5, w6, b6;                  /* (Hp,Hp) the part of W5 for messages, (Hp,Hp) (Hp) */
+  size_t node_wt, w2t, w3t, w5t, w6t; /* transposes, (out,in); node_wt is (3Hp,Hp) */
+} enf__egnn_layer;
+
+/* Columns col ... col+count-1 of a tensor: element (o, col+i) is packed[forward + i*ldf + o] and,
+   if reverse is not 0, packed[reverse + o*ldr + i]. */
+typedef struct {
+  size_t tensor, col, count, forward, ldf, reverse, ldr;
+} enf__egnn_view;
+
+struct enf__field {
+  enf_alloc alloc;
+  enf__model model;
+  size_t padded;   /* Hp */
+  size_t features; /* inputs of the embedding: one-hot species, and the time */
+  size_t edges;    /* N (N-1) */
+  size_t tensors, params;
+  enf__tensor *tensor;
+  double *param; /* (P) published layout */
+  size_t views;
+  enf__egnn_view *view;
+  size_t embed, embed_b;  /* packed (features,Hp), (Hp) */
+  enf__egnn_layer *layer; /* (L) */
+  size_t forward_count;   /* packed numbers that have a gradient */
+  size_t packed_count;
+  float *packed_f32;
+  double *packed_f64;
+};
+
+/* Samples worked on together: a function of the shapes and the precision's size only. */
+size_t enf__egnn_group(const enf__field *f, enf__work work, size_t real_bytes);
+
+/* The two compiled precisions of the work; arenas are counting or real. */
+#define ENF__EGNN_PRECISION(suffix)                                                                \
+  void enf__egnn_layout_##suffix(const enf__field *f, enf__work work, enf__arena *arena);          \
+  void enf__egnn_velocity_##suffix(const enf__field *f, int kernel, enf__arena *arena, size_t S,   \
+                                   const double *t, const double *x, double *v);                   \
+  void enf__egnn_divergence_##suffix(const enf__field *f, int kernel, enf__arena *arena, size_t S, \
+                                     const double *t, const double *x, double *v, double *div);    \
+  void enf__egnn_vjp_##suffix(const enf__field *f, int kernel, enf__arena *arena, size_t S,        \
+                              const double *t, const double *x, enf__cotangent_fn cotangent,       \
+                              void *user, double *dx, double *dparams);
+ENF__EGNN_PRECISION(f32)
+ENF__EGNN_PRECISION(f64)
+
+#endif

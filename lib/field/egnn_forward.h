@@ -1,0 +1,140 @@
+/* egnn_forward.h -- velocity of a group: docs/math.md, "Velocity field". Per layer
+
+     z1_ij = W1 [h_i, h_j, q_ij, q0_ij] + b1,  a = silu(z1)
+     m_ij  = silu(W2 a + b2), gate_ij = sigmoid(wa.m + ba)
+     s_ij  = w4.silu(gate W3 m + b3),  c_ij = scale R tanh(s) / (sqrt(q + 1e-8) + 1)
+     v_i  += sum_j c_ij r_ij,  x_i likewise
+     h_i  += W6 silu(W5 [h_i, sum_j gate_ij m_ij] + b5) + b6
+
+   with W1 split over nodes: P = W1_i h, Q = W1_j h + b1 once per node. */
+
+static void embed(group *g, layer *y) {
+  const REAL *w = y->w + g->f->embed, *b = y->w + g->f->embed_b;
+  const size_t features = g->f->features, H = g->H;
+  for (size_t row = 0; row < node_rows(g, 0); row++) {
+    const REAL t = g->time[row / g->class_count];
+    const REAL *species = features > 1 ? w + row % g->class_count * H : NULL;
+    const REAL *time = w + (features - 1) * H;
+    for (size_t c = 0; c < H; c++)
+      y->h[row * H + c] = b[c] + t * time[c] + (species ? species[c] : 0);
+  }
+}
+
+static void pair_vectors(const group *g, layer *y) {
+  memset(y->q, 0, g->e * sizeof(REAL));
+  for (size_t a = 0; a < g->D; a++)
+    for (size_t e = 0; e < g->e; e++) {
+      const REAL d = g->x[(size_t)g->recv[e] * g->D + a] - g->x[(size_t)g->send[e] * g->D + a];
+      y->r[a * g->e + e] = d;
+      y->q[e] += d * d;
+    }
+}
+
+/* c, and its derivatives by s and q. */
+static void coefficients(const group *g, layer *y) {
+  const bool bounded = g->f->model.tanh;
+  if (bounded)
+    g->k->tanh(g->e, y->s, y->th);
+  for (size_t e = 0; e < g->e; e++) {
+    const REAL d = SQRT(y->q[e] + (REAL)1e-8), inverse = 1 / (d + 1);
+    const REAL phi = bounded ? g->R * y->th[e] : y->s[e];
+    const REAL slope = bounded ? g->R * (1 - y->th[e] * y->th[e]) : 1;
+    y->c[e] = g->scale * phi * inverse;
+    y->c_s[e] = g->scale * slope * inverse;
+    y->c_q[e] = -y->c[e] * inverse / (2 * d);
+  }
+}
+
+static void move_particles(group *g, const layer *y) {
+  for (size_t a = 0; a < g->D; a++)
+    for (size_t e = 0; e < g->e;) {
+      const size_t node = (size_t)g->recv[e];
+      REAL sum = 0;
+      for (; e < g->e && (size_t)g->recv[e] == node; e++)
+        sum += y->c[e] * y->r[a * g->e + e];
+      g->v[node * g->D + a] += sum;
+      g->x[node * g->D + a] += sum;
+    }
+}
+
+/* Messages, gates and coordinate networks of all edges, tile by tile; `last`: no aggregation. */
+static void edge_networks(group *g, layer *y, const REAL *q0, bool last) {
+  const enf__egnn_layer *at = y->at;
+  const REAL *w = y->w, *wa = g->f->model.attention ? w + at->wa : NULL;
+  const size_t H = g->H;
+  for (size_t e = 0; e < g->e; e += g->tile) {
+    const size_t rows = g->e - e < g->tile ? g->e - e : g->tile;
+    REAL *z2 = y->z2 ? y->z2 + e * H : NULL, *z3 = y->z3 ? y->z3 + e * H : NULL;
+    g->k->edge_input(rows, H, y->pqu, y->pqu + H, 3 * H, y->row_i + e, y->row_j + e, w + at->wq,
+                     w + at->w0, y->q + e, q0 + e, g->a1, NULL);
+    g->k->message(rows, H, g->a1, w + at->w2, w + at->b2, wa, w[at->ba], z2, g->m, y->gate + e);
+    g->k->coordinate(rows, H, g->m, w + at->w3, y->gate + e, w + at->b3, w + at->w4, z3, y->s + e);
+    if (!last)
+      g->k->segment_sum(rows, H, g->recv + e, y->gate + e, g->m, y->agg, H);
+  }
+}
+
+/* h' = h + W6 silu(z5) + b6, z5 = W5 [h, agg] + b5; rows of the first layer are classes. */
+static void node_network(group *g, size_t l, REAL *h_next) {
+  layer *y = &g->layer[l];
+  const enf__egnn_layer *at = y->at;
+  const size_t H = g->H;
+  const REAL *w = y->w;
+  for (size_t i = 0; i < g->n; i++) {
+    const size_t row = l ? i : (size_t)g->node_class[i];
+    memcpy(y->z5 + i * H, y->pqu + row * 3 * H + 2 * H, H * sizeof(REAL));
+    memcpy(h_next + i * H, y->h + row * H, H * sizeof(REAL));
+  }
+  g->k->gemm(g->n, H, H, y->agg, H, w + at->w5, H, y->z5, H, NULL, false, y->z5, H);
+  g->k->silu(g->n * H, y->z5, g->h_out);
+  g->k->gemm(g->n, H, H, g->h_out, H, w + at->w6, H, h_next, H, w + at->b6, false, h_next, H);
+}
+
+static void forward(group *g) {
+  const size_t H = g->H;
+  memset(g->v, 0, g->n * g->D * sizeof(REAL));
+  embed(g, &g->layer[0]);
+  for (size_t l = 0; l < g->layers; l++) {
+    layer *y = &g->layer[l];
+    const bool last = l + 1 == g->layers;
+    const REAL *w = y->w;
+    g->k->gemm(node_rows(g, l), H, (last ? 2 : 3) * H, y->h, H, w + y->at->node_w, 3 * H, NULL, 0,
+               w + y->at->node_b, false, y->pqu, 3 * H);
+    pair_vectors(g, y);
+    if (!last)
+      memset(y->agg, 0, g->n * H * sizeof(REAL));
+    edge_networks(g, y, g->layer[0].q, last);
+    coefficients(g, y);
+    move_particles(g, y);
+    if (!last)
+      node_network(g, l, g->layer[l + 1].h);
+  }
+}
+
+/* v of the group less its mean over particles, as double. */
+static void velocity_out(const group *g, double *v) {
+  for (size_t s = 0; s < g->S; s++)
+    for (size_t a = 0; a < g->D; a++) {
+      const REAL *in = g->v + s * g->N * g->D + a;
+      double *out = v + s * g->N * g->D + a, mean = 0;
+      for (size_t i = 0; i < g->N; i++)
+        mean += (double)in[i * g->D];
+      mean /= (double)g->N;
+      for (size_t i = 0; i < g->N; i++)
+        out[i * g->D] = (double)in[i * g->D] - mean;
+    }
+}
+
+void SUFFIX(enf__egnn_velocity)(const enf__field *f, int kernel, enf__arena *arena, size_t S,
+                                const double *t, const double *x, double *v) {
+  const size_t mark = arena->used, size = f->model.particles * f->model.dimensions;
+  group g;
+  open_group(&g, f, ENF__VELOCITY, arena);
+  g.k = KERNELS_OF(kernel);
+  for (size_t s = 0, step = g.S; s < S; s += step) {
+    enter_samples(&g, S - s < step ? S - s : step, t + s, x + s * size);
+    forward(&g);
+    velocity_out(&g, v + s * size);
+  }
+  arena->used = mark;
+}

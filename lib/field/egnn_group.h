@@ -1,0 +1,162 @@
+/* egnn_group.h -- a group of samples on its way through the network: graph, workspace, geometry.
+   Compiled once per precision (ENF__DOUBLE); see egnn_f32.c.
+
+   Nodes of a group are numbered sample by sample, edges receiver by receiver: rows row of every
+   per-edge array. Before the first layer all nodes of one species in one sample are alike, so its
+   node products work on "classes" (sample, species) and its edges point to classes. The graph is
+   data: nothing below assumes that all pairs are edges. */
+#include "field/egnn.h"
+
+#include <math.h>
+#include <string.h>
+
+#if ENF__DOUBLE
+typedef double REAL;
+typedef enf__kernels_f64 kernels;
+#define SUFFIX(name) name##_f64
+#define KERNELS_OF enf__kernels_f64_of
+#define PACKED(f) ((f)->packed_f64)
+#define SQRT sqrt
+#else
+typedef float REAL;
+typedef enf__kernels_f32 kernels;
+#define SUFFIX(name) name##_f32
+#define KERNELS_OF enf__kernels_f32_of
+#define PACKED(f) ((f)->packed_f32)
+#define SQRT sqrtf
+#endif
+
+/* Edge rows that keep the arrays of one tile in the first-level cache. */
+enum { TILE_REALS = 1536 };
+
+/* What is kept of one layer. Arrays of layers that are not kept share memory. */
+typedef struct {
+  const REAL *w; /* packed weights of the field */
+  const enf__egnn_layer *at;
+  REAL *h;                      /* (rows,Hp) node features going in */
+  REAL *pqu;                    /* (rows,3Hp) their products with W1_i, W1_j, W5_h */
+  REAL *agg, *z5;               /* (n,Hp) sum of gated messages, node network */
+  REAL *z2, *z3;                /* (e,Hp) pre-activations, or NULL */
+  REAL *gate, *s, *th;          /* (e) gate, coordinate network, its tanh */
+  REAL *r, *q;                  /* (D,e) r_ij, (e) |r_ij|^2 */
+  REAL *c, *c_s, *c_q;          /* (e) coefficient of r_ij, its derivatives by s and q */
+  const int32_t *row_i, *row_j; /* (e) rows of h that an edge joins */
+} layer;
+
+typedef struct {
+  const enf__field *f;
+  const kernels *k;
+  size_t S, N, D, H, n, e, tile, layers, class_count;
+  REAL R, scale;              /* range of tanh, weight of the aggregation */
+  int32_t *recv, *send;       /* (e) nodes */
+  int32_t *class_i, *class_j; /* (e) classes */
+  int32_t *node_class;        /* (n) */
+  layer layer[ENF__EGNN_LAYERS];
+  REAL *time;   /* (S) */
+  REAL *x, *v;  /* (n,D) */
+  REAL *h_out;  /* (n,Hp) node features coming out of the layer under way */
+  REAL *a1, *m; /* (tile,Hp) */
+} group;
+
+static void layout_graph(group *g, enf__arena *arena) {
+  g->recv = ENF__TAKE(arena, int32_t, g->e);
+  g->send = ENF__TAKE(arena, int32_t, g->e);
+  g->class_i = ENF__TAKE(arena, int32_t, g->e);
+  g->class_j = ENF__TAKE(arena, int32_t, g->e);
+  g->node_class = ENF__TAKE(arena, int32_t, g->n);
+}
+
+static void layout_nodes(group *g, layer *y, enf__arena *arena) {
+  y->pqu = ENF__TAKE(arena, REAL, g->n * 3 * g->H);
+  y->agg = ENF__TAKE(arena, REAL, g->n * g->H);
+  y->z5 = ENF__TAKE(arena, REAL, g->n * g->H);
+}
+
+static void layout_edges(group *g, layer *y, bool keep, enf__arena *arena) {
+  y->z2 = keep ? ENF__TAKE(arena, REAL, g->e * g->H) : NULL;
+  y->z3 = keep ? ENF__TAKE(arena, REAL, g->e * g->H) : NULL;
+  y->r = ENF__TAKE(arena, REAL, g->e * g->D);
+  REAL **scalars[] = {&y->gate, &y->s, &y->th, &y->q, &y->c, &y->c_s, &y->c_q};
+  for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++)
+    *scalars[i] = ENF__TAKE(arena, REAL, g->e);
+}
+
+/* Arrays of the layers: each its own where they are kept; else node features in turn, one q for the
+   first layer (q0, needed by all) and one for the others, and one set of the rest. */
+static void layout_layers(group *g, bool keep, enf__arena *arena) {
+  for (size_t l = 0; l < g->layers; l++) {
+    layer *y = &g->layer[l];
+    if (keep || l == 0) {
+      layout_nodes(g, y, arena);
+      layout_edges(g, y, keep, arena);
+    } else {
+      *y = g->layer[0];
+      y->q = l == 1 ? ENF__TAKE(arena, REAL, g->e) : g->layer[1].q;
+    }
+    y->h = keep || l < 2 ? ENF__TAKE(arena, REAL, g->n * g->H) : g->layer[l - 2].h;
+  }
+}
+
+static void fill_graph(group *g) {
+  const enf__model *m = &g->f->model;
+  size_t e = 0;
+  for (size_t s = 0; s < g->S; s++)
+    for (size_t i = 0; i < g->N; i++) {
+      const size_t node = s * g->N + i, first = s * g->class_count;
+      g->node_class[node] = (int32_t)(first + (m->species ? (size_t)m->species[i] : 0));
+      for (size_t j = 0; j < g->N; j++) {
+        if (j == i)
+          continue;
+        g->recv[e] = (int32_t)node;
+        g->send[e] = (int32_t)(s * g->N + j);
+        g->class_i[e] = g->node_class[node];
+        g->class_j[e++] = (int32_t)(first + (m->species ? (size_t)m->species[j] : 0));
+      }
+    }
+}
+
+/* Lay the group's arrays out in the arena; with a real arena also fill in what does not change. */
+static void open_group(group *g, const enf__field *f, enf__work work, enf__arena *arena) {
+  const enf__model *m = &f->model;
+  const bool keep = work != ENF__VELOCITY;
+  *g = (group){.f = f, .N = m->particles, .D = m->dimensions, .H = f->padded, .layers = m->layers};
+  g->S = enf__egnn_group(f, work, sizeof(REAL));
+  g->class_count = m->species_count ? m->species_count : 1;
+  g->n = g->S * (g->N > g->class_count ? g->N : g->class_count);
+  g->e = g->S * f->edges;
+  g->tile = TILE_REALS / g->H < 12 ? 12 : TILE_REALS / g->H;
+  const double range = m->tanh ? 15.0 / (double)m->layers * (m->mean ? 19 : 1) : 1;
+  g->R = (REAL)range;
+  g->scale = (REAL)(m->mean ? 1.0 / (double)(m->particles - 1) : 1);
+  layout_graph(g, arena);
+  layout_layers(g, keep, arena);
+  g->time = ENF__TAKE(arena, REAL, g->S);
+  g->x = ENF__TAKE(arena, REAL, g->n * g->D);
+  g->v = ENF__TAKE(arena, REAL, g->n * g->D);
+  g->h_out = ENF__TAKE(arena, REAL, g->n * g->H);
+  g->a1 = ENF__TAKE(arena, REAL, g->tile * g->H);
+  g->m = ENF__TAKE(arena, REAL, g->tile * g->H);
+  if (!arena->base)
+    return;
+  for (size_t l = 0; l < g->layers; l++) {
+    g->layer[l].w = PACKED(f);
+    g->layer[l].at = &f->layer[l];
+    g->layer[l].row_i = l ? g->recv : g->class_i;
+    g->layer[l].row_j = l ? g->send : g->class_j;
+  }
+  fill_graph(g);
+}
+
+/* Point the group at samples first ... first+S-1 of a call. */
+static void enter_samples(group *g, size_t S, const double *t, const double *x) {
+  g->S = S;
+  g->n = S * g->N;
+  g->e = S * g->f->edges;
+  for (size_t s = 0; s < S; s++)
+    g->time[s] = (REAL)t[s];
+  for (size_t i = 0; i < g->n * g->D; i++)
+    g->x[i] = (REAL)x[i];
+}
+
+/* Rows of node features going into a layer. */
+static size_t node_rows(const group *g, size_t l) { return l ? g->n : g->S * g->class_count; }

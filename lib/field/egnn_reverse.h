@@ -1,0 +1,239 @@
+/* egnn_reverse.h -- vector-Jacobian product of a group: the reverse pass of egnn_forward.h, layer
+   by layer from the kept pre-activations; first-layer edge activations are recomputed tile by tile.
+   docs/math.md, "Reverse pass". Gradients of packed weights are summed over the call and unpacked
+   once. dfoo is the derivative of the loss by foo. */
+
+typedef struct {
+  REAL *dv;            /* (n,D) cotangents of v, mean-free */
+  REAL *dx;            /* (n,D) of the positions going into the layer under way */
+  REAL *dh, *dh_class; /* (n,Hp), (classes,Hp) */
+  REAL *dpqu;          /* (rows,3Hp) */
+  REAL *dz5, *dagg;    /* (n,Hp) */
+  REAL *ds, *dq, *dq0, *dq_net, *dq0_net, *da; /* (e) */
+  REAL *slope1, *slope2, *gdz3, *dz;           /* (tile,Hp) */
+  REAL *grad;                                  /* packed gradient, or NULL */
+  REAL *scratch; /* (2Hp) takes the gradients of wq and w0 where none are wanted */
+  double *out;   /* (S,N,D) */
+} reverse;
+
+static void layout_reverse(const group *g, reverse *b, enf__arena *arena) {
+  b->dv = ENF__TAKE(arena, REAL, g->n * g->D);
+  b->dx = ENF__TAKE(arena, REAL, g->n * g->D);
+  b->dh = ENF__TAKE(arena, REAL, g->n * g->H);
+  b->dh_class = ENF__TAKE(arena, REAL, g->n * g->H);
+  b->dpqu = ENF__TAKE(arena, REAL, g->n * 3 * g->H);
+  b->dz5 = ENF__TAKE(arena, REAL, g->n * g->H);
+  b->dagg = ENF__TAKE(arena, REAL, g->n * g->H);
+  REAL **scalars[] = {&b->ds, &b->dq, &b->dq0, &b->dq_net, &b->dq0_net, &b->da};
+  for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++)
+    *scalars[i] = ENF__TAKE(arena, REAL, g->e);
+  REAL **tiles[] = {&b->slope1, &b->slope2, &b->gdz3, &b->dz};
+  for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++)
+    *tiles[i] = ENF__TAKE(arena, REAL, g->tile * g->H);
+  b->grad = ENF__TAKE(arena, REAL, g->f->forward_count);
+  b->scratch = ENF__TAKE(arena, REAL, 2 * g->H);
+  b->out = ENF__TAKE(arena, double, g->n * g->D);
+}
+
+/* out (n) += column sums of A (rows,n) stride lda */
+static void add_column_sums(size_t rows, size_t n, const REAL *A, size_t lda, REAL *out) {
+  for (size_t r = 0; r < rows; r++)
+    for (size_t c = 0; c < n; c++)
+      out[c] += A[r * lda + c];
+}
+
+/* Gradient of a packed block, or NULL. */
+static REAL *grad_of(const reverse *b, size_t offset) { return b->grad ? b->grad + offset : NULL; }
+
+/* Through h' = h + W6 silu(z5) + b6: dz5, dagg, and dU into dpqu (classes in the first layer). */
+static void node_network_grad(group *g, size_t l, reverse *b) {
+  layer *y = &g->layer[l];
+  const size_t H = g->H, n = g->n;
+  const REAL *w = y->w;
+  REAL *a5 = g->h_out;
+  g->k->silu(n * H, y->z5, a5);
+  if (b->grad) {
+    g->k->gemm_grad(n, H, H, a5, H, b->dh, H, b->grad + y->at->w6, H);
+    add_column_sums(n, H, b->dh, H, b->grad + y->at->b6);
+  }
+  g->k->gemm(n, H, H, b->dh, H, w + y->at->w6t, H, NULL, 0, NULL, false, b->dz5, H);
+  g->k->silu_slope(n * H, y->z5, a5);
+  for (size_t i = 0; i < n * H; i++)
+    b->dz5[i] *= a5[i];
+  g->k->gemm(n, H, H, b->dz5, H, w + y->at->w5t, H, NULL, 0, NULL, false, b->dagg, H);
+  if (b->grad)
+    g->k->gemm_grad(n, H, H, y->agg, H, b->dz5, H, b->grad + y->at->w5, H);
+  for (size_t i = 0; i < n; i++) {
+    const size_t row = l ? i : (size_t)g->node_class[i];
+    for (size_t c = 0; c < H; c++)
+      b->dpqu[row * 3 * H + 2 * H + c] += b->dz5[i * H + c];
+  }
+}
+
+/* ds and the direct part of dq, through c_ij. */
+static void coordinate_update_grad(const group *g, const layer *y, reverse *b) {
+  for (size_t e = 0; e < g->e; e++) {
+    const REAL *dv = b->dv + (size_t)g->recv[e] * g->D, *dx = b->dx + (size_t)g->recv[e] * g->D;
+    REAL dc = 0;
+    for (size_t a = 0; a < g->D; a++)
+      dc += y->r[a * g->e + e] * (dv[a] + dx[a]);
+    b->ds[e] = dc * y->c_s[e];
+    b->dq[e] = dc * y->c_q[e];
+  }
+}
+
+/* Edge networks backwards, tile by tile: dq and dq0 gain, dpqu and the weights' gradients too. */
+static void edge_networks_grad(group *g, size_t l, reverse *b) {
+  layer *y = &g->layer[l];
+  const enf__egnn_layer *at = y->at;
+  const size_t H = g->H;
+  const bool last = l + 1 == g->layers;
+  const REAL *w = y->w, *wa = g->f->model.attention ? w + at->wa : NULL, *q0 = g->layer[0].q;
+  REAL *dwq = b->grad ? b->grad + at->wq : b->scratch,
+       *dw0 = b->grad ? b->grad + at->w0 : b->scratch + H;
+  for (size_t e = 0; e < g->e; e += g->tile) {
+    const size_t rows = g->e - e < g->tile ? g->e - e : g->tile;
+    g->k->coordinate_grad(rows, H, b->ds + e, y->z2 + e * H, y->z3 + e * H, y->gate + e, w + at->b3,
+                          w + at->w4, wa, g->recv + e, last ? NULL : b->dagg, g->m, b->slope2,
+                          b->gdz3, b->da + e, grad_of(b, at->w4), grad_of(b, at->b3),
+                          grad_of(b, at->wa), grad_of(b, at->ba));
+    g->k->message_grad(rows, H, b->gdz3, w + at->w3t, y->gate + e, g->recv + e,
+                       last ? NULL : b->dagg, b->da + e, wa, b->slope2, b->dz, grad_of(b, at->b2));
+    g->k->edge_input(rows, H, y->pqu, y->pqu + H, 3 * H, y->row_i + e, y->row_j + e, w + at->wq,
+                     w + at->w0, y->q + e, q0 + e, g->a1, b->slope1);
+    if (b->grad) {
+      g->k->gemm_grad(rows, H, H, g->m, H, b->gdz3, H, b->grad + at->w3, H);
+      g->k->gemm_grad(rows, H, H, g->a1, H, b->dz, H, b->grad + at->w2, H);
+    }
+    /* slope2 is free again: it takes dz1 */
+    g->k->edge_grad(rows, H, b->dz, w + at->w2t, b->slope1, w + at->wq, w + at->w0, b->slope2,
+                    b->dq_net + e, b->dq0_net + e);
+    g->k->edge_scatter(rows, H, b->slope2, y->row_i + e, y->row_j + e, y->q + e, q0 + e, b->dpqu,
+                       b->dpqu + H, 3 * H, dwq, dw0);
+  }
+}
+
+/* dx += what flows through r_ij = x_i - x_j: c dv directly, 2 r dq through the distance. */
+static void pair_vectors_grad(const group *g, const layer *y, reverse *b, REAL *dx_new) {
+  memcpy(dx_new, b->dx, g->n * g->D * sizeof(REAL));
+  for (size_t e = 0; e < g->e; e++) {
+    const size_t i = (size_t)g->recv[e] * g->D, j = (size_t)g->send[e] * g->D;
+    const REAL dq = 2 * (b->dq[e] + b->dq_net[e]);
+    for (size_t a = 0; a < g->D; a++) {
+      const REAL dr = y->c[e] * (b->dv[i + a] + b->dx[i + a]) + dq * y->r[a * g->e + e];
+      dx_new[i + a] += dr;
+      dx_new[j + a] -= dr;
+    }
+    b->dq0[e] += b->dq0_net[e];
+  }
+}
+
+/* dh of the layer's input from dpqu and the residual. */
+static void node_input_grad(group *g, size_t l, reverse *b) {
+  layer *y = &g->layer[l];
+  const size_t H = g->H, rows = node_rows(g, l), cols = (l + 1 == g->layers ? 2 : 3) * H;
+  REAL *dh = b->dh;
+  if (l == 0) {
+    dh = b->dh_class;
+    memset(dh, 0, rows * H * sizeof(REAL));
+    if (g->layers > 1)
+      for (size_t i = 0; i < g->n; i++)
+        for (size_t c = 0; c < H; c++)
+          dh[(size_t)g->node_class[i] * H + c] += b->dh[i * H + c];
+  }
+  g->k->gemm(rows, cols, H, b->dpqu, 3 * H, y->w + y->at->node_wt, H, dh, H, NULL, false, dh, H);
+  if (!b->grad)
+    return;
+  g->k->gemm_grad(rows, H, cols, y->h, H, b->dpqu, 3 * H, b->grad + y->at->node_w, 3 * H);
+  add_column_sums(rows, cols, b->dpqu, 3 * H, b->grad + y->at->node_b);
+}
+
+static void embed_grad(const group *g, reverse *b) {
+  const size_t H = g->H, features = g->f->features;
+  REAL *w = b->grad + g->f->embed, *bias = b->grad + g->f->embed_b;
+  for (size_t row = 0; row < node_rows(g, 0); row++) {
+    const REAL t = g->time[row / g->class_count];
+    const REAL *dh = b->dh_class + row * H;
+    for (size_t c = 0; c < H; c++) {
+      bias[c] += dh[c];
+      w[(features - 1) * H + c] += t * dh[c];
+      if (features > 1)
+        w[row % g->class_count * H + c] += dh[c];
+    }
+  }
+}
+
+static void reverse_layer(group *g, size_t l, reverse *b) {
+  layer *y = &g->layer[l];
+  memset(b->dpqu, 0, node_rows(g, l) * 3 * g->H * sizeof(REAL));
+  if (l + 1 < g->layers)
+    node_network_grad(g, l, b);
+  else
+    memset(b->dh, 0, g->n * g->H * sizeof(REAL));
+  coordinate_update_grad(g, y, b);
+  edge_networks_grad(g, l, b);
+  pair_vectors_grad(g, y, b, g->v);
+  memcpy(b->dx, g->v, g->n * g->D * sizeof(REAL));
+  node_input_grad(g, l, b);
+}
+
+/* Everything from the cotangents in b->out: dx (mean-free) into b->out, weights into b->grad. */
+static void reverse_group(group *g, reverse *b) {
+  for (size_t i = 0; i < g->n * g->D; i++)
+    g->v[i] = (REAL)b->out[i];
+  velocity_out(g, b->out);
+  for (size_t i = 0; i < g->n * g->D; i++)
+    b->dv[i] = (REAL)b->out[i];
+  memset(b->dx, 0, g->n * g->D * sizeof(REAL));
+  memset(b->dq0, 0, g->e * sizeof(REAL));
+  for (size_t l = g->layers; l-- > 0;)
+    reverse_layer(g, l, b);
+  const layer *y = &g->layer[0];
+  for (size_t e = 0; e < g->e; e++)
+    for (size_t a = 0; a < g->D; a++) {
+      const REAL dr = 2 * b->dq0[e] * y->r[a * g->e + e];
+      b->dx[(size_t)g->recv[e] * g->D + a] += dr;
+      b->dx[(size_t)g->send[e] * g->D + a] -= dr;
+    }
+  if (b->grad)
+    embed_grad(g, b);
+}
+
+static void unpack_gradient(const enf__field *f, const REAL *grad, double *dparams) {
+  for (size_t k = 0; k < f->views; k++) {
+    const enf__egnn_view *v = &f->view[k];
+    const enf__tensor *t = &f->tensor[v->tensor];
+    for (size_t o = 0; o < t->rows; o++)
+      for (size_t i = 0; i < v->count; i++)
+        dparams[t->offset + o * t->cols + v->col + i] += (double)grad[v->forward + i * v->ldf + o];
+  }
+}
+
+void SUFFIX(enf__egnn_vjp)(const enf__field *f, int kernel, enf__arena *arena, size_t S,
+                           const double *t, const double *x, enf__cotangent_fn cotangent,
+                           void *user, double *dx, double *dparams) {
+  const size_t mark = arena->used, size = f->model.particles * f->model.dimensions;
+  group g;
+  reverse b;
+  open_group(&g, f, ENF__VJP, arena);
+  layout_reverse(&g, &b, arena);
+  double *v = ENF__TAKE(arena, double, g.n *g.D);
+  g.k = KERNELS_OF(kernel);
+  if (!dparams)
+    b.grad = NULL;
+  if (b.grad)
+    memset(b.grad, 0, f->forward_count * sizeof(REAL));
+  for (size_t s = 0, step = g.S; s < S; s += step) {
+    enter_samples(&g, S - s < step ? S - s : step, t + s, x + s * size);
+    forward(&g);
+    velocity_out(&g, v);
+    cotangent(user, s, g.S, v, b.out);
+    reverse_group(&g, &b);
+    if (dx)
+      for (size_t i = 0; i < g.n * g.D; i++)
+        dx[s * size + i] = (double)b.dx[i];
+  }
+  if (b.grad)
+    unpack_gradient(f, b.grad, dparams);
+  arena->used = mark;
+}

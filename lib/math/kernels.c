@@ -1,0 +1,26 @@
+/* kernels.c -- which table belongs to which level. A level this library was not built with, or that
+   has no table of its own, never reaches this point: enf_ctx_configure refuses it. */
+#include "math/kernels.h"
+
+extern const enf__kernels_f32 enf__kernels_baseline_f32, enf__kernels_avx2_f32,
+    enf__kernels_avx512_f32;
+extern const enf__kernels_f64 enf__kernels_baseline_f64, enf__kernels_avx2_f64,
+    enf__kernels_avx512_f64;
+
+#if defined(__x86_64__)
+#define ROWS(p)                                                                                    \
+  [ENF__KERNEL_BASELINE] = &enf__kernels_baseline_##p,                                             \
+  [ENF__KERNEL_AVX2] = &enf__kernels_avx2_##p, [ENF__KERNEL_AVX512] = &enf__kernels_avx512_##p
+#else
+#define ROWS(p) [ENF__KERNEL_BASELINE] = &enf__kernels_baseline_##p
+#endif
+
+const enf__kernels_f32 *enf__kernels_f32_of(int kernel) {
+  static const enf__kernels_f32 *const table[ENF__KERNELS] = {ROWS(f32)};
+  return table[kernel];
+}
+
+const enf__kernels_f64 *enf__kernels_f64_of(int kernel) {
+  static const enf__kernels_f64 *const table[ENF__KERNELS] = {ROWS(f64)};
+  return table[kernel];
+}

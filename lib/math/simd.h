@@ -1,0 +1,205 @@
+/* simd.h -- one vector of REAL, for the kernel source that is compiled once per instruction set.
+
+   The including file defines ENF__DOUBLE as 0 or 1; the instruction set is the one the compiler is
+   told to use. vec has ENF__LANES numbers. Sums of products are fused only through vec_fma, so the
+   rounding of every kernel is written in the source, not chosen by the compiler. */
+#ifndef ENF__SIMD_H
+#define ENF__SIMD_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if ENF__DOUBLE
+typedef double REAL;
+typedef int64_t INT;
+#else
+typedef float REAL;
+typedef int32_t INT;
+#endif
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#define ENF__VECTOR_BYTES 64
+#define ENF__GEMM_ROWS 12
+#define ENF__GRAD_ROWS 8
+#elif defined(__AVX2__)
+#include <immintrin.h>
+#define ENF__VECTOR_BYTES 32
+#define ENF__GEMM_ROWS 6
+#define ENF__GRAD_ROWS 4
+#else
+#define ENF__VECTOR_BYTES 16
+#define ENF__GEMM_ROWS 6
+#define ENF__GRAD_ROWS 4
+#endif
+
+#define ENF__LANES ((int)(ENF__VECTOR_BYTES / sizeof(REAL)))
+#define INLINE static inline __attribute__((always_inline))
+
+typedef REAL vec __attribute__((vector_size(ENF__VECTOR_BYTES)));
+typedef INT ivec __attribute__((vector_size(ENF__VECTOR_BYTES)));
+typedef REAL vec_u __attribute__((vector_size(ENF__VECTOR_BYTES), aligned(sizeof(REAL))));
+
+INLINE vec vec_load(const REAL *p) { return *(const vec_u *)p; }
+INLINE void vec_store(REAL *p, vec v) { *(vec_u *)p = v; }
+INLINE vec vec_set(REAL a) {
+#if defined(__AVX512F__) && ENF__DOUBLE
+  return (vec)_mm512_set1_pd(a);
+#elif defined(__AVX512F__)
+  return (vec)_mm512_set1_ps(a);
+#elif defined(__AVX2__) && ENF__DOUBLE
+  return (vec)_mm256_set1_pd(a);
+#elif defined(__AVX2__)
+  return (vec)_mm256_set1_ps(a);
+#elif ENF__DOUBLE
+  return (vec){a, a};
+#else
+  return (vec){a, a, a, a};
+#endif
+}
+
+/* a*b + c */
+INLINE vec vec_fma(vec a, vec b, vec c) {
+#if defined(__AVX512F__) && ENF__DOUBLE
+  return (vec)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__AVX512F__)
+  return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__) && ENF__DOUBLE
+  return (vec)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__FMA__)
+  return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+  return a * b + c;
+#endif
+}
+
+INLINE vec vec_select(ivec mask, vec yes, vec no) {
+  return (vec)((mask & (ivec)yes) | (~mask & (ivec)no));
+}
+
+/* Bounded below and above; NaN stays NaN. */
+INLINE vec vec_clamp(vec v, REAL low, REAL high) {
+#if defined(__AVX512F__) && ENF__DOUBLE
+  return (vec)_mm512_min_pd((__m512d)vec_set(high),
+                            _mm512_max_pd((__m512d)vec_set(low), (__m512d)v));
+#elif defined(__AVX512F__)
+  return (vec)_mm512_min_ps((__m512)vec_set(high), _mm512_max_ps((__m512)vec_set(low), (__m512)v));
+#elif defined(__AVX2__) && ENF__DOUBLE
+  return (vec)_mm256_min_pd((__m256d)vec_set(high),
+                            _mm256_max_pd((__m256d)vec_set(low), (__m256d)v));
+#elif defined(__AVX2__)
+  return (vec)_mm256_min_ps((__m256)vec_set(high), _mm256_max_ps((__m256)vec_set(low), (__m256)v));
+#else
+  v = vec_select(v < vec_set(low), vec_set(low), v);
+  return vec_select(v > vec_set(high), vec_set(high), v);
+#endif
+}
+
+INLINE vec vec_sqrt(vec v) {
+#if defined(__AVX512F__) && ENF__DOUBLE
+  return (vec)_mm512_sqrt_pd((__m512d)v);
+#elif defined(__AVX512F__)
+  return (vec)_mm512_sqrt_ps((__m512)v);
+#elif defined(__AVX2__) && ENF__DOUBLE
+  return (vec)_mm256_sqrt_pd((__m256d)v);
+#elif defined(__AVX2__)
+  return (vec)_mm256_sqrt_ps((__m256)v);
+#else
+  for (int k = 0; k < ENF__LANES; k++)
+    v[k] = ENF__DOUBLE ? (REAL)__builtin_sqrt(v[k]) : (REAL)__builtin_sqrtf((float)v[k]);
+  return v;
+#endif
+}
+
+/* Sum of the lanes, by halves. */
+INLINE REAL vec_sum(vec v) {
+#if ENF__VECTOR_BYTES == 16
+  typedef vec half;
+  half h = v;
+#else
+  typedef REAL half __attribute__((vector_size(16)));
+  half h, part[ENF__VECTOR_BYTES / 16];
+  memcpy(part, &v, sizeof v);
+#if ENF__VECTOR_BYTES == 64
+  part[0] += part[2];
+  part[1] += part[3];
+#endif
+  h = part[0] + part[1];
+#endif
+#if ENF__DOUBLE
+  return h[0] + h[1];
+#else
+  return (h[0] + h[2]) + (h[1] + h[3]);
+#endif
+}
+
+/* exp(v) for v in [-87,88] (float32) or [-708,709] (float64), clamped there: v = n ln2 + r,
+   |r| <= ln2/2, exp(r) by its minimax (float32) or Taylor (float64) polynomial, 2^n into the
+   exponent. Relative error below 2e-7 and 5e-16. */
+INLINE vec vec_exp(vec v) {
+#if ENF__DOUBLE
+  const vec shifter = vec_set(6755399441055744.0);
+  v = vec_clamp(v, -708.0, 709.0);
+  vec n = vec_fma(v, vec_set(1.4426950408889634074), shifter);
+  const ivec bits = (ivec)n << 52;
+  n -= shifter;
+  vec r = vec_fma(n, vec_set(-0.693147180369123816490), v);
+  r = vec_fma(n, vec_set(-1.90821492927058770002e-10), r);
+  vec p = vec_set(1.0 / 6227020800.0);
+  p = vec_fma(p, r, vec_set(1.0 / 479001600.0));
+  p = vec_fma(p, r, vec_set(1.0 / 39916800.0));
+  p = vec_fma(p, r, vec_set(1.0 / 3628800.0));
+  p = vec_fma(p, r, vec_set(1.0 / 362880.0));
+  p = vec_fma(p, r, vec_set(1.0 / 40320.0));
+  p = vec_fma(p, r, vec_set(1.0 / 5040.0));
+  p = vec_fma(p, r, vec_set(1.0 / 720.0));
+  p = vec_fma(p, r, vec_set(1.0 / 120.0));
+  p = vec_fma(p, r, vec_set(1.0 / 24.0));
+  p = vec_fma(p, r, vec_set(1.0 / 6.0));
+  p = vec_fma(p, r, vec_set(0.5));
+#else
+  const vec shifter = vec_set(12582912.0f);
+  v = vec_clamp(v, -87.0f, 88.0f);
+  vec n = vec_fma(v, vec_set(1.44269504f), shifter);
+  const ivec bits = (ivec)n << 23;
+  n -= shifter;
+  vec r = vec_fma(n, vec_set(-0.693145752f), v);
+  r = vec_fma(n, vec_set(-1.42860677e-6f), r);
+  vec p = vec_set(8.312515e-3f);
+  p = vec_fma(p, r, vec_set(4.189021e-2f));
+  p = vec_fma(p, r, vec_set(0.16667114f));
+  p = vec_fma(p, r, vec_set(0.4999923f));
+#endif
+  p = vec_fma(p, r, vec_set(1));
+  p = vec_fma(p, r, vec_set(1));
+  return (vec)((ivec)p + bits);
+}
+
+INLINE vec vec_sigmoid(vec v) { return vec_set(1) / (vec_set(1) + vec_exp(-v)); }
+
+INLINE vec vec_silu(vec v) { return v / (vec_set(1) + vec_exp(-v)); }
+
+/* silu(v) and its derivative s (1 + v (1 - s)), s = sigmoid(v). */
+INLINE vec vec_silu_grad(vec v, vec *grad) {
+  const vec s = vec_sigmoid(v), f = v * s;
+  *grad = vec_fma(f, vec_set(1) - s, s);
+  return f;
+}
+
+/* tanh: an odd rational function below 0.625 (Cephes), 1 - 2/(1 + exp(2|v|)) above. */
+INLINE vec vec_tanh(vec v) {
+  const vec z = v * v;
+  vec p = vec_fma(vec_set((REAL)-9.64399179425052238628e-1), z,
+                  vec_set((REAL)-9.92877231001918586564e1));
+  p = vec_fma(p, z, vec_set((REAL)-1.61468768441708447952e3));
+  vec q = z + (REAL)1.12811678491632931402e2;
+  q = vec_fma(q, z, vec_set((REAL)2.23548839060100448583e3));
+  q = vec_fma(q, z, vec_set((REAL)4.84406305325125486048e3));
+  const vec small = vec_fma(v * z, p / q, v);
+  const ivec sign = (ivec)v & (ivec)vec_set((REAL)-0.0);
+  const vec size = (vec)((ivec)v & ~(ivec)vec_set((REAL)-0.0));
+  const vec large = vec_set(1) - vec_set(2) / (vec_set(1) + vec_exp(size + size));
+  return vec_select(size < vec_set((REAL)0.625), small, (vec)((ivec)large | sign));
+}
+
+#endif
