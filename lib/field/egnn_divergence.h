@@ -12,6 +12,10 @@
 
    "Pair rows" are the sparse form: row e(i,k) for every edge and, behind them, rows E + i D + a.
    The mean removal of v does not change the trace, because v is translation invariant. */
+#ifndef ENF__EGNN_DIVERGENCE_H
+#define ENF__EGNN_DIVERGENCE_H
+
+#include "field/egnn_forward.h"
 
 typedef struct {
   size_t N, D, E, T, H;
@@ -537,17 +541,4 @@ void SUFFIX(enf__egnn_divergence)(const enf__field *f, int kernel, enf__arena *a
   arena->used = mark;
 }
 
-/* What a call takes from its arena. */
-void SUFFIX(enf__egnn_layout)(const enf__field *f, enf__work work, enf__arena *arena) {
-  group g;
-  open_group(&g, f, work, arena);
-  if (work == ENF__DIVERGENCE) {
-    tangents d;
-    layout_tangents(&g, &d, arena);
-  }
-  if (work == ENF__VJP) {
-    reverse b;
-    layout_reverse(&g, &b, arena);
-    ENF__TAKE(arena, double, g.n *g.D);
-  }
-}
+#endif

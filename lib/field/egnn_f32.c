@@ -1,6 +1,4 @@
 /* egnn_f32.c -- the EGNN field in float32: the one source, compiled for that precision. */
 #define ENF__DOUBLE 0
-#include "field/egnn_divergence.h"
-#include "field/egnn_forward.h"
-#include "field/egnn_group.h"
-#include "field/egnn_reverse.h"
+
+#include "field/egnn_layout.h"

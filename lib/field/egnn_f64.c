@@ -1,6 +1,4 @@
 /* egnn_f64.c -- the EGNN field in float64: the one source, compiled for that precision. */
 #define ENF__DOUBLE 1
-#include "field/egnn_divergence.h"
-#include "field/egnn_forward.h"
-#include "field/egnn_group.h"
-#include "field/egnn_reverse.h"
+
+#include "field/egnn_layout.h"

@@ -7,6 +7,10 @@
      h_i  += W6 silu(W5 [h_i, sum_j gate_ij m_ij] + b5) + b6
 
    with W1 split over nodes: P = W1_i h, Q = W1_j h + b1 once per node. */
+#ifndef ENF__EGNN_FORWARD_H
+#define ENF__EGNN_FORWARD_H
+
+#include "field/egnn_group.h"
 
 static void embed(group *g, layer *y) {
   const REAL *w = y->w + g->f->embed, *b = y->w + g->f->embed_b;
@@ -138,3 +142,5 @@ void SUFFIX(enf__egnn_velocity)(const enf__field *f, int kernel, enf__arena *are
   }
   arena->used = mark;
 }
+
+#endif

@@ -5,6 +5,9 @@
    per-edge array. Before the first layer all nodes of one species in one sample are alike, so its
    node products work on "classes" (sample, species) and its edges point to classes. The graph is
    data: nothing below assumes that all pairs are edges. */
+#ifndef ENF__EGNN_GROUP_H
+#define ENF__EGNN_GROUP_H
+
 #include "field/egnn.h"
 
 #include <math.h>
@@ -160,3 +163,5 @@ static void enter_samples(group *g, size_t S, const double *t, const double *x) 
 
 /* Rows of node features going into a layer. */
 static size_t node_rows(const group *g, size_t l) { return l ? g->n : g->S * g->class_count; }
+
+#endif

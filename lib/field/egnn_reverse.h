@@ -2,6 +2,10 @@
    by layer from the kept pre-activations; first-layer edge activations are recomputed tile by tile.
    docs/math.md, "Reverse pass". Gradients of packed weights are summed over the call and unpacked
    once. dfoo is the derivative of the loss by foo. */
+#ifndef ENF__EGNN_REVERSE_H
+#define ENF__EGNN_REVERSE_H
+
+#include "field/egnn_forward.h"
 
 typedef struct {
   REAL *dv;            /* (n,D) cotangents of v, mean-free */
@@ -237,3 +241,5 @@ void SUFFIX(enf__egnn_vjp)(const enf__field *f, int kernel, enf__arena *arena, s
     unpack_gradient(f, b.grad, dparams);
   arena->used = mark;
 }
+
+#endif
