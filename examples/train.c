@@ -45,12 +45,14 @@ static int run_steps(enf_ctx *ctx, enf_trainer *trainer, long steps) {
   return 0;
 }
 
+/* Settings for a training of seconds; the defaults are for one of minutes. */
 static int set_options(enf_opts *opts, long steps) {
   const int failed = enf_opts_set_int(opts, "model.particles", 4) ||
                      enf_opts_set_int(opts, "model.dimensions", 2) ||
                      enf_opts_set_int(opts, "train.steps", steps) ||
                      enf_opts_set(opts, "train.coupling", "independent") ||
-                     enf_opts_set_real(opts, "train.ema", 0.99);
+                     enf_opts_set_real(opts, "train.lr", 5e-3) ||
+                     enf_opts_set_real(opts, "train.ema", 0.98);
   if (failed)
     fprintf(stderr, "train: %s\n", enf_opts_errmsg(opts));
   return failed;
