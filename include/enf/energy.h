@@ -21,12 +21,14 @@ typedef struct enf_energy enf_energy;
 /**
  * enf_energy_builtin: one of the built-in model systems.
  *
- * In:   spec  "dw4"      sum_{i<j} 0.9 (d-4)^4 - 4 (d-4)^2, 4 particles in 2-D
+ * In:   spec  "dw4"      sum_{i<j} 0.9 (d-4)^4 - 4 (d-4)^2, 4 particles in 2-D; these numbers are
+ *                        called quartic=0.9,quadratic=4,centre=4
  *             "lj13" "lj55" "lj:n=13,eps=2,rm=1,spring=1"
  *                        eps sum_{i<j} [(rm/d)^12 - 2 (rm/d)^6] + spring/2 sum_i |x_i - mean|^2, 3-D
  *             "pair-dw:dim=3"  the DW4 pair term for two particles in 2-D or 3-D
- *             Every number may be given after a colon; what is not given has the value shown.
- * Out:  energy  NULL on failure; the caller destroys it.
+ *             Every number may be given after a colon, as name=value, separated by commas (n and dim
+ *             only where they are shown); what is not given has the value shown.
+ * Out:  energy  NULL on failure; the caller destroys it. It may outlive ctx.
  * Statuses: ARG, OPTION (unknown system or number, with the known ones), RANGE, NOMEM. Since 0.1.
  */
 enf_status enf_energy_builtin(enf_ctx *ctx, enf_energy **energy, const char *spec);
@@ -34,15 +36,18 @@ enf_status enf_energy_builtin(enf_ctx *ctx, enf_energy **energy, const char *spe
 /**
  * enf_energy_eval: itself an enf_energy_fn: pass the object as user.
  *
- * Returns 0; non-zero only for NULL arguments. Coincident particles give u = +infinity. Since 0.1.
+ * x need not be centred. Coincident Lennard-Jones particles, energies above 1e200 and non-finite
+ * coordinates give u = +infinity and a gradient of 0, never NaN; coincident double-well particles
+ * have a finite energy and exert no force on each other.
+ * Returns 0; non-zero only for NULL arguments. Threads: any. Cost: O(N^2). Since 0.1.
  */
 int enf_energy_eval(void *energy, size_t n, const double *x, double *u, double *grad);
 
 /**
  * enf_energy_get_int, enf_energy_get_real: numbers of the system.
  *
- * int: "particles" "dimensions"; real: "eps" "rm" "spring" where the system has them. ARG otherwise.
- * Since 0.1.
+ * int: "particles" "dimensions"; real: "eps" "rm" "spring", or "quartic" "quadratic" "centre", where
+ * the system has them. ARG otherwise. Since 0.1.
  */
 enf_status enf_energy_get_int(const enf_energy *energy, const char *name, int64_t *value);
 enf_status enf_energy_get_real(const enf_energy *energy, const char *name, double *value);
@@ -51,7 +56,7 @@ enf_status enf_energy_get_real(const enf_energy *energy, const char *name, doubl
 void enf_energy_destroy(enf_energy *energy);
 
 /* What a simulation did. Grows at the end only. Error bars are one standard error of the mean,
-   from the independent walkers. */
+   from the independent walkers; NaN for one walker. */
 typedef struct {
   size_t struct_size;
   double acceptance;       /* of moves at temperature 1 */
@@ -59,7 +64,7 @@ typedef struct {
   double autocorrelation;  /* integrated autocorrelation time of u, in stored samples (1 = independent) */
   double mean_u, mean_u_err;
   double virial, virial_err; /* <x . grad u>, which is (N-1)D in equilibrium */
-  double step;             /* move size in use */
+  double step;             /* leapfrog step in use at temperature 1, for unit masses */
   double seconds;
   uint64_t evaluations;    /* energies, summed over walkers and temperatures */
   uint64_t walkers, rungs;
@@ -68,17 +73,25 @@ typedef struct {
 #define ENF_SIM_INFO_INIT {sizeof(enf_sim_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /**
- * enf_simulate: n equilibrium samples of exp(-u) on the mean-free subspace by Markov-chain Monte
+ * enf_simulate: n equilibrium samples of exp(-u) on the mean-free subspace by Hamiltonian Monte
  * Carlo with parallel tempering, for training sets and checks.
  *
+ * sim.walkers walkers (at most n), each with sim.rungs temperatures from 1 to sim.hottest, start from
+ * relaxed random configurations, make sim.burn_in moves, in which the step sizes are adapted, and
+ * then store a sample every sim.stride moves with fixed steps. A move is sim.leapfrog gradients. Look
+ * at the virial, the autocorrelation time and the error bars before trusting a new system.
  * In:   fn, user  the energy; gradients are asked for
- *       opts      model.particles, model.dimensions (not needed for built-in energies) and sim.*
+ *       opts      model.particles, model.dimensions (not needed for built-in energies) and sim.*;
+ *                 NULL for the defaults
  * Out:  x         (n,N,D), mean-free, in random order of walkers and times
- *       info      may be NULL
+ *       info      begins with its struct_size (ENF_SIM_INFO_INIT); may be NULL
  * Built-in energies (fn = enf_energy_eval) run on all run.threads; a host's fn on the caller's
- * thread. Bitwise reproducible from sim.seed for any number of threads.
+ * thread, for all walkers and temperatures at once. Both give the same bits, for any number of
+ * threads, from sim.seed. Cost: walkers * rungs * leapfrog * (burn_in + stride * n / walkers)
+ * energies: by default about 10^6, and 300 per sample.
  * Statuses: ARG, OPTION, CALLBACK, NONFINITE (no finite starting point found), CANCELLED, NOMEM.
- * Since 0.1.
+ * Source: Duane et al. 1987, Phys. Lett. B 195, 216; Swendsen and Wang 1986, Phys. Rev. Lett. 57,
+ * 2607. Since 0.1.
  */
 enf_status enf_simulate(enf_ctx *ctx, enf_energy_fn fn, void *user, const enf_opts *opts, size_t n,
                         double *x, enf_sim_info *info);

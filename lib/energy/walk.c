@@ -1,0 +1,209 @@
+/* walk.c -- the moves of a simulation: Hamiltonian Monte Carlo and replica exchange.
+
+   HMC (Duane et al. 1987): momenta p ~ N(0,1) on the mean-free subspace, `leapfrog` steps of
+       p -= h/2 beta grad u,   x += h p,   p -= h/2 beta grad u
+   (neighbouring half steps of p in one), the mean of p removed after each, accepted with
+   probability min(1, exp(-dH)), H = beta u + p^2/2. The step h is drawn anew for every move from
+   [0.7, 1.3] of the temperature's, so that no vibration is in resonance with the length of a
+   trajectory. Exchange (Swendsen and Wang 1986): neighbouring temperatures, even and odd pairs in
+   turn, with probability min(1, exp((beta_r - beta_s)(u_r - u_s))).
+
+   All replicas of a range advance together: one call of the energy per leapfrog step. A replica
+   that meets a non-finite energy or gradient stays where it was and its move is rejected; the
+   energy is never asked about a non-finite configuration. Given the steps, detailed balance holds
+   exactly. */
+#include "core/random.h"
+#include "energy/simulate.h"
+#include <math.h>
+#include <string.h>
+
+#define STEP_SPREAD 0.3
+
+uint64_t enf__sim_index(const enf__sim *sim, uint64_t move, size_t replica, unsigned purpose) {
+  return (move * (sim->walkers * sim->rungs) + replica) * ENF__SIM_PURPOSES + purpose;
+}
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* y += scale * v (v may be NULL), and the mean of y over the particles; D is a constant here. */
+INLINE void add(size_t N, size_t D, double scale, const double *restrict v, double *restrict y,
+                double mean[3]) {
+  mean[0] = mean[1] = mean[2] = 0;
+  for (size_t i = 0; i < N; i++)
+    for (size_t d = 0; d < D; d++) {
+      if (v)
+        y[i * D + d] += scale * v[i * D + d];
+      mean[d] += y[i * D + d];
+    }
+  for (size_t d = 0; d < D; d++)
+    mean[d] /= (double)N;
+}
+
+INLINE void subtract(size_t N, size_t D, const double mean[3], double *y) {
+  for (size_t i = 0; i < N; i++)
+    for (size_t d = 0; d < D; d++)
+      y[i * D + d] -= mean[d];
+}
+
+/* y += scale * v, then y minus its mean; returns a number that is finite if all of y is. */
+static double add_mean_free(const enf__sim *sim, double scale, const double *v, double *y) {
+  double mean[3];
+  if (sim->D == 2) {
+    add(sim->N, 2, scale, v, y, mean);
+    subtract(sim->N, 2, mean, y);
+  } else {
+    add(sim->N, 3, scale, v, y, mean);
+    subtract(sim->N, 3, mean, y);
+  }
+  return mean[0] + mean[1] + mean[2];
+}
+
+void enf__sim_remove_mean(const enf__sim *sim, double *x) { add_mean_free(sim, 0, NULL, x); }
+
+static double dot(size_t n, const double *a, const double *b) {
+  double sum = 0;
+  for (size_t k = 0; k < n; k++)
+    sum += a[k] * b[k];
+  return sum;
+}
+
+enf_status enf__sim_evaluate(enf__sim *sim, size_t first, size_t last) {
+  const size_t size = sim->N * sim->D;
+  int returned = sim->fn(sim->user, last - first, sim->x_new + first * size, sim->u_new + first,
+                         sim->grad_new + first * size);
+  if (returned) {
+    sim->returned = returned;
+    return ENF_ERR_CALLBACK;
+  }
+  for (size_t c = first; c < last; c++)
+    sim->tally[c / sim->rungs].evaluations++;
+  return ENF_OK;
+}
+
+/* ---- one Hamiltonian move ------------------------------------------------------------------- */
+
+static void begin_move(enf__sim *sim, size_t c, uint64_t move) {
+  const size_t size = sim->N * sim->D;
+  double *momentum = sim->momentum + c * size, uniform[2];
+  enf__random_normal(sim->seed, ENF__STREAM_SIMULATE,
+                     enf__sim_index(sim, move, c, ENF__SIM_MOMENTUM), size, momentum);
+  enf__random_uniform(sim->seed, ENF__STREAM_SIMULATE, enf__sim_index(sim, move, c, ENF__SIM_LUCK),
+                      2, uniform);
+  enf__sim_remove_mean(sim, momentum);
+  sim->kinetic[c] = dot(size, momentum, momentum) / 2;
+  sim->move_step[c] = sim->step[c % sim->rungs] * (1 + STEP_SPREAD * (2 * uniform[0] - 1));
+  sim->luck[c] = log(uniform[1]);
+  sim->alive[c] = true;
+  memcpy(sim->x_new + c * size, sim->x + c * size, size * sizeof(double));
+}
+
+/* Momentum along the force, for a share of the step. A gradient that is not finite shows here. */
+static void kick(enf__sim *sim, size_t c, double share, const double *grad) {
+  const size_t size = sim->N * sim->D;
+  const double scale = -share * sim->move_step[c] * sim->beta[c % sim->rungs];
+  double check = add_mean_free(sim, scale, grad + c * size, sim->momentum + c * size);
+  sim->alive[c] = sim->alive[c] && isfinite(check);
+}
+
+/* The dead are taken back to where they were, so that their next evaluation is harmless. */
+static void drift(enf__sim *sim, size_t c) {
+  const size_t size = sim->N * sim->D;
+  const double *restrict momentum = sim->momentum + c * size;
+  double *restrict x = sim->x_new + c * size, step = sim->move_step[c];
+  if (!sim->alive[c])
+    memcpy(x, sim->x + c * size, size * sizeof(double));
+  else
+    for (size_t k = 0; k < size; k++)
+      x[k] += step * momentum[k];
+}
+
+static void settle(enf__sim *sim, size_t c) {
+  const size_t size = sim->N * sim->D;
+  if (!sim->alive[c])
+    return;
+  const double *momentum = sim->momentum + c * size;
+  const double growth = sim->beta[c % sim->rungs] * (sim->u_new[c] - sim->u[c]) +
+                        dot(size, momentum, momentum) / 2 - sim->kinetic[c];
+  sim->accepted[c] += growth > 0 ? exp(-growth) : 1;
+  if (!(sim->luck[c] < -growth))
+    return;
+  memcpy(sim->x + c * size, sim->x_new + c * size, size * sizeof(double));
+  memcpy(sim->grad + c * size, sim->grad_new + c * size, size * sizeof(double));
+  sim->u[c] = sim->u_new[c];
+  enf__sim_remove_mean(sim, sim->x + c * size);
+}
+
+static enf_status make_move(enf__sim *sim, size_t first, size_t last, uint64_t move) {
+  for (size_t c = first; c < last; c++) {
+    begin_move(sim, c, move);
+    kick(sim, c, 0.5, sim->grad);
+  }
+  for (size_t step = 1; step <= sim->leapfrog; step++) {
+    for (size_t c = first; c < last; c++)
+      drift(sim, c);
+    enf_status status = enf__sim_evaluate(sim, first, last);
+    if (status != ENF_OK)
+      return status;
+    for (size_t c = first; c < last; c++) {
+      kick(sim, c, step < sim->leapfrog ? 1 : 0.5, sim->grad_new);
+      sim->alive[c] = sim->alive[c] && isfinite(sim->u_new[c]);
+    }
+  }
+  for (size_t c = first; c < last; c++)
+    settle(sim, c);
+  return ENF_OK;
+}
+
+/* ---- exchange and storage ------------------------------------------------------------------- */
+
+static void swap_arrays(size_t n, double *a, double *b) {
+  for (size_t k = 0; k < n; k++) {
+    double kept = a[k];
+    a[k] = b[k];
+    b[k] = kept;
+  }
+}
+
+static void exchange(enf__sim *sim, size_t w, uint64_t move) {
+  const size_t size = sim->N * sim->D;
+  for (size_t r = move % 2; r + 1 < sim->rungs; r += 2) {
+    const size_t c = w * sim->rungs + r;
+    double uniform;
+    enf__random_uniform(sim->seed, ENF__STREAM_SIMULATE,
+                        enf__sim_index(sim, move, c, ENF__SIM_SWAP), 1, &uniform);
+    sim->tally[w].swaps++;
+    if (!(log(uniform) < (sim->beta[r] - sim->beta[r + 1]) * (sim->u[c] - sim->u[c + 1])))
+      continue;
+    sim->tally[w].swapped++;
+    swap_arrays(size, sim->x + c * size, sim->x + (c + 1) * size);
+    swap_arrays(size, sim->grad + c * size, sim->grad + (c + 1) * size);
+    swap_arrays(1, sim->u + c, sim->u + c + 1);
+  }
+}
+
+/* Sample k of walker w is row k W + w of the output before shuffling. */
+static void store(enf__sim *sim, size_t w, size_t k) {
+  const size_t size = sim->N * sim->D, row = k * sim->walkers + w, c = w * sim->rungs;
+  if (row >= sim->rows)
+    return;
+  const double *x = sim->x + c * size;
+  size_t place = enf__random_permute(sim->seed, ENF__STREAM_SHUFFLE, 0, sim->rows, row);
+  memcpy(sim->out + place * size, x, size * sizeof(double));
+  sim->series_u[w * sim->per_walker + k] = sim->u[c];
+  sim->series_virial[w * sim->per_walker + k] = dot(size, x, sim->grad + c * size);
+}
+
+enf_status enf__sim_walk(enf__sim *sim, size_t first, size_t last, uint64_t from, uint64_t to) {
+  const size_t R = sim->rungs;
+  for (uint64_t move = from; move < to; move++) {
+    enf_status status = make_move(sim, first * R, last * R, move);
+    if (status != ENF_OK)
+      return status;
+    for (size_t w = first; w < last; w++) {
+      exchange(sim, w, move);
+      if (move >= sim->burn_in && (move + 1 - sim->burn_in) % sim->stride == 0)
+        store(sim, w, (size_t)((move - sim->burn_in) / sim->stride));
+    }
+  }
+  return ENF_OK;
+}
