@@ -422,10 +422,12 @@ static void check_format(void) {
   enf__format(out, sizeof out, "%d|%5.2f|%g|%-4s|%zu|%llu|%c|%%|%08.3e|%.*s|%x|%ld|%+i", -7, 1.25,
               0.5, "ab", (size_t)9, 18446744073709551615ull, 'z', 1.5, 2, "xyz", 255u, -5L, 3);
   ck_assert_str_eq(out, "-7| 1.25|0.5|ab  |9|18446744073709551615|z|%|1.500e+00|xy|ff|-5|+3");
-  enf__format(out, sizeof out, "%s %g", "1,5", 1.5); /* texts keep their commas */
-  ck_assert_str_eq(out, "1,5 1.5");
+  enf__format(out, sizeof out, "%s|||%g", "1,5", 1.5); /* texts keep their commas */
+  ck_assert_str_eq(out, "1,5|||1.5");
   enf__format(out, 6, "%s%g", "abcd", 0.25);
   ck_assert_str_eq(out, "abcd0");
+  ck_assert_mem_eq(out, "abcd0\0001.5",
+                   9); /* left from above: nothing is written past the buffer */
   enf__format(out, 4, "%s", "abcdef");
   ck_assert_str_eq(out, "abc");
   enf__format(out, 1, "%s", "abcdef");

@@ -49,8 +49,6 @@ static enf_status count_task(void *user, size_t task, enf__arena *arena) {
     continue;
   if (!pthread_equal(pthread_self(), w->caller))
     atomic_fetch_add(&w->on_workers, 1);
-  if (w->nap_ns)
-    nap(w->nap_ns);
   w->runs[task]++;
   enf_status status = ENF_OK;
   if (arena->used != 0)
@@ -60,6 +58,8 @@ static enf_status count_task(void *user, size_t task, enf__arena *arena) {
     status = ENF_ERR_INTERNAL;
   if (mine)
     memset(mine, (int)task, 100);
+  if (w->nap_ns)
+    nap(w->nap_ns); /* time for another task to disturb what is not its own */
   for (int i = 0; mine && i < 100; i++)
     if (mine[i] != (unsigned char)task)
       status = ENF_ERR_INTERNAL;
