@@ -281,7 +281,7 @@ enf_status enf__xyz_parse(enf_ctx *ctx, enf_array *array, const char *path, cons
                           size_t bytes) {
   enf_status status = ENF_OK;
   reader r = {.ctx = ctx, .path = path, .rest = {data, data + bytes}, .array = array};
-  size_t frames, frame = 0;
+  size_t frames = 0, frame = 0;
   if (memchr(data, '\0', bytes)) {
     status = enf__file_refuse(ctx, ENF_ERR_FORMAT, path, "not a text file: byte %zu is NUL",
                               strlen(data));
