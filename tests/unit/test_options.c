@@ -426,11 +426,10 @@ static void check_format(void) {
   ck_assert_str_eq(out, "1,5|||1.5");
   enf__format(out, 6, "%s%g", "abcd", 0.25);
   ck_assert_str_eq(out, "abcd0");
-                   9); /* left from above: nothing is written past the buffer */
-                   enf__format(out, 4, "%s", "abcdef");
-                   ck_assert_mem_eq(out, "abc\0000", 5); /* nothing is written past the buffer */
-                   enf__format(out, 1, "%s", "abcdef");
-                   ck_assert_str_eq(out, "");
+  enf__format(out, 4, "%s", "abcdef");
+  ck_assert_mem_eq(out, "abc\0000", 5); /* nothing is written past the buffer */
+  enf__format(out, 1, "%s", "abcdef");
+  ck_assert_str_eq(out, "");
 }
 
 START_TEST(numbers_are_read_and_written_with_a_point) {
