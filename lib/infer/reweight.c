@@ -34,7 +34,7 @@ static void lay_out(job *j, enf__arena *arena) {
 /* -u - logp; -infinity where the weight is 0; *bad where that is because of what is no number. */
 static double log_weight(double logp, double u, bool *bad) {
   const double value = -u - logp;
-  *bad = !isfinite(logp) || isnan(u) || u == -INFINITY || value == INFINITY;
+  *bad = !isfinite(logp) || isnan(u) || value == INFINITY;
   return *bad ? -INFINITY : value;
 }
 
