@@ -54,7 +54,7 @@ EXAMPLE_CFLAGS = -std=c99 -D_POSIX_C_SOURCE=200809L -pthread $(WARN) -Iinclude $
 EXAMPLE_CXXFLAGS = -std=c++11 -pthread $(WARNXX) -Iinclude $(CPPFLAGS) $(CXXFLAGS)
 
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null || uname -m)))
-X86 := $(filter x86_64 amd64 i%86,$(MACHINE))
+X86 := $(filter x86_64 amd64,$(MACHINE))
 
 # ---- what there is -------------------------------------------------------------------------------
 
