@@ -142,7 +142,7 @@ static bool cpu_has(int kernel) {
   case ENF__KERNEL_BASELINE:
   case ENF__KERNEL_BLAS:
     return true;
-#if defined(__x86_64__) || defined(__i386__)
+#if defined(__x86_64__)
   case ENF__KERNEL_AVX2:
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   case ENF__KERNEL_AVX512:
