@@ -15,7 +15,7 @@ typedef struct enf_flow enf_flow;
 /**
  * enf_create: a new flow from the model.* options, near the identity.
  *
- * model.particles and model.dimensions must be set. Weights are drawn from model.seed.
+ * model.particles must be set. Weights are drawn from model.seed.
  * Out:  flow  NULL on failure; the caller destroys it. It may outlive ctx.
  * Statuses: ARG, OPTION (missing or contradictory options), NOMEM. Since 0.1.
  */
