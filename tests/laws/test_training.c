@@ -138,6 +138,33 @@ static double loss_at(const enf__batch *batch, double *gradient) {
   return slope.loss;
 }
 
+/* The loss from its definition: every number drawn here by the number of its sample. */
+START_TEST(loss_is_the_mean_squared_difference_of_velocities) {
+  const uint64_t first = 5000;
+  double want = 0;
+  set("run.precision", "float64");
+  set("train.sigma", "0.1");
+  set("train.coupling", "independent");
+  begin();
+  step();
+  for (size_t i = 0; i < ROWS; i++) {
+    enf__prior noise = {N, D, 0.1};
+    double t, x0[DIM], eps[DIM], x[DIM], v[DIM];
+    enf__prior_sample(&flow->prior, 7, ENF__STREAM_TRAIN_PRIOR, first + i, x0);
+    enf__prior_sample(&noise, 7, ENF__STREAM_TRAIN_NOISE, first + i, eps);
+    enf__random_uniform(7, ENF__STREAM_TRAIN_TIME, first + i, 1, &t);
+    for (size_t k = 0; k < DIM; k++)
+      x[k] = (1 - t) * x0[k] + t * data[i * DIM + k] + eps[k];
+    OK(enf__reserve(ctx, 0, enf__field_workspace(tr->field, &ctx->run, ENF__VELOCITY)));
+    enf__field_velocity(tr->field, &ctx->run, &ctx->workers[0], 1, &t, x, v);
+    for (size_t k = 0; k < DIM; k++)
+      want += pow(v[k] - data[i * DIM + k] + x0[k], 2) / (ROWS * DIM);
+  }
+  const enf__batch batch = {tr->options, tr->field, &flow->prior, ROWS, data, first};
+  ck_assert_double_eq_tol(loss_at(&batch, NULL), want, 1e-10 * want);
+}
+END_TEST
+
 START_TEST(gradient_is_that_of_the_loss_by_name) {
   set("run.precision", "float64");
   set("train.sigma", "0.1");
@@ -490,6 +517,7 @@ int main(void) {
   TCase *tests = tcase_create("laws");
   tcase_add_checked_fixture(tests, open_bag, close_bag);
   tcase_add_loop_test(tests, the_loss_goes_down, 0, 4);
+  tcase_add_test(tests, loss_is_the_mean_squared_difference_of_velocities);
   tcase_add_test(tests, gradient_is_that_of_the_loss_by_name);
   tcase_add_loop_test(tests, fifty_steps_are_the_same_for_one_and_two_threads, 0, 2);
   tcase_add_loop_test(tests, resuming_gives_the_bits_of_the_uninterrupted_training, 0, 3);
