@@ -3,6 +3,7 @@
    Averages are compared with exact values (by quadrature; LJ13 from long runs elsewhere) within
    four standard errors, as the simulation itself estimates them from its walkers. Seeds are fixed.
  */
+#include "failing_alloc.h"
 #include <check.h>
 #include <enf/enf.h>
 #include <math.h>
@@ -329,6 +330,27 @@ START_TEST(an_old_and_shorter_info_is_not_overrun) {
 }
 END_TEST
 
+START_TEST(no_memory_is_reported_and_the_context_works_afterwards) {
+  failing_alloc a = {0};
+  const enf_alloc alloc = failing_alloc_of(&a);
+  enf_ctx *own;
+  double x[8];
+  make("dw4");
+  set_short();
+  ck_assert_int_eq(enf_ctx_create(&own, &alloc), ENF_OK);
+  a.fail_at = a.calls + 1;
+  ck_assert_int_eq(enf_simulate(own, enf_energy_eval, energy, opts, 1, x, NULL), ENF_ERR_NOMEM);
+  a.fail_at = 0;
+  ck_assert_int_eq(enf_simulate(own, enf_energy_eval, energy, opts, 1, x, NULL), ENF_OK);
+  const size_t calls = a.calls;
+  ck_assert_int_eq(enf_simulate(own, enf_energy_eval, energy, opts, 1, x, NULL), ENF_OK);
+  ck_assert_uint_eq(a.calls, calls); /* memory is kept */
+  enf_ctx_destroy(own);
+  ck_assert_uint_eq(a.live, 0);
+  ck_assert(!a.foreign);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("simulate");
   TCase *tests = tcase_create("simulate");
@@ -348,6 +370,7 @@ int main(void) {
   tcase_add_test(tests, wrong_arguments_are_refused);
   tcase_add_test(tests, missing_and_contradicting_shapes_are_refused);
   tcase_add_test(tests, an_old_and_shorter_info_is_not_overrun);
+  tcase_add_test(tests, no_memory_is_reported_and_the_context_works_afterwards);
   suite_add_tcase(suite, tests);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_ENV);
