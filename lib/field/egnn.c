@@ -7,28 +7,18 @@
    so that the flow starts near the identity. */
 #include "field/egnn.h"
 
-#include "core/random.h"
-
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { NO_REVERSE = 0, VIEWS_PER_LAYER = 18, TENSORS_PER_LAYER = 13 };
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
-static size_t add_tensor(enf__field *f, size_t rows, size_t cols, const char *format,
-                         size_t layer) {
-  enf__tensor *t = &f->tensor[f->tensors];
-  snprintf(t->name, sizeof t->name, format, layer);
-  t->offset = f->params;
-  t->rows = rows;
-  t->cols = cols;
-  f->params += rows * cols;
-  return f->tensors++;
+static size_t add_tensor(enf__egnn *f, size_t rows, size_t cols, const char *format, size_t layer) {
+  return enf__field_add(&f->base, rows, cols, format, layer);
 }
 
-static void add_view(enf__field *f, size_t tensor, size_t col, size_t count, size_t forward,
+static void add_view(enf__egnn *f, size_t tensor, size_t col, size_t count, size_t forward,
                      size_t ldf, size_t reverse) {
   f->view[f->views++] = (enf__egnn_view){.tensor = tensor,
                                          .col = col,
@@ -45,7 +35,7 @@ static size_t take(size_t *next, size_t count) {
   return at;
 }
 
-static void place_forward(enf__field *f, enf__egnn_layer *w, size_t *next) {
+static void place_forward(enf__egnn *f, enf__egnn_layer *w, size_t *next) {
   const size_t Hp = f->padded;
   w->node_w = take(next, 3 * Hp * Hp);
   w->node_b = take(next, 3 * Hp);
@@ -63,7 +53,7 @@ static void place_forward(enf__field *f, enf__egnn_layer *w, size_t *next) {
   w->b6 = take(next, Hp);
 }
 
-static void place_reverse(enf__field *f, enf__egnn_layer *w, size_t *next) {
+static void place_reverse(enf__egnn *f, enf__egnn_layer *w, size_t *next) {
   const size_t Hp = f->padded;
   w->node_wt = take(next, 3 * Hp * Hp);
   w->w2t = take(next, Hp * Hp);
@@ -73,8 +63,8 @@ static void place_reverse(enf__field *f, enf__egnn_layer *w, size_t *next) {
 }
 
 /* Tensors of one layer in the published order, and where their columns go. */
-static void add_layer(enf__field *f, size_t l) {
-  const size_t H = f->model.hidden, Hp = f->padded, block = Hp * Hp;
+static void add_layer(enf__egnn *f, size_t l) {
+  const size_t H = f->base.model.hidden, Hp = f->padded, block = Hp * Hp;
   const enf__egnn_layer *w = &f->layer[l];
   size_t t = add_tensor(f, H, 2 * H + 2, "egnn.gcl_%zu.edge_mlp.0.weight", l);
   add_view(f, t, 0, H, w->node_w, 3 * Hp, w->node_wt);
@@ -102,7 +92,7 @@ static void add_layer(enf__field *f, size_t l) {
   add_view(f, t, 0, 1, w->b3, Hp, NO_REVERSE);
   t = add_tensor(f, 1, H, "egnn.gcl_%zu.coord_mlp.2.weight", l);
   add_view(f, t, 0, H, w->w4, 1, NO_REVERSE);
-  if (!f->model.attention)
+  if (!f->base.model.attention)
     return;
   t = add_tensor(f, 1, H, "egnn.gcl_%zu.att_mlp.0.weight", l);
   add_view(f, t, 0, H, w->wa, 1, NO_REVERSE);
@@ -110,15 +100,15 @@ static void add_layer(enf__field *f, size_t l) {
   add_view(f, t, 0, 1, w->ba, 1, NO_REVERSE);
 }
 
-static void build_tables(enf__field *f) {
-  const size_t H = f->model.hidden;
+static void build_tables(enf__egnn *f) {
+  const size_t H = f->base.model.hidden;
   size_t next = 0;
   f->embed = take(&next, f->features * f->padded);
   f->embed_b = take(&next, f->padded);
-  for (size_t l = 0; l < f->model.layers; l++)
+  for (size_t l = 0; l < f->base.model.layers; l++)
     place_forward(f, &f->layer[l], &next);
   f->forward_count = next;
-  for (size_t l = 0; l < f->model.layers; l++)
+  for (size_t l = 0; l < f->base.model.layers; l++)
     place_reverse(f, &f->layer[l], &next);
   f->packed_count = next;
 
@@ -128,120 +118,83 @@ static void build_tables(enf__field *f) {
   add_view(f, t, 0, 1, f->embed_b, f->padded, NO_REVERSE);
   add_tensor(f, f->features, H, "egnn.embedding_out.weight", 0);
   add_tensor(f, f->features, 1, "egnn.embedding_out.bias", 0);
-  for (size_t l = 0; l < f->model.layers; l++)
+  for (size_t l = 0; l < f->base.model.layers; l++)
     add_layer(f, l);
 }
 
 /* ---- the object ------------------------------------------------------------------------------ */
 
-static enf_status copy_species(enf__field *f, const int *species) {
-  const size_t N = f->model.particles;
-  if (!species)
-    return ENF_OK;
-  int *copy = enf__alloc_array(&f->alloc, N, sizeof *copy);
-  if (!copy)
-    return ENF_ERR_NOMEM;
-  memcpy(copy, species, N * sizeof *copy);
-  f->model.species = copy;
-  return ENF_OK;
-}
-
-static enf_status allocate_tables(enf__field *f) {
-  const size_t L = f->model.layers;
-  f->layer = enf__alloc_array(&f->alloc, L, sizeof *f->layer);
-  f->tensor = enf__alloc_array(&f->alloc, 4 + L * TENSORS_PER_LAYER, sizeof *f->tensor);
-  f->view = enf__alloc_array(&f->alloc, 2 + L * VIEWS_PER_LAYER, sizeof *f->view);
-  return f->layer && f->tensor && f->view ? ENF_OK : ENF_ERR_NOMEM;
-}
-
-static enf_status allocate_weights(enf__field *f) {
-  f->param = enf__alloc_array(&f->alloc, f->params, sizeof *f->param);
-  f->packed_f32 = enf__alloc_array(&f->alloc, f->packed_count, sizeof *f->packed_f32);
-  f->packed_f64 = enf__alloc_array(&f->alloc, f->packed_count, sizeof *f->packed_f64);
-  if (!f->param || !f->packed_f32 || !f->packed_f64)
-    return ENF_ERR_NOMEM;
-  memset(f->param, 0, f->params * sizeof *f->param);
-  memset(f->packed_f32, 0, f->packed_count * sizeof *f->packed_f32);
-  memset(f->packed_f64, 0, f->packed_count * sizeof *f->packed_f64);
-  return ENF_OK;
-}
-
-enf_status enf__field_create(enf_ctx *ctx, enf__field **field, const enf__model *model) {
-  enf_status status = ENF_ERR_NOMEM;
-  enf__field *f = enf__alloc(&ctx->alloc, sizeof *f);
-  *field = NULL;
-  if (!f)
-    goto out;
-  *f = (enf__field){.alloc = ctx->alloc, .model = *model};
-  f->model.species = NULL;
-  f->padded = ENF__PADDED(model->hidden);
-  f->features = model->species_count + 1;
-  f->edges = model->particles * (model->particles - 1);
-  TRY(copy_species(f, model->species));
-  TRY(allocate_tables(f));
-  build_tables(f);
-  TRY(allocate_weights(f));
-  *field = f;
-  return ENF_OK;
-out:
-  enf__field_destroy(f);
-  return enf__fail(ctx, status, "out of memory for a network of %zu layers of width %zu",
-                   model->layers, model->hidden);
-}
-
-void enf__field_destroy(enf__field *f) {
-  if (!f)
-    return;
-  const enf_alloc alloc = f->alloc;
-  int *species = (int *)(uintptr_t)f->model.species;
-  enf__free(&alloc, species);
+static void destroy(enf__field *field) {
+  enf__egnn *f = (enf__egnn *)field;
+  const enf_alloc alloc = field->alloc;
+  enf__field_close(field);
   enf__free(&alloc, f->layer);
-  enf__free(&alloc, f->tensor);
   enf__free(&alloc, f->view);
-  enf__free(&alloc, f->param);
   enf__free(&alloc, f->packed_f32);
   enf__free(&alloc, f->packed_f64);
   enf__free(&alloc, f);
 }
 
-const enf__model *enf__field_model(const enf__field *f) { return &f->model; }
-size_t enf__field_tensors(const enf__field *f) { return f->tensors; }
-const enf__tensor *enf__field_tensor(const enf__field *f, size_t index) {
-  return &f->tensor[index];
+static enf_status allocate_tables(enf__egnn *f) {
+  const enf_alloc *alloc = &f->base.alloc;
+  const size_t L = f->base.model.layers;
+  f->layer = enf__alloc_array(alloc, L, sizeof *f->layer);
+  f->view = enf__alloc_array(alloc, 2 + L * VIEWS_PER_LAYER, sizeof *f->view);
+  return f->layer && f->view ? ENF_OK : ENF_ERR_NOMEM;
 }
-size_t enf__field_params(const enf__field *f) { return f->params; }
-double *enf__field_param_block(enf__field *f) { return f->param; }
-const double *enf__field_param_view(const enf__field *f) { return f->param; }
+
+static enf_status allocate_packed(enf__egnn *f) {
+  const enf_alloc *alloc = &f->base.alloc;
+  f->packed_f32 = enf__alloc_array(alloc, f->packed_count, sizeof *f->packed_f32);
+  f->packed_f64 = enf__alloc_array(alloc, f->packed_count, sizeof *f->packed_f64);
+  if (!f->packed_f32 || !f->packed_f64)
+    return ENF_ERR_NOMEM;
+  memset(f->packed_f32, 0, f->packed_count * sizeof *f->packed_f32);
+  memset(f->packed_f64, 0, f->packed_count * sizeof *f->packed_f64);
+  return ENF_OK;
+}
+
+static enf_status create(enf_ctx *ctx, enf__field **field, const enf__model *model) {
+  enf_status status = ENF_ERR_NOMEM;
+  enf__egnn *f = enf__alloc(&ctx->alloc, sizeof *f);
+  *field = NULL;
+  if (!f)
+    goto out;
+  memset(f, 0, sizeof *f);
+  f->padded = ENF__PADDED(model->hidden);
+  f->features = model->species_count + 1;
+  f->edges = model->particles * (model->particles - 1);
+  TRY(enf__field_open(ctx, &f->base, &enf__egnn_ops, model, 4 + model->layers * TENSORS_PER_LAYER));
+  TRY(allocate_tables(f));
+  build_tables(f);
+  TRY(enf__field_allocate(&f->base));
+  TRY(allocate_packed(f));
+  *field = &f->base;
+  return ENF_OK;
+out:
+  if (f)
+    destroy(&f->base);
+  return enf__fail(ctx, status, "out of memory for a network of %zu layers of width %zu",
+                   model->layers, model->hidden);
+}
 
 /* ---- weights --------------------------------------------------------------------------------- */
 
-/* Number of inputs of the linear layer a tensor belongs to; a bias stands after its weight. */
-static double fan_in(const enf__field *f, size_t tensor) {
-  const enf__tensor *t = &f->tensor[tensor];
-  return (double)(strstr(t->name, ".bias") ? f->tensor[tensor - 1].cols : t->cols);
+/* 1/sqrt(inputs) of the linear layer a tensor belongs to; a bias stands after its weight. */
+static double initial_range(const enf__field *field, size_t tensor) {
+  const enf__tensor *t = &field->tensor[tensor];
+  if (strstr(t->name, "coord_mlp.2"))
+    return 1e-3 * sqrt(6.0 / (double)(t->rows + t->cols));
+  return 1 / sqrt((double)(strstr(t->name, ".bias") ? t[-1].cols : t->cols));
 }
 
-void enf__field_init(enf__field *f, uint64_t seed) {
-  for (size_t k = 0; k < f->tensors; k++) {
-    const enf__tensor *t = &f->tensor[k];
-    const size_t n = t->rows * t->cols;
-    double *w = f->param + t->offset;
-    double range = 1 / sqrt(fan_in(f, k));
-    if (strstr(t->name, "coord_mlp.2"))
-      range = 1e-3 * sqrt(6.0 / (double)(t->rows + t->cols));
-    enf__random_uniform(seed, ENF__STREAM_INIT, k, n, w);
-    for (size_t i = 0; i < n; i++)
-      w[i] = range * (2 * w[i] - 1);
-  }
-  enf__field_pack(f);
-}
-
-void enf__field_pack(enf__field *f) {
+static void pack(enf__field *field) {
+  enf__egnn *f = (enf__egnn *)field;
   for (size_t k = 0; k < f->views; k++) {
     const enf__egnn_view *v = &f->view[k];
-    const enf__tensor *t = &f->tensor[v->tensor];
+    const enf__tensor *t = &field->tensor[v->tensor];
     for (size_t o = 0; o < t->rows; o++) {
-      const double *w = f->param + t->offset + o * t->cols + v->col;
+      const double *w = field->param + t->offset + o * t->cols + v->col;
       for (size_t i = 0; i < v->count; i++) {
         f->packed_f64[v->forward + i * v->ldf + o] = w[i];
         f->packed_f32[v->forward + i * v->ldf + o] = (float)w[i];
@@ -261,16 +214,17 @@ void enf__field_pack(enf__field *f) {
 /* Bytes a group may fill, so that one layer's arrays stay in the second-level cache. */
 enum { GROUP_BYTES = 256 * 1024, GROUP_LIMIT = 64 };
 
-size_t enf__egnn_group(const enf__field *f, enf__work work, size_t real_bytes) {
-  const size_t N = f->model.particles, Hp = f->padded;
+size_t enf__egnn_group(const enf__egnn *f, enf__work work, size_t real_bytes) {
+  const size_t N = f->base.model.particles, Hp = f->padded, L = f->base.model.layers;
   size_t reals = 6 * N * Hp + 12 * f->edges;
   if (work != ENF__VELOCITY)
-    reals = f->model.layers * (7 * N * Hp + 2 * f->edges * Hp + 12 * f->edges);
+    reals = L * (7 * N * Hp + 2 * f->edges * Hp + 12 * f->edges);
   const size_t group = GROUP_BYTES / (reals * real_bytes);
   return group < 1 ? 1 : group > GROUP_LIMIT ? GROUP_LIMIT : group;
 }
 
-size_t enf__field_workspace(const enf__field *f, const enf__run *run, enf__work work) {
+static size_t workspace(const enf__field *field, const enf__run *run, enf__work work) {
+  const enf__egnn *f = (const enf__egnn *)field;
   enf__arena count = {0};
   if (run->precision == ENF__FLOAT64)
     enf__egnn_layout_f64(f, work, &count);
@@ -279,39 +233,62 @@ size_t enf__field_workspace(const enf__field *f, const enf__run *run, enf__work 
   return count.used;
 }
 
-/* Multiply-adds of one sample's velocity, to cut work into pieces of equal cost. */
-static double velocity_cost(const enf__field *f) {
-  const double H = (double)f->padded, L = (double)f->model.layers;
-  return L * H * H * (2 * (double)f->edges + 5 * (double)f->model.particles);
+static double cost(const enf__field *field, enf__work work) {
+  static const double factor[] = {[ENF__VELOCITY] = 1,
+                                  [ENF__DIVERGENCE] = 6,
+                                  [ENF__JVP] = 2,
+                                  [ENF__VJP] = 3,
+                                  [ENF__VJP_TRACE] = 6};
+  const enf__egnn *f = (const enf__egnn *)field;
+  const double H = (double)f->padded, L = (double)field->model.layers;
+  return factor[work] * L * H * H * (2 * (double)f->edges + 5 * (double)field->model.particles);
 }
 
-size_t enf__field_chunk(const enf__field *f, enf__work work) {
-  static const double factor[] = {[ENF__VELOCITY] = 1, [ENF__DIVERGENCE] = 6, [ENF__VJP] = 3};
-  const double samples = 3e7 / (factor[work] * velocity_cost(f));
-  return samples < 1 ? 1 : samples > 64 ? 64 : (size_t)samples;
+/* name(field, run, ...) = the precision's own, with the kernel level. */
+#define IN_PRECISION(name, ...)                                                                    \
+  do {                                                                                             \
+    const enf__egnn *f = (const enf__egnn *)field;                                                 \
+    if (run->precision == ENF__FLOAT64)                                                            \
+      enf__egnn_##name##_f64(f, run->kernel, arena, S, t, x, __VA_ARGS__);                         \
+    else                                                                                           \
+      enf__egnn_##name##_f32(f, run->kernel, arena, S, t, x, __VA_ARGS__);                         \
+  } while (0)
+
+static void velocity(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+                     const double *t, const double *x, double *v) {
+  IN_PRECISION(velocity, v);
 }
 
-void enf__field_velocity(const enf__field *f, const enf__run *run, enf__arena *arena, size_t S,
-                         const double *t, const double *x, double *v) {
-  if (run->precision == ENF__FLOAT64)
-    enf__egnn_velocity_f64(f, run->kernel, arena, S, t, x, v);
-  else
-    enf__egnn_velocity_f32(f, run->kernel, arena, S, t, x, v);
+static void divergence(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+                       const double *t, const double *x, double *v, double *div) {
+  IN_PRECISION(divergence, v, div);
 }
 
-void enf__field_divergence(const enf__field *f, const enf__run *run, enf__arena *arena, size_t S,
-                           const double *t, const double *x, double *v, double *div) {
-  if (run->precision == ENF__FLOAT64)
-    enf__egnn_divergence_f64(f, run->kernel, arena, S, t, x, v, div);
-  else
-    enf__egnn_divergence_f32(f, run->kernel, arena, S, t, x, v, div);
+static void jvp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+                const double *t, const double *x, const double *eps, double *v, double *form) {
+  IN_PRECISION(jvp, eps, v, form);
 }
 
-void enf__field_vjp(const enf__field *f, const enf__run *run, enf__arena *arena, size_t S,
-                    const double *t, const double *x, enf__cotangent_fn cotangent, void *user,
-                    double *dx, double *dparams) {
-  if (run->precision == ENF__FLOAT64)
-    enf__egnn_vjp_f64(f, run->kernel, arena, S, t, x, cotangent, user, dx, dparams);
-  else
-    enf__egnn_vjp_f32(f, run->kernel, arena, S, t, x, cotangent, user, dx, dparams);
+static void vjp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+                const double *t, const double *x, enf__cotangent_fn cotangent, void *user,
+                double *dx, double *dparams) {
+  IN_PRECISION(vjp, cotangent, user, dx, dparams);
 }
+
+static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+                      const double *t, const double *x, const double *eps, const double *a,
+                      const double *b, double *dx, double *dparams) {
+  IN_PRECISION(vjp_trace, eps, a, b, dx, dparams);
+}
+
+const enf__field_ops enf__egnn_ops = {.create = create,
+                                      .destroy = destroy,
+                                      .initial_range = initial_range,
+                                      .pack = pack,
+                                      .workspace = workspace,
+                                      .cost = cost,
+                                      .velocity = velocity,
+                                      .divergence = divergence,
+                                      .jvp = jvp,
+                                      .vjp = vjp,
+                                      .vjp_trace = vjp_trace};

@@ -30,15 +30,11 @@ typedef struct {
   size_t tensor, col, count, forward, ldf, reverse, ldr;
 } enf__egnn_view;
 
-struct enf__field {
-  enf_alloc alloc;
-  enf__model model;
+typedef struct {
+  enf__field base;
   size_t padded;   /* Hp */
   size_t features; /* inputs of the embedding: one-hot species, and the time */
   size_t edges;    /* N (N-1) */
-  size_t tensors, params;
-  enf__tensor *tensor;
-  double *param; /* (P) published layout */
   size_t views;
   enf__egnn_view *view;
   size_t embed, embed_b;  /* packed (features,Hp), (Hp) */
@@ -47,21 +43,28 @@ struct enf__field {
   size_t packed_count;
   float *packed_f32;
   double *packed_f64;
-};
+} enf__egnn;
 
 /* Samples worked on together: a function of the shapes and the precision's size only. */
-size_t enf__egnn_group(const enf__field *f, enf__work work, size_t real_bytes);
+size_t enf__egnn_group(const enf__egnn *f, enf__work work, size_t real_bytes);
 
-/* The two compiled precisions of the work; arenas are counting or real. */
+/* The two compiled precisions of the work. */
 #define ENF__EGNN_PRECISION(suffix)                                                                \
-  void enf__egnn_layout_##suffix(const enf__field *f, enf__work work, enf__arena *arena);          \
-  void enf__egnn_velocity_##suffix(const enf__field *f, int kernel, enf__arena *arena, size_t S,   \
+  void enf__egnn_layout_##suffix(const enf__egnn *f, enf__work work, enf__arena *arena);           \
+  void enf__egnn_velocity_##suffix(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,    \
                                    const double *t, const double *x, double *v);                   \
-  void enf__egnn_divergence_##suffix(const enf__field *f, int kernel, enf__arena *arena, size_t S, \
+  void enf__egnn_divergence_##suffix(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,  \
                                      const double *t, const double *x, double *v, double *div);    \
-  void enf__egnn_vjp_##suffix(const enf__field *f, int kernel, enf__arena *arena, size_t S,        \
+  void enf__egnn_jvp_##suffix(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,         \
+                              const double *t, const double *x, const double *eps, double *v,      \
+                              double *form);                                                       \
+  void enf__egnn_vjp_##suffix(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,         \
                               const double *t, const double *x, enf__cotangent_fn cotangent,       \
-                              void *user, double *dx, double *dparams);
+                              void *user, double *dx, double *dparams);                            \
+  void enf__egnn_vjp_trace_##suffix(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,   \
+                                    const double *t, const double *x, const double *eps,           \
+                                    const double *a, const double *b, double *dx,                  \
+                                    double *dparams);
 ENF__EGNN_PRECISION(f32)
 ENF__EGNN_PRECISION(f64)
 

@@ -83,7 +83,7 @@ static void edge_slopes(group *g, size_t l, tangents *d) {
   layer *y = &g->layer[l];
   const enf__egnn_layer *at = y->at;
   const size_t H = d->H;
-  const REAL *w = y->w, *wa = g->f->model.attention ? w + at->wa : NULL;
+  const REAL *w = y->w, *wa = g->f->base.model.attention ? w + at->wa : NULL;
   for (size_t e = 0; e < d->E; e += g->tile) {
     const size_t rows = d->E - e < g->tile ? d->E - e : g->tile, ge = d->e0 + e;
     g->k->coordinate_grad(rows, H, d->ones, y->z2 + ge * H, y->z3 + ge * H, y->gate + ge,
@@ -108,7 +108,7 @@ static void message_slopes(group *g, tangents *d) {
   const layer *y = &g->layer[0];
   const size_t H = d->H;
   const REAL *w = y->w, *wq = w + y->at->wq, *w0 = w + y->at->w0;
-  const REAL *wa = g->f->model.attention ? w + y->at->wa : NULL;
+  const REAL *wa = g->f->base.model.attention ? w + y->at->wa : NULL;
   for (size_t e = 0; e < d->E; e++)
     for (size_t c = 0; c < H; c++)
       d->z5_dot[e * H + c] = d->slope1[e * H + c] * (wq[c] + w0[c]);
@@ -312,7 +312,7 @@ static void move_tangents(const layer *y, tangents *d, size_t e, size_t i) {
 /* Dense rows of edge (i,j): all T tangents of its message; s_dot too. */
 static void dense_edge(group *g, layer *y, tangents *d, size_t e, size_t i, size_t j) {
   const size_t H = d->H, T = d->T;
-  const REAL *w = y->w, *wa = g->f->model.attention ? w + y->at->wa : NULL;
+  const REAL *w = y->w, *wa = g->f->base.model.attention ? w + y->at->wa : NULL;
   for (size_t t = 0; t < T; t++) {
     put_row_term(g, d, 4 * t, i, t, 0);
     put_row_term(g, d, 4 * t + 1, j, t, H);
@@ -393,7 +393,7 @@ static void put_contracted_row(group *g, const layer *y, tangents *d, size_t at,
 /* Rows of edge (i,j) in the layer before the last: N-1 contractions and D rows of node i itself. */
 static void contracted_edge(group *g, layer *y, tangents *d, size_t e, size_t i, size_t j) {
   const size_t H = d->H, D = d->D, terms = d->dense ? 2 * D + 2 : 4;
-  const REAL *w = y->w, *wa = g->f->model.attention ? w + y->at->wa : NULL;
+  const REAL *w = y->w, *wa = g->f->base.model.attention ? w + y->at->wa : NULL;
   size_t row = 0;
   edge_s_dot(g, d, e, i, j);
   for (size_t k = 0; k < d->N; k++) {
@@ -522,9 +522,9 @@ static double trace_sample(group *g, tangents *d, size_t s) {
   return trace;
 }
 
-void SUFFIX(enf__egnn_divergence)(const enf__field *f, int kernel, enf__arena *arena, size_t S,
+void SUFFIX(enf__egnn_divergence)(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,
                                   const double *t, const double *x, double *v, double *div) {
-  const size_t mark = arena->used, size = f->model.particles * f->model.dimensions;
+  const size_t mark = arena->used, size = f->base.model.particles * f->base.model.dimensions;
   group g;
   tangents d;
   open_group(&g, f, ENF__DIVERGENCE, arena);

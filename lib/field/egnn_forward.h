@@ -36,7 +36,7 @@ static void pair_vectors(const group *g, layer *y) {
 
 /* c, and its derivatives by s and q. */
 static void coefficients(const group *g, layer *y) {
-  const bool bounded = g->f->model.tanh;
+  const bool bounded = g->f->base.model.tanh;
   if (bounded)
     g->k->tanh(g->e, y->s, y->th);
   for (size_t e = 0; e < g->e; e++) {
@@ -64,7 +64,7 @@ static void move_particles(group *g, const layer *y) {
 /* Messages, gates and coordinate networks of all edges, tile by tile; `last`: no aggregation. */
 static void edge_networks(group *g, layer *y, const REAL *q0, bool last) {
   const enf__egnn_layer *at = y->at;
-  const REAL *w = y->w, *wa = g->f->model.attention ? w + at->wa : NULL;
+  const REAL *w = y->w, *wa = g->f->base.model.attention ? w + at->wa : NULL;
   const size_t H = g->H;
   for (size_t e = 0; e < g->e; e += g->tile) {
     const size_t rows = g->e - e < g->tile ? g->e - e : g->tile;
@@ -129,9 +129,9 @@ static void velocity_out(const group *g, double *v) {
     }
 }
 
-void SUFFIX(enf__egnn_velocity)(const enf__field *f, int kernel, enf__arena *arena, size_t S,
+void SUFFIX(enf__egnn_velocity)(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,
                                 const double *t, const double *x, double *v) {
-  const size_t mark = arena->used, size = f->model.particles * f->model.dimensions;
+  const size_t mark = arena->used, size = f->base.model.particles * f->base.model.dimensions;
   group g;
   open_group(&g, f, ENF__VELOCITY, arena);
   g.k = KERNELS_OF(kernel);

@@ -47,7 +47,7 @@ typedef struct {
 } layer;
 
 typedef struct {
-  const enf__field *f;
+  const enf__egnn *f;
   const kernels *k;
   size_t S, N, D, H, n, e, tile, layers, class_count;
   REAL R, scale;              /* range of tanh, weight of the aggregation */
@@ -101,7 +101,7 @@ static void layout_layers(group *g, bool keep, enf__arena *arena) {
 }
 
 static void fill_graph(group *g) {
-  const enf__model *m = &g->f->model;
+  const enf__model *m = &g->f->base.model;
   size_t e = 0;
   for (size_t s = 0; s < g->S; s++)
     for (size_t i = 0; i < g->N; i++) {
@@ -119,8 +119,8 @@ static void fill_graph(group *g) {
 }
 
 /* Lay the group's arrays out in the arena; with a real arena also fill in what does not change. */
-static void open_group(group *g, const enf__field *f, enf__work work, enf__arena *arena) {
-  const enf__model *m = &f->model;
+static void open_group(group *g, const enf__egnn *f, enf__work work, enf__arena *arena) {
+  const enf__model *m = &f->base.model;
   const bool keep = work != ENF__VELOCITY;
   *g = (group){.f = f, .N = m->particles, .D = m->dimensions, .H = f->padded, .layers = m->layers};
   g->S = enf__egnn_group(f, work, sizeof(REAL));

@@ -3,14 +3,19 @@
 #define ENF__EGNN_LAYOUT_H
 
 #include "field/egnn_divergence.h"
+#include "field/egnn_pair.h"
 #include "field/egnn_reverse.h"
 
-void SUFFIX(enf__egnn_layout)(const enf__field *f, enf__work work, enf__arena *arena) {
+void SUFFIX(enf__egnn_layout)(const enf__egnn *f, enf__work work, enf__arena *arena) {
   group g;
   open_group(&g, f, work, arena);
   if (work == ENF__DIVERGENCE) {
     tangents d;
     layout_tangents(&g, &d, arena);
+  }
+  if (work == ENF__JVP || work == ENF__VJP_TRACE) {
+    pair p;
+    layout_pair(&g, &p, arena);
   }
   if (work == ENF__VJP) {
     reverse b;

@@ -92,7 +92,7 @@ static void edge_networks_grad(group *g, size_t l, reverse *b) {
   const enf__egnn_layer *at = y->at;
   const size_t H = g->H;
   const bool last = l + 1 == g->layers;
-  const REAL *w = y->w, *wa = g->f->model.attention ? w + at->wa : NULL, *q0 = g->layer[0].q;
+  const REAL *w = y->w, *wa = g->f->base.model.attention ? w + at->wa : NULL, *q0 = g->layer[0].q;
   REAL *dwq = b->grad ? b->grad + at->wq : b->scratch,
        *dw0 = b->grad ? b->grad + at->w0 : b->scratch + H;
   for (size_t e = 0; e < g->e; e += g->tile) {
@@ -203,20 +203,20 @@ static void reverse_group(group *g, reverse *b) {
     embed_grad(g, b);
 }
 
-static void unpack_gradient(const enf__field *f, const REAL *grad, double *dparams) {
+static void unpack_gradient(const enf__egnn *f, const REAL *grad, double *dparams) {
   for (size_t k = 0; k < f->views; k++) {
     const enf__egnn_view *v = &f->view[k];
-    const enf__tensor *t = &f->tensor[v->tensor];
+    const enf__tensor *t = &f->base.tensor[v->tensor];
     for (size_t o = 0; o < t->rows; o++)
       for (size_t i = 0; i < v->count; i++)
         dparams[t->offset + o * t->cols + v->col + i] += (double)grad[v->forward + i * v->ldf + o];
   }
 }
 
-void SUFFIX(enf__egnn_vjp)(const enf__field *f, int kernel, enf__arena *arena, size_t S,
+void SUFFIX(enf__egnn_vjp)(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,
                            const double *t, const double *x, enf__cotangent_fn cotangent,
                            void *user, double *dx, double *dparams) {
-  const size_t mark = arena->used, size = f->model.particles * f->model.dimensions;
+  const size_t mark = arena->used, size = f->base.model.particles * f->base.model.dimensions;
   group g;
   reverse b;
   open_group(&g, f, ENF__VJP, arena);

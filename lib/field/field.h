@@ -13,7 +13,10 @@
 #include "core/options.h"
 
 /* The shapes: the model.* options that define the network. */
+enum { ENF__FIELD_EGNN, ENF__FIELD_PAIR_KERNEL, ENF__FIELDS };
+
 typedef struct {
+  int kind; /* model.field */
   size_t particles, dimensions, hidden, layers;
   bool attention, tanh, mean;
   size_t species_count; /* largest species number + 1; 0: all alike, no one-hot */
@@ -29,7 +32,7 @@ typedef struct {
 typedef struct enf__field enf__field;
 
 /* What a call computes, for sizing the workspace. */
-typedef enum { ENF__VELOCITY, ENF__DIVERGENCE, ENF__VJP } enf__work;
+typedef enum { ENF__VELOCITY, ENF__DIVERGENCE, ENF__JVP, ENF__VJP, ENF__VJP_TRACE } enf__work;
 
 /* Make a field; parameters are zero. model->species is copied. */
 enf_status enf__field_create(enf_ctx *ctx, enf__field **field, const enf__model *model);
@@ -59,6 +62,10 @@ void enf__field_velocity(const enf__field *field, const enf__run *run, enf__aren
 void enf__field_divergence(const enf__field *field, const enf__run *run, enf__arena *arena,
                            size_t S, const double *t, const double *x, double *v, double *div);
 
+/* v (S,N,D), and form (S) = eps^T J eps for one direction eps (S,N,D): one forward tangent. */
+void enf__field_jvp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+                    const double *t, const double *x, const double *eps, double *v, double *form);
+
 /* Reverse pass of sum <a, v>. The cotangents a may depend on v: `cotangent` is called for samples
    first ... first+S-1 of the call with their v (S,N,D) and fills a (S,N,D).
    dx (S,N,D) = a^T dv/dx, or NULL; dparams (P) is accumulated with +=, or NULL. */
@@ -66,5 +73,58 @@ typedef void (*enf__cotangent_fn)(void *user, size_t first, size_t S, const doub
 void enf__field_vjp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
                     const double *t, const double *x, enf__cotangent_fn cotangent, void *user,
                     double *dx, double *dparams);
+
+/* Reverse pass of sum_s <a, v> + b eps^T J eps, or, with eps NULL, of sum_s <a, v> + b div v:
+   a (S,N,D), b (S), eps (S,N,D). dx and dparams as above. The exact divergence costs N D passes. */
+void enf__field_vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+                          const double *t, const double *x, const double *eps, const double *a,
+                          const double *b, double *dx, double *dparams);
+
+/* ---- for the fields themselves ----------------------------------------------------------------
+ */
+
+/* What a field of its own file provides; one row of the table in field.c. */
+typedef struct {
+  enf_status (*create)(enf_ctx *ctx, enf__field **field, const enf__model *model);
+  void (*destroy)(enf__field *field);
+  double (*initial_range)(const enf__field *field, size_t tensor); /* uniform in +- range */
+  void (*pack)(enf__field *field);
+  size_t (*workspace)(const enf__field *field, const enf__run *run, enf__work work);
+  double (*cost)(const enf__field *field, enf__work work); /* multiply-adds per sample, roughly */
+  void (*velocity)(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+                   const double *t, const double *x, double *v);
+  void (*divergence)(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+                     const double *t, const double *x, double *v, double *div);
+  void (*jvp)(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+              const double *t, const double *x, const double *eps, double *v, double *form);
+  void (*vjp)(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+              const double *t, const double *x, enf__cotangent_fn cotangent, void *user, double *dx,
+              double *dparams);
+  void (*vjp_trace)(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+                    const double *t, const double *x, const double *eps, const double *a,
+                    const double *b, double *dx, double *dparams);
+} enf__field_ops;
+
+/* The common head of every field's struct. */
+struct enf__field {
+  const enf__field_ops *ops;
+  enf_alloc alloc;
+  enf__model model; /* species owned */
+  size_t tensors, params;
+  enf__tensor *tensor;
+  double *param; /* (P) */
+};
+
+/* Fill the head: model and species copied; tensor table of `tensors` rows to come. NOMEM. */
+enf_status enf__field_open(enf_ctx *ctx, enf__field *field, const enf__field_ops *ops,
+                           const enf__model *model, size_t tensors);
+/* Append a tensor (printf format with one size_t); returns its index. */
+size_t enf__field_add(enf__field *field, size_t rows, size_t cols, const char *format,
+                      size_t number);
+/* Allocate the parameter block once all tensors are there. NOMEM. */
+enf_status enf__field_allocate(enf__field *field);
+void enf__field_close(enf__field *field);
+
+extern const enf__field_ops enf__egnn_ops;
 
 #endif

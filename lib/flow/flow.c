@@ -73,7 +73,8 @@ static enf_status parse_scale(enf_ctx *ctx, const char *text, enf_flow *flow) {
 }
 
 static enf_status read_model(enf_ctx *ctx, const enf_opts *opts, enf__model *model) {
-  *model = (enf__model){.particles = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_PARTICLES),
+  *model = (enf__model){.kind = (int)enf__opts_int(opts, ENF__OPT_MODEL_FIELD),
+                        .particles = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_PARTICLES),
                         .dimensions = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_DIMENSIONS),
                         .hidden = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_HIDDEN),
                         .layers = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_LAYERS),

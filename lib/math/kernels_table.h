@@ -74,6 +74,76 @@ typedef struct {
   void (*dots)(size_t rows, size_t n, const ENF__REAL *p, const ENF__REAL *A, size_t lda,
                ENF__REAL *y);
 
+  /* ---- values with one tangent each, for gradients of eps^T J eps: foo_dot is the tangent of foo,
+     "bar" marks the derivative of the loss by a value, "hat" that by a tangent. No products here.
+   */
+
+  /* As edge_input for z1 and z1_dot: a = silu(z1), a_dot = silu'(z1) z1_dot; unless NULL also
+     slope = silu'(z1), curve = silu''(z1) z1_dot. */
+  void (*pair_input)(size_t rows, size_t n, const ENF__REAL *P, const ENF__REAL *P_dot, size_t ldp,
+                     const int32_t *row_i, const int32_t *row_j, const ENF__REAL *wq,
+                     const ENF__REAL *w0, const ENF__REAL *q, const ENF__REAL *q_dot,
+                     const ENF__REAL *q0, const ENF__REAL *q0_dot, ENF__REAL *a, ENF__REAL *a_dot,
+                     ENF__REAL *slope, ENF__REAL *curve);
+
+  /* z2 += b2 in place; m = silu(z2), m_dot; gate = sigmoid(wa.m + ba), gate_dot (wa NULL: 1, 0). */
+  void (*pair_message)(size_t rows, size_t n, ENF__REAL *z2, const ENF__REAL *z2_dot,
+                       const ENF__REAL *b2, const ENF__REAL *wa, ENF__REAL ba, ENF__REAL *m,
+                       ENF__REAL *m_dot, ENF__REAL *gate, ENF__REAL *gate_dot);
+
+  /* From u3 = W3 m and u3_dot: s = w4.silu(gate u3 + b3) and s_dot. */
+  void (*pair_coordinate)(size_t rows, size_t n, const ENF__REAL *u3, const ENF__REAL *u3_dot,
+                          const ENF__REAL *gate, const ENF__REAL *gate_dot, const ENF__REAL *b3,
+                          const ENF__REAL *w4, ENF__REAL *s, ENF__REAL *s_dot);
+
+  /* Reverse of pair_coordinate and of the gate: from s_bar, s_hat to the cotangents of u3, u3_dot,
+     and of the gate's logit (logit_bar, logit_hat); m and m_dot again; dagg, dagg_dot rows by seg,
+     NULL in the last layer. dw4, db3, dwa, dba gain unless dw4 is NULL. */
+  void (*pair_coordinate_grad)(size_t rows, size_t n, const ENF__REAL *s_bar,
+                               const ENF__REAL *s_hat, const ENF__REAL *u3, const ENF__REAL *u3_dot,
+                               const ENF__REAL *z2, const ENF__REAL *z2_dot, const ENF__REAL *gate,
+                               const ENF__REAL *gate_dot, const ENF__REAL *b3, const ENF__REAL *w4,
+                               const ENF__REAL *wa, const int32_t *seg, const ENF__REAL *dagg,
+                               const ENF__REAL *dagg_dot, ENF__REAL *m, ENF__REAL *m_dot,
+                               ENF__REAL *u3_bar, ENF__REAL *u3_hat, ENF__REAL *logit_bar,
+                               ENF__REAL *logit_hat, ENF__REAL *dw4, ENF__REAL *db3, ENF__REAL *dwa,
+                               ENF__REAL *dba);
+
+  /* In place, from W3^T u3_bar and W3^T u3_hat to z2_bar and z2_hat; db2 gains unless NULL. */
+  void (*pair_message_grad)(size_t rows, size_t n, const ENF__REAL *z2, const ENF__REAL *z2_dot,
+                            const ENF__REAL *gate, const ENF__REAL *gate_dot, const int32_t *seg,
+                            const ENF__REAL *dagg, const ENF__REAL *dagg_dot,
+                            const ENF__REAL *logit_bar, const ENF__REAL *logit_hat,
+                            const ENF__REAL *wa, ENF__REAL *z2_bar, ENF__REAL *z2_hat,
+                            ENF__REAL *db2);
+
+  /* In place, through a = silu(z): bar = bar slope + hat curve, hat = hat slope; count numbers. */
+  void (*pair_slope)(size_t count, const ENF__REAL *slope, const ENF__REAL *curve, ENF__REAL *bar,
+                     ENF__REAL *hat);
+
+  /* a = silu(z), a_dot = silu'(z) z_dot, slope = silu'(z), curve = silu''(z) z_dot. */
+  void (*pair_silu)(size_t count, const ENF__REAL *z, const ENF__REAL *z_dot, ENF__REAL *a,
+                    ENF__REAL *a_dot, ENF__REAL *slope, ENF__REAL *curve);
+
+  /* Functions of one variable as sums of n normalised Gaussians (n at most ENF__EXPANSION):
+       f = sum_k coef_k R_k(x), R_k = g_k / (1e-6 + sum g), g_k = exp(-((x - center_k) sharp_k)^2).
+     basis: R (rows,n) = R_k(x[r]). */
+  void (*basis)(size_t rows, size_t n, const ENF__REAL *x, const ENF__REAL *center,
+                const ENF__REAL *sharp, ENF__REAL *R);
+
+  /* f[r] with the coefficients of row seg[r] of coef, and f1 = df/dx unless NULL. */
+  void (*expansion)(size_t rows, size_t n, const ENF__REAL *x, const ENF__REAL *center,
+                    const ENF__REAL *sharp, const ENF__REAL *coef, const int32_t *seg, ENF__REAL *f,
+                    ENF__REAL *f1);
+
+  /* f, f1, and the reverse pass of sum_r p0 f + p1 f1 (p1 NULL: 0): dx[r]; dcoef[seg[r]], dcenter
+     and dlog_width (of 1/sharp) with +=. seg NULL: row r; dcoef NULL: not wanted. */
+  void (*expansion_grad)(size_t rows, size_t n, const ENF__REAL *x, const ENF__REAL *center,
+                         const ENF__REAL *sharp, const ENF__REAL *coef, const int32_t *seg,
+                         const ENF__REAL *p0, const ENF__REAL *p1, ENF__REAL *f, ENF__REAL *f1,
+                         ENF__REAL *dx, ENF__REAL *dcoef, ENF__REAL *dcenter,
+                         ENF__REAL *dlog_width);
+
   /* slope = silu'(z) elementwise, over count numbers (a multiple of 32). */
   void (*silu_slope)(size_t count, const ENF__REAL *z, ENF__REAL *slope);
 

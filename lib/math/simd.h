@@ -186,6 +186,14 @@ INLINE vec vec_silu_grad(vec v, vec *grad) {
   return f;
 }
 
+/* silu(v), its first derivative and its second, s (1 - s) (2 + v (1 - 2 s)). */
+INLINE vec vec_silu_curve(vec v, vec *grad, vec *curve) {
+  const vec s = vec_sigmoid(v), f = v * s, t = vec_set(1) - s;
+  *grad = vec_fma(f, t, s);
+  *curve = s * t * vec_fma(v, t - s, vec_set(2));
+  return f;
+}
+
 /* tanh: an odd rational function below 0.625 (Cephes), 1 - 2/(1 + exp(2|v|)) above. */
 INLINE vec vec_tanh(vec v) {
   const vec z = v * v;

@@ -1,0 +1,496 @@
+/* egnn_pair.h -- velocity and one tangent, J eps, of a group; and the reverse pass of the pair, for
+   the gradient of <a,v> + b eps^T J eps. docs/math.md, "Gradients of the trace".
+
+   Every quantity of egnn_forward.h is carried with its tangent foo_dot for the displacement eps.
+   In the reverse pass foo_bar is the derivative of the loss by foo and foo_hat that by foo_dot;
+   second derivatives of silu, sigmoid, tanh and distances enter foo_bar. Products work on values
+   and tangents together: rows of a tile, then rows of their tangents. The exact divergence takes
+   the N D unit vectors for eps, one after another. */
+#ifndef ENF__EGNN_PAIR_H
+#define ENF__EGNN_PAIR_H
+
+#include "field/egnn_reverse.h"
+
+/* What is kept of one layer beside `layer`; per-edge rows are tile-blocked: values, tangents. */
+typedef struct {
+  REAL *h_dot, *pqu_dot;       /* (rows,Hp), (rows,3Hp) */
+  REAL *agg_dot, *z5_dot;      /* (n,Hp) */
+  REAL *z2, *u3;               /* (2e,Hp) */
+  REAL *gate_dot, *s_dot;      /* (e) */
+  REAL *r_dot, *q_dot, *c_dot; /* (D,e), (e), (e) */
+  REAL *c_ss, *c_sq, *c_qq;    /* (e) second derivatives of c */
+} pair_layer;
+
+typedef struct {
+  pair_layer layer[ENF__EGNN_LAYERS];
+  REAL *eps, *x_dot, *v_dot; /* (n,D) */
+  REAL *a, *m;               /* (2 tile,Hp) */
+  REAL *a5, *slope5;         /* (2n,Hp) values and tangents; silu' and silu'' z5_dot */
+  /* reverse */
+  REAL *v_bar, *v_hat, *x_bar, *x_hat, *x_bar_new, *x_hat_new; /* (n,D) */
+  REAL *h_bar, *h_hat, *h_class;                               /* (n,Hp) */
+  REAL *pqu_bar, *pqu_hat;                                     /* (rows,3Hp) */
+  REAL *z5_bar, *z5_hat, *agg_bar, *agg_hat;                   /* (n,Hp) */
+  REAL *s_bar, *s_hat, *q_bar, *q_hat, *q0_bar, *q0_hat;       /* (e) */
+  REAL *net_q, *net_q0;                                        /* (2 tile) */
+  REAL *logit_bar, *logit_hat;                                 /* (tile) */
+  REAL *u3_bar, *z2_bar, *slope1; /* (2 tile,Hp) values and tangents; silu', silu'' z1_dot */
+  REAL *grad, *scratch;
+} pair;
+
+static void layout_pair_layer(const group *g, pair_layer *y, enf__arena *arena) {
+  const size_t n = g->n, H = g->H;
+  y->h_dot = ENF__TAKE(arena, REAL, n * H);
+  y->pqu_dot = ENF__TAKE(arena, REAL, n * 3 * H);
+  y->agg_dot = ENF__TAKE(arena, REAL, n * H);
+  y->z5_dot = ENF__TAKE(arena, REAL, n * H);
+  y->z2 = ENF__TAKE(arena, REAL, 2 * g->e * H);
+  y->u3 = ENF__TAKE(arena, REAL, 2 * g->e * H);
+  y->r_dot = ENF__TAKE(arena, REAL, g->e * g->D);
+  REAL **scalars[] = {&y->gate_dot, &y->s_dot, &y->q_dot, &y->c_dot, &y->c_ss, &y->c_sq, &y->c_qq};
+  for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++)
+    *scalars[i] = ENF__TAKE(arena, REAL, g->e);
+}
+
+static void layout_pair(const group *g, pair *p, enf__arena *arena) {
+  const size_t n = g->n, H = g->H;
+  for (size_t l = 0; l < g->layers; l++)
+    layout_pair_layer(g, &p->layer[l], arena);
+  REAL **positions[] = {&p->eps,   &p->x_dot, &p->v_dot,     &p->v_bar,    &p->v_hat,
+                        &p->x_bar, &p->x_hat, &p->x_bar_new, &p->x_hat_new};
+  for (size_t i = 0; i < sizeof positions / sizeof *positions; i++)
+    *positions[i] = ENF__TAKE(arena, REAL, n * g->D);
+  REAL **nodes[] = {&p->h_bar,  &p->h_hat,   &p->h_class, &p->z5_bar,
+                    &p->z5_hat, &p->agg_bar, &p->agg_hat};
+  for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
+    *nodes[i] = ENF__TAKE(arena, REAL, n * H);
+  p->a5 = ENF__TAKE(arena, REAL, 2 * n * H);
+  p->slope5 = ENF__TAKE(arena, REAL, 2 * n * H);
+  p->pqu_bar = ENF__TAKE(arena, REAL, n * 3 * H);
+  p->pqu_hat = ENF__TAKE(arena, REAL, n * 3 * H);
+  REAL **scalars[] = {&p->s_bar, &p->s_hat, &p->q_bar, &p->q_hat, &p->q0_bar, &p->q0_hat};
+  for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++)
+    *scalars[i] = ENF__TAKE(arena, REAL, g->e);
+  REAL **tiles[] = {&p->a, &p->m, &p->u3_bar, &p->z2_bar, &p->slope1};
+  for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++)
+    *tiles[i] = ENF__TAKE(arena, REAL, 2 * g->tile * H);
+  p->net_q = ENF__TAKE(arena, REAL, 2 * g->tile);
+  p->net_q0 = ENF__TAKE(arena, REAL, 2 * g->tile);
+  p->logit_bar = ENF__TAKE(arena, REAL, g->tile);
+  p->logit_hat = ENF__TAKE(arena, REAL, g->tile);
+  p->grad = ENF__TAKE(arena, REAL, g->f->forward_count);
+  p->scratch = ENF__TAKE(arena, REAL, 2 * H);
+}
+
+/* ---- forward --------------------------------------------------------------------------------- */
+
+static void pair_vector_tangents(const group *g, const layer *y, pair_layer *d, const REAL *x_dot) {
+  memset(d->q_dot, 0, g->e * sizeof(REAL));
+  for (size_t a = 0; a < g->D; a++)
+    for (size_t e = 0; e < g->e; e++) {
+      const size_t i = (size_t)g->recv[e] * g->D, j = (size_t)g->send[e] * g->D;
+      d->r_dot[a * g->e + e] = x_dot[i + a] - x_dot[j + a];
+      d->q_dot[e] += 2 * y->r[a * g->e + e] * d->r_dot[a * g->e + e];
+    }
+}
+
+/* c_dot and the second derivatives of c = K phi(s) psi(q), psi = 1/(d+1), d = sqrt(q + 1e-8). */
+static void coefficient_tangents(const group *g, const layer *y, pair_layer *d) {
+  const bool bounded = g->f->base.model.tanh;
+  for (size_t e = 0; e < g->e; e++) {
+    const REAL r = SQRT(y->q[e] + (REAL)1e-8), psi = 1 / (r + 1);
+    const REAL psi1 = -psi * psi / (2 * r), psi2 = psi * psi / (4 * r * r * r) - psi * psi1 / r;
+    const REAL th = bounded ? y->th[e] : 0;
+    const REAL phi = bounded ? g->R * th : y->s[e], phi1 = bounded ? g->R * (1 - th * th) : 1;
+    d->c_ss[e] = -2 * th * g->scale * phi1 * psi;
+    d->c_sq[e] = g->scale * phi1 * psi1;
+    d->c_qq[e] = g->scale * phi * psi2;
+    d->c_dot[e] = y->c_s[e] * d->s_dot[e] + y->c_q[e] * d->q_dot[e];
+  }
+}
+
+static void move_pair(group *g, const layer *y, const pair_layer *d, pair *p) {
+  for (size_t e = 0; e < g->e; e++)
+    for (size_t a = 0; a < g->D; a++) {
+      const size_t at = (size_t)g->recv[e] * g->D + a, ra = a * g->e + e;
+      const REAL step = y->c[e] * d->r_dot[ra] + d->c_dot[e] * y->r[ra];
+      p->v_dot[at] += step;
+      p->x_dot[at] += step;
+    }
+  move_particles(g, y);
+}
+
+static void pair_edges(group *g, size_t l, pair *p) {
+  layer *y = &g->layer[l];
+  pair_layer *d = &p->layer[l];
+  const enf__egnn_layer *at = y->at;
+  const size_t H = g->H;
+  const REAL *w = y->w, *wa = g->f->base.model.attention ? w + at->wa : NULL;
+  const REAL *q0 = g->layer[0].q, *q0_dot = p->layer[0].q_dot;
+  for (size_t e = 0; e < g->e; e += g->tile) {
+    const size_t rows = g->e - e < g->tile ? g->e - e : g->tile, half = rows * H;
+    REAL *z2 = d->z2 + 2 * e * H, *u3 = d->u3 + 2 * e * H;
+    g->k->pair_input(rows, H, y->pqu, d->pqu_dot, 3 * H, y->row_i + e, y->row_j + e, w + at->wq,
+                     w + at->w0, y->q + e, d->q_dot + e, q0 + e, q0_dot + e, p->a, p->a + half,
+                     NULL, NULL);
+    g->k->gemm(2 * rows, H, H, p->a, H, w + at->w2, H, NULL, 0, NULL, false, z2, H);
+    g->k->pair_message(rows, H, z2, z2 + half, w + at->b2, wa, w[at->ba], p->m, p->m + half,
+                       y->gate + e, d->gate_dot + e);
+    g->k->gemm(2 * rows, H, H, p->m, H, w + at->w3, H, NULL, 0, NULL, false, u3, H);
+    g->k->pair_coordinate(rows, H, u3, u3 + half, y->gate + e, d->gate_dot + e, w + at->b3,
+                          w + at->w4, y->s + e, d->s_dot + e);
+    if (l + 1 == g->layers)
+      continue;
+    g->k->segment_sum(rows, H, g->recv + e, y->gate + e, p->m, y->agg, H);
+    g->k->segment_sum(rows, H, g->recv + e, d->gate_dot + e, p->m, d->agg_dot, H);
+    g->k->segment_sum(rows, H, g->recv + e, y->gate + e, p->m + half, d->agg_dot, H);
+  }
+}
+
+/* Tangents through the node network, after node_network has made z5. */
+static void node_network_tangents(group *g, size_t l, pair *p) {
+  layer *y = &g->layer[l];
+  pair_layer *d = &p->layer[l];
+  const size_t H = g->H, all = g->n * H;
+  REAL *h_next = p->layer[l + 1].h_dot;
+  memset(h_next, 0, all * sizeof(REAL));
+  memset(d->z5_dot, 0, all * sizeof(REAL));
+  for (size_t i = 0; l && i < g->n; i++) {
+    memcpy(d->z5_dot + i * H, d->pqu_dot + i * 3 * H + 2 * H, H * sizeof(REAL));
+    memcpy(h_next + i * H, d->h_dot + i * H, H * sizeof(REAL));
+  }
+  g->k->gemm(g->n, H, H, d->agg_dot, H, y->w + y->at->w5, H, d->z5_dot, H, NULL, false, d->z5_dot,
+             H);
+  g->k->pair_silu(all, y->z5, d->z5_dot, p->a5, p->a5 + all, p->slope5, p->slope5 + all);
+  g->k->gemm(g->n, H, H, p->a5 + all, H, y->w + y->at->w6, H, h_next, H, NULL, false, h_next, H);
+}
+
+static void forward_pair(group *g, pair *p) {
+  const size_t H = g->H, positions = g->n * g->D;
+  memset(g->v, 0, positions * sizeof(REAL));
+  memset(p->v_dot, 0, positions * sizeof(REAL));
+  memcpy(p->x_dot, p->eps, positions * sizeof(REAL));
+  embed(g, &g->layer[0]);
+  for (size_t l = 0; l < g->layers; l++) {
+    layer *y = &g->layer[l];
+    pair_layer *d = &p->layer[l];
+    const bool last = l + 1 == g->layers;
+    const size_t rows = node_rows(g, l), cols = (last ? 2 : 3) * H;
+    const REAL *node_w = y->w + y->at->node_w;
+    g->k->gemm(rows, H, cols, y->h, H, node_w, 3 * H, NULL, 0, y->w + y->at->node_b, false, y->pqu,
+               3 * H);
+    if (l)
+      g->k->gemm(rows, H, cols, d->h_dot, H, node_w, 3 * H, NULL, 0, NULL, false, d->pqu_dot,
+                 3 * H);
+    else
+      memset(d->pqu_dot, 0, rows * 3 * H * sizeof(REAL));
+    pair_vectors(g, y);
+    pair_vector_tangents(g, y, d, p->x_dot);
+    memset(y->agg, 0, g->n * H * sizeof(REAL));
+    memset(d->agg_dot, 0, g->n * H * sizeof(REAL));
+    pair_edges(g, l, p);
+    coefficients(g, y);
+    coefficient_tangents(g, y, d);
+    move_pair(g, y, d, p);
+    if (last)
+      continue;
+    node_network(g, l, g->layer[l + 1].h);
+    node_network_tangents(g, l, p);
+  }
+}
+
+/* ---- reverse --------------------------------------------------------------------------------- */
+
+static void node_network_pair_grad(group *g, size_t l, pair *p) {
+  layer *y = &g->layer[l];
+  pair_layer *d = &p->layer[l];
+  const size_t H = g->H, n = g->n, all = n * H;
+  const REAL *w = y->w;
+  g->k->pair_silu(all, y->z5, d->z5_dot, p->a5, p->a5 + all, p->slope5, p->slope5 + all);
+  g->k->gemm(n, H, H, p->h_bar, H, w + y->at->w6t, H, NULL, 0, NULL, false, p->z5_bar, H);
+  g->k->gemm(n, H, H, p->h_hat, H, w + y->at->w6t, H, NULL, 0, NULL, false, p->z5_hat, H);
+  g->k->pair_slope(all, p->slope5, p->slope5 + all, p->z5_bar, p->z5_hat);
+  g->k->gemm(n, H, H, p->z5_bar, H, w + y->at->w5t, H, NULL, 0, NULL, false, p->agg_bar, H);
+  g->k->gemm(n, H, H, p->z5_hat, H, w + y->at->w5t, H, NULL, 0, NULL, false, p->agg_hat, H);
+  for (size_t i = 0; i < n; i++) {
+    const size_t row = l ? i : (size_t)g->node_class[i];
+    for (size_t c = 0; c < H; c++) {
+      p->pqu_bar[row * 3 * H + 2 * H + c] += p->z5_bar[i * H + c];
+      p->pqu_hat[row * 3 * H + 2 * H + c] += p->z5_hat[i * H + c];
+    }
+  }
+  if (!p->grad)
+    return;
+  g->k->gemm_grad(n, H, H, p->a5, H, p->h_bar, H, p->grad + y->at->w6, H);
+  g->k->gemm_grad(n, H, H, p->a5 + all, H, p->h_hat, H, p->grad + y->at->w6, H);
+  add_column_sums(n, H, p->h_bar, H, p->grad + y->at->b6);
+  g->k->gemm_grad(n, H, H, y->agg, H, p->z5_bar, H, p->grad + y->at->w5, H);
+  g->k->gemm_grad(n, H, H, d->agg_dot, H, p->z5_hat, H, p->grad + y->at->w5, H);
+}
+
+/* From the cotangents of v, v_dot (and x, x_dot) to those of s, s_dot and, directly, q, q_dot. */
+static void coordinate_update_pair_grad(const group *g, const layer *y, const pair_layer *d,
+                                        pair *p) {
+  for (size_t e = 0; e < g->e; e++) {
+    const size_t at = (size_t)g->recv[e] * g->D;
+    REAL c_bar = 0, c_hat = 0;
+    for (size_t a = 0; a < g->D; a++) {
+      const REAL bar = p->v_bar[at + a] + p->x_bar[at + a],
+                 hat = p->v_hat[at + a] + p->x_hat[at + a];
+      c_bar += bar * y->r[a * g->e + e] + hat * d->r_dot[a * g->e + e];
+      c_hat += hat * y->r[a * g->e + e];
+    }
+    p->s_bar[e] = c_bar * y->c_s[e] + c_hat * (d->c_ss[e] * d->s_dot[e] + d->c_sq[e] * d->q_dot[e]);
+    p->q_bar[e] = c_bar * y->c_q[e] + c_hat * (d->c_sq[e] * d->s_dot[e] + d->c_qq[e] * d->q_dot[e]);
+    p->s_hat[e] = c_hat * y->c_s[e];
+    p->q_hat[e] = c_hat * y->c_q[e];
+  }
+}
+
+/* One tile of edges from u3's cotangents down to P, Q, q and the weights. */
+static void edge_tile_grad(group *g, size_t l, pair *p, size_t e, size_t rows) {
+  layer *y = &g->layer[l];
+  pair_layer *d = &p->layer[l];
+  const enf__egnn_layer *at = y->at;
+  const size_t H = g->H, half = rows * H;
+  const REAL *w = y->w, *q0 = g->layer[0].q, *q0_dot = p->layer[0].q_dot;
+  REAL *dwq = p->grad ? p->grad + at->wq : p->scratch;
+  REAL *dw0 = p->grad ? p->grad + at->w0 : p->scratch + H;
+  g->k->pair_input(rows, H, y->pqu, d->pqu_dot, 3 * H, y->row_i + e, y->row_j + e, w + at->wq,
+                   w + at->w0, y->q + e, d->q_dot + e, q0 + e, q0_dot + e, p->a, p->a + half,
+                   p->slope1, p->slope1 + half);
+  if (p->grad) {
+    g->k->gemm_grad(2 * rows, H, H, p->m, H, p->u3_bar, H, p->grad + at->w3, H);
+    g->k->gemm_grad(2 * rows, H, H, p->a, H, p->z2_bar, H, p->grad + at->w2, H);
+  }
+  g->k->gemm(2 * rows, H, H, p->z2_bar, H, w + at->w2t, H, NULL, 0, NULL, false, p->a, H);
+  g->k->pair_slope(half, p->slope1, p->slope1 + half, p->a, p->a + half);
+  g->k->dots(2 * rows, H, w + at->wq, p->a, H, p->net_q);
+  g->k->dots(2 * rows, H, w + at->w0, p->a, H, p->net_q0);
+  for (size_t r = 0; r < rows; r++) {
+    p->q_bar[e + r] += p->net_q[r];
+    p->q_hat[e + r] += p->net_q[rows + r];
+    p->q0_bar[e + r] += p->net_q0[r];
+    p->q0_hat[e + r] += p->net_q0[rows + r];
+  }
+  g->k->edge_scatter(rows, H, p->a, y->row_i + e, y->row_j + e, y->q + e, q0 + e, p->pqu_bar,
+                     p->pqu_bar + H, 3 * H, dwq, dw0);
+  g->k->edge_scatter(rows, H, p->a + half, y->row_i + e, y->row_j + e, d->q_dot + e, q0_dot + e,
+                     p->pqu_hat, p->pqu_hat + H, 3 * H, dwq, dw0);
+}
+
+static REAL *pair_grad_of(const pair *p, size_t offset) {
+  return p->grad ? p->grad + offset : NULL;
+}
+
+static void pair_edges_grad(group *g, size_t l, pair *p) {
+  layer *y = &g->layer[l];
+  pair_layer *d = &p->layer[l];
+  const enf__egnn_layer *at = y->at;
+  const size_t H = g->H;
+  const bool last = l + 1 == g->layers;
+  const REAL *w = y->w, *wa = g->f->base.model.attention ? w + at->wa : NULL;
+  const REAL *agg_bar = last ? NULL : p->agg_bar, *agg_hat = last ? NULL : p->agg_hat;
+  for (size_t e = 0; e < g->e; e += g->tile) {
+    const size_t rows = g->e - e < g->tile ? g->e - e : g->tile, half = rows * H;
+    const REAL *z2 = d->z2 + 2 * e * H, *u3 = d->u3 + 2 * e * H;
+    g->k->pair_coordinate_grad(rows, H, p->s_bar + e, p->s_hat + e, u3, u3 + half, z2, z2 + half,
+                               y->gate + e, d->gate_dot + e, w + at->b3, w + at->w4, wa,
+                               g->recv + e, agg_bar, agg_hat, p->m, p->m + half, p->u3_bar,
+                               p->u3_bar + half, p->logit_bar, p->logit_hat,
+                               pair_grad_of(p, at->w4), pair_grad_of(p, at->b3),
+                               pair_grad_of(p, at->wa), pair_grad_of(p, at->ba));
+    g->k->gemm(2 * rows, H, H, p->u3_bar, H, w + at->w3t, H, NULL, 0, NULL, false, p->z2_bar, H);
+    g->k->pair_message_grad(rows, H, z2, z2 + half, y->gate + e, d->gate_dot + e, g->recv + e,
+                            agg_bar, agg_hat, p->logit_bar, p->logit_hat, wa, p->z2_bar,
+                            p->z2_bar + half, pair_grad_of(p, at->b2));
+    edge_tile_grad(g, l, p, e, rows);
+  }
+}
+
+/* x_bar and x_hat gain what flows through r, r_dot of a layer; c, c_dot NULL: only through q. */
+static void add_vector_grads(const group *g, const layer *y, const pair_layer *d, pair *p,
+                             bool update, const REAL *q_bar, const REAL *q_hat) {
+  for (size_t e = 0; e < g->e; e++) {
+    const size_t i = (size_t)g->recv[e] * g->D, j = (size_t)g->send[e] * g->D;
+    for (size_t a = 0; a < g->D; a++) {
+      const REAL r = y->r[a * g->e + e], r_dot = d->r_dot[a * g->e + e];
+      REAL bar = 2 * (r * q_bar[e] + r_dot * q_hat[e]), hat = 2 * r * q_hat[e];
+      if (update) {
+        const REAL out_bar = p->v_bar[i + a] + p->x_bar[i + a];
+        const REAL out_hat = p->v_hat[i + a] + p->x_hat[i + a];
+        bar += y->c[e] * out_bar + d->c_dot[e] * out_hat;
+        hat += y->c[e] * out_hat;
+      }
+      p->x_bar_new[i + a] += bar;
+      p->x_bar_new[j + a] -= bar;
+      p->x_hat_new[i + a] += hat;
+      p->x_hat_new[j + a] -= hat;
+    }
+  }
+}
+
+static void swap(REAL **a, REAL **b) {
+  REAL *c = *a;
+  *a = *b;
+  *b = c;
+}
+
+static void position_grads(const group *g, size_t l, pair *p) {
+  const size_t bytes = g->n * g->D * sizeof(REAL);
+  memcpy(p->x_bar_new, p->x_bar, bytes);
+  memcpy(p->x_hat_new, p->x_hat, bytes);
+  add_vector_grads(g, &g->layer[l], &p->layer[l], p, true, p->q_bar, p->q_hat);
+  swap(&p->x_bar, &p->x_bar_new);
+  swap(&p->x_hat, &p->x_hat_new);
+}
+
+static void node_input_pair_grad(group *g, size_t l, pair *p) {
+  layer *y = &g->layer[l];
+  pair_layer *d = &p->layer[l];
+  const size_t H = g->H, rows = node_rows(g, l), cols = (l + 1 == g->layers ? 2 : 3) * H;
+  const REAL *node_wt = y->w + y->at->node_wt;
+  REAL *h_bar = l ? p->h_bar : p->h_class;
+  if (l == 0) {
+    memset(h_bar, 0, rows * H * sizeof(REAL));
+    for (size_t i = 0; g->layers > 1 && i < g->n; i++)
+      for (size_t c = 0; c < H; c++)
+        h_bar[(size_t)g->node_class[i] * H + c] += p->h_bar[i * H + c];
+  }
+  g->k->gemm(rows, cols, H, p->pqu_bar, 3 * H, node_wt, H, h_bar, H, NULL, false, h_bar, H);
+  if (l)
+    g->k->gemm(rows, cols, H, p->pqu_hat, 3 * H, node_wt, H, p->h_hat, H, NULL, false, p->h_hat, H);
+  if (!p->grad)
+    return;
+  REAL *node_w = p->grad + y->at->node_w;
+  g->k->gemm_grad(rows, H, cols, y->h, H, p->pqu_bar, 3 * H, node_w, 3 * H);
+  if (l)
+    g->k->gemm_grad(rows, H, cols, d->h_dot, H, p->pqu_hat, 3 * H, node_w, 3 * H);
+  add_column_sums(rows, cols, p->pqu_bar, 3 * H, p->grad + y->at->node_b);
+}
+
+static void reverse_pair_layer(group *g, size_t l, pair *p) {
+  const size_t bytes = node_rows(g, l) * 3 * g->H * sizeof(REAL);
+  memset(p->pqu_bar, 0, bytes);
+  memset(p->pqu_hat, 0, bytes);
+  if (l + 1 < g->layers)
+    node_network_pair_grad(g, l, p);
+  coordinate_update_pair_grad(g, &g->layer[l], &p->layer[l], p);
+  pair_edges_grad(g, l, p);
+  position_grads(g, l, p);
+  node_input_pair_grad(g, l, p);
+}
+
+/* From v_bar and v_hat to x_bar and the weights. */
+static void reverse_pair(group *g, pair *p) {
+  const size_t positions = g->n * g->D * sizeof(REAL), nodes = g->n * g->H * sizeof(REAL);
+  REAL *zero[] = {p->x_bar, p->x_hat};
+  for (int i = 0; i < 2; i++)
+    memset(zero[i], 0, positions);
+  memset(p->h_bar, 0, nodes);
+  memset(p->h_hat, 0, nodes);
+  memset(p->q0_bar, 0, g->e * sizeof(REAL));
+  memset(p->q0_hat, 0, g->e * sizeof(REAL));
+  for (size_t l = g->layers; l-- > 0;)
+    reverse_pair_layer(g, l, p);
+  memcpy(p->x_bar_new, p->x_bar, positions);
+  memcpy(p->x_hat_new, p->x_hat, positions);
+  add_vector_grads(g, &g->layer[0], &p->layer[0], p, false, p->q0_bar, p->q0_hat);
+  swap(&p->x_bar, &p->x_bar_new);
+  if (!p->grad)
+    return;
+  reverse b = {.dh_class = p->h_class, .grad = p->grad};
+  embed_grad(g, &b);
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+/* out (n,D) = f[sample] in, less its mean over particles. */
+static void centred(const group *g, const double *in, const double *f, REAL *out) {
+  for (size_t s = 0; s < g->S; s++)
+    for (size_t a = 0; a < g->D; a++) {
+      const double *from = in + s * g->N * g->D + a;
+      double mean = 0;
+      for (size_t i = 0; i < g->N; i++)
+        mean += from[i * g->D];
+      mean /= (double)g->N;
+      for (size_t i = 0; i < g->N; i++)
+        out[(s * g->N + i) * g->D + a] = (REAL)((f ? f[s] : 1) * (from[i * g->D] - mean));
+    }
+}
+
+void SUFFIX(enf__egnn_jvp)(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,
+                           const double *t, const double *x, const double *eps, double *v,
+                           double *form) {
+  const size_t mark = arena->used, size = f->base.model.particles * f->base.model.dimensions;
+  group g;
+  pair p;
+  open_group(&g, f, ENF__JVP, arena);
+  layout_pair(&g, &p, arena);
+  g.k = KERNELS_OF(kernel);
+  for (size_t s = 0, step = g.S; s < S; s += step) {
+    enter_samples(&g, S - s < step ? S - s : step, t + s, x + s * size);
+    centred(&g, eps + s * size, NULL, p.eps);
+    forward_pair(&g, &p);
+    if (v)
+      velocity_out(&g, v + s * size);
+    for (size_t i = 0; i < g.S; i++) {
+      form[s + i] = 0;
+      for (size_t c = i * size; c < (i + 1) * size; c++)
+        form[s + i] += (double)p.eps[c] * (double)p.v_dot[c];
+    }
+  }
+  arena->used = mark;
+}
+
+/* The displacement and the cotangents of one pass: the probe itself, or unit vector `unit`. */
+static void set_probe(const group *g, pair *p, const double *eps, const double *b, size_t unit) {
+  const size_t size = g->N * g->D;
+  if (eps) {
+    centred(g, eps, NULL, p->eps);
+    centred(g, eps, b, p->v_hat);
+    return;
+  }
+  memset(p->eps, 0, g->n * g->D * sizeof(REAL));
+  memset(p->v_hat, 0, g->n * g->D * sizeof(REAL));
+  for (size_t s = 0; s < g->S; s++) {
+    p->eps[s * size + unit] = 1;
+    p->v_hat[s * size + unit] = (REAL)b[s];
+  }
+}
+
+void SUFFIX(enf__egnn_vjp_trace)(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,
+                                 const double *t, const double *x, const double *eps,
+                                 const double *a, const double *b, double *dx, double *dparams) {
+  const size_t mark = arena->used, size = f->base.model.particles * f->base.model.dimensions;
+  group g;
+  pair p;
+  open_group(&g, f, ENF__VJP_TRACE, arena);
+  layout_pair(&g, &p, arena);
+  g.k = KERNELS_OF(kernel);
+  if (!dparams)
+    p.grad = NULL;
+  if (p.grad)
+    memset(p.grad, 0, f->forward_count * sizeof(REAL));
+  for (size_t s = 0, step = g.S; s < S; s += step) {
+    const size_t count = S - s < step ? S - s : step;
+    for (size_t unit = 0; unit < (eps ? 1 : size); unit++) {
+      enter_samples(&g, count, t + s, x + s * size);
+      set_probe(&g, &p, eps ? eps + s * size : NULL, b + s, unit);
+      forward_pair(&g, &p);
+      centred(&g, a + s * size, NULL, p.v_bar);
+      if (unit)
+        memset(p.v_bar, 0, g.n * g.D * sizeof(REAL));
+      reverse_pair(&g, &p);
+      if (!dx)
+        continue;
+      for (size_t i = 0; i < g.n * g.D; i++)
+        dx[s * size + i] = (unit ? dx[s * size + i] : 0) + (double)p.x_bar[i];
+    }
+  }
+  if (p.grad)
+    unpack_gradient(f, p.grad, dparams);
+  arena->used = mark;
+}
+
+#endif
