@@ -1,0 +1,137 @@
+/* Gradients of <a,v> + b eps^T J eps and of <a,v> + b div v, for the published networks in float64,
+   against central differences of enf__field_jvp and enf__field_divergence: with respect to x, and
+   to some numbers of every parameter tensor by name. */
+#include "golden/golden.h"
+
+#include "core/random.h"
+
+static golden g;
+static size_t size, B;
+static double *x, *t, *a, *eps, b[3];
+
+static enf__arena *workspace(enf__work work) {
+  const size_t bytes = enf__field_workspace(g.field, &g.ctx->run, work);
+  ck_assert_int_eq(enf__reserve(g.ctx, 0, bytes), ENF_OK);
+  return &g.ctx->workers[0];
+}
+
+static void open_network(const char *name) {
+  golden_open(&g, name);
+  ck_assert(golden_configure(&g, "float64", "auto"));
+  size = g.model.particles * g.model.dimensions;
+  B = 3;
+  x = golden_doubles(&g, "x", NULL);
+  t = malloc(B * sizeof *t), a = malloc(B * size * sizeof *a), eps = malloc(B * size * sizeof *eps);
+  enf__random_uniform(1, 1, 0, B, t);
+  enf__random_normal(1, 1, 1, B * size, a);
+  enf__random_normal(1, 1, 2, B * size, eps);
+  enf__random_normal(1, 1, 3, B, b);
+}
+
+static void close_network(void) {
+  free(x), free(t), free(a), free(eps);
+  golden_close(&g);
+}
+
+/* sum <a,v> + b trace, at the present x and parameters */
+static double objective(const double *probe) {
+  double *v = malloc(B * size * sizeof *v), trace[3], sum = 0;
+  if (probe)
+    enf__field_jvp(g.field, &g.ctx->run, workspace(ENF__JVP), B, t, x, probe, v, trace);
+  else
+    enf__field_divergence(g.field, &g.ctx->run, workspace(ENF__DIVERGENCE), B, t, x, v, trace);
+  for (size_t i = 0; i < B * size; i++)
+    sum += a[i] * v[i];
+  for (size_t s = 0; s < B; s++)
+    sum += b[s] * trace[s];
+  free(v);
+  return sum;
+}
+
+static double difference(double *number, const double *probe, double scale) {
+  const double keep = *number, h = 1e-5 * scale;
+  *number = keep + h;
+  enf__field_pack(g.field);
+  const double up = objective(probe);
+  *number = keep - h;
+  enf__field_pack(g.field);
+  const double down = objective(probe);
+  *number = keep;
+  enf__field_pack(g.field);
+  return (up - down) / (2 * h);
+}
+
+static void compare(const double *probe) {
+  const size_t P = enf__field_params(g.field);
+  double *dx = malloc(B * size * sizeof *dx), *grad = calloc(P, sizeof *grad), largest = 0;
+  enf__field_vjp_trace(g.field, &g.ctx->run, workspace(ENF__VJP_TRACE), B, t, x, probe, a, b, dx,
+                       grad);
+  for (size_t i = 0; i < B * size; i++)
+    largest = fmax(largest, fabs(dx[i]));
+  for (size_t i = 0; i < B * size; i += 3) {
+    const double want = difference(&x[i], probe, 1);
+    ck_assert_msg(fabs(dx[i] - want) < 1e-6 * largest, "dx[%zu] = %g, differences give %g", i,
+                  dx[i], want);
+  }
+  for (size_t k = 0; k < enf__field_tensors(g.field); k++) {
+    const enf__tensor *tensor = enf__field_tensor(g.field, k);
+    const size_t n = tensor->rows * tensor->cols;
+    const double *dw = grad + tensor->offset;
+    largest = 1e-3;
+    for (size_t i = 0; i < n; i++)
+      largest = fmax(largest, fabs(dw[i]));
+    for (size_t i = 0; i < n; i += 1 + n / 3) {
+      const double want =
+          difference(enf__field_param_block(g.field) + tensor->offset + i, probe, 1);
+      ck_assert_msg(fabs(dw[i] - want) < 2e-6 * largest, "%s[%zu]: %g, differences give %g",
+                    tensor->name, i, dw[i], want);
+    }
+  }
+  free(dx), free(grad);
+}
+
+START_TEST(gradient_of_the_quadratic_form_is_its_difference) {
+  open_network(golden_files[_i]);
+  compare(eps);
+  close_network();
+}
+END_TEST
+
+START_TEST(gradient_of_the_divergence_is_its_difference) {
+  open_network(golden_files[_i == 1 ? 0 : _i]);
+  compare(NULL);
+  close_network();
+}
+END_TEST
+
+START_TEST(quadratic_form_is_that_of_the_published_network) {
+  static const char *const precision[] = {"float64", "float32"};
+  golden_open(&g, golden_files[_i]);
+  for (int p = 0; p < 2; p++) {
+    ck_assert(golden_configure(&g, precision[p], "auto"));
+    double *probe = golden_doubles(&g, "eps", NULL), *want = golden_doubles(&g, "epsJeps", NULL);
+    double *xs = golden_doubles(&g, "x", NULL), *t0 = golden_doubles(&g, "t", NULL), form[8], ts[8];
+    for (size_t s = 0; s < g.B; s++)
+      ts[s] = t0[0];
+    enf__field_jvp(g.field, &g.ctx->run, workspace(ENF__JVP), g.B, ts, xs, probe, NULL, form);
+    ck_assert_double_le(golden_error(g.B, form, want), p ? 1e-4 : 1e-10);
+    free(probe), free(want), free(xs), free(t0);
+  }
+  golden_close(&g);
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("field trace gradients");
+  TCase *tc = tcase_create("trace");
+  tcase_set_timeout(tc, 60);
+  tcase_add_loop_test(tc, quadratic_form_is_that_of_the_published_network, 0, GOLDEN_FILES);
+  tcase_add_loop_test(tc, gradient_of_the_quadratic_form_is_its_difference, 0, GOLDEN_FILES);
+  tcase_add_loop_test(tc, gradient_of_the_divergence_is_its_difference, 0, GOLDEN_FILES);
+  suite_add_tcase(suite, tc);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  const int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed != 0;
+}
