@@ -12,9 +12,7 @@
 enum { POINTS = 1000 };
 static const char header[] = "step,seconds,samples,loss,lr,grad_norm\n";
 
-void curve_start(curve *k, uint64_t planned) {
-  *k = (curve){.every = planned > POINTS ? planned / POINTS : 1, .smoothed = (double)NAN};
-}
+void curve_plan(curve *k, uint64_t planned) { k->every = planned > POINTS ? planned / POINTS : 1; }
 
 static int push(curve *k, const curve_point *p) {
   if (k->n == k->capacity) {
@@ -31,7 +29,7 @@ static int push(curve *k, const curve_point *p) {
 
 int curve_add(curve *k, const enf_step_info *info, uint64_t samples, double seconds) {
   if (isfinite(info->loss)) { /* a skipped step has no loss */
-    k->smoothed = isnan(k->smoothed) ? info->loss : k->smoothed + 0.02 * (info->loss - k->smoothed);
+    k->smoothed = k->smoothed == 0 ? info->loss : k->smoothed + 0.02 * (info->loss - k->smoothed);
     k->sum.loss += info->loss;
     k->sum.lr += info->lr;
     k->sum.grad_norm += info->grad_norm;

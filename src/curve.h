@@ -17,11 +17,11 @@ typedef struct {
   curve_point *point;
   curve_point sum; /* of the open window */
   uint64_t open;   /* steps in it */
-  double smoothed; /* loss over about the last 100 steps, NaN before the first */
+  double smoothed; /* loss over about the last 50 steps, 0 before the first */
 } curve;
 
-/* Points are about a thousandth of the planned steps apart. */
-void curve_start(curve *k, uint64_t planned);
+/* Points are about a thousandth of the planned steps apart; the plan may change on the way. */
+void curve_plan(curve *k, uint64_t planned);
 int curve_add(curve *k, const enf_step_info *info, uint64_t samples, double seconds);
 /* The points up to `step` that an earlier run wrote; a missing file is an empty curve. */
 int curve_read(curve *k, const char *path, uint64_t step);

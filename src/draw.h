@@ -3,12 +3,23 @@
 #define DRAW_H
 
 #include "data.h"
+#include "report.h"
+
+/* What the last transport cost and how exact its log-determinant is; NaN where it did not say. */
+typedef struct {
+  size_t n;
+  double seconds, velocities, divergences, logdet_error;
+} effort;
+
+effort effort_read(const cli *c, size_t n, double seconds);
+/* Evaluations per sample, error, seconds and rate. */
+void effort_report(report *r, const effort *e);
 
 typedef struct {
   dataset data;
   double *logp; /* NULL if not wanted */
   uint64_t seed, first, failed;
-  double seconds, logdet_error;
+  effort effort;
 } draws;
 
 /* Takes -n, --seed and --first. A sample that fails is NaN, counted and noted on standard error;

@@ -11,8 +11,8 @@
 
 enum { BINS = 80, SETS = 3 };
 static const double LOWER_TAIL = 5e-4;
-static const char *const styles[SETS] = {
-    "lines lw 2 lc rgb '#d1495b'", "lines lw 2.5 lc rgb '#00798c'", "fillsteps lc rgb '#9aa5b1'"};
+static const char *const styles[SETS] = {"lines lw 2 lc rgb '#d1495b'",
+                                         "lines lw 2.5 lc rgb '#00798c'", "boxes lc rgb '#9aa5b1'"};
 
 typedef struct {
   double u, w;

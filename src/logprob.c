@@ -30,13 +30,12 @@ int score_flow(cli *c, const enf_flow *flow, const dataset *data, const target *
   enf_ctx_set_progress(c->ctx, progress_callback, &p);
   const double start = cli_seconds();
   const enf_status status = enf_log_prob(c->ctx, flow, data->n, data->x, logp);
-  s->seconds = cli_seconds() - start;
+  s->effort = effort_read(c, data->n, cli_seconds() - start);
   progress_end(&p);
   enf_ctx_set_progress(c->ctx, NULL, NULL);
   const int result = settle_failed(c, status, data->n, &s->failed);
   if (result != SUCCESS)
     return result;
-  enf_ctx_stat(c->ctx, "logdet_error", &s->logdet_error);
   mean_of(data->n, logp, &s->nll, &s->nll_err);
   s->nll = -s->nll;
   return isnan(t->log_z) ? SUCCESS : find_excess(t, data, logp, s);
@@ -55,9 +54,7 @@ static void print_score(const cli *c, const score *s) {
   report_text(&r, "flow", "flow", c->operand[0]);
   report_text(&r, "data", "data", c->operand[1]);
   score_report(&r, s);
-  report_real(&r, "logdet_error", "error of log-density (RMS)", s->logdet_error);
-  report_real(&r, "seconds", "seconds", s->seconds);
-  report_real(&r, "rate", "configurations per second", (double)s->n / s->seconds);
+  effort_report(&r, &s->effort);
   if (cli_has(c, FLAG_OUTPUT))
     report_text(&r, "output", "written to", c->value[FLAG_OUTPUT]);
   report_end(&r);

@@ -18,14 +18,13 @@ static const command commands[] = {
      run_simulate},
     {TRAIN, "train", "DATA", 1, 1, "Train a flow on configurations by flow matching",
      "DATA is .npy, (n,N,D) or (n,N*D), or .xyz; -o names the flow. The length is --steps, or a\n"
-     "time budget: then the rate is measured for 2% of the budget (a quarter of a second to 3 s)\n"
-     "on a flow that is thrown away, train.steps is set so that the schedule ends within the\n"
-     "budget, and whatever happens training stops when it is used up. Measuring counts as time.\n"
+     "time budget: then train.steps is set from the measured rate, again and again, so that the\n"
+     "schedule ends with the budget. With both, --steps is the schedule and the budget a limit.\n"
      "Beside FLOW.safetensors stand FLOW.trainer, which --resume needs, FLOW.train.csv and\n"
      "FLOW.train.svg (through gnuplot). All are saved every minute; Ctrl-C saves and stops with\n"
      "exit code 0. With --resume the model.* and train.* options are those of the first run and\n"
      "the result is that of an uninterrupted training, bit for bit; a larger --steps goes on at\n"
-     "the schedule's last rate.\n",
+     "the schedule's last rate, and a time budget plans the schedule anew.\n",
      run_train},
     {SAMPLE, "sample", "FLOW", 1, 1, "Draw samples from a flow, with their exact log-density",
      "Samples FIRST ... FIRST+N-1 of the stream SEED; any way of cutting a stream gives the same\n"

@@ -68,7 +68,7 @@ static void put_frame(FILE *out, const char *path, const plot *p) {
           out);
   fputs("set border 3 lc rgb '#444444'\nset tics nomirror out textcolor rgb '#444444'\n"
         "set grid lc rgb '#dddddd' lw 1 lt 1\nset key top right noautotitle samplen 2\n"
-        "set style fill solid 0.35 noborder\nset title ",
+        "set style fill solid 0.45 noborder\nset boxwidth 1 relative\nset title ",
         out);
   put_text(out, p->title);
   fputs("\nset xlabel ", out);

@@ -128,7 +128,7 @@ static void print_reweighting(const cli *c, const reweighting *w) {
                   w->target.log_z_err);
   print_energies(&r, w);
   if (c->operands > 0)
-    report_real(&r, "seconds", "seconds of sampling", w->samples.seconds);
+    report_real(&r, "seconds", "seconds of sampling", w->samples.effort.seconds);
   if (w->picture != NULL)
     report_text(&r, "plot", "energy histogram", w->picture);
   report_end(&r);

@@ -20,6 +20,27 @@ int settle_failed(const cli *c, enf_status status, size_t n, uint64_t *failed) {
   return SUCCESS;
 }
 
+static double stat_of(const cli *c, const char *name) {
+  double value = (double)NAN;
+  return enf_ctx_stat(c->ctx, name, &value) == ENF_OK ? value : (double)NAN;
+}
+
+effort effort_read(const cli *c, size_t n, double seconds) {
+  return (effort){n, seconds, stat_of(c, "velocities"), stat_of(c, "divergences"),
+                  stat_of(c, "logdet_error")};
+}
+
+void effort_report(report *r, const effort *e) {
+  const double n = (double)e->n;
+  report_real(r, "velocities", "velocities per sample", e->velocities / n);
+  if (e->divergences > 0) {
+    report_real(r, "divergences", "divergences per sample", e->divergences / n);
+    report_real(r, "logdet_error", "error of log-density (RMS)", e->logdet_error);
+  }
+  report_real(r, "seconds", "seconds", e->seconds);
+  report_real(r, "rate", "samples per second", n / e->seconds);
+}
+
 static int allocate(size_t n, bool density, draws *d) {
   d->data.n = n;
   d->data.x = cli_alloc(n, d->data.N * d->data.D * sizeof(double));
@@ -38,19 +59,16 @@ static int draw(cli *c, const enf_flow *flow, size_t n, bool density, draws *d) 
   enf_ctx_set_progress(c->ctx, progress_callback, &p);
   const double start = cli_seconds();
   const enf_status status = enf_sample(c->ctx, flow, d->seed, d->first, n, d->data.x, d->logp);
-  d->seconds = cli_seconds() - start;
+  d->effort = effort_read(c, n, cli_seconds() - start);
   progress_end(&p);
   enf_ctx_set_progress(c->ctx, NULL, NULL);
-  const int result = settle_failed(c, status, n, &d->failed);
-  if (density && result == SUCCESS && status == ENF_OK)
-    enf_ctx_stat(c->ctx, "logdet_error", &d->logdet_error);
-  return result;
+  return settle_failed(c, status, n, &d->failed);
 }
 
 int draw_samples(cli *c, const char *path, bool density, draws *d) {
   enf_flow *flow = NULL;
   uint64_t n = 0;
-  *d = (draws){.logdet_error = (double)NAN};
+  *d = (draws){.logp = NULL};
   int result = cli_require(c, FLAG_COUNT);
   if (result == SUCCESS)
     result = cli_count(c, FLAG_COUNT, 1, 0, &n);
@@ -86,10 +104,8 @@ static void print_draws(const cli *c, const draws *d) {
   if (d->logp != NULL) {
     mean_of(d->data.n, d->logp, &mean, &error);
     report_measured(&r, "mean_logp", "mean log-density", mean, error, (double)NAN, 0);
-    report_real(&r, "logdet_error", "error of log-density (RMS)", d->logdet_error);
   }
-  report_real(&r, "seconds", "seconds", d->seconds);
-  report_real(&r, "rate", "samples per second", (double)d->data.n / d->seconds);
+  effort_report(&r, &d->effort);
   report_text(&r, "output", "written to", c->value[FLAG_OUTPUT]);
   if (d->logp != NULL)
     report_text(&r, "logp", "log-densities in", c->value[FLAG_LOGP]);

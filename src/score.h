@@ -2,8 +2,7 @@
 #ifndef SCORE_H
 #define SCORE_H
 
-#include "data.h"
-#include "report.h"
+#include "draw.h"
 #include "target.h"
 
 typedef struct {
@@ -11,7 +10,7 @@ typedef struct {
   uint64_t failed;
   double nll, nll_err;       /* nats per configuration */
   double excess, excess_err; /* mean of (-log q) - (u + log Z); NaN without energy and log Z */
-  double seconds, logdet_error;
+  effort effort;
 } score;
 
 /* logp (n) is filled; t may be empty. */

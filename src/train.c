@@ -26,7 +26,9 @@ typedef struct {
   double *x;            /* the batch */
   double budget;        /* seconds of this session; infinite: none */
   double before, spent; /* training seconds of earlier sessions, of this one */
-  uint64_t goal;        /* steps, counted from the first session's start */
+  bool timed;           /* the schedule is to end with the budget */
+  double planned_at;    /* `spent` at the last planning */
+  uint64_t first, goal; /* steps when this session began, and to be reached */
   enf_step_info info;
   curve curve;
   char trainer_path[NAME], csv_path[NAME], svg_path[NAME];
@@ -54,6 +56,7 @@ static int read_budget(training *t) {
   if (result == SUCCESS)
     result = cli_real(t->c, FLAG_MINUTES, 0, INFINITY, &minutes);
   t->budget = fmin(seconds, 60 * minutes);
+  t->timed = isfinite(t->budget) && cli_setting(t->c, "train.steps") == NULL;
   return result;
 }
 
@@ -129,13 +132,6 @@ static int create(training *t) {
   return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
 }
 
-static void discard(training *t) {
-  enf_trainer_destroy(t->trainer);
-  enf_destroy(t->flow);
-  t->trainer = NULL;
-  t->flow = NULL;
-}
-
 static int resume(training *t) {
   size_t N = 0, D = 0;
   enf_status status = enf_load(t->c->ctx, &t->flow, t->c->value[FLAG_OUTPUT]);
@@ -163,13 +159,6 @@ static int make_batch(training *t) {
   return t->rows != NULL && t->x != NULL ? SUCCESS : FAILURE;
 }
 
-static void free_batch(training *t) {
-  free(t->rows);
-  free(t->x);
-  t->rows = NULL;
-  t->x = NULL;
-}
-
 /* ---- steps --------------------------------------------------------------------------------- */
 
 static int step(training *t) {
@@ -182,45 +171,22 @@ static int step(training *t) {
   return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
 }
 
-/* Steps per second: the first two steps, which allocate, are left out. */
-static int measure(training *t, double seconds, double *rate) {
-  const double start = cli_seconds();
-  double warm = start, now = start;
-  uint64_t steps = 0;
-  int result = SUCCESS;
-  while (result == SUCCESS && !interrupted() && (steps < 6 || now - start < seconds)) {
-    result = step(t);
-    now = cli_seconds();
-    if (++steps == 2)
-      warm = now;
-  }
-  *rate = steps > 2 ? (double)(steps - 2) / (now - warm) : 1;
-  return result;
-}
-
-/* Set train.steps so that the schedule ends within the budget: with the rate of a throw-away flow
-   over 2 % of it, and 3 % in reserve. */
-static int plan(training *t) {
-  const double start = cli_seconds(), seconds = fmin(fmax(0.02 * t->budget, 0.25), 3);
-  double rate = 0;
-  int result = create(t);
-  if (result == SUCCESS)
-    result = make_batch(t);
-  if (result == SUCCESS)
-    result = measure(t, seconds, &rate);
-  free_batch(t);
-  discard(t);
-  t->info = (enf_step_info)ENF_STEP_INFO_INIT;
-  t->spent = cli_seconds() - start;
-  const double steps = fmin(fmax(0.97 * rate * (t->budget - t->spent), 1), 1e9);
-  enf_opts_set_int(t->c->opts, "train.steps", (int64_t)steps);
-  return result;
+/* A time budget without --steps: set train.steps from the rate of this session so far, some 200
+   times, so that the schedule ends with the budget however the machine's load changes. */
+static void plan(training *t) {
+  const uint64_t done = t->info.step - t->first;
+  const double left = t->budget - t->spent;
+  if (!t->timed || done < 3 || left <= 0 || t->spent - t->planned_at < t->budget / 200)
+    return;
+  const double steps = (double)t->info.step + fmax((double)done / t->spent * left, 1);
+  t->goal = (uint64_t)fmin(steps, 1e9);
+  t->planned_at = t->spent;
+  enf_trainer_set_steps(t->trainer, t->goal);
+  curve_plan(&t->curve, t->goal);
 }
 
 static int start_fresh(training *t) {
   int result = fix_scale(t);
-  if (result == SUCCESS && isfinite(t->budget) && cli_setting(t->c, "train.steps") == NULL)
-    result = plan(t);
   if (result == SUCCESS)
     result = create(t);
   if (result == SUCCESS)
@@ -228,7 +194,7 @@ static int start_fresh(training *t) {
   if (result != SUCCESS)
     return result;
   t->goal = trainer_number(t, "steps");
-  curve_start(&t->curve, t->goal);
+  curve_plan(&t->curve, t->goal);
   return SUCCESS;
 }
 
@@ -240,9 +206,9 @@ static int start_again(training *t) {
     return result;
   const uint64_t planned = trainer_number(t, "steps");
   t->goal = setting_or(t->c, "train.steps", planned);
-  t->info.step = trainer_number(t, "step");
+  t->info.step = t->first = trainer_number(t, "step");
   t->info.skipped = trainer_number(t, "skipped");
-  curve_start(&t->curve, planned);
+  curve_plan(&t->curve, planned);
   result = curve_read(&t->curve, t->csv_path, t->info.step);
   t->before = t->curve.n > 0 ? t->curve.point[t->curve.n - 1].seconds : 0;
   return result;
@@ -255,8 +221,8 @@ static int save(training *t) {
   return status == ENF_OK ? curve_write(&t->curve, t->csv_path) : cli_fail_status(t->c, status);
 }
 
-static double time_left(const training *t, uint64_t first, double started) {
-  const double rate = (double)(t->info.step - first) / (t->spent - started);
+static double time_left(const training *t) {
+  const double rate = (double)(t->info.step - t->first) / t->spent;
   return fmin((double)(t->goal - t->info.step) / rate, t->budget - t->spent);
 }
 
@@ -266,19 +232,17 @@ static int one_step(training *t) {
   if (result != SUCCESS)
     return result;
   t->spent += cli_seconds() - start;
+  plan(t);
   return curve_add(&t->curve, &t->info, t->info.step * t->batch, t->before + t->spent);
 }
 
 static int run_steps(training *t) {
-  const uint64_t first = t->info.step;
-  const double started = t->spent;
   double saved = cli_seconds();
   int result = SUCCESS;
-  progress p = progress_begin(t->c, "training", "samples", first);
+  progress p = progress_begin(t->c, "training", "samples", t->first);
   while (result == SUCCESS && t->info.step < t->goal && t->spent < t->budget && !interrupted()) {
     result = one_step(t);
-    progress_show(&p, t->info.step, t->goal, (double)t->batch, t->curve.smoothed,
-                  time_left(t, first, started));
+    progress_show(&p, t->info.step, t->goal, (double)t->batch, t->curve.smoothed, time_left(t));
     if (result == SUCCESS && cli_seconds() - saved > SAVE_SECONDS) {
       result = save(t);
       saved = cli_seconds();
@@ -306,8 +270,12 @@ static int validate(training *t, score *s) {
   return result;
 }
 
+static bool finished(const training *t) {
+  return t->info.step >= t->goal || (t->timed && t->spent >= t->budget);
+}
+
 static const char *how_it_ended(const training *t) {
-  if (t->info.step >= t->goal)
+  if (finished(t))
     return "finished";
   return interrupted() ? "interrupted" : "time budget used up";
 }
@@ -358,19 +326,22 @@ static void print_training(const training *t, const score *s) {
 
 static int finish(training *t) {
   score s = {0};
-  t->drawn = curve_plot(&t->curve, t->svg_path, t->c->value[FLAG_OUTPUT]);
+  const char *path = t->c->value[FLAG_OUTPUT], *slash = strrchr(path, '/');
+  t->drawn = curve_plot(&t->curve, t->svg_path, slash != NULL ? slash + 1 : path);
   const int result = cli_has(t->c, FLAG_VALIDATION) && !interrupted() ? validate(t, &s) : SUCCESS;
   if (result == SUCCESS)
     print_training(t, &s);
-  if (t->info.step < t->goal)
+  if (!finished(t))
     cli_note("%s at step %llu of %llu; all is saved, --resume goes on", how_it_ended(t),
              (unsigned long long)t->info.step, (unsigned long long)t->goal);
   return result;
 }
 
 static void free_training(training *t) {
-  discard(t);
-  free_batch(t);
+  enf_trainer_destroy(t->trainer);
+  enf_destroy(t->flow);
+  free(t->rows);
+  free(t->x);
   curve_free(&t->curve);
   data_free(&t->data);
   target_free(&t->target);

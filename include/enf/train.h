@@ -71,6 +71,15 @@ enf_status enf_trainer_rows(const enf_trainer *tr, size_t total, size_t n, size_
 enf_status enf_trainer_get_int(const enf_trainer *tr, const char *name, int64_t *value);
 
 /**
+ * enf_trainer_set_steps: change train.steps, the planned length of the schedule, on the way.
+ *
+ * The learning rate of the next step is that of the new schedule at this step. For trainings whose
+ * length is a time: plan again from the measured rate, so that the schedule ends with the time.
+ * Statuses: ARG, RANGE (steps is 0 or above 1e9). Since 0.1.
+ */
+enf_status enf_trainer_set_steps(enf_trainer *tr, uint64_t steps);
+
+/**
  * enf_trainer_save, enf_trainer_load: keep a training and go on with it, bit for bit.
  *
  * The file holds options, moments, working weights, running average and counters; flow is the one

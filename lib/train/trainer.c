@@ -97,6 +97,13 @@ enf_status enf_trainer_get_int(const enf_trainer *tr, const char *name, int64_t 
   return ENF_ERR_ARG;
 }
 
+enf_status enf_trainer_set_steps(enf_trainer *tr, uint64_t steps) {
+  if (enf__trainer_check(NULL, tr) != ENF_OK)
+    return ENF_ERR_ARG;
+  const int64_t value = steps <= INT64_MAX ? (int64_t)steps : INT64_MAX;
+  return enf_opts_set_int(tr->options, enf__opts_name(ENF__OPT_TRAIN_STEPS), value);
+}
+
 enf_status enf_trainer_rows(const enf_trainer *tr, size_t total, size_t n, size_t *rows) {
   if (enf__trainer_check(NULL, tr) != ENF_OK || total == 0 || (n > 0 && !rows))
     return ENF_ERR_ARG;

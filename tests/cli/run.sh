@@ -25,9 +25,9 @@ report() { # report NAME VERDICT
 }
 
 mask() {
-  sed -E -e 's/"(seconds|rate)": [^,}]*/"\1": #/g' -e 's/-?[0-9]+\.[0-9]+(e[+-]?[0-9]+)?/#/g' \
+  sed -E -e 's/"(seconds|rate|velocities|divergences)": [^,}]*/"\1": #/g' -e 's/-?[0-9]+\.[0-9]+(e[+-]?[0-9]+)?/#/g' \
     -e 's/[0-9]+e[+-][0-9]+/#/g' \
-    -e 's/^([^{]*(seconds|per second|energy, samples)[^ ]*) +[-0-9#].*$/\1 #/' -e 's/  +/  /g' \
+    -e 's/^([^{]*(seconds|per second|per sample|energy, samples)[^ ]*) +[-0-9#].*$/\1 #/' -e 's/  +/  /g' \
     -e '/^picture /d' -e '/^! enf: no picture/d' -e 's/, "plot": [^}]*//' "$1"
 }
 
@@ -54,6 +54,13 @@ resumed_training_is_the_same() {
   grep -q 'time budget used up at step .* of 60; all is saved, --resume goes on' note || return 1
   "$enf" train lj.npy -q -o cut.safetensors --resume --threads 1 >/dev/null || return 1
   cmp whole.safetensors cut.safetensors && cmp whole.trainer cut.trainer
+}
+
+# A time budget alone ends the schedule with the budget: all planned steps are done.
+time_budget_ends_the_schedule() {
+  "$enf" train lj.npy -q --seconds 0.5 -o timed.safetensors --set model.hidden=8 --json >text || return 1
+  sed -E 's/.*"ended": "finished", "step": ([0-9]+), "steps": ([0-9]+),.*"seconds": (0\.[45]).*/\1 \2 \3/' \
+    text | awk '{ exit !($1 > 9 && $1 > 0.9 * $2 && $1 <= $2 && NF == 3) }'
 }
 
 # Ctrl-C (and a polite kill) saves, says so, exits with 0; --resume then reaches the same end.
@@ -123,7 +130,7 @@ lost_output_is_told() {
 for args in "$here"/*.args; do
   run_case "$(basename "$args" .args)"
 done
-for check in resumed_training_is_the_same 'signal_saves INT' 'signal_saves TERM' \
+for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' \
   interrupted_sampling_writes_nothing stream_can_be_cut density_of_samples_is_theirs \
   picture_is_not_needed pictures_are_drawn lost_output_is_told; do
   $check
