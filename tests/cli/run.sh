@@ -10,6 +10,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 tool=${1:-${ENF:-build/enf}}
 enf=$(cd "$(dirname "$tool")" && pwd)/$(basename "$tool")
+[ -x "$enf" ] || { echo "there is no tool $enf"; exit 1; }
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
