@@ -11,6 +11,8 @@
 #include "core/core.h"
 
 #define ENF__PAD ((size_t)32)
+/* Most terms of an expansion. */
+enum { ENF__EXPANSION = 256 };
 #define ENF__PADDED(n) (((n) + ENF__PAD - 1) / ENF__PAD * ENF__PAD)
 
 #define ENF__REAL float
