@@ -48,6 +48,10 @@ static void flatten(enf__st_tensor *tensor) {
   tensor->shape[0] = tensor->count;
   tensor->shape[1] = 1;
 }
+static void lose_a_row(enf__st_tensor *tensor) {
+  tensor->shape[0]--;
+  tensor->count -= tensor->shape[1];
+}
 static void call_it_integers(enf__st_tensor *tensor) { tensor->dtype = ENF__I64; }
 static void shorten(enf__st_tensor *tensor) { tensor->shape[0] = tensor->count = 4; }
 
@@ -88,6 +92,8 @@ static const flaw flaws[] = {
     {NULL, NULL, "weights." EDGE, rename_it, ENF_ERR_FORMAT, "tensor weights." EDGE " is missing"},
     {NULL, NULL, "moment1." EDGE, flatten, ENF_ERR_FORMAT,
      "tensor moment1." EDGE " is not 4 x 10, as the options call for"},
+    {NULL, NULL, "moment2." EDGE, lose_a_row, ENF_ERR_FORMAT,
+     "tensor moment2." EDGE " is not 4 x 10, as the options call for"},
     {NULL, NULL, "average." EDGE, call_it_integers, ENF_ERR_FORMAT,
      "tensor average." EDGE " is not F64"},
     {NULL, NULL, "weights." EDGE, put_nan, ENF_ERR_NONFINITE,
