@@ -10,7 +10,7 @@ fail() {
   failures=$((failures + 1))
 }
 expect_none() { [ -z "$2" ] || fail "$1:" "$2"; }
-mapfile -t sources < <(find lib src bench examples tests docs -name '*.[ch]' | sort)
+mapfile -t sources < <(find lib src $(ls -d bench 2>/dev/null) examples tests docs -name '*.[ch]' | sort)
 mapfile -t library < <(find lib -name '*.[ch]' | sort)
 
 # ---- documents -----------------------------------------------------------------------------------
