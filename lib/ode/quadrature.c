@@ -1,34 +1,73 @@
 /* quadrature.c -- the integral of g(t,y(t)) along recorded paths.
 
-   The interval is cut at step ends into panels holding about equally many steps, so that nodes are
-   dense where steps are short. Each panel gets a Gauss-Kronrod pair; its error is that of QUADPACK
-   (Piessens et al. 1983, routine QK15): with e = |K - G| and V = integral of |g - mean(g)|,
-     error = V min(1, (200 e/V)^(3/2)).
-   While the sum of a sample's errors exceeds tol, its worst panel is halved: at a step end if it
-   holds several steps. Points of all samples are pooled, so g is called with many at a time; a
-   sample's panels are a function of that sample alone.
+   The interval is cut at a step end into panels holding equally many steps, so that points are
+   dense where steps are short. On each panel the nested rules of Patterson (Math. Comp. 22, 847,
+   1968) with 1, 3, 7, 15, 31 points share their points. With Q_l the rule of level l and
+   d_l = |Q_l - Q_{l-1}|, the error of Q_l is taken as
+
+     d_l max(1/5, min(1, d_l / d_{l-1})),
+
+   the difference to the rule below times the convergence seen last; the usual d_l alone would ask
+   for twice the points. (Calibrated on trained flows of 8, 39 and 66 coordinates: RMS errors of 0.1
+   to 0.6 of the estimate, down to the roughness that the path's own tolerance gives the integrand.)
+   While the sum of a sample's errors exceeds tol, its worst panel goes up one level, and from the
+   last level on it is halved, at a step end if it holds several steps. Points of all samples are
+   pooled, so g is called with many at a time; a sample's panels are a function of that sample
+   alone.
 
    y(t) is the interpolant of the path: its error, and the path's own, are not seen here. */
 #include "ode/ode.h"
 #include <math.h>
 
-enum { HALF = 7, NODES = 2 * HALF + 1, START_PANELS = 2, MAX_PANELS = 48, POOL_PANELS = 16 };
+enum {
+  LEVELS = 5,
+  HALF = 1 << (LEVELS - 1), /* nodes that are not negative; level l uses the first 2^l */
+  START_LEVEL = 3,
+  START_PANELS = 2,
+  MAX_PANELS = 32,
+  POOL_JOBS = 16,
+  POOL = POOL_JOBS * HALF /* points; a job brings at most HALF */
+};
+static const double SLOWEST = 1, FASTEST = 0.2; /* bounds of the convergence believed in */
 
-/* Node, Kronrod weight, Gauss weight; the negative half and the middle. */
-static const double rule[HALF + 1][3] = {
-    {-0.99145537112081263921, 0.022935322010529224964, 0.0},
-    {-0.94910791234275852453, 0.063092092629978553291, 0.12948496616886969327},
-    {-0.86486442335976907279, 0.10479001032225018384, 0.0},
-    {-0.74153118559939443986, 0.14065325971552591875, 0.2797053914892766679},
-    {-0.58608723546769113029, 0.16900472663926790283, 0.0},
-    {-0.40584515137739716691, 0.19035057806478540991, 0.38183005050511894495},
-    {-0.2077849550078984676, 0.20443294007529889241, 0.0},
-    {0.0, 0.20948214108472782801, 0.41795918367346938776},
+/* Level by level: a level adds the nodes from 2^(l-1) on, each with its mirror image. */
+static const double node[HALF] = {0,
+                                  0.77459666924148337704,
+                                  0.434243749346802558,
+                                  0.96049126870802028342,
+                                  0.22338668642896688163,
+                                  0.62110294673722640294,
+                                  0.88845923287225699889,
+                                  0.99383196321275502221,
+                                  0.11248894313318662575,
+                                  0.33113539325797683309,
+                                  0.53131974364437562397,
+                                  0.70249620649152707861,
+                                  0.8367259381688687355,
+                                  0.92965485742974005667,
+                                  0.98153114955374010687,
+                                  0.99909812496766759766};
+static const double weight[LEVELS][HALF] = {
+    {2},
+    {0.88888888888888888889, 0.55555555555555555556},
+    {0.45091653865847414235, 0.26848808986833344073, 0.40139741477596222291,
+     0.10465622602646726519},
+    {0.22551049979820668739, 0.13441525524378422036, 0.20062852937698902103,
+     0.051603282997079739697, 0.2191568584015874964, 0.17151190913639138079,
+     0.092927195315124537686, 0.017001719629940260339},
+    {0.11275525672076869161, 0.06720775429599070354, 0.10031427861179557877,
+     0.025807598096176653565, 0.10957842105592463824, 0.085755920049990351154,
+     0.046462893261757986541, 0.0084345657393211062463, 0.11195687302095345688,
+     0.10566989358023480974, 0.093627109981264473617, 0.076879620499003531043,
+     0.056979509494123357412, 0.035957103307129322097, 0.016446049854387810934,
+     0.0025447807915618744154},
 };
 
 typedef struct {
   double a, b;
-  size_t first, last; /* steps it touches: first ... last-1 */
+  size_t first, last;  /* steps it touches: first ... last-1 */
+  size_t level, known; /* its rule; nodes that have values */
+  double pair[HALF];   /* g at a node plus g at its mirror image */
   double value, error;
   bool settled; /* rounding of g is all that is left of its error */
 } panel;
@@ -50,17 +89,16 @@ typedef struct {
   partition *partition;
   job *job;
   size_t jobs;
-  double *t, *y, *value; /* (POOL_PANELS, NODES) points */
+  double *t, *y, *value; /* (POOL) points */
 } work;
 
 static void layout(work *w, enf__arena *arena, size_t S, size_t dim) {
-  const size_t points = (size_t)POOL_PANELS * NODES, jobs = S * START_PANELS;
-  const size_t coordinates = points * dim;
+  const size_t jobs = S * START_PANELS, coordinates = POOL * dim;
   w->partition = ENF__TAKE(arena, partition, S);
   w->job = ENF__TAKE(arena, job, jobs);
-  w->t = ENF__TAKE(arena, double, points);
+  w->t = ENF__TAKE(arena, double, POOL);
   w->y = ENF__TAKE(arena, double, coordinates);
-  w->value = ENF__TAKE(arena, double, points);
+  w->value = ENF__TAKE(arena, double, POOL);
 }
 
 size_t enf__quadrature_workspace(size_t S, size_t dim) {
@@ -70,60 +108,82 @@ size_t enf__quadrature_workspace(size_t S, size_t dim) {
   return count.used;
 }
 
-static const double *row_of(size_t node) { return rule[node <= HALF ? node : NODES - 1 - node]; }
-
-static double node_time(const panel *p, size_t node) {
-  double x = row_of(node)[0];
-  return 0.5 * (p->a + p->b) + 0.5 * (p->b - p->a) * (node <= HALF ? x : -x);
-}
-
 /* ---- panels -------------------------------------------------------------------------------- */
 
-/* The points of one panel, in order: nodes run with the steps. */
-static void place(const work *w, const job *j, size_t slot) {
-  const enf__ode_path *path = w->path + j->sample;
-  const panel *p = j->panel;
-  size_t step = p->first;
-  double forward = p->b > p->a ? 1 : -1;
-  for (size_t i = 0; i < NODES; i++) {
-    size_t point = slot * NODES + i;
-    double t = node_time(p, i);
-    while (step + 1 < p->last && (t - path->t[step + 1]) * forward > 0)
-      step++;
-    w->t[point] = t;
-    enf__ode_path_at(path, w->q->dim, step, t, w->y + point * w->q->dim);
+static size_t nodes_of(size_t level) { return (size_t)1 << level; }
+
+/* The step of the panel that holds t. */
+static size_t find_step(const enf__ode_path *path, const panel *p, double t) {
+  size_t low = p->first, high = p->last;
+  while (high - low > 1) {
+    size_t middle = low + (high - low) / 2;
+    if ((t - path->t[middle]) * (p->b - p->a) >= 0)
+      low = middle;
+    else
+      high = middle;
   }
+  return low;
 }
 
-static void sum_up(panel *p, const double *value, double noise) {
-  double kronrod = 0, gauss = 0, magnitude = 0, variation = 0, half = 0.5 * (p->b - p->a);
-  for (size_t i = 0; i < NODES; i++) {
-    kronrod += row_of(i)[1] * value[i];
-    gauss += row_of(i)[2] * value[i];
-    magnitude += row_of(i)[1] * fabs(value[i]);
+/* The points that the panel's level adds, from pool row `point` on; returns the row after. */
+static size_t place(const work *w, const job *j, size_t point) {
+  const enf__ode_path *path = w->path + j->sample;
+  const panel *p = j->panel;
+  for (size_t i = p->known; i < nodes_of(p->level); i++)
+    for (int sign = i == 0 ? 1 : -1; sign <= 1; sign += 2, point++) {
+      double t = 0.5 * (p->a + p->b) + 0.5 * (p->b - p->a) * node[i] * sign;
+      w->t[point] = t;
+      enf__ode_path_at(path, w->q->dim, find_step(path, p, t), t, w->y + point * w->q->dim);
+    }
+  return point;
+}
+
+static size_t take_values(panel *p, const double *value, size_t point) {
+  for (; p->known < nodes_of(p->level); p->known++) {
+    p->pair[p->known] = value[point++];
+    if (p->known > 0)
+      p->pair[p->known] += value[point++];
   }
-  for (size_t i = 0; i < NODES; i++)
-    variation += row_of(i)[1] * fabs(value[i] - 0.5 * kronrod);
-  variation *= fabs(half);
-  double difference = fabs(half * (kronrod - gauss)), floor = noise * fabs(half) * magnitude;
-  p->value = half * kronrod;
-  p->error = variation > 0 ? variation * fmin(1, pow(200 * difference / variation, 1.5)) : 0;
+  return point;
+}
+
+static double apply_rule(const panel *p, size_t level) {
+  double sum = 0;
+  for (size_t i = 0; i < nodes_of(level); i++)
+    sum += weight[level][i] * p->pair[i];
+  return 0.5 * (p->b - p->a) * sum;
+}
+
+static void judge(panel *p, double noise) {
+  double magnitude = 0;
+  for (size_t i = 0; i < p->known; i++)
+    magnitude += weight[p->level][i] * fabs(p->pair[i]);
+  const double floor = noise * 0.5 * fabs(p->b - p->a) * magnitude;
+  const double below = apply_rule(p, p->level - 1);
+  p->value = apply_rule(p, p->level);
+  const double last = fabs(p->value - below);
+  const double before = fabs(below - apply_rule(p, p->level - 2));
+  const double rate = before > 0 ? last / before : SLOWEST;
+  p->error = last * fmax(FASTEST, fmin(SLOWEST, rate));
   p->settled = p->error <= floor;
   p->error = fmax(p->error, floor);
 }
 
 /* Evaluate all panels waiting, some at a time. */
 static void evaluate(work *w) {
-  for (size_t done = 0; done < w->jobs; done += POOL_PANELS) {
-    size_t panels = w->jobs - done < POOL_PANELS ? w->jobs - done : POOL_PANELS;
-    for (size_t i = 0; i < panels; i++)
-      place(w, w->job + done + i, i);
-    w->q->g(w->q->user, panels * NODES, w->t, w->y, w->value);
-    for (size_t i = 0; i < panels; i++) {
-      const job *j = w->job + done + i;
+  for (size_t done = 0, end; done < w->jobs; done = end) {
+    size_t points = 0, point = 0;
+    end = w->jobs - done < POOL_JOBS ? w->jobs : done + POOL_JOBS;
+    for (size_t i = done; i < end; i++)
+      points = place(w, w->job + i, points);
+    w->q->g(w->q->user, points, w->t, w->y, w->value);
+    for (size_t i = done; i < end; i++) {
+      const job *j = w->job + i;
       enf__integral *result = w->integral + j->sample;
-      sum_up(j->panel, w->value + i * NODES, w->q->noise);
-      result->evaluations += NODES;
+      const size_t from = point;
+      point = take_values(j->panel, w->value, point);
+      judge(j->panel, w->q->noise);
+      result->evaluations += point - from;
       if (!isfinite(j->panel->value))
         result->status = ENF_ERR_NONFINITE;
     }
@@ -132,6 +192,10 @@ static void evaluate(work *w) {
 }
 
 static void add_job(work *w, size_t sample, panel *p) { w->job[w->jobs++] = (job){sample, p}; }
+
+static panel fresh(double a, double b, size_t first, size_t last) {
+  return (panel){.a = a, .b = b, .first = first, .last = last, .level = START_LEVEL};
+}
 
 /* ---- one sample's partition ---------------------------------------------------------------- */
 
@@ -143,7 +207,7 @@ static void begin(work *w, size_t sample) {
   part->count = count;
   for (size_t i = 0; i < count; i++) {
     size_t first = path->steps * i / count, last = path->steps * (i + 1) / count;
-    part->panel[i] = (panel){.a = path->t[first], .b = path->t[last], .first = first, .last = last};
+    part->panel[i] = fresh(path->t[first], path->t[last], first, last);
     add_job(w, sample, part->panel + i);
   }
 }
@@ -155,13 +219,13 @@ static void halve(work *w, size_t sample, panel *p) {
   size_t middle = p->first + (p->last - p->first) / 2;
   bool inside = p->last - p->first < 2;
   double cut = inside ? 0.5 * (p->a + p->b) : path->t[middle];
-  *other = (panel){.a = cut, .b = p->b, .first = middle, .last = p->last};
-  *p = (panel){.a = p->a, .b = cut, .first = p->first, .last = inside ? p->last : middle};
+  *other = fresh(cut, p->b, middle, p->last);
+  *p = fresh(p->a, cut, p->first, inside ? p->last : middle);
   add_job(w, sample, p);
   add_job(w, sample, other);
 }
 
-/* Halve the worst panel of a sample that is not accurate enough yet. */
+/* Do something about the worst panel of a sample that is not accurate enough yet. */
 static void refine(work *w, size_t sample) {
   partition *part = w->partition + sample;
   double error = 0;
@@ -172,9 +236,14 @@ static void refine(work *w, size_t sample) {
     if (!p->settled && (!worst || p->error > worst->error))
       worst = p;
   }
-  if (w->integral[sample].status == ENF_OK && error > w->q->tol && worst &&
-      part->count < MAX_PANELS)
+  if (w->integral[sample].status != ENF_OK || error <= w->q->tol || !worst)
+    return;
+  if (worst->level + 1 < LEVELS) {
+    worst->level++;
+    add_job(w, sample, worst);
+  } else if (part->count < MAX_PANELS) {
     halve(w, sample, worst);
+  }
 }
 
 static void conclude(const work *w, size_t sample) {
