@@ -1,0 +1,19 @@
+/* probe.h -- random directions for Hutchinson's estimate of a trace (Hutchinson 1990): with
+   E[eps eps^T] = 1, E[eps^T J eps] = tr J. */
+#ifndef ENF__PROBE_H
+#define ENF__PROBE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Choices of logdet.probe, in the table's order. */
+enum { ENF__RADEMACHER, ENF__GAUSSIAN };
+
+/* Probes (probes,count) number `index` of the stream `seed`. */
+void enf__probe_draw(int kind, uint64_t seed, uint64_t index, size_t probes, size_t count,
+                     double *eps);
+
+/* An index that is a function of the numbers x (count) alone. */
+uint64_t enf__probe_index(size_t count, const double *x);
+
+#endif

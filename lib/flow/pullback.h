@@ -1,0 +1,77 @@
+/* pullback.h -- transport that can be differentiated: samples along the flow with their
+   log-determinant, and the gradient of a function of both carried back.
+
+   Two phases, so that a host's energy may be asked in between on the calling thread:
+     forward  x(t0) -> y = x(t1) and logdet = log |dy/dx|, integrated together by the run options
+              (ode.*), with a record of the accepted steps;
+     reverse  dL/dy, dL/dlogdet -> dL/dx and the gradient by the parameters.
+   logdet is the integral of the exact divergence or, with probes, of the mean of eps^T J eps.
+
+     p = (enf__pullback){.field = field, .adjoint = ENF__DISCRETE, .n = n, .t0 = 1, .t1 = 0,
+                         .x = x, .eps = eps, .probes = 1};
+     enf__reserve(ctx, enf__pullback_call_bytes(&p) + ..., enf__pullback_worker_bytes(&p, run));
+     enf__pullback_take(&p, &ctx->arena);
+     enf__pullback_forward(ctx, &p);      p.y, p.logdet, p.result
+     enf__pullback_reverse(ctx, &p, &r);
+
+   Samples are independent: what one gives does not depend on the others, nor anything on the
+   number of threads. A sample whose result->status is not OK has NaN for y, logdet and dx and adds
+   nothing to the gradient; so does one whose cotangents are not finite. */
+#ifndef ENF__PULLBACK_H
+#define ENF__PULLBACK_H
+
+#include "field/field.h"
+#include "ode/ode.h"
+
+/* Choices of train.adjoint, in the table's order: the exact gradient of the steps taken, or the
+   adjoint equation solved backward with the same tolerances. */
+enum { ENF__DISCRETE, ENF__CONTINUOUS };
+
+typedef struct {
+  /* filled by the caller */
+  const enf__field *field;
+  int adjoint;
+  size_t n;
+  double t0, t1;     /* within [0,1], either order */
+  const double *x;   /* (n,N,D), mean-free, in units of the data scale */
+  const double *eps; /* (n,probes,N,D), or NULL: exact divergence */
+  size_t probes;     /* 0 without eps */
+
+  /* results of forward, taken from the caller's arena by enf__pullback_take */
+  double *y;               /* (n,N,D) */
+  double *logdet;          /* (n) */
+  enf__ode_result *result; /* (n) */
+  size_t failed;           /* how many of them */
+  uint64_t evaluations;    /* of the field so far, forward and reverse, summed over samples */
+
+  /* inside */
+  const enf__run *run;
+  size_t chunks, capacity;
+  enf__ode_path *path; /* (n) */
+  size_t *need;        /* (chunks) */
+} enf__pullback;
+
+typedef struct {
+  const double *dy;      /* (n,N,D) */
+  const double *dlogdet; /* (n) */
+  double *dx;            /* (n,N,D), mean-free, or NULL */
+  double *gradients;     /* (enf__pullback_chunks,P) accumulated with +=, their sum is the gradient
+                            by the parameters; or NULL */
+} enf__pulled;
+
+/* Pieces that n samples are cut into, at most 16, with a gradient buffer each: by shapes only. */
+size_t enf__pullback_chunks(const enf__field *field, size_t n);
+
+/* x and eps are not looked at, so they may still be missing (set eps to anything if it is to
+   come); n, field, adjoint, t0, t1 and probes must be right. */
+size_t enf__pullback_call_bytes(const enf__pullback *p);
+size_t enf__pullback_worker_bytes(const enf__pullback *p, const enf__run *run);
+void enf__pullback_take(enf__pullback *p, enf__arena *arena);
+
+/* Both run on the context's threads. A status other than OK is about the call (NOMEM, CANCELLED);
+   samples that fail are in result. The record lives in the context: the next forward on it ends
+   it, so reverse must come before. */
+enf_status enf__pullback_forward(enf_ctx *ctx, enf__pullback *p);
+enf_status enf__pullback_reverse(enf_ctx *ctx, enf__pullback *p, const enf__pulled *r);
+
+#endif
