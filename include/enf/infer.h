@@ -14,10 +14,11 @@ typedef struct {
   size_t struct_size;
   double ess;           /* Kish: (sum w)^2 / (n sum w^2), in [0,1] */
   double log_z;         /* log mean w: log of the integral of exp(-u) on the mean-free subspace */
-  double log_z_err;     /* standard error, by bootstrap with a fixed seed */
+  double log_z_err;     /* standard error, by bootstrap with a fixed seed; +infinity if n is 1 or so
+                           few weights are above 0 that a resample may hold none */
   double max_weight;    /* largest weight's share of the sum */
   double ess_clipped;   /* ess with the largest clipped_share of the weights cut to the next one */
-  double clipped_share; /* share of weights clipped for ess_clipped */
+  double clipped_share; /* share of weights clipped for ess_clipped: n/1000 of n, at least one */
   uint64_t n, n_nonfinite;
 } enf_weights;
 
@@ -32,7 +33,7 @@ typedef struct {
  *       out   begins with its struct_size (ENF_WEIGHTS_INIT)
  * u = +inf is weight 0, counted in n; NaN anywhere, u = -inf or logp = +-inf is weight 0, counted
  * in n and n_nonfinite. Small n overestimates ess. Cost: O(n log n) and a bootstrap of O(n).
- * Statuses: ARG, NONFINITE (all weights 0: log_z = -inf, ess 0), NOMEM.
+ * Statuses: ARG (n = 0 too), NONFINITE (all weights 0: log_z = -inf, ess 0), NOMEM.
  * Source: Noe et al. 2019, Science 365, eaaw1147. Since 0.1.
  */
 enf_status enf_reweight(enf_ctx *ctx, size_t n, const double *logp, const double *u, double *logw,

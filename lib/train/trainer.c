@@ -170,6 +170,17 @@ void enf__trainer_publish(enf_trainer *tr) {
   enf__field_pack(tr->flow->field);
 }
 
+/* The two copies of the weights that kernels read. */
+static enf_status renew(void *user, size_t which, enf__arena *arena) {
+  enf_trainer *tr = user;
+  (void)arena;
+  if (which == 0)
+    enf__field_pack(tr->field);
+  else
+    enf__trainer_publish(tr);
+  return ENF_OK;
+}
+
 /* The update, if loss and gradient are finite. */
 static enf_status learn(enf_ctx *ctx, enf_trainer *tr, const enf__slope *slope, double rate,
                         double norm) {
@@ -187,9 +198,7 @@ static enf_status learn(enf_ctx *ctx, enf_trainer *tr, const enf__slope *slope, 
   tr->counters[ENF__CLIPPED] += clipped;
   const enf_status status = enf__optimiser_update(ctx, &tr->optimiser, &update, slope->gradients,
                                                   enf__field_param_block(tr->field));
-  enf__field_pack(tr->field);
-  enf__trainer_publish(tr);
-  return status;
+  return status == ENF_OK ? enf__parallel_for(ctx, 2, renew, tr, 0, 0) : status;
 }
 
 /* Size of enf_step_info in its first version. */
