@@ -63,17 +63,23 @@ static void layout(group *g) {
 
 /* ---- what the integrator asks --------------------------------------------------------------- */
 
-static void velocity(void *user, size_t S, const double *t, const double *x, double *v) {
+static void velocity(void *user, size_t S, const size_t *sample, const double *t, const double *x,
+                     double *v) {
+  (void)sample;
   const group *g = user;
   enf__field_velocity(g->c->flow->field, g->c->run, g->arena, S, t, x, v);
 }
 
-static void divergence(void *user, size_t S, const double *t, const double *x, double *div) {
+static void divergence(void *user, size_t S, const size_t *sample, const double *t, const double *x,
+                       double *div) {
+  (void)sample;
   const group *g = user;
   enf__field_divergence(g->c->flow->field, g->c->run, g->arena, S, t, x, NULL, div);
 }
 
-static void pair_rate(void *user, size_t S, const double *t, const double *y, double *dy) {
+static void pair_rate(void *user, size_t S, const size_t *sample, const double *t, const double *y,
+                      double *dy) {
+  (void)sample;
   const group *g = user;
   const size_t dim = g->dim;
   for (size_t i = 0; i < S; i++)

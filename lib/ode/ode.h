@@ -33,8 +33,9 @@ extern const enf__tableau enf__tableaux[]; /* rows ENF__DOPRI5, ENF__RK4, ENF__R
 
 /* ---- integration --------------------------------------------------------------------------- */
 
-/* f for S samples: t (S), y (S,dim) -> dy (S,dim). */
-typedef void (*enf__ode_rhs)(void *user, size_t S, const double *t, const double *y, double *dy);
+/* f for S samples: t (S), y (S,dim) -> dy (S,dim). sample (S) says which of the solve they are. */
+typedef void (*enf__ode_rhs)(void *user, size_t S, const size_t *sample, const double *t,
+                             const double *y, double *dy);
 
 typedef struct {
   const enf__run *run; /* ode_method, rtol, atol, ode_steps, max_steps */
@@ -75,9 +76,9 @@ void enf__ode_path_at(const enf__ode_path *path, size_t dim, size_t n, double t,
 
 /* ---- quadrature (quadrature.c) ------------------------------------------------------------- */
 
-/* g for S points: t (S), y (S,dim) -> value (S). */
-typedef void (*enf__integrand)(void *user, size_t S, const double *t, const double *y,
-                               double *value);
+/* g for S points: t (S), y (S,dim) -> value (S). sample (S) says whose paths they lie on. */
+typedef void (*enf__integrand)(void *user, size_t S, const size_t *sample, const double *t,
+                               const double *y, double *value);
 
 typedef struct {
   enf__integrand g;

@@ -89,13 +89,15 @@ typedef struct {
   partition *partition;
   job *job;
   size_t jobs;
-  double *t, *y, *value; /* (POOL) points */
+  size_t *sample;        /* (POOL) points */
+  double *t, *y, *value; /* of them */
 } work;
 
 static void layout(work *w, enf__arena *arena, size_t S, size_t dim) {
   const size_t jobs = S * START_PANELS, coordinates = POOL * dim;
   w->partition = ENF__TAKE(arena, partition, S);
   w->job = ENF__TAKE(arena, job, jobs);
+  w->sample = ENF__TAKE(arena, size_t, POOL);
   w->t = ENF__TAKE(arena, double, POOL);
   w->y = ENF__TAKE(arena, double, coordinates);
   w->value = ENF__TAKE(arena, double, POOL);
@@ -132,6 +134,7 @@ static size_t place(const work *w, const job *j, size_t point) {
   for (size_t i = p->known; i < nodes_of(p->level); i++)
     for (int sign = i == 0 ? 1 : -1; sign <= 1; sign += 2, point++) {
       double t = 0.5 * (p->a + p->b) + 0.5 * (p->b - p->a) * node[i] * sign;
+      w->sample[point] = j->sample;
       w->t[point] = t;
       enf__ode_path_at(path, w->q->dim, find_step(path, p, t), t, w->y + point * w->q->dim);
     }
@@ -176,7 +179,7 @@ static void evaluate(work *w) {
     end = w->jobs - done < POOL_JOBS ? w->jobs : done + POOL_JOBS;
     for (size_t i = done; i < end; i++)
       points = place(w, w->job + i, points);
-    w->q->g(w->q->user, points, w->t, w->y, w->value);
+    w->q->g(w->q->user, points, w->sample, w->t, w->y, w->value);
     for (size_t i = done; i < end; i++) {
       const job *j = w->job + i;
       enf__integral *result = w->integral + j->sample;

@@ -17,7 +17,6 @@ enum { NONFINITE_TRIES = 8 };
 static const double SMALLEST_STEP = 1e-12;
 
 typedef struct {
-  size_t sample;
   double t, h, error_old;
   bool rejected; /* the last try was: the next step may not be longer */
   int nonfinite; /* tries in a row that met a non-finite number */
@@ -28,6 +27,7 @@ typedef struct {
   const enf__tableau *method;
   size_t active;
   slot *slot;
+  size_t *sample; /* of a slot */
   double *t, *y, *stage, *k[ENF__ODE_STAGES];
   double *out;
   enf__ode_result *result;
@@ -37,6 +37,7 @@ typedef struct {
 static void layout(solver *s, enf__arena *arena, size_t S, size_t dim) {
   const size_t state = S * dim;
   s->slot = ENF__TAKE(arena, slot, S);
+  s->sample = ENF__TAKE(arena, size_t, S);
   s->t = ENF__TAKE(arena, double, S);
   s->y = ENF__TAKE(arena, double, state);
   s->stage = ENF__TAKE(arena, double, state);
@@ -110,7 +111,7 @@ static void combine(const solver *s, size_t row, size_t stage) {
 
 /* Node n of the record: t, y, f and, once the step from it is done, the interpolant's r5. */
 static void record_point(const solver *s, size_t row, size_t n, const double *f) {
-  enf__ode_path *path = s->path ? s->path + s->slot[row].sample : NULL;
+  enf__ode_path *path = s->path ? s->path + s->sample[row] : NULL;
   size_t dim = s->ode->dim;
   if (!path)
     return;
@@ -124,7 +125,7 @@ static void record_point(const solver *s, size_t row, size_t n, const double *f)
 }
 
 static void record_step(const solver *s, size_t row, size_t n) {
-  enf__ode_path *path = s->path ? s->path + s->slot[row].sample : NULL;
+  enf__ode_path *path = s->path ? s->path + s->sample[row] : NULL;
   size_t dim = s->ode->dim;
   if (!path || n >= path->capacity)
     return;
@@ -143,23 +144,24 @@ static void record_step(const solver *s, size_t row, size_t n) {
 static void retire(solver *s, size_t row, enf_status status) {
   size_t dim = s->ode->dim, bytes = dim * sizeof(double), last = --s->active;
   slot *c = s->slot + row;
-  enf__ode_result *r = s->result + c->sample;
+  enf__ode_result *r = s->result + s->sample[row];
   r->status = status;
   r->t = c->t;
   r->h = c->h;
-  memcpy(s->out + c->sample * dim, s->y + row * dim, bytes);
+  memcpy(s->out + s->sample[row] * dim, s->y + row * dim, bytes);
   if (row == last)
     return;
   *c = s->slot[last];
+  s->sample[row] = s->sample[last];
   memcpy(s->y + row * dim, s->y + last * dim, bytes);
   memcpy(s->k[0] + row * dim, s->k[0] + last * dim, bytes);
 }
 
 /* Evaluate f at (t, stage) of all slots. */
 static void evaluate(const solver *s, const double *y, double *k) {
-  s->ode->f(s->ode->user, s->active, s->t, y, k);
+  s->ode->f(s->ode->user, s->active, s->sample, s->t, y, k);
   for (size_t row = 0; row < s->active; row++)
-    s->result[s->slot[row].sample].evaluations++;
+    s->result[s->sample[row]].evaluations++;
 }
 
 /* Step to the end, or the length that is left if it is that near; never past t1. */
@@ -189,7 +191,8 @@ static void enter(solver *s, size_t S, const double *y) {
       continue;
     size_t row = s->active++;
     s->result[i] = (enf__ode_result){.t = s->ode->t0};
-    s->slot[row] = (slot){.sample = i, .t = s->ode->t0, .error_old = 1e-4};
+    s->sample[row] = i;
+    s->slot[row] = (slot){.t = s->ode->t0, .error_old = 1e-4};
     s->t[row] = s->ode->t0;
     memcpy(s->y + row * dim, y + i * dim, dim * sizeof *y);
   }
@@ -249,7 +252,7 @@ static void start(solver *s) {
 static bool last_stage_is_idle(const solver *s) {
   if (s->method->adaptive || s->path)
     return false;
-  return s->result[s->slot[0].sample].accepted + 1 == fixed_steps(s->ode);
+  return s->result[s->sample[0]].accepted + 1 == fixed_steps(s->ode);
 }
 
 static void try_step(const solver *s) {
@@ -272,7 +275,7 @@ static void try_step(const solver *s) {
 static bool accept(solver *s, size_t row) {
   size_t dim = s->ode->dim, bytes = dim * sizeof(double);
   slot *c = s->slot + row;
-  enf__ode_result *r = s->result + c->sample;
+  enf__ode_result *r = s->result + s->sample[row];
   bool arrived = c->h == s->ode->t1 - c->t;
   record_step(s, row, r->accepted);
   r->accepted++;
@@ -320,7 +323,7 @@ static void finish_adaptive(solver *s, size_t row, bool finite) {
     retire(s, row, ENF_OK);
   else if (!(next >= smallest_step(c)))
     retire(s, row, c->nonfinite ? ENF_ERR_NONFINITE : ENF_ERR_ODE_STEPSIZE);
-  else if (s->result[c->sample].tried >= s->ode->run->max_steps)
+  else if (s->result[s->sample[row]].tried >= s->ode->run->max_steps)
     retire(s, row, ENF_ERR_ODE_STEPS);
   else
     aim(s, c, next);
@@ -333,7 +336,7 @@ static void finish_fixed(solver *s, size_t row, bool finite) {
   else if (accept(s, row))
     retire(s, row, ENF_OK);
   else
-    aim_fixed(s, c, s->result[c->sample].accepted);
+    aim_fixed(s, c, s->result[s->sample[row]].accepted);
 }
 
 static void round_of_steps(solver *s) {
@@ -343,7 +346,7 @@ static void round_of_steps(solver *s) {
   for (size_t row = s->active; row-- > 0;) {
     bool finite = all_finite(dim, s->stage + row * dim) &&
                   all_finite(dim, s->k[s->method->stages - 1] + row * dim);
-    s->result[s->slot[row].sample].tried++;
+    s->result[s->sample[row]].tried++;
     if (s->method->adaptive)
       finish_adaptive(s, row, finite);
     else

@@ -30,7 +30,9 @@ static void solve(const enf__ode *ode, size_t S, double *y, enf__ode_result *res
 /* ---- right-hand sides ----------------------------------------------------------------------- */
 
 /* y' = (-y1, y0) (1 + t): angle t + t^2/2. */
-static void spin(void *user, size_t S, const double *t, const double *y, double *dy) {
+static void spin(void *user, size_t S, const size_t *sample, const double *t, const double *y,
+                 double *dy) {
+  (void)sample;
   (void)user;
   for (size_t i = 0; i < S; i++) {
     dy[2 * i] = -y[2 * i + 1] * (1 + t[i]);
@@ -43,7 +45,9 @@ static double spin_error(const double *y, double angle) {
 }
 
 /* y0' = p(t), a polynomial of degree *user; y1' = 0. */
-static void power(void *user, size_t S, const double *t, const double *y, double *dy) {
+static void power(void *user, size_t S, const size_t *sample, const double *t, const double *y,
+                  double *dy) {
+  (void)sample;
   const int degree = *(const int *)user;
   (void)y;
   for (size_t i = 0; i < S; i++) {
@@ -54,7 +58,9 @@ static void power(void *user, size_t S, const double *t, const double *y, double
 
 /* Stiffness, a wall and a pole, by the sample's second coordinate, which stays as it is:
    0: y' = -y;  1: not a number beyond t = 0.5;  2: y' = -1e9 (y - cos t);  3: y' = y^2. */
-static void hazard(void *user, size_t S, const double *t, const double *y, double *dy) {
+static void hazard(void *user, size_t S, const size_t *sample, const double *t, const double *y,
+                   double *dy) {
+  (void)sample;
   (void)user;
   for (size_t i = 0; i < S; i++) {
     const double u = y[2 * i];
@@ -244,7 +250,9 @@ START_TEST(too_many_steps_is_said) {
 END_TEST
 
 /* A jump that no step can cross within the tolerance. */
-static void comb(void *user, size_t S, const double *t, const double *y, double *dy) {
+static void comb(void *user, size_t S, const size_t *sample, const double *t, const double *y,
+                 double *dy) {
+  (void)sample;
   (void)user;
   (void)y;
   for (size_t i = 0; i < S; i++)

@@ -16,7 +16,9 @@ static void setup(void) { ck_assert_int_eq(posix_memalign(&memory, 64, BYTES), 0
 static void teardown(void) { free(memory); }
 
 /* y' = (y1, -y0): (sin, cos) of (t + phase). */
-static void circle(void *user, size_t S, const double *t, const double *y, double *dy) {
+static void circle(void *user, size_t S, const size_t *sample, const double *t, const double *y,
+                   double *dy) {
+  (void)sample;
   (void)user;
   (void)t;
   for (size_t i = 0; i < S; i++) {
@@ -46,7 +48,9 @@ static void integrate(enf__integrand g, double tol, double t0, double t1, size_t
   ck_assert_uint_eq(arena.used, used);
 }
 
-static void first(void *user, size_t S, const double *t, const double *y, double *value) {
+static void first(void *user, size_t S, const size_t *sample, const double *t, const double *y,
+                  double *value) {
+  (void)sample;
   (void)user;
   (void)t;
   for (size_t i = 0; i < S; i++)
@@ -77,7 +81,9 @@ START_TEST(an_empty_path_gives_zero) {
 END_TEST
 
 /* A dip of width 0.01, of which the path knows nothing, on a smooth ground. */
-static void dip(void *user, size_t S, const double *t, const double *y, double *value) {
+static void dip(void *user, size_t S, const size_t *sample, const double *t, const double *y,
+                double *value) {
+  (void)sample;
   (void)user;
   (void)y;
   for (size_t i = 0; i < S; i++) {
@@ -98,7 +104,9 @@ START_TEST(a_sharp_dip_is_refined_until_the_error_is_below_tol) {
 END_TEST
 
 /* What cannot be integrated is not claimed to be. */
-static void noise(void *user, size_t S, const double *t, const double *y, double *value) {
+static void noise(void *user, size_t S, const size_t *sample, const double *t, const double *y,
+                  double *value) {
+  (void)sample;
   (void)user;
   (void)y;
   for (size_t i = 0; i < S; i++)
@@ -116,8 +124,9 @@ START_TEST(refinement_ends_and_the_error_is_honest) {
 END_TEST
 
 /* Not a number for samples whose first coordinate exceeds 0.95. */
-static void fragile(void *user, size_t S, const double *t, const double *y, double *value) {
-  dip(user, S, t, y, value);
+static void fragile(void *user, size_t S, const size_t *sample, const double *t, const double *y,
+                    double *value) {
+  dip(user, S, sample, t, y, value);
   for (size_t i = 0; i < S; i++)
     value[i] = y[2 * i] > 0.95 ? NAN : value[i] + y[2 * i];
 }
