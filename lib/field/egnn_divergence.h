@@ -1,6 +1,6 @@
 /* egnn_divergence.h -- exact divergence of a group's velocity by structured forward mode:
    docs/math.md, "Exact divergence". foo_dot is the tangent of foo for a unit displacement of
-   particle k along axis a, numbered t = k D + a. With p_ij = ds_ij/dz1_ij from a small reverse
+   particle k along axis a, numbered t = a N + k. With p_ij = ds_ij/dz1_ij from a small reverse
    pass, s_dot = p.z1_dot, and W3 is never applied to tangents. What makes the rest sparse:
 
    - first layer: h does not depend on x, so the tangent of h_i (i != k) has rank one in a:
@@ -24,45 +24,68 @@ typedef struct {
   REAL *p_wq, *p_w0;            /* (E) p.wq, p.w0 */
   REAL *gdz3, *dz2, *ones, *da; /* (tile,H), (tile) */
   REAL *slope5;                 /* (N,H) */
+  REAL *r_first, *r_last;       /* (D,N,N) r_ik of the first and the last layer, 0 for i = k */
   bool dense;                   /* h_dot is (N,T,H); else pair rows */
   REAL *h_dot, *pqu_dot, *agg_dot, *z5_dot; /* (rows,H), (rows,3H), (rows,H), (rows,H) */
   REAL *v_dot, *v_next;                     /* (N,D,T) tangents of x^l - x^0 */
   REAL *r_dot, *q_dot, *q0_dot, *s_dot;     /* (D,T), (T) of one edge */
-  REAL *coef, *work, *mix;                  /* (rows,terms), (rows,H), (H) of one edge */
-  const REAL **src;                         /* (rows,terms) */
-  REAL **out;                               /* (rows) */
+  REAL *node_coef;                          /* (N,T) coefficients of the rows of a node's P and Q */
+  const REAL **node_p, **node_q;            /* (N,T) the rows themselves */
+  REAL *coef[4];                            /* (T) coefficients of one edge's terms */
+  const REAL **src[4];                      /* (T) */
+  REAL *cq, *c0, *dot;                      /* (T) */
+  REAL *work, *mix, *own; /* (T,H), (H), (N,H) of one edge, one edge, one receiver */
+  REAL **out;             /* (T) */
 } tangents;
 
 static void layout_tangents(const group *g, tangents *d, enf__arena *arena) {
   *d = (tangents){.N = g->N, .D = g->D, .E = g->f->edges, .T = g->N * g->D, .H = g->H};
   const size_t H = d->H, pair_rows = d->E + d->T;
   const size_t rows = g->layers < 4 ? pair_rows : d->N * d->T;
-  const size_t terms = d->T * (2 * d->D + 2);
-  REAL **edges[] = {&d->slope1, &d->u, &d->m, &d->p};
-  for (size_t i = 0; i < sizeof edges / sizeof *edges; i++)
-    *edges[i] = ENF__TAKE(arena, REAL, d->E * H);
-  d->p_wq = ENF__TAKE(arena, REAL, d->E);
-  d->p_w0 = ENF__TAKE(arena, REAL, d->E);
-  d->gdz3 = ENF__TAKE(arena, REAL, g->tile * H);
-  d->dz2 = ENF__TAKE(arena, REAL, g->tile * H);
-  d->ones = ENF__TAKE(arena, REAL, g->tile);
-  d->da = ENF__TAKE(arena, REAL, g->tile);
-  d->slope5 = ENF__TAKE(arena, REAL, d->N * H);
-  d->h_dot = ENF__TAKE(arena, REAL, rows * H);
-  d->pqu_dot = ENF__TAKE(arena, REAL, rows * 3 * H);
-  d->agg_dot = ENF__TAKE(arena, REAL, rows * H);
-  d->z5_dot = ENF__TAKE(arena, REAL, rows * H);
-  d->v_dot = ENF__TAKE(arena, REAL, d->T * d->T);
-  d->v_next = ENF__TAKE(arena, REAL, d->T * d->T);
-  d->r_dot = ENF__TAKE(arena, REAL, d->D * d->T);
-  REAL **scalars[] = {&d->q_dot, &d->q0_dot, &d->s_dot};
-  for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++)
-    *scalars[i] = ENF__TAKE(arena, REAL, d->T);
-  d->coef = ENF__TAKE(arena, REAL, terms);
-  d->src = ENF__TAKE(arena, const REAL *, terms);
+  const struct {
+    REAL **array;
+    size_t count;
+  } reals[] = {{&d->slope1, d->E * H},
+               {&d->u, d->E * H},
+               {&d->m, d->E * H},
+               {&d->p, d->E * H},
+               {&d->p_wq, d->E},
+               {&d->p_w0, d->E},
+               {&d->gdz3, g->tile * H},
+               {&d->dz2, g->tile * H},
+               {&d->ones, g->tile},
+               {&d->da, g->tile},
+               {&d->slope5, d->N * H},
+               {&d->r_first, d->D * d->N * d->N},
+               {&d->r_last, d->D * d->N * d->N},
+               {&d->h_dot, rows * H},
+               {&d->pqu_dot, rows * 3 * H},
+               {&d->agg_dot, rows * H},
+               {&d->z5_dot, rows * H},
+               {&d->v_dot, d->T * d->T},
+               {&d->v_next, d->T * d->T},
+               {&d->r_dot, d->D * d->T},
+               {&d->q_dot, d->T},
+               {&d->q0_dot, d->T},
+               {&d->s_dot, d->T},
+               {&d->node_coef, d->N * d->T},
+               {&d->coef[0], d->T},
+               {&d->coef[1], d->T},
+               {&d->coef[2], d->T},
+               {&d->coef[3], d->T},
+               {&d->cq, d->T},
+               {&d->c0, d->T},
+               {&d->dot, d->T},
+               {&d->work, d->T * H},
+               {&d->mix, H},
+               {&d->own, d->N * H}};
+  for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
+    *reals[i].array = ENF__TAKE(arena, REAL, reals[i].count);
+  d->node_p = ENF__TAKE(arena, const REAL *, d->N * d->T);
+  d->node_q = ENF__TAKE(arena, const REAL *, d->N * d->T);
+  for (int k = 0; k < 4; k++)
+    d->src[k] = ENF__TAKE(arena, const REAL *, d->T);
   d->out = ENF__TAKE(arena, REAL *, d->T);
-  d->work = ENF__TAKE(arena, REAL, d->T * H);
-  d->mix = ENF__TAKE(arena, REAL, H);
   if (arena->base)
     for (size_t i = 0; i < g->tile; i++)
       d->ones[i] = 1;
@@ -154,8 +177,8 @@ static void first_positions(group *g, tangents *d) {
       for (size_t a = 0; a < d->D; a++)
         for (size_t b = 0; b < d->D; b++) {
           const REAL f = (a == b ? c : 0) + 2 * slope * r_of(d, y, e, a) * r_of(d, y, e, b);
-          d->v_dot[(i * d->D + b) * d->T + k * d->D + a] = -f;
-          d->v_dot[(i * d->D + b) * d->T + i * d->D + a] += f;
+          d->v_dot[(i * d->D + b) * d->T + a * d->N + k] = -f;
+          d->v_dot[(i * d->D + b) * d->T + a * d->N + i] += f;
         }
     }
 }
@@ -197,102 +220,113 @@ static void first_layer(group *g, tangents *d) {
   node_tangents(g, 0, d, false);
 }
 
-/* sum_a weight_a(i,k) (first-layer w_ik,a): what turns a pair row into its contraction. */
-static REAL pair_scale(const tangents *d, const layer *first, const layer *last, size_t weight_edge,
-                       size_t row_edge) {
-  REAL sum = 0;
+/* r_ik of a layer for all pairs. */
+static void pair_table(const tangents *d, const layer *y, REAL *table) {
   for (size_t a = 0; a < d->D; a++)
-    sum += r_of(d, last, weight_edge, a) * r_of(d, first, row_edge, a);
-  return 2 * sum;
+    for (size_t i = 0; i < d->N; i++)
+      for (size_t k = 0; k < d->N; k++)
+        table[(a * d->N + i) * d->N + k] = k == i ? 0 : r_of(d, y, edge_of(d, i, k), a);
+}
+
+/* out[k] = 2 sum_a r_last_ik,a r_first_jk,a: contracts pair row (j,k) with r_ki of the last layer.
+ */
+static void pair_scales(const tangents *d, size_t i, size_t j, REAL *out) {
+  const size_t N = d->N;
+  for (size_t k = 0; k < N; k++)
+    out[k] = 0;
+  for (size_t a = 0; a < d->D; a++) {
+    const REAL *last = d->r_last + (a * N + i) * N, *first = d->r_first + (a * N + j) * N;
+    for (size_t k = 0; k < N; k++)
+      out[k] += 2 * last[k] * first[k];
+  }
+}
+
+/* to (H) = sum_a -r_last_ik,a from_a, rows from_a `apart` numbers apart */
+static void contract_axes(const tangents *d, size_t i, size_t k, const REAL *from, size_t apart,
+                          REAL *to) {
+  for (size_t c = 0; c < d->H; c++)
+    to[c] = 0;
+  for (size_t a = 0; a < d->D; a++) {
+    const REAL f = -d->r_last[(a * d->N + i) * d->N + k];
+    for (size_t c = 0; c < d->H; c++)
+      to[c] += f * from[a * apart + c];
+  }
 }
 
 /* Rows (i,k), k != i, contracted over a with r_ki of the last layer; rows of i = k as they are.
    in: stride ldi, of the present form; out (E + T, H) pair rows. */
-static void contract_rows(const group *g, const tangents *d, const REAL *in, size_t ldi,
-                          REAL *out) {
-  const layer *first = &g->layer[0], *last = &g->layer[g->layers - 1];
-  const size_t H = d->H, D = d->D;
-  for (size_t i = 0; i < d->N; i++)
-    for (size_t k = 0; k < d->N; k++) {
-      const size_t own = (d->dense ? i * d->T + i * D : d->E + i * D);
-      if (k == i) {
-        for (size_t a = 0; a < D; a++)
-          memcpy(out + (d->E + i * D + a) * H, in + (own + a) * ldi, H * sizeof(REAL));
+static void contract_rows(const tangents *d, const REAL *in, size_t ldi, REAL *out) {
+  const size_t H = d->H, D = d->D, N = d->N;
+  for (size_t i = 0; i < N; i++) {
+    pair_scales(d, i, i, d->dot);
+    for (size_t k = 0; k < N; k++) {
+      if (k == i)
         continue;
-      }
       const size_t e = edge_of(d, i, k);
       REAL *to = out + e * H;
-      if (!d->dense) {
-        const REAL f = pair_scale(d, first, last, e, e);
+      if (d->dense)
+        contract_axes(d, i, k, in + (i * d->T + k) * ldi, N * ldi, to);
+      else
         for (size_t c = 0; c < H; c++)
-          to[c] = f * in[e * ldi + c];
-        continue;
-      }
-      memset(to, 0, H * sizeof(REAL));
-      for (size_t a = 0; a < D; a++) {
-        const REAL f = -r_of(d, last, e, a), *from = in + (i * d->T + k * D + a) * ldi;
-        for (size_t c = 0; c < H; c++)
-          to[c] += f * from[c];
-      }
+          to[c] = d->dot[k] * in[e * ldi + c];
     }
+    for (size_t a = 0; a < D; a++) {
+      const size_t own = d->dense ? i * d->T + a * N + i : d->E + i * D + a;
+      memcpy(out + (d->E + i * D + a) * H, in + own * ldi, H * sizeof(REAL));
+    }
+  }
 }
 
 /* Pair rows of the first layer written out as dense rows. */
-static void expand_rows(const group *g, const tangents *d, const REAL *in, size_t ldi, REAL *out) {
-  const layer *first = &g->layer[0];
-  const size_t H = d->H, D = d->D;
-  for (size_t i = 0; i < d->N; i++)
+static void expand_rows(const tangents *d, const REAL *in, size_t ldi, REAL *out) {
+  const size_t H = d->H, N = d->N;
+  for (size_t i = 0; i < N; i++)
     for (size_t t = 0; t < d->T; t++) {
-      const size_t k = t / D, a = t % D;
-      const size_t e = k == i ? 0 : edge_of(d, i, k);
-      const REAL *from = in + (k == i ? d->E + t : e) * ldi;
-      const REAL f = k == i ? 1 : -2 * r_of(d, first, e, a);
+      const size_t k = t % N, a = t / N, row = k == i ? d->E + i * d->D + a : edge_of(d, i, k);
+      const REAL f = k == i ? 1 : -2 * d->r_first[(a * N + i) * N + k];
       for (size_t c = 0; c < H; c++)
-        out[(i * d->T + t) * H + c] = f * from[c];
+        out[(i * d->T + t) * H + c] = f * in[row * ldi + c];
     }
 }
 
 /* ---- layers between -------------------------------------------------------------------------- */
 
-/* One term of a row: coefficient and source. */
-static void put_term(tangents *d, size_t at, REAL coef, const REAL *src) {
-  d->coef[at] = coef;
-  d->src[at] = src;
-}
-
-/* Term for P (offset 0, node i) or Q (offset H, node j) of tangent t, single row. */
-static void put_row_term(const group *g, tangents *d, size_t at, size_t node, size_t t,
-                         size_t offset) {
-  const size_t k = t / d->D, ld = 3 * d->H;
-  if (d->dense) {
-    put_term(d, at, 1, d->pqu_dot + (node * d->T + t) * ld + offset);
-  } else if (k == node) {
-    put_term(d, at, 1, d->pqu_dot + (d->E + t) * ld + offset);
-  } else {
-    const size_t e = edge_of(d, node, k);
-    put_term(d, at, -2 * r_of(d, &g->layer[0], e, t % d->D), d->pqu_dot + e * ld + offset);
-  }
+/* Rows of P and Q of all nodes for all tangents, with their coefficients, for dense_edge. */
+static void list_dense_rows(const tangents *d) {
+  const size_t N = d->N, T = d->T, ld = 3 * d->H;
+  for (size_t i = 0; i < N; i++)
+    for (size_t t = 0; t < T; t++) {
+      const size_t k = t % N, a = t / N;
+      size_t row = i * T + t;
+      REAL f = 1;
+      if (!d->dense) {
+        row = k == i ? d->E + i * d->D + a : edge_of(d, i, k);
+        if (k != i)
+          f = -2 * d->r_first[(a * N + i) * N + k];
+      }
+      d->node_coef[i * T + t] = f;
+      d->node_p[i * T + t] = d->pqu_dot + row * ld;
+      d->node_q[i * T + t] = d->pqu_dot + row * ld + d->H;
+    }
 }
 
 /* r_dot, q_dot, q0_dot of edge (i,j) for all tangents. */
-static void edge_tangents(const group *g, const layer *y, tangents *d, size_t e, size_t i,
-                          size_t j) {
-  const size_t T = d->T, D = d->D;
-  const layer *first = &g->layer[0];
+static void edge_tangents(const layer *y, tangents *d, size_t e, size_t i, size_t j) {
+  const size_t T = d->T, D = d->D, N = d->N;
   memset(d->q_dot, 0, T * sizeof(REAL));
   memset(d->q0_dot, 0, T * sizeof(REAL));
   for (size_t b = 0; b < D; b++) {
     const REAL *vi = d->v_dot + (i * D + b) * T, *vj = d->v_dot + (j * D + b) * T;
-    const REAL two_r = 2 * r_of(d, y, e, b), two_r0 = 2 * r_of(d, first, e, b);
-    REAL *r_dot = d->r_dot + b * T;
+    const REAL two_r = 2 * r_of(d, y, e, b), two_r0 = 2 * d->r_first[(b * N + i) * N + j];
+    REAL *r_dot = d->r_dot + b * T, *q_dot = d->q_dot;
     for (size_t t = 0; t < T; t++)
       r_dot[t] = vi[t] - vj[t];
-    r_dot[i * D + b] += 1;
-    r_dot[j * D + b] -= 1;
+    r_dot[b * N + i] += 1;
+    r_dot[b * N + j] -= 1;
     for (size_t t = 0; t < T; t++)
-      d->q_dot[t] += two_r * r_dot[t];
-    d->q0_dot[i * D + b] += two_r0;
-    d->q0_dot[j * D + b] -= two_r0;
+      q_dot[t] += two_r * r_dot[t];
+    d->q0_dot[b * N + i] += two_r0;
+    d->q0_dot[b * N + j] -= two_r0;
   }
 }
 
@@ -300,157 +334,204 @@ static void edge_tangents(const group *g, const layer *y, tangents *d, size_t e,
 static void move_tangents(const layer *y, tangents *d, size_t e, size_t i) {
   const size_t T = d->T, ge = d->e0 + e;
   const REAL c = y->c[ge], c_s = y->c_s[ge], c_q = y->c_q[ge];
+  for (size_t t = 0; t < T; t++)
+    d->dot[t] = c_s * d->s_dot[t] + c_q * d->q_dot[t];
   for (size_t b = 0; b < d->D; b++) {
     const REAL r = r_of(d, y, e, b);
     REAL *v = d->v_next + (i * d->D + b) * T;
     const REAL *r_dot = d->r_dot + b * T;
     for (size_t t = 0; t < T; t++)
-      v[t] += r_dot[t] * c + r * (c_s * d->s_dot[t] + c_q * d->q_dot[t]);
+      v[t] += r_dot[t] * c + r * d->dot[t];
   }
 }
 
-/* Dense rows of edge (i,j): all T tangents of its message; s_dot too. */
-static void dense_edge(group *g, layer *y, tangents *d, size_t e, size_t i, size_t j) {
-  const size_t H = d->H, T = d->T;
+/* The message tangents of edge e: rows listed in coef, src, cq, c0, out. */
+static void run_rows(group *g, const layer *y, tangents *d, size_t e, size_t rows, size_t terms,
+                     const REAL *const *coef, const REAL *const *const *src, const REAL *cq,
+                     const REAL *c0, const REAL *p) {
+  const size_t H = d->H;
   const REAL *w = y->w, *wa = g->f->base.model.attention ? w + y->at->wa : NULL;
-  for (size_t t = 0; t < T; t++) {
-    put_row_term(g, d, 4 * t, i, t, 0);
-    put_row_term(g, d, 4 * t + 1, j, t, H);
-    put_term(d, 4 * t + 2, d->q_dot[t], w + y->at->wq);
-    put_term(d, 4 * t + 3, d->q0_dot[t], w + y->at->w0);
-    d->out[t] = d->agg_dot + (i * T + t) * H;
+  g->k->tangent(rows, H, terms, coef, src, cq, w + y->at->wq, c0, w + y->at->w0, p,
+                d->slope1 + e * H, w + y->at->w2, d->u + e * H, d->m + e * H, wa,
+                1 - y->gate[d->e0 + e], d->work, d->s_dot, d->out);
+}
+
+/* Dense rows of edge (i,j): all T tangents of its message; s_dot too. */
+static void dense_edge(group *g, const layer *y, tangents *d, size_t e, size_t i, size_t j) {
+  const size_t T = d->T;
+  const REAL *const coef[2] = {d->node_coef + i * T, d->node_coef + j * T};
+  const REAL *const *const src[2] = {d->node_p + i * T, d->node_q + j * T};
+  for (size_t t = 0; t < T; t++)
+    d->out[t] = d->agg_dot + (i * T + t) * d->H;
+  run_rows(g, y, d, e, T, 2, coef, src, d->q_dot, d->q0_dot, d->p + e * d->H);
+}
+
+/* s_dot += p.(rows of node n's P or Q) for all tangents; offset tells P from Q. */
+static void add_node_dots(group *g, tangents *d, const REAL *p, size_t n, size_t offset) {
+  const size_t T = d->T, D = d->D, N = d->N, H = d->H, ld = 3 * H;
+  const REAL *rows = d->pqu_dot + offset;
+  if (d->dense) {
+    g->k->dots(T, H, p, rows + n * T * ld, ld, d->dot);
+    for (size_t t = 0; t < T; t++)
+      d->s_dot[t] += d->dot[t];
+    return;
   }
-  g->k->tangent(T, H, 4, d->coef, d->src, d->p + e * H, d->slope1 + e * H, w + y->at->w2,
-                d->u + e * H, d->m + e * H, wa, 1 - y->gate[d->e0 + e], d->work, d->s_dot, d->out);
+  g->k->dots(N - 1, H, p, rows + n * (N - 1) * ld, ld, d->dot);
+  memmove(d->dot + n + 1, d->dot + n, (N - 1 - n) * sizeof(REAL));
+  d->dot[n] = 0;
+  for (size_t a = 0; a < D; a++) {
+    const REAL *r = d->r_first + (a * N + n) * N;
+    REAL *s = d->s_dot + a * N;
+    for (size_t k = 0; k < N; k++)
+      s[k] -= 2 * r[k] * d->dot[k];
+  }
+  g->k->dots(D, H, p, rows + (d->E + n * D) * ld, ld, d->dot);
+  for (size_t a = 0; a < D; a++)
+    d->s_dot[a * N + n] += d->dot[a];
 }
 
 /* s_dot of edge (i,j) for all tangents, without forming z1_dot: p.P_i + p.Q_j + ... */
 static void edge_s_dot(group *g, tangents *d, size_t e, size_t i, size_t j) {
-  const size_t T = d->T, D = d->D, H = d->H, ld = 3 * H;
-  const REAL *p = d->p + e * H;
-  const size_t node[2] = {i, j};
-  for (size_t t = 0; t < T; t++)
+  for (size_t t = 0; t < d->T; t++)
     d->s_dot[t] = d->p_wq[e] * d->q_dot[t] + d->p_w0[e] * d->q0_dot[t];
-  for (int side = 0; side < 2; side++) {
-    const size_t n = node[side], offset = side ? H : 0;
-    REAL *dot = d->work;
-    if (d->dense) {
-      g->k->dots(T, H, p, d->pqu_dot + n * T * ld + offset, ld, dot);
-      for (size_t t = 0; t < T; t++)
-        d->s_dot[t] += dot[t];
+  add_node_dots(g, d, d->p + e * d->H, i, 0);
+  add_node_dots(g, d, d->p + e * d->H, j, d->H);
+}
+
+/* Rows (i,k) of receiver i: their P, contracted, in node_p, and where they are added up in out. */
+static void list_contracted_rows(tangents *d, size_t i) {
+  const size_t N = d->N, D = d->D, H = d->H, ld = 3 * H;
+  REAL *coef = d->node_coef;
+  const REAL **p = d->node_p;
+  if (!d->dense)
+    pair_scales(d, i, i, d->dot);
+  size_t row = 0;
+  for (size_t k = 0; k < N; k++) {
+    if (k == i)
       continue;
-    }
-    g->k->dots(d->N - 1, H, p, d->pqu_dot + n * (d->N - 1) * ld + offset, ld, dot);
-    for (size_t k = 0; k < d->N; k++) {
-      if (k == n)
-        continue;
-      const size_t ek = edge_of(d, n, k);
-      for (size_t a = 0; a < D; a++)
-        d->s_dot[k * D + a] -= 2 * r_of(d, &g->layer[0], ek, a) * dot[ek - n * (d->N - 1)];
-    }
-    g->k->dots(D, H, p, d->pqu_dot + (d->E + n * D) * ld + offset, ld, dot);
-    for (size_t a = 0; a < D; a++)
-      d->s_dot[n * D + a] += dot[a];
+    const size_t e = edge_of(d, i, k);
+    coef[row] = d->dense ? 1 : d->dot[k];
+    p[row] = d->dense ? d->own + k * H : d->pqu_dot + e * ld;
+    if (d->dense)
+      contract_axes(d, i, k, d->pqu_dot + (i * d->T + k) * ld, N * ld, d->own + k * H);
+    d->out[row++] = d->agg_dot + e * H;
+  }
+  for (size_t a = 0; a < D; a++, row++) {
+    coef[row] = 1;
+    p[row] = d->pqu_dot + (d->dense ? i * d->T + a * N + i : d->E + i * D + a) * ld;
+    d->out[row] = d->agg_dot + (d->E + i * D + a) * H;
   }
 }
 
-/* Terms of the contracted row (i,k), k != i, of edge (i,j). */
-static void put_contracted_row(group *g, const layer *y, tangents *d, size_t at, size_t i, size_t j,
-                               size_t k) {
-  const layer *first = &g->layer[0], *last = &g->layer[g->layers - 1];
-  const size_t D = d->D, H = d->H, ld = 3 * H, ek = edge_of(d, i, k);
-  REAL along_q = 0, along_q0 = 0;
-  for (size_t a = 0; a < D; a++) {
-    const REAL weight = -r_of(d, last, ek, a);
-    along_q += weight * d->q_dot[k * D + a];
-    along_q0 += weight * d->q0_dot[k * D + a];
-  }
-  put_term(d, at, along_q, y->w + y->at->wq);
-  put_term(d, at + 1, along_q0, y->w + y->at->w0);
-  if (d->dense) {
+/* cq and c0 of the rows (i,k) of edge (i,j): q_dot and q0_dot contracted, own rows as they are. */
+static void contract_scalars(tangents *d, size_t i) {
+  const size_t N = d->N, D = d->D;
+  const REAL *from[2] = {d->q_dot, d->q0_dot};
+  REAL *to[2] = {d->cq, d->c0};
+  for (int which = 0; which < 2; which++) {
+    REAL *out = to[which];
+    for (size_t k = 0; k < N; k++)
+      out[k] = 0;
     for (size_t a = 0; a < D; a++) {
-      const REAL weight = -r_of(d, last, ek, a);
-      put_term(d, at + 2 + 2 * a, weight, d->pqu_dot + (i * d->T + k * D + a) * ld);
-      put_term(d, at + 3 + 2 * a, weight, d->pqu_dot + (j * d->T + k * D + a) * ld + H);
+      const REAL *r = d->r_last + (a * N + i) * N, *q = from[which] + a * N;
+      for (size_t k = 0; k < N; k++)
+        out[k] -= r[k] * q[k];
     }
-    return;
+    memmove(out + i, out + i + 1, (N - 1 - i) * sizeof(REAL));
+    for (size_t a = 0; a < D; a++)
+      out[N - 1 + a] = from[which][a * N + i];
   }
-  put_term(d, at + 2, pair_scale(d, first, last, ek, ek), d->pqu_dot + ek * ld);
-  if (k != j) {
-    const size_t ejk = edge_of(d, j, k);
-    put_term(d, at + 3, pair_scale(d, first, last, ek, ejk), d->pqu_dot + ejk * ld + H);
-    return;
+}
+
+/* Q of the rows (i,k) of edge (i,j) from pair rows: one term. */
+static void list_pair_q(tangents *d, size_t i, size_t j) {
+  const size_t N = d->N, D = d->D, H = d->H, ld = 3 * H;
+  const REAL *q = d->pqu_dot + H;
+  REAL *coef = d->coef[1];
+  const REAL **src = d->src[1];
+  pair_scales(d, i, j, coef);
+  size_t row = 0;
+  for (size_t k = 0; k < N; k++) {
+    if (k == i)
+      continue;
+    coef[row] = k == j ? 1 : coef[k];
+    src[row++] = k == j ? d->mix : q + edge_of(d, j, k) * ld;
   }
-  memset(d->mix, 0, H * sizeof(REAL));
+  contract_axes(d, i, j, q + (d->E + j * D) * ld, ld, d->mix);
+  for (size_t a = 0; a < D; a++, row++) {
+    coef[row] = -2 * d->r_first[(a * N + j) * N + i];
+    src[row] = q + edge_of(d, j, i) * ld;
+  }
+}
+
+/* The same from dense rows: one term for every axis. */
+static void list_dense_q(tangents *d, size_t i, size_t j) {
+  const size_t N = d->N, D = d->D, ld = 3 * d->H;
+  const REAL *q = d->pqu_dot + d->H;
   for (size_t a = 0; a < D; a++) {
-    const REAL weight = -r_of(d, last, ek, a), *from = d->pqu_dot + (d->E + j * D + a) * ld + H;
-    for (size_t c = 0; c < H; c++)
-      d->mix[c] += weight * from[c];
+    size_t row = 0;
+    for (size_t k = 0; k < N; k++) {
+      if (k == i)
+        continue;
+      d->coef[1 + a][row] = -d->r_last[(a * N + i) * N + k];
+      d->src[1 + a][row++] = q + (j * d->T + a * N + k) * ld;
+    }
+    for (size_t b = 0; b < D; b++, row++) {
+      d->coef[1 + a][row] = a == b;
+      d->src[1 + a][row] = q + (j * d->T + a * N + i) * ld;
+    }
   }
-  put_term(d, at + 3, 1, d->mix);
 }
 
 /* Rows of edge (i,j) in the layer before the last: N-1 contractions and D rows of node i itself. */
-static void contracted_edge(group *g, layer *y, tangents *d, size_t e, size_t i, size_t j) {
-  const size_t H = d->H, D = d->D, terms = d->dense ? 2 * D + 2 : 4;
-  const REAL *w = y->w, *wa = g->f->base.model.attention ? w + y->at->wa : NULL;
-  size_t row = 0;
+static void contracted_edge(group *g, const layer *y, tangents *d, size_t e, size_t i, size_t j) {
+  const REAL *const coef[4] = {d->node_coef, d->coef[1], d->coef[2], d->coef[3]};
+  const REAL *const *const src[4] = {d->node_p, d->src[1], d->src[2], d->src[3]};
+  if (j == (i ? 0 : 1))
+    list_contracted_rows(d, i);
   edge_s_dot(g, d, e, i, j);
-  for (size_t k = 0; k < d->N; k++) {
-    if (k == i)
-      continue;
-    d->out[row] = d->agg_dot + edge_of(d, i, k) * H;
-    put_contracted_row(g, y, d, terms * row++, i, j, k);
+  contract_scalars(d, i);
+  (d->dense ? list_dense_q : list_pair_q)(d, i, j);
+  run_rows(g, y, d, e, d->N - 1 + d->D, d->dense ? 1 + d->D : 2, coef, src, d->cq, d->c0, NULL);
+}
+
+/* h_dot and U in the form the layer leaves behind; U goes to z5_dot. */
+static void convert_rows(tangents *d, bool contract, size_t rows) {
+  const size_t H = d->H, rows_out = contract ? d->E + d->T : d->N * d->T;
+  const REAL *U = d->pqu_dot + 2 * H;
+  if (!contract && d->dense) {
+    for (size_t row = 0; row < rows; row++)
+      memcpy(d->z5_dot + row * H, U + row * 3 * H, H * sizeof(REAL));
+    return;
   }
-  for (size_t a = 0; a < D; a++, row++) {
-    const size_t at = terms * row, t = i * D + a;
-    put_term(d, at, d->q_dot[t], w + y->at->wq);
-    put_term(d, at + 1, d->q0_dot[t], w + y->at->w0);
-    put_row_term(g, d, at + 2, i, t, 0);
-    put_row_term(g, d, at + 3, j, t, H);
-    for (size_t q = 4; q < terms; q++)
-      put_term(d, at + q, 0, w + y->at->wq);
-    d->out[row] = d->agg_dot + (d->E + t) * H;
-  }
-  g->k->tangent(row, H, terms, d->coef, d->src, NULL, d->slope1 + e * H, w + y->at->w2,
-                d->u + e * H, d->m + e * H, wa, 1 - y->gate[d->e0 + e], d->work, NULL, d->out);
+  void (*convert)(const tangents *, const REAL *, size_t, REAL *) =
+      contract ? contract_rows : expand_rows;
+  convert(d, d->h_dot, H, d->z5_dot);
+  memcpy(d->h_dot, d->z5_dot, rows_out * H * sizeof(REAL));
+  convert(d, U, 3 * H, d->z5_dot);
 }
 
 static void middle_layer(group *g, size_t l, tangents *d) {
-  layer *y = &g->layer[l];
+  const layer *y = &g->layer[l];
   const size_t H = d->H, rows = d->dense ? d->N * d->T : d->E + d->T;
   const bool contract = l + 2 == g->layers;
-  const size_t rows_out = contract ? d->E + d->T : d->N * d->T;
   edge_slopes(g, l, d);
   g->k->gemm(rows, H, 3 * H, d->h_dot, H, y->w + y->at->node_w, 3 * H, NULL, 0, NULL, false,
              d->pqu_dot, 3 * H);
   memcpy(d->v_next, d->v_dot, d->T * d->T * sizeof(REAL));
-  memset(d->agg_dot, 0, rows_out * H * sizeof(REAL));
+  memset(d->agg_dot, 0, (contract ? d->E + d->T : d->N * d->T) * H * sizeof(REAL));
+  if (!contract)
+    list_dense_rows(d);
   for (size_t e = 0; e < d->E; e++) {
     const size_t i = (size_t)g->recv[e], j = (size_t)g->send[e];
-    edge_tangents(g, y, d, e, i, j);
-    if (contract)
-      contracted_edge(g, y, d, e, i, j);
-    else
-      dense_edge(g, y, d, e, i, j);
+    edge_tangents(y, d, e, i, j);
+    (contract ? contracted_edge : dense_edge)(g, y, d, e, i, j);
     move_tangents(y, d, e, i);
   }
   REAL *v = d->v_dot;
   d->v_dot = d->v_next;
   d->v_next = v;
-
-  /* the present h_dot and U in the form of the output; z5_dot is free until then */
-  REAL *h = d->h_dot;
-  if (contract || !d->dense) {
-    void (*convert)(const group *, const tangents *, const REAL *, size_t, REAL *) =
-        contract ? contract_rows : expand_rows;
-    convert(g, d, h, H, d->z5_dot);
-    memcpy(h, d->z5_dot, rows_out * H * sizeof(REAL));
-    convert(g, d, d->pqu_dot + 2 * H, 3 * H, d->z5_dot);
-  } else {
-    for (size_t row = 0; row < rows; row++)
-      memcpy(d->z5_dot + row * H, d->pqu_dot + row * 3 * H + 2 * H, H * sizeof(REAL));
-  }
+  convert_rows(d, contract, rows);
   node_tangents(g, l, d, !contract);
 }
 
@@ -469,10 +550,9 @@ static void last_products(group *g, const layer *y, tangents *d) {
 static double edge_trace(group *g, const layer *y, const tangents *d, size_t e, size_t k,
                          size_t j) {
   const size_t D = d->D, H = d->H, T = d->T, ge = d->e0 + e;
-  const layer *first = &g->layer[0];
   REAL stretch = 0, along_q = 0, along_q0 = 0, along_s = 0, dot[3];
   for (size_t a = 0; a < D; a++) {
-    const size_t t = k * D + a;
+    const size_t t = a * d->N + k;
     REAL q_dot = 0;
     for (size_t b = 0; b < D; b++) {
       const REAL r_dot = d->v_dot[(k * D + b) * T + t] - d->v_dot[(j * D + b) * T + t] + (a == b);
@@ -481,7 +561,7 @@ static double edge_trace(group *g, const layer *y, const tangents *d, size_t e, 
         stretch += r_dot;
     }
     along_q += r_of(d, y, e, a) * q_dot;
-    along_q0 += r_of(d, y, e, a) * 2 * r_of(d, first, e, a);
+    along_q0 += r_of(d, y, e, a) * 2 * d->r_first[(a * d->N + k) * d->N + j];
   }
   const REAL *p = d->p + e * H;
   g->k->dots(D, H, p, d->agg_dot + (d->E + k * D) * H, H, dot);
@@ -498,7 +578,7 @@ static double last_layer(group *g, tangents *d) {
   double trace = 0;
   edge_slopes(g, l, d);
   if (g->layers == 2) {
-    contract_rows(g, d, d->h_dot, d->H, d->z5_dot);
+    contract_rows(d, d->h_dot, d->H, d->z5_dot);
     memcpy(d->h_dot, d->z5_dot, (d->E + d->T) * d->H * sizeof(REAL));
   }
   last_products(g, y, d);
@@ -513,12 +593,15 @@ static double trace_sample(group *g, tangents *d, size_t s) {
   d->n0 = s * d->N;
   d->stride = g->e;
   d->dense = false;
+  pair_table(d, &g->layer[0], d->r_first);
+  pair_table(d, &g->layer[g->layers - 1], d->r_last);
   first_layer(g, d);
   for (size_t l = 1; l + 1 < g->layers; l++)
     middle_layer(g, l, d);
   double trace = g->layers > 1 ? last_layer(g, d) : 0;
-  for (size_t t = 0; t < d->T; t++)
-    trace += (double)d->v_dot[t * d->T + t];
+  for (size_t k = 0; k < d->N; k++)
+    for (size_t a = 0; a < d->D; a++)
+      trace += (double)d->v_dot[(k * d->D + a) * d->T + a * d->N + k];
   return trace;
 }
 

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const enf__field_ops *const fields[ENF__FIELDS] = {[ENF__FIELD_EGNN] = &enf__egnn_ops};
+static const enf__field_ops *const fields[ENF__FIELDS] = {
+    [ENF__FIELD_EGNN] = &enf__egnn_ops, [ENF__FIELD_PAIR_KERNEL] = &enf__pair_kernel_ops};
 
 enf_status enf__field_create(enf_ctx *ctx, enf__field **field, const enf__model *model) {
   return fields[model->kind]->create(ctx, field, model);
@@ -82,7 +83,8 @@ void enf__field_init(enf__field *field, uint64_t seed) {
     double *w = field->param + t->offset;
     enf__random_uniform(seed, ENF__STREAM_INIT, k, t->rows * t->cols, w);
     for (size_t i = 0; i < t->rows * t->cols; i++)
-      w[i] = range * (2 * w[i] - 1);
+      w[i] = range * (2 * w[i] - 1) +
+             (field->ops->initial_value ? field->ops->initial_value(field, k, i) : 0);
   }
   enf__field_pack(field);
 }

@@ -19,8 +19,10 @@ typedef struct {
   int kind; /* model.field */
   size_t particles, dimensions, hidden, layers;
   bool attention, tanh, mean;
-  size_t species_count; /* largest species number + 1; 0: all alike, no one-hot */
-  const int *species;   /* (N), or NULL */
+  size_t species_count;         /* largest species number + 1; 0: all alike, no one-hot */
+  const int *species;           /* (N), or NULL */
+  size_t kernels, kernel_times; /* pair kernel: functions of distance, of time */
+  double kernel_range;          /* their first centers cover distances up to this */
 } enf__model;
 
 /* A named view of the parameter block. A bias has one column. */
@@ -88,6 +90,8 @@ typedef struct {
   enf_status (*create)(enf_ctx *ctx, enf__field **field, const enf__model *model);
   void (*destroy)(enf__field *field);
   double (*initial_range)(const enf__field *field, size_t tensor); /* uniform in +- range */
+  double (*initial_value)(const enf__field *field, size_t tensor, size_t index); /* about this;
+                                                                                    NULL: 0 */
   void (*pack)(enf__field *field);
   size_t (*workspace)(const enf__field *field, const enf__run *run, enf__work work);
   double (*cost)(const enf__field *field, enf__work work); /* multiply-adds per sample, roughly */
@@ -125,6 +129,6 @@ size_t enf__field_add(enf__field *field, size_t rows, size_t cols, const char *f
 enf_status enf__field_allocate(enf__field *field);
 void enf__field_close(enf__field *field);
 
-extern const enf__field_ops enf__egnn_ops;
+extern const enf__field_ops enf__egnn_ops, enf__pair_kernel_ops;
 
 #endif

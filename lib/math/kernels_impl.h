@@ -357,18 +357,21 @@ static void edge_scatter(size_t rows, size_t n, const REAL *dz1, const int32_t *
 
 /* ---- tangents of one edge -------------------------------------------------------------------- */
 
-INLINE REAL tangent_row(size_t n, size_t terms, const REAL *coef, const REAL *const *src,
-                        const REAL *p, const REAL *slope1, REAL *work) {
+INLINE void tangent_row(const size_t terms, size_t r, size_t n, const REAL *const *coef,
+                        const REAL *const *const *src, const vec q, const REAL *wq, const vec q0,
+                        const REAL *w0, const REAL *p, const REAL *slope1, REAL *work,
+                        REAL *s_dot) {
   vec dot = vec_set(0);
   for (size_t c = 0; c < n; c += (size_t)L) {
-    vec z = vec_set(coef[0]) * vec_load(src[0] + c);
-    for (size_t k = 1; k < terms; k++)
-      z = vec_fma(vec_set(coef[k]), vec_load(src[k] + c), z);
+    vec z = vec_fma(q0, vec_load(w0 + c), q * vec_load(wq + c));
+    for (size_t k = 0; k < terms; k++)
+      z = vec_fma(vec_set(coef[k][r]), vec_load(src[k][r] + c), z);
     if (p)
       dot = vec_fma(vec_load(p + c), z, dot);
     vec_store(work + c, z * vec_load(slope1 + c));
   }
-  return p ? vec_sum(dot) : 0;
+  if (p)
+    s_dot[r] = vec_sum(dot);
 }
 
 INLINE void tangent_block(const int R, size_t n, const REAL *work, const REAL *W, const REAL *u,
@@ -398,17 +401,18 @@ INLINE void tangent_block(const int R, size_t n, const REAL *work, const REAL *W
   }
 }
 
-static void tangent(size_t rows, size_t n, size_t terms, const REAL *coef, const REAL *const *src,
-                    const REAL *p, const REAL *slope1, const REAL *W, const REAL *u, const REAL *m,
-                    const REAL *wa, REAL g1, REAL *work, REAL *s_dot, REAL *const *out) {
+static void tangent(size_t rows, size_t n, size_t terms, const REAL *const *coef,
+                    const REAL *const *const *src, const REAL *cq, const REAL *wq, const REAL *c0,
+                    const REAL *w0, const REAL *p, const REAL *slope1, const REAL *W, const REAL *u,
+                    const REAL *m, const REAL *wa, REAL g1, REAL *work, REAL *s_dot,
+                    REAL *const *out) {
   for (size_t r = 0; r < rows; r++) {
-    const REAL s =
-        tangent_row(n, terms, coef + r * terms, src + r * terms, p, slope1, work + r * n);
-    if (p)
-      s_dot[r] = s;
+    const vec q = vec_set(cq[r]), q0 = vec_set(c0[r]);
+    if (terms == 2)
+      tangent_row(2, r, n, coef, src, q, wq, q0, w0, p, slope1, work + r * n, s_dot);
+    else
+      tangent_row(terms, r, n, coef, src, q, wq, q0, w0, p, slope1, work + r * n, s_dot);
   }
-  if (!out)
-    return;
 #define BLOCK(R, r) tangent_block(R, n, work + (r)*n, W, u, m, wa, g1, out + (r))
   FOR_ROW_BLOCKS(rows, BLOCK);
 #undef BLOCK

@@ -61,14 +61,16 @@ typedef struct {
                        ENF__REAL *dQ, size_t ldp, ENF__REAL *dwq, ENF__REAL *dw0);
 
   /* Tangents of one edge's message: for every row r,
-       z1_dot = sum_k coef[r][k] src[r][k]  (terms of them, each a row of n numbers),
-       s_dot[r] = p . z1_dot, y_r = u ((slope1 z1_dot) W), out[r] += y_r + (g1 wa.y_r) m,
-     where u = gate silu'(z2) and g1 = 1 - gate (wa NULL: no gate term). work (rows,n). out NULL:
-     s_dot only; p NULL: no s_dot. */
-  void (*tangent)(size_t rows, size_t n, size_t terms, const ENF__REAL *coef,
-                  const ENF__REAL *const *src, const ENF__REAL *p, const ENF__REAL *slope1,
-                  const ENF__REAL *W, const ENF__REAL *u, const ENF__REAL *m, const ENF__REAL *wa,
-                  ENF__REAL g1, ENF__REAL *work, ENF__REAL *s_dot, ENF__REAL *const *out);
+       z1_dot = sum_k coef[k][r] src[k][r] + cq[r] wq + c0[r] w0   (terms of k; src[k][r]: n
+     numbers), s_dot[r] = p . z1_dot, y_r = u ((slope1 z1_dot) W), out[r] += y_r + (g1 wa.y_r) m,
+     where u = gate silu'(z2) and g1 = 1 - gate (wa NULL: no gate term). work (rows,n). p NULL: no
+     s_dot. */
+  void (*tangent)(size_t rows, size_t n, size_t terms, const ENF__REAL *const *coef,
+                  const ENF__REAL *const *const *src, const ENF__REAL *cq, const ENF__REAL *wq,
+                  const ENF__REAL *c0, const ENF__REAL *w0, const ENF__REAL *p,
+                  const ENF__REAL *slope1, const ENF__REAL *W, const ENF__REAL *u,
+                  const ENF__REAL *m, const ENF__REAL *wa, ENF__REAL g1, ENF__REAL *work,
+                  ENF__REAL *s_dot, ENF__REAL *const *out);
 
   /* y[r] = p . A[r]: A (rows,n) stride lda. */
   void (*dots)(size_t rows, size_t n, const ENF__REAL *p, const ENF__REAL *A, size_t lda,

@@ -1,0 +1,223 @@
+/* pair_kernel.c -- the pair-kernel field as an object: parameter table, initial weights, packing,
+   and the choice of the precision. The mathematics is in pair_kernel.h and pair_kernel_work.h.
+
+   The flow starts near the identity (small weights), with the centers evenly over distances
+   0 ... model.kernel_range and over times 0 ... 1. */
+#include "field/pair_kernel.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Initial widths: of distance in units of the centers' spacing, of time absolute. */
+static const double DISTANCE_WIDTH = 1.5, TIME_WIDTH = 0.3, INITIAL_WEIGHT = 1e-3;
+/* Where the padding's centers are: its functions are exactly zero. */
+static const double FAR_AWAY = 1e15;
+
+/* ---- the object ------------------------------------------------------------------------------ */
+
+static size_t take(size_t *next, size_t count) {
+  const size_t at = *next;
+  *next += count;
+  return at;
+}
+
+static void choose_shapes(enf__pair_kernel *f, const enf__model *model) {
+  const size_t species = model->species_count ? model->species_count : 1;
+  size_t next = 0;
+  f->species_pairs = species * (species + 1) / 2;
+  f->K = model->kernels;
+  f->times = model->kernel_times;
+  f->Kp = ENF__PADDED(f->K + 1);
+  f->Tp = ENF__PADDED(f->times);
+  f->columns = f->species_pairs * f->Kp;
+  f->weight = take(&next, f->Tp * f->columns);
+  f->center = take(&next, f->Kp);
+  f->sharp = take(&next, f->Kp);
+  f->t_center = take(&next, f->Tp);
+  f->t_sharp = take(&next, f->Tp);
+  f->grad_count = next;
+  f->reverse = take(&next, f->Tp * f->columns);
+  f->packed_count = next;
+}
+
+static void add_tensors(enf__pair_kernel *f) {
+  enf__field *base = &f->base;
+  enf__field_add(base, f->K, 1, "pair_kernel.distance.centers", 0);
+  enf__field_add(base, f->K, 1, "pair_kernel.distance.log_widths", 0);
+  enf__field_add(base, f->times, 1, "pair_kernel.time.centers", 0);
+  enf__field_add(base, f->times, 1, "pair_kernel.time.log_widths", 0);
+  for (size_t p = 0; p < f->species_pairs; p++) {
+    enf__field_add(base, f->K, f->times, "pair_kernel.pair_%zu.weight", p);
+    enf__field_add(base, f->times, 1, "pair_kernel.pair_%zu.bias", p);
+  }
+}
+
+static void destroy(enf__field *field) {
+  enf__pair_kernel *f = (enf__pair_kernel *)field;
+  const enf_alloc alloc = field->alloc;
+  enf__field_close(field);
+  enf__free(&alloc, f->packed_f32);
+  enf__free(&alloc, f->packed_f64);
+  enf__free(&alloc, f);
+}
+
+static enf_status allocate_packed(enf__pair_kernel *f) {
+  const enf_alloc *alloc = &f->base.alloc;
+  f->packed_f32 = enf__alloc_array(alloc, f->packed_count, sizeof *f->packed_f32);
+  f->packed_f64 = enf__alloc_array(alloc, f->packed_count, sizeof *f->packed_f64);
+  return f->packed_f32 && f->packed_f64 ? ENF_OK : ENF_ERR_NOMEM;
+}
+
+static enf_status create(enf_ctx *ctx, enf__field **field, const enf__model *model) {
+  enf_status status = ENF_ERR_NOMEM;
+  enf__pair_kernel *f = enf__alloc(&ctx->alloc, sizeof *f);
+  *field = NULL;
+  if (!f)
+    goto out;
+  memset(f, 0, sizeof *f);
+  choose_shapes(f, model);
+  TRY(enf__field_open(ctx, &f->base, &enf__pair_kernel_ops, model,
+                      ENF__PAIR_WEIGHTS + 2 * f->species_pairs));
+  add_tensors(f);
+  TRY(enf__field_allocate(&f->base));
+  TRY(allocate_packed(f));
+  *field = &f->base;
+  return ENF_OK;
+out:
+  if (f)
+    destroy(&f->base);
+  return enf__fail(ctx, status, "out of memory for a pair kernel of %zu x %zu functions",
+                   model->kernels, model->kernel_times);
+}
+
+/* ---- weights --------------------------------------------------------------------------------- */
+
+static double initial_range(const enf__field *field, size_t tensor) {
+  (void)field;
+  return tensor < ENF__PAIR_WEIGHTS ? 0 : INITIAL_WEIGHT;
+}
+
+static double initial_value(const enf__field *field, size_t tensor, size_t index) {
+  const enf__pair_kernel *f = (const enf__pair_kernel *)field;
+  const double range = field->model.kernel_range;
+  const double gaps = f->K > 1 ? (double)(f->K - 1) : 1;
+  const double t_gaps = f->times > 1 ? (double)(f->times - 1) : 1;
+  switch (tensor) {
+  case ENF__DISTANCE_CENTERS:
+    return range * (double)index / gaps;
+  case ENF__DISTANCE_LOG_WIDTHS:
+    return log(DISTANCE_WIDTH * range / gaps);
+  case ENF__TIME_CENTERS:
+    return (double)index / t_gaps;
+  case ENF__TIME_LOG_WIDTHS:
+    return log(TIME_WIDTH);
+  default:
+    return 0;
+  }
+}
+
+static void set_packed(enf__pair_kernel *f, size_t at, double value) {
+  f->packed_f64[at] = value;
+  f->packed_f32[at] = (float)value;
+}
+
+/* Padded centers and inverse widths. */
+static void pack_functions(enf__pair_kernel *f, size_t tensor, size_t padded, size_t center,
+                           size_t sharp) {
+  const enf__tensor *t = &f->base.tensor[tensor];
+  const double *centers = f->base.param + t[0].offset, *log_widths = f->base.param + t[1].offset;
+  for (size_t k = 0; k < padded; k++) {
+    set_packed(f, center + k, k < t->rows ? centers[k] : FAR_AWAY);
+    set_packed(f, sharp + k, k < t->rows ? exp(-log_widths[k]) : 1);
+  }
+}
+
+static void pack(enf__field *field) {
+  enf__pair_kernel *f = (enf__pair_kernel *)field;
+  memset(f->packed_f32, 0, f->packed_count * sizeof *f->packed_f32);
+  memset(f->packed_f64, 0, f->packed_count * sizeof *f->packed_f64);
+  pack_functions(f, ENF__DISTANCE_CENTERS, f->Kp, f->center, f->sharp);
+  pack_functions(f, ENF__TIME_CENTERS, f->Tp, f->t_center, f->t_sharp);
+  const double *w = field->param + field->tensor[ENF__PAIR_WEIGHTS].offset;
+  for (size_t p = 0; p < f->species_pairs; p++)
+    for (size_t k = 0; k <= f->K; k++) /* the bias follows its weights, as row K */
+      for (size_t s = 0; s < f->times; s++, w++) {
+        set_packed(f, f->weight + s * f->columns + p * f->Kp + k, *w);
+        set_packed(f, f->reverse + (p * f->Kp + k) * f->Tp + s, *w);
+      }
+}
+
+/* ---- work ------------------------------------------------------------------------------------ */
+
+size_t enf__pair_kernel_group(const enf__pair_kernel *f) {
+  enum { GROUP_REALS = 16384, GROUP_LIMIT = 64 };
+  const size_t group = GROUP_REALS / (f->columns + f->Tp);
+  return group < 1 ? 1 : group > GROUP_LIMIT ? GROUP_LIMIT : group;
+}
+
+static size_t workspace(const enf__field *field, const enf__run *run, enf__work work) {
+  const enf__pair_kernel *f = (const enf__pair_kernel *)field;
+  return run->precision == ENF__FLOAT64 ? enf__pair_kernel_workspace_f64(f, work)
+                                        : enf__pair_kernel_workspace_f32(f, work);
+}
+
+static double cost(const enf__field *field, enf__work work) {
+  static const double factor[] = {[ENF__VELOCITY] = 20,
+                                  [ENF__DIVERGENCE] = 30,
+                                  [ENF__JVP] = 30,
+                                  [ENF__VJP] = 80,
+                                  [ENF__VJP_TRACE] = 60};
+  const enf__pair_kernel *f = (const enf__pair_kernel *)field;
+  const double N = (double)field->model.particles, columns = (double)f->columns;
+  return factor[work] * N * (N - 1) / 2 * (double)f->Kp + (double)f->Tp * columns;
+}
+
+/* name(field, run, ...) = the precision's own, with the kernel level. */
+#define IN_PRECISION(name, ...)                                                                    \
+  do {                                                                                             \
+    const enf__pair_kernel *f = (const enf__pair_kernel *)field;                                   \
+    if (run->precision == ENF__FLOAT64)                                                            \
+      enf__pair_kernel_##name##_f64(f, run->kernel, arena, S, t, x, __VA_ARGS__);                  \
+    else                                                                                           \
+      enf__pair_kernel_##name##_f32(f, run->kernel, arena, S, t, x, __VA_ARGS__);                  \
+  } while (0)
+
+static void velocity(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+                     const double *t, const double *x, double *v) {
+  IN_PRECISION(forward, NULL, v, NULL);
+}
+
+static void divergence(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+                       const double *t, const double *x, double *v, double *div) {
+  IN_PRECISION(forward, NULL, v, div);
+}
+
+static void jvp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+                const double *t, const double *x, const double *eps, double *v, double *form) {
+  IN_PRECISION(forward, eps, v, form);
+}
+
+static void vjp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+                const double *t, const double *x, enf__cotangent_fn cotangent, void *user,
+                double *dx, double *dparams) {
+  IN_PRECISION(vjp, cotangent, user, dx, dparams);
+}
+
+static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
+                      const double *t, const double *x, const double *eps, const double *a,
+                      const double *b, double *dx, double *dparams) {
+  IN_PRECISION(vjp_trace, eps, a, b, dx, dparams);
+}
+
+const enf__field_ops enf__pair_kernel_ops = {.create = create,
+                                             .destroy = destroy,
+                                             .initial_range = initial_range,
+                                             .initial_value = initial_value,
+                                             .pack = pack,
+                                             .workspace = workspace,
+                                             .cost = cost,
+                                             .velocity = velocity,
+                                             .divergence = divergence,
+                                             .jvp = jvp,
+                                             .vjp = vjp,
+                                             .vjp_trace = vjp_trace};
