@@ -78,6 +78,9 @@ static enf_status read_model(enf_ctx *ctx, const enf_opts *opts, enf__model *mod
                         .dimensions = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_DIMENSIONS),
                         .hidden = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_HIDDEN),
                         .layers = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_LAYERS),
+                        .kernels = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_KERNELS),
+                        .kernel_times = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_KERNEL_TIMES),
+                        .kernel_range = enf__opts_real(opts, ENF__OPT_MODEL_KERNEL_RANGE),
                         .attention = enf__opts_int(opts, ENF__OPT_MODEL_ATTENTION) != 0,
                         .tanh = enf__opts_int(opts, ENF__OPT_MODEL_TANH) != 0,
                         .mean = enf__opts_int(opts, ENF__OPT_MODEL_AGGREGATION) == 1};

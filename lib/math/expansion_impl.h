@@ -69,7 +69,7 @@ static void expansion(size_t rows, size_t n, const REAL *x, const REAL *center, 
     for (size_t r = 0; r < rows; r++) {
       const expansion_sums s =
           sum_expansion(false, n, x[r], center, sharp, coef + (size_t)seg[r] * n, NULL);
-      f[r] = s.cg / (LEAST_SUM + s.g);
+      f[r] = s.cg * (1 / (LEAST_SUM + s.g));
     }
     return;
   }
