@@ -7,7 +7,7 @@
 set -eu
 enf=${ENF:-enf}
 out=${1:-demo}
-seconds=${DEMO_SECONDS:-65}
+seconds=${DEMO_SECONDS:-60} samples=${DEMO_SAMPLES:-20000}
 mkdir -p "$out"
 started=$(date +%s)
 
@@ -19,10 +19,10 @@ say "equilibrium configurations of DW4 by Monte Carlo: 100000 to learn from, 200
 
 say "train an equivariant flow by flow matching for $seconds seconds"
 "$enf" train "$out/dw4_train.npy" -o "$out/dw4.safetensors" --dimensions 2 --seconds "$seconds" \
-  --validation "$out/dw4_test.npy" --rows 5000 --energy dw4
+  --validation "$out/dw4_test.npy" --rows 3000 --energy dw4
 
-say "draw 50000 independent configurations, with their exact log-density"
-"$enf" sample "$out/dw4.safetensors" -n 50000 --seed 7 -o "$out/samples.npy" \
+say "draw $samples independent configurations, with their exact log-density"
+"$enf" sample "$out/dw4.safetensors" -n "$samples" --seed 7 -o "$out/samples.npy" \
   --logp "$out/samples_logp.npy"
 
 say "reweight them to the Boltzmann density of DW4"

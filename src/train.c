@@ -176,7 +176,7 @@ static int step(training *t) {
 static void plan(training *t) {
   const uint64_t done = t->info.step - t->first;
   const double left = t->budget - t->spent;
-  if (!t->timed || done < 3 || left <= 0 || t->spent - t->planned_at < t->budget / 200)
+  if (!t->timed || left <= 0 || t->spent - t->planned_at < t->budget / 200)
     return;
   const double steps = (double)t->info.step + fmax((double)done / t->spent * left, 1);
   t->goal = (uint64_t)fmin(steps, 1e9);
