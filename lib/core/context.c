@@ -112,6 +112,8 @@ static const struct {
     {ENF__OPT_ODE_MAX_STEPS, SIZE, offsetof(enf__run, max_steps)},
     {ENF__OPT_LOGDET_METHOD, CODE, offsetof(enf__run, logdet_method)},
     {ENF__OPT_LOGDET_TOL, REAL, offsetof(enf__run, logdet_tol)},
+    {ENF__OPT_LOGDET_PROBES, SIZE, offsetof(enf__run, probes)},
+    {ENF__OPT_LOGDET_PROBE, CODE, offsetof(enf__run, probe)},
 };
 
 static void read_field(enf__run *run, const enf_opts *opts, size_t row) {
@@ -274,6 +276,7 @@ void enf_ctx_destroy(enf_ctx *ctx) {
     return;
   enf__pool_resize(ctx, 0);
   enf__arena_free(&ctx->alloc, &ctx->arena);
+  enf__arena_free(&ctx->alloc, &ctx->record);
   ctx->magic = 0;
   const enf_alloc alloc = ctx->alloc;
   enf__free(&alloc, ctx);

@@ -72,6 +72,7 @@ typedef struct {
   int logdet_method;
   double logdet_tol;
   size_t probes;
+  int probe; /* their distribution: flow/probe.h */
 } enf__run;
 
 /* Numbers about the last call, read by enf_ctx_stat. */
@@ -90,6 +91,7 @@ struct enf_ctx {
   void *progress_user;
   bool busy;           /* inside a host callback: calls on this context are refused (STATE) */
   enf__arena arena;    /* the calling thread's, for arrays of a whole call */
+  enf__arena record;   /* of integrations that are to be walked back: flow/pullback.h */
   enf__arena *workers; /* one per thread; [0] is the calling thread's */
   struct enf__pool *pool;
   char errmsg[512];

@@ -16,7 +16,8 @@
 
    Samples are independent: what one gives does not depend on the others, nor anything on the
    number of threads. A sample whose result->status is not OK has NaN for y, logdet and dx and adds
-   nothing to the gradient; so does one whose cotangents are not finite. */
+   nothing to the gradient. Reverse gives the status ADJOINT to samples whose cotangents are not
+   finite or whose way back fails (in the latter case the gradient may not be finite). */
 #ifndef ENF__PULLBACK_H
 #define ENF__PULLBACK_H
 
@@ -26,6 +27,13 @@
 /* Choices of train.adjoint, in the table's order: the exact gradient of the steps taken, or the
    adjoint equation solved backward with the same tolerances. */
 enum { ENF__DISCRETE, ENF__CONTINUOUS };
+
+/* State of one chunk's task: the sample to go on with, the steps that a record must have room for,
+   if it had not, and evaluations of the field. */
+typedef struct {
+  size_t next, need;
+  uint64_t evaluations;
+} enf__pullback_task;
 
 typedef struct {
   /* filled by the caller */
@@ -47,8 +55,8 @@ typedef struct {
   /* inside */
   const enf__run *run;
   size_t chunks, capacity;
-  enf__ode_path *path; /* (n) */
-  size_t *need;        /* (chunks) */
+  enf__ode_path *path;      /* (n) */
+  enf__pullback_task *task; /* (chunks) */
 } enf__pullback;
 
 typedef struct {

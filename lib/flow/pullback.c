@@ -1,0 +1,420 @@
+/* pullback.c -- (x, logdet) along the flow and back, over many samples.
+
+     x' = v(t,x),  logdet' = div v(t,x)  or  mean over probes of eps^T J(t,x) eps
+
+   with the pair as the integrator's state, so that both are in its error norm. logdet influences
+   nothing, so the stages that the way back needs again take velocities alone, and the reverse of
+   the pair's rate is the field's <a,v> + b trace with b = dL/dlogdet.
+
+   The samples are cut into chunks, which are tasks with a gradient buffer each, and a chunk into
+   groups that are integrated together; both cuts depend on shapes only. The record of the accepted
+   steps is memory of the context that grows, between parallel loops, to what the longest sample
+   needed; then the work is done again, which happens in the first calls only. */
+#include "flow/pullback.h"
+#include "core/parallel.h"
+#include "ode/adjoint.h"
+#include <math.h>
+#include <string.h>
+
+enum {
+  MOST_CHUNKS = 16,
+  LEAST_CHUNK = 8,
+  MOST_GROUP = 32,
+  MOST_ROWS = ENF__ADJOINT_ROWS > MOST_GROUP ? ENF__ADJOINT_ROWS : MOST_GROUP, /* of a callback */
+  FIRST_CAPACITY = 24                                                          /* steps */
+};
+
+/* A status that integrator and adjoint take for "leave this sample alone". */
+enum { SKIP = ENF_ERR_STATE };
+
+/* One group of a chunk at work. */
+typedef struct {
+  enf__pullback *p;
+  const enf__pulled *r; /* reverse only */
+  enf__arena *arena;
+  size_t first, S, dim;                    /* its samples; N D */
+  double *pair, *end;                      /* (S,dim+1): state, later cotangents; state at t1 */
+  enf__ode_result *result;                 /* (S), of the way back */
+  double *x, *v, *eps, *a, *b, *dx, *form; /* (rows,dim) or (rows): parts for the field */
+  double *gradient;                        /* (P), the chunk's, or NULL */
+  uint64_t evaluations;
+} group;
+
+static size_t dim_of(const enf__field *field) {
+  const enf__model *model = enf__field_model(field);
+  return model->particles * model->dimensions;
+}
+
+size_t enf__pullback_chunks(const enf__field *field, size_t n) {
+  /* A multiple of 4 keeps 2 and 4 threads busy to the end. */
+  const size_t chunk = enf__field_chunk(field, ENF__VJP_TRACE);
+  const size_t size = chunk > LEAST_CHUNK ? chunk : LEAST_CHUNK;
+  const size_t wanted = ((n + size - 1) / size + 3) / 4 * 4;
+  const size_t most = n < MOST_CHUNKS ? n : MOST_CHUNKS;
+  return wanted < most ? wanted : most;
+}
+
+static size_t group_size(const enf__pullback *p) {
+  const size_t chunks = enf__pullback_chunks(p->field, p->n);
+  const size_t chunk = chunks ? (p->n + chunks - 1) / chunks : 0;
+  return chunk < MOST_GROUP ? chunk : MOST_GROUP;
+}
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+static void lay_out(group *g) {
+  enf__arena *arena = g->arena;
+  const size_t state = g->S * (g->dim + 1), points = MOST_ROWS * g->dim;
+  g->pair = ENF__TAKE(arena, double, state);
+  g->end = ENF__TAKE(arena, double, state);
+  g->result = ENF__TAKE(arena, enf__ode_result, g->S);
+  double **vectors[] = {&g->x, &g->v, &g->eps, &g->a, &g->dx};
+  for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
+    *vectors[i] = ENF__TAKE(arena, double, points);
+  g->b = ENF__TAKE(arena, double, MOST_ROWS);
+  g->form = ENF__TAKE(arena, double, MOST_ROWS);
+}
+
+void enf__pullback_take(enf__pullback *p, enf__arena *arena) {
+  const size_t state = p->n * dim_of(p->field);
+  p->chunks = enf__pullback_chunks(p->field, p->n);
+  p->y = ENF__TAKE(arena, double, state);
+  p->logdet = ENF__TAKE(arena, double, p->n);
+  p->result = ENF__TAKE(arena, enf__ode_result, p->n);
+  p->path = ENF__TAKE(arena, enf__ode_path, p->n);
+  p->task = ENF__TAKE(arena, enf__pullback_task, p->chunks);
+}
+
+size_t enf__pullback_call_bytes(const enf__pullback *p) {
+  enf__pullback copy = *p;
+  enf__arena count = {0};
+  enf__pullback_take(&copy, &count);
+  return count.used;
+}
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+size_t enf__pullback_worker_bytes(const enf__pullback *p, const enf__run *run) {
+  enf__arena count = {0};
+  group g = {.arena = &count, .S = group_size(p), .dim = dim_of(p->field)};
+  lay_out(&g);
+  const size_t pair = g.dim + 1;
+  const size_t back = p->adjoint == ENF__DISCRETE ? enf__adjoint_discrete_workspace(g.S, pair)
+                                                  : enf__adjoint_continuous_workspace(g.S, pair);
+  const enf__work work[] = {ENF__VELOCITY, p->probes ? ENF__JVP : ENF__DIVERGENCE, ENF__VJP_TRACE};
+  size_t field = 0;
+  for (size_t i = 0; i < sizeof work / sizeof *work; i++)
+    field = larger(field, enf__field_workspace(p->field, run, work[i]));
+  return count.used + larger(enf__ode_workspace(g.S, pair), back) + field;
+}
+
+/* Memory of the context for the record of `capacity` steps of dimension `dim` of every sample. */
+static enf_status reserve_record(enf_ctx *ctx, enf__pullback *p, size_t capacity, size_t dim) {
+  enf__arena count = {0};
+  enf__ode_path path;
+  enf__ode_path_take(&path, &count, capacity, dim);
+  size_t bytes;
+  if (__builtin_mul_overflow(count.used, p->n, &bytes))
+    bytes = SIZE_MAX;
+  ctx->record.used = 0;
+  if (!enf__arena_reserve(&ctx->alloc, &ctx->record, bytes))
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for the steps of %zu samples, %zu of each",
+                     p->n, capacity);
+  p->capacity = capacity;
+  for (size_t i = 0; i < p->n; i++)
+    enf__ode_path_take(p->path + i, &ctx->record, capacity, dim);
+  return ENF_OK;
+}
+
+/* Steps that the memory there is has room for, but at least some. */
+static size_t first_capacity(const enf_ctx *ctx, const enf__pullback *p, size_t dim) {
+  const enf__run *run = &ctx->run;
+  if (run->ode_method != ENF__DOPRI5)
+    return run->ode_steps;
+  const size_t fits = ctx->record.capacity / p->n / enf__ode_path_bytes(dim);
+  return fits > FIRST_CAPACITY + 2 ? fits - 2 : FIRST_CAPACITY;
+}
+
+/* ---- what integrator and adjoint ask ------------------------------------------------------- */
+
+static void gather_points(const group *g, size_t S, const double *pair) {
+  for (size_t i = 0; i < S; i++)
+    memcpy(g->x + i * g->dim, pair + i * (g->dim + 1), g->dim * sizeof *pair);
+}
+
+static void gather_probes(const group *g, size_t S, const size_t *sample, size_t probe) {
+  const enf__pullback *p = g->p;
+  for (size_t i = 0; i < S; i++) {
+    const double *eps = p->eps + ((g->first + sample[i]) * p->probes + probe) * g->dim;
+    memcpy(g->eps + i * g->dim, eps, g->dim * sizeof *eps);
+  }
+}
+
+/* v into rows of (dim+1), with the last number trace, or 0. */
+static void spread(const group *g, size_t S, const double *trace, double *dy) {
+  for (size_t i = 0; i < S; i++) {
+    memcpy(dy + i * (g->dim + 1), g->v + i * g->dim, g->dim * sizeof *dy);
+    dy[i * (g->dim + 1) + g->dim] = trace ? trace[i] : 0;
+  }
+}
+
+static void velocity_rate(void *user, size_t S, const size_t *sample, const double *t,
+                          const double *y, double *dy) {
+  group *g = user;
+  (void)sample;
+  gather_points(g, S, y);
+  enf__field_velocity(g->p->field, g->p->run, g->arena, S, t, g->x, g->v);
+  spread(g, S, NULL, dy);
+  g->evaluations += S;
+}
+
+static void pair_rate(void *user, size_t S, const size_t *sample, const double *t, const double *y,
+                      double *dy) {
+  group *g = user;
+  const enf__pullback *p = g->p;
+  gather_points(g, S, y);
+  g->evaluations += S;
+  if (!p->probes) {
+    enf__field_divergence(p->field, p->run, g->arena, S, t, g->x, g->v, g->b);
+    spread(g, S, g->b, dy);
+    return;
+  }
+  memset(g->b, 0, S * sizeof *g->b);
+  for (size_t probe = 0; probe < p->probes; probe++) {
+    gather_probes(g, S, sample, probe);
+    enf__field_jvp(p->field, p->run, g->arena, S, t, g->x, g->eps, g->v, g->form);
+    for (size_t i = 0; i < S; i++)
+      g->b[i] += g->form[i] / (double)p->probes;
+  }
+  spread(g, S, g->b, dy);
+}
+
+/* a (rows of dim+1) into cotangents of v and of each probe's part of the trace. */
+static void gather_cotangents(const group *g, size_t S, const double *a) {
+  const double share = g->p->probes ? 1 / (double)g->p->probes : 1;
+  for (size_t i = 0; i < S; i++) {
+    memcpy(g->a + i * g->dim, a + i * (g->dim + 1), g->dim * sizeof *a);
+    g->b[i] = share * a[i * (g->dim + 1) + g->dim];
+  }
+}
+
+static void add_pulled(const group *g, size_t S, bool first, double *da) {
+  for (size_t i = 0; i < S; i++) {
+    double *row = da + i * (g->dim + 1);
+    const double *dx = g->dx + i * g->dim;
+    row[g->dim] = 0;
+    for (size_t c = 0; c < g->dim; c++)
+      row[c] = first ? dx[c] : row[c] + dx[c];
+  }
+}
+
+static void pull(void *user, size_t S, const size_t *sample, const double *t, const double *y,
+                 const double *a, double *da, bool params) {
+  group *g = user;
+  const enf__pullback *p = g->p;
+  gather_points(g, S, y);
+  gather_cotangents(g, S, a);
+  g->evaluations += S;
+  for (size_t probe = 0; probe < (p->probes ? p->probes : 1); probe++) {
+    if (p->probes)
+      gather_probes(g, S, sample, probe);
+    if (probe == 1)
+      memset(g->a, 0, S * g->dim * sizeof *g->a);
+    enf__field_vjp_trace(p->field, p->run, g->arena, S, t, g->x, p->probes ? g->eps : NULL, g->a,
+                         g->b, da ? g->dx : NULL, params ? g->gradient : NULL);
+    if (da)
+      add_pulled(g, S, probe == 0, da);
+  }
+}
+
+/* ---- forward ------------------------------------------------------------------------------- */
+
+static bool all_finite(size_t n, const double *x) {
+  for (size_t i = 0; i < n; i++)
+    if (!isfinite(x[i]))
+      return false;
+  return true;
+}
+
+static void fill_nan(size_t n, double *x) {
+  for (size_t i = 0; i < n; i++)
+    x[i] = NAN;
+}
+
+static void load_start(const group *g) {
+  const enf__pullback *p = g->p;
+  for (size_t i = 0; i < g->S; i++) {
+    const double *x = p->x + (g->first + i) * g->dim;
+    double *pair = g->pair + i * (g->dim + 1);
+    memcpy(pair, x, g->dim * sizeof *x);
+    pair[g->dim] = 0;
+    p->path[g->first + i].steps = 0;
+    p->result[g->first + i] = (enf__ode_result){.t = p->t0};
+    if (!all_finite(g->dim, x))
+      p->result[g->first + i].status = ENF_ERR_NONFINITE;
+  }
+}
+
+static void store_end(const group *g, enf__pullback_task *task) {
+  const enf__pullback *p = g->p;
+  for (size_t i = 0; i < g->S; i++) {
+    const size_t row = g->first + i;
+    const double *end = g->pair + i * (g->dim + 1);
+    if (p->result[row].status != ENF_OK) {
+      p->logdet[row] = NAN;
+      fill_nan(g->dim, p->y + row * g->dim);
+      continue;
+    }
+    memcpy(p->y + row * g->dim, end, g->dim * sizeof *end);
+    p->logdet[row] = end[g->dim];
+    if (p->path[row].steps > p->capacity)
+      task->need = larger(task->need, p->path[row].steps);
+  }
+}
+
+static void forward_group(group *g, enf__pullback_task *task) {
+  const enf__pullback *p = g->p;
+  const enf__ode ode = {p->run, pair_rate, g, g->dim + 1, p->t0, p->t1};
+  load_start(g);
+  enf__ode_solve(&ode, g->arena, g->S, g->pair, p->result + g->first,
+                 p->adjoint == ENF__DISCRETE ? p->path + g->first : NULL);
+  store_end(g, task);
+}
+
+/* ---- reverse ------------------------------------------------------------------------------- */
+
+static void load_cotangents(const group *g) {
+  const enf__pullback *p = g->p;
+  for (size_t i = 0; i < g->S; i++) {
+    const size_t row = g->first + i;
+    double *a = g->pair + i * (g->dim + 1);
+    memcpy(a, g->r->dy + row * g->dim, g->dim * sizeof *a);
+    a[g->dim] = g->r->dlogdet[row];
+    const bool good = p->result[row].status == ENF_OK && all_finite(g->dim + 1, a);
+    g->result[i].status = good ? ENF_OK : SKIP;
+  }
+}
+
+/* dx goes out; what went wrong on the way back is the sample's failure from now on. */
+static void store_pulled(const group *g) {
+  for (size_t i = 0; i < g->S; i++) {
+    const size_t row = g->first + i;
+    const double *a = g->pair + i * (g->dim + 1);
+    enf__ode_result *result = g->p->result + row;
+    if (result->status == ENF_OK && (g->result[i].status != ENF_OK || !all_finite(g->dim, a)))
+      result->status = ENF_ERR_ADJOINT;
+    if (g->r->dx && result->status == ENF_OK)
+      memcpy(g->r->dx + row * g->dim, a, g->dim * sizeof *a);
+    else if (g->r->dx)
+      fill_nan(g->dim, g->r->dx + row * g->dim);
+  }
+}
+
+static size_t solve_back(const group *g, const enf__adjoint *adjoint) {
+  const enf__pullback *p = g->p;
+  for (size_t i = 0; i < g->S; i++) {
+    double *end = g->end + i * (g->dim + 1);
+    memcpy(end, p->y + (g->first + i) * g->dim, g->dim * sizeof *end);
+    end[g->dim] = 0;
+  }
+  return enf__adjoint_continuous(adjoint, g->arena, p->t1, p->t0, g->S, g->result,
+                                 p->path + g->first, g->end, g->pair);
+}
+
+static void reverse_group(group *g, enf__pullback_task *task) {
+  const enf__pullback *p = g->p;
+  const enf__adjoint adjoint = {p->run, velocity_rate, pull, g, g->dim + 1, g->gradient != NULL};
+  load_cotangents(g);
+  if (p->adjoint == ENF__DISCRETE)
+    enf__adjoint_discrete(&adjoint, g->arena, g->S, g->result, p->path + g->first, g->pair);
+  else
+    task->need = solve_back(g, &adjoint);
+  if (task->need == 0)
+    store_pulled(g);
+}
+
+/* ---- chunks -------------------------------------------------------------------------------- */
+
+typedef struct {
+  enf__pullback *p;
+  const enf__pulled *r; /* NULL: forward */
+} job;
+
+/* The groups of a chunk, from where it was left for want of memory. */
+static enf_status run_chunk(void *user, size_t chunk, enf__arena *arena) {
+  const job *j = user;
+  enf__pullback *p = j->p;
+  enf__pullback_task *task = p->task + chunk;
+  const size_t end = p->n * (chunk + 1) / p->chunks, size = group_size(p);
+  group g = {.p = p, .r = j->r, .arena = arena, .S = size, .dim = dim_of(p->field)};
+  lay_out(&g);
+  if (j->r && j->r->gradients)
+    g.gradient = j->r->gradients + chunk * enf__field_params(p->field);
+  task->need = 0;
+  while (task->next < end && !(j->r && task->need)) {
+    g.first = task->next;
+    g.S = end - g.first < size ? end - g.first : size;
+    if (j->r)
+      reverse_group(&g, task);
+    else
+      forward_group(&g, task);
+    if (!j->r || !task->need)
+      task->next += g.S;
+  }
+  task->evaluations += g.evaluations;
+  return ENF_OK;
+}
+
+/* All chunks, again with a larger record while it is too small. Only the discrete reverse reads a
+   record of earlier chunks, so going forward begins anew. */
+static enf_status run_chunks(enf_ctx *ctx, enf__pullback *p, const enf__pulled *r, size_t dim) {
+  enf_status status = ENF_OK;
+  job j = {p, r};
+  size_t need = 0;
+  for (size_t c = 0; c < p->chunks; c++)
+    p->task[c] = (enf__pullback_task){.next = p->n * c / p->chunks};
+  do {
+    if (need)
+      TRY(reserve_record(ctx, p, need + need / 4, dim));
+    for (size_t c = 0; need && !r && c < p->chunks; c++)
+      p->task[c].next = p->n * c / p->chunks;
+    TRY(enf__parallel_for(ctx, p->chunks, run_chunk, &j, 0, 0));
+    need = 0;
+    for (size_t c = 0; c < p->chunks; c++)
+      need = larger(need, p->task[c].need);
+  } while (need);
+  p->failed = 0;
+  for (size_t i = 0; i < p->n; i++)
+    p->failed += p->result[i].status != ENF_OK;
+  for (size_t c = 0; c < p->chunks; c++)
+    p->evaluations += p->task[c].evaluations;
+out:
+  return status;
+}
+
+/* ---- the two phases ------------------------------------------------------------------------ */
+
+enf_status enf__pullback_forward(enf_ctx *ctx, enf__pullback *p) {
+  enf_status status = ENF_OK;
+  const size_t dim = dim_of(p->field) + 1;
+  p->run = &ctx->run;
+  p->evaluations = 0;
+  p->failed = 0;
+  if (p->n && p->adjoint == ENF__DISCRETE)
+    TRY(reserve_record(ctx, p, first_capacity(ctx, p, dim), dim));
+  if (p->n)
+    TRY(run_chunks(ctx, p, NULL, dim));
+out:
+  return status;
+}
+
+enf_status enf__pullback_reverse(enf_ctx *ctx, enf__pullback *p, const enf__pulled *r) {
+  enf_status status = ENF_OK;
+  const size_t dim = 2 * (dim_of(p->field) + 1);
+  if (p->n && p->adjoint == ENF__CONTINUOUS)
+    TRY(reserve_record(ctx, p, r->gradients ? first_capacity(ctx, p, dim) : 1, dim));
+  if (p->n)
+    TRY(run_chunks(ctx, p, r, dim));
+out:
+  return status;
+}
