@@ -2,17 +2,19 @@
    has no table of its own, never reaches this point: enf_ctx_configure refuses it. */
 #include "math/kernels.h"
 
-extern const enf__kernels_f32 enf__kernels_baseline_f32, enf__kernels_avx2_f32,
-    enf__kernels_avx512_f32;
-extern const enf__kernels_f64 enf__kernels_baseline_f64, enf__kernels_avx2_f64,
-    enf__kernels_avx512_f64;
+extern const enf__kernels_f32 enf__kernels_baseline_f32, enf__kernels_blas_f32,
+    enf__kernels_avx2_f32, enf__kernels_avx512_f32;
+extern const enf__kernels_f64 enf__kernels_baseline_f64, enf__kernels_blas_f64,
+    enf__kernels_avx2_f64, enf__kernels_avx512_f64;
 
+#define ROWS_ANYWHERE(p)                                                                           \
+  [ENF__KERNEL_BASELINE] = &enf__kernels_baseline_##p, [ENF__KERNEL_BLAS] = &enf__kernels_blas_##p
 #if defined(__x86_64__)
 #define ROWS(p)                                                                                    \
-  [ENF__KERNEL_BASELINE] = &enf__kernels_baseline_##p,                                             \
-  [ENF__KERNEL_AVX2] = &enf__kernels_avx2_##p, [ENF__KERNEL_AVX512] = &enf__kernels_avx512_##p
+  ROWS_ANYWHERE(p), [ENF__KERNEL_AVX2] = &enf__kernels_avx2_##p,                                   \
+                    [ENF__KERNEL_AVX512] = &enf__kernels_avx512_##p
 #else
-#define ROWS(p) [ENF__KERNEL_BASELINE] = &enf__kernels_baseline_##p
+#define ROWS ROWS_ANYWHERE
 #endif
 
 const enf__kernels_f32 *enf__kernels_f32_of(int kernel) {

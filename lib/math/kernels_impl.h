@@ -1,44 +1,10 @@
 /* kernels_impl.h -- the one source of the kernel tables; each file in baseline/, avx2/ and avx512/
    defines ENF__DOUBLE and ENF__TABLE and includes it, and is compiled for its instruction set.
 
-   Products hold a tile of R rows by two vectors of columns in registers, K innermost, and finish
-   it (bias, silu, gate, dot products) before it is stored. Contracts are in kernels_table.h. */
+   Products are finished tile by tile (tile.h): bias, silu, gate and dot products are applied before
+   a tile is stored. Contracts are in kernels_table.h. */
 #include "math/kernels.h"
-#include "math/simd.h"
-
-#define MR ENF__GEMM_ROWS
-#define L ENF__LANES
-#define PANEL ((size_t)(2 * ENF__LANES))
-#define UNROLL _Pragma("GCC unroll 16")
-
-/* Run BLOCK(R, first row) over all rows: tiles of MR, then of MR/2, then single rows. */
-#define FOR_ROW_BLOCKS(rows, BLOCK)                                                                \
-  do {                                                                                             \
-    size_t r0 = 0;                                                                                 \
-    for (; r0 + MR <= (rows); r0 += MR)                                                            \
-      BLOCK(MR, r0);                                                                               \
-    for (; r0 + MR / 2 <= (rows); r0 += MR / 2)                                                    \
-      BLOCK(MR / 2, r0);                                                                           \
-    for (; r0 < (rows); r0++)                                                                      \
-      BLOCK(1, r0);                                                                                \
-  } while (0)
-
-/* acc (R, 2 vectors) += A (R,K) B (K, 2 vectors) */
-INLINE void product(const int R, size_t K, const REAL *A, size_t lda, const REAL *B, size_t ldb,
-                    vec acc[][2]) {
-  for (size_t k = 0; k < K; k++) {
-    const vec b0 = vec_load(B + k * ldb), b1 = vec_load(B + k * ldb + L);
-    UNROLL for (int r = 0; r < R; r++) {
-      const vec a = vec_set(A[(size_t)r * lda + k]);
-      acc[r][0] = vec_fma(a, b0, acc[r][0]);
-      acc[r][1] = vec_fma(a, b1, acc[r][1]);
-    }
-  }
-}
-
-INLINE void tile_zero(const int R, vec acc[][2]) {
-  UNROLL for (int r = 0; r < R; r++) acc[r][0] = acc[r][1] = vec_set(0);
-}
+#include "math/tile.h"
 
 /* y = f(x) over any count, the tail through a padded vector. */
 #define ELEMENTWISE(name, f)                                                                       \
@@ -73,16 +39,16 @@ INLINE void gemm_block(const int R, size_t K, size_t n, const REAL *A, size_t ld
                        size_t ldb, const REAL *init, size_t ldi, const REAL *bias, bool silu,
                        REAL *C, size_t ldc) {
   for (size_t c = 0; c < n; c += PANEL) {
-    vec acc[MR][2];
+    vec acc[MR][PV];
     tile_zero(R, acc);
     if (init)
-      UNROLL for (int r = 0; r < R; r++) UNROLL for (int p = 0; p < 2; p++) acc[r][p] =
+      UNROLL for (int r = 0; r < R; r++) UNROLL for (int p = 0; p < PV; p++) acc[r][p] =
           vec_load(init + (size_t)r * ldi + c + (size_t)(p * L));
     if (bias)
-      UNROLL for (int r = 0; r < R; r++) UNROLL for (int p = 0; p < 2; p++) acc[r][p] +=
+      UNROLL for (int r = 0; r < R; r++) UNROLL for (int p = 0; p < PV; p++) acc[r][p] +=
           vec_load(bias + c + (size_t)(p * L));
     product(R, K, A, lda, B + c, ldb, acc);
-    UNROLL for (int r = 0; r < R; r++) UNROLL for (int p = 0; p < 2; p++) vec_store(
+    UNROLL for (int r = 0; r < R; r++) UNROLL for (int p = 0; p < PV; p++) vec_store(
         C + (size_t)r * ldc + c + (size_t)(p * L), silu ? vec_silu(acc[r][p]) : acc[r][p]);
   }
 }
@@ -99,19 +65,12 @@ static void gemm(size_t rows, size_t K, size_t n, const REAL *A, size_t lda, con
 
 static void gemm_grad(size_t rows, size_t K, size_t n, const REAL *A, size_t lda, const REAL *B,
                       size_t ldb, REAL *C, size_t ldc) {
-  for (size_t k = 0; k < K; k += ENF__GRAD_ROWS)
+  for (size_t k = 0; k < K; k += GRAD_ROWS)
     for (size_t c = 0; c < n; c += PANEL) {
-      vec acc[ENF__GRAD_ROWS][2];
-      tile_zero(ENF__GRAD_ROWS, acc);
-      for (size_t r = 0; r < rows; r++) {
-        const vec b0 = vec_load(B + r * ldb + c), b1 = vec_load(B + r * ldb + c + L);
-        UNROLL for (int i = 0; i < ENF__GRAD_ROWS; i++) {
-          const vec a = vec_set(A[r * lda + k + (size_t)i]);
-          acc[i][0] = vec_fma(a, b0, acc[i][0]);
-          acc[i][1] = vec_fma(a, b1, acc[i][1]);
-        }
-      }
-      UNROLL for (int i = 0; i < ENF__GRAD_ROWS; i++) UNROLL for (int p = 0; p < 2; p++) {
+      vec acc[GRAD_ROWS][PV];
+      tile_zero(GRAD_ROWS, acc);
+      product_grad(rows, A + k, lda, B + c, ldb, acc);
+      UNROLL for (int i = 0; i < GRAD_ROWS; i++) UNROLL for (int p = 0; p < PV; p++) {
         REAL *out = C + (k + (size_t)i) * ldc + c + (size_t)(p * L);
         vec_store(out, vec_load(out) + acc[i][p]);
       }
@@ -146,11 +105,11 @@ INLINE void message_block(const int R, size_t n, const REAL *A, const REAL *W, c
   vec dot[MR];
   UNROLL for (int r = 0; r < R; r++) dot[r] = vec_set(0);
   for (size_t c = 0; c < n; c += PANEL) {
-    vec acc[MR][2];
-    UNROLL for (int r = 0; r < R; r++) UNROLL for (int p = 0; p < 2; p++) acc[r][p] =
+    vec acc[MR][PV];
+    UNROLL for (int r = 0; r < R; r++) UNROLL for (int p = 0; p < PV; p++) acc[r][p] =
         vec_load(b + c + (size_t)(p * L));
     product(R, n, A, n, W + c, n, acc);
-    UNROLL for (int p = 0; p < 2; p++) UNROLL for (int r = 0; r < R; r++) {
+    UNROLL for (int p = 0; p < PV; p++) UNROLL for (int r = 0; r < R; r++) {
       const size_t at = (size_t)r * n + c + (size_t)(p * L);
       if (z)
         vec_store(z + at, acc[r][p]);
@@ -158,7 +117,7 @@ INLINE void message_block(const int R, size_t n, const REAL *A, const REAL *W, c
       vec_store(m + at, acc[r][p]);
     }
     if (wa)
-      UNROLL for (int p = 0; p < 2; p++) UNROLL for (int r = 0; r < R; r++) dot[r] =
+      UNROLL for (int p = 0; p < PV; p++) UNROLL for (int r = 0; r < R; r++) dot[r] =
           vec_fma(acc[r][p], vec_load(wa + c + (size_t)(p * L)), dot[r]);
   }
   UNROLL for (int r = 0; r < R; r++) logit[r] = vec_sum(dot[r]);
@@ -185,10 +144,10 @@ INLINE void coordinate_block(const int R, size_t n, const REAL *m, const REAL *W
   vec dot[MR];
   UNROLL for (int r = 0; r < R; r++) dot[r] = vec_set(0);
   for (size_t c = 0; c < n; c += PANEL) {
-    vec acc[MR][2];
+    vec acc[MR][PV];
     tile_zero(R, acc);
     product(R, n, m, n, W + c, n, acc);
-    UNROLL for (int p = 0; p < 2; p++) UNROLL for (int r = 0; r < R; r++) {
+    UNROLL for (int p = 0; p < PV; p++) UNROLL for (int r = 0; r < R; r++) {
       const vec zr = vec_fma(acc[r][p], vec_set(gate[r]), vec_load(b + c + (size_t)(p * L)));
       if (z)
         vec_store(z + (size_t)r * n + c + (size_t)(p * L), zr);
@@ -211,7 +170,7 @@ static void segment_sum(size_t rows, size_t n, const int32_t *seg, const REAL *s
   for (size_t first = 0, last; first < rows; first = last) {
     for (last = first + 1; last < rows && seg[last] == seg[first];)
       last++;
-    for (size_t c = 0; c < n; c += PANEL) {
+    for (size_t c = 0; c < n; c += 2 * (size_t)L) {
       REAL *o = out + (size_t)seg[first] * ldo + c;
       vec s0 = vec_load(o), s1 = vec_load(o + L);
       for (size_t r = first; r < last; r++) {
@@ -266,10 +225,10 @@ INLINE void message_grad_block(const int R, size_t n, const REAL *gdz3, const RE
                                const REAL *da, const REAL *wa, const REAL *slope2, REAL *dz2,
                                REAL *db2) {
   for (size_t c = 0; c < n; c += PANEL) {
-    vec acc[MR][2];
+    vec acc[MR][PV];
     tile_zero(R, acc);
     product(R, n, gdz3, n, W3t + c, n, acc);
-    UNROLL for (int p = 0; p < 2; p++) {
+    UNROLL for (int p = 0; p < PV; p++) {
       const size_t col = c + (size_t)(p * L);
       vec sum = db2 ? vec_load(db2 + col) : vec_set(0);
       UNROLL for (int r = 0; r < R; r++) {
@@ -304,10 +263,10 @@ INLINE void edge_grad_block(const int R, size_t n, const REAL *dz2, const REAL *
   vec dot[MR], dot0[MR];
   UNROLL for (int r = 0; r < R; r++) dot[r] = dot0[r] = vec_set(0);
   for (size_t c = 0; c < n; c += PANEL) {
-    vec acc[MR][2];
+    vec acc[MR][PV];
     tile_zero(R, acc);
     product(R, n, dz2, n, W2t + c, n, acc);
-    UNROLL for (int p = 0; p < 2; p++) UNROLL for (int r = 0; r < R; r++) {
+    UNROLL for (int p = 0; p < PV; p++) UNROLL for (int r = 0; r < R; r++) {
       const size_t col = c + (size_t)(p * L);
       const vec d = acc[r][p] * vec_load(slope1 + (size_t)r * n + col);
       vec_store(dz1 + (size_t)r * n + col, d);
@@ -332,7 +291,7 @@ static void edge_grad(size_t rows, size_t n, const REAL *dz2, const REAL *W2t, c
 static void edge_scatter(size_t rows, size_t n, const REAL *dz1, const int32_t *row_i,
                          const int32_t *row_j, const REAL *q, const REAL *q0, REAL *dP, REAL *dQ,
                          size_t ldp, REAL *dwq, REAL *dw0) {
-  for (size_t c = 0; c < n; c += PANEL) {
+  for (size_t c = 0; c < n; c += 2 * (size_t)L) {
     vec wq0 = vec_load(dwq + c), wq1 = vec_load(dwq + c + L);
     vec w00 = vec_load(dw0 + c), w01 = vec_load(dw0 + c + L);
     for (size_t r = 0; r < rows; r++) {
@@ -379,10 +338,10 @@ INLINE void tangent_block(const int R, size_t n, const REAL *work, const REAL *W
   vec dot[MR];
   UNROLL for (int r = 0; r < R; r++) dot[r] = vec_set(0);
   for (size_t c = 0; c < n; c += PANEL) {
-    vec acc[MR][2];
+    vec acc[MR][PV];
     tile_zero(R, acc);
     product(R, n, work, n, W + c, n, acc);
-    UNROLL for (int p = 0; p < 2; p++) {
+    UNROLL for (int p = 0; p < PV; p++) {
       const size_t col = c + (size_t)(p * L);
       const vec scale = vec_load(u + col), attention = wa ? vec_load(wa + col) : vec_set(0);
       UNROLL for (int r = 0; r < R; r++) {

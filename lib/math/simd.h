@@ -17,21 +17,30 @@ typedef float REAL;
 typedef int32_t INT;
 #endif
 
+/* The including file may ask for wider vectors than the instructions have; the compiler then splits
+   them. So the kernels of one width can be tested on any processor. */
+#ifndef ENF__VECTOR_BYTES
 #if defined(__AVX512F__)
-#include <immintrin.h>
 #define ENF__VECTOR_BYTES 64
-#define ENF__GEMM_ROWS 12
-#define ENF__GRAD_ROWS 8
 #elif defined(__AVX2__)
-#include <immintrin.h>
 #define ENF__VECTOR_BYTES 32
-#define ENF__GEMM_ROWS 6
-#define ENF__GRAD_ROWS 4
 #else
 #define ENF__VECTOR_BYTES 16
-#define ENF__GEMM_ROWS 6
-#define ENF__GRAD_ROWS 4
 #endif
+#endif
+
+#if defined(__AVX512F__) && ENF__VECTOR_BYTES == 64
+#define ENF__AVX512
+#elif defined(__AVX2__) && defined(__FMA__) && ENF__VECTOR_BYTES == 32
+#define ENF__AVX2
+#endif
+#if defined(ENF__AVX512) || defined(ENF__AVX2)
+#include <immintrin.h>
+#endif
+
+/* Rows of a tile of a product and of its gradient: what the registers hold. */
+#define ENF__GEMM_ROWS (ENF__VECTOR_BYTES == 64 ? 12 : 6)
+#define ENF__GRAD_ROWS (ENF__VECTOR_BYTES == 64 ? 8 : 4)
 
 #define ENF__LANES ((int)(ENF__VECTOR_BYTES / sizeof(REAL)))
 #define INLINE static inline __attribute__((always_inline))
@@ -43,30 +52,28 @@ typedef REAL vec_u __attribute__((vector_size(ENF__VECTOR_BYTES), aligned(sizeof
 INLINE vec vec_load(const REAL *p) { return *(const vec_u *)p; }
 INLINE void vec_store(REAL *p, vec v) { *(vec_u *)p = v; }
 INLINE vec vec_set(REAL a) {
-#if defined(__AVX512F__) && ENF__DOUBLE
+#if defined(ENF__AVX512) && ENF__DOUBLE
   return (vec)_mm512_set1_pd(a);
-#elif defined(__AVX512F__)
+#elif defined(ENF__AVX512)
   return (vec)_mm512_set1_ps(a);
-#elif defined(__AVX2__) && ENF__DOUBLE
+#elif defined(ENF__AVX2) && ENF__DOUBLE
   return (vec)_mm256_set1_pd(a);
-#elif defined(__AVX2__)
+#elif defined(ENF__AVX2)
   return (vec)_mm256_set1_ps(a);
-#elif ENF__DOUBLE
-  return (vec){a, a};
 #else
-  return (vec){a, a, a, a};
+  return a - (vec){0};
 #endif
 }
 
 /* a*b + c */
 INLINE vec vec_fma(vec a, vec b, vec c) {
-#if defined(__AVX512F__) && ENF__DOUBLE
+#if defined(ENF__AVX512) && ENF__DOUBLE
   return (vec)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
-#elif defined(__AVX512F__)
+#elif defined(ENF__AVX512)
   return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-#elif defined(__FMA__) && ENF__DOUBLE
+#elif defined(ENF__AVX2) && ENF__DOUBLE
   return (vec)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
-#elif defined(__FMA__)
+#elif defined(ENF__AVX2)
   return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 #else
   return a * b + c;
@@ -79,15 +86,15 @@ INLINE vec vec_select(ivec mask, vec yes, vec no) {
 
 /* Bounded below and above; NaN stays NaN. */
 INLINE vec vec_clamp(vec v, REAL low, REAL high) {
-#if defined(__AVX512F__) && ENF__DOUBLE
+#if defined(ENF__AVX512) && ENF__DOUBLE
   return (vec)_mm512_min_pd((__m512d)vec_set(high),
                             _mm512_max_pd((__m512d)vec_set(low), (__m512d)v));
-#elif defined(__AVX512F__)
+#elif defined(ENF__AVX512)
   return (vec)_mm512_min_ps((__m512)vec_set(high), _mm512_max_ps((__m512)vec_set(low), (__m512)v));
-#elif defined(__AVX2__) && ENF__DOUBLE
+#elif defined(ENF__AVX2) && ENF__DOUBLE
   return (vec)_mm256_min_pd((__m256d)vec_set(high),
                             _mm256_max_pd((__m256d)vec_set(low), (__m256d)v));
-#elif defined(__AVX2__)
+#elif defined(ENF__AVX2)
   return (vec)_mm256_min_ps((__m256)vec_set(high), _mm256_max_ps((__m256)vec_set(low), (__m256)v));
 #else
   v = vec_select(v < vec_set(low), vec_set(low), v);
@@ -96,13 +103,13 @@ INLINE vec vec_clamp(vec v, REAL low, REAL high) {
 }
 
 INLINE vec vec_sqrt(vec v) {
-#if defined(__AVX512F__) && ENF__DOUBLE
+#if defined(ENF__AVX512) && ENF__DOUBLE
   return (vec)_mm512_sqrt_pd((__m512d)v);
-#elif defined(__AVX512F__)
+#elif defined(ENF__AVX512)
   return (vec)_mm512_sqrt_ps((__m512)v);
-#elif defined(__AVX2__) && ENF__DOUBLE
+#elif defined(ENF__AVX2) && ENF__DOUBLE
   return (vec)_mm256_sqrt_pd((__m256d)v);
-#elif defined(__AVX2__)
+#elif defined(ENF__AVX2)
   return (vec)_mm256_sqrt_ps((__m256)v);
 #else
   for (int k = 0; k < ENF__LANES; k++)
@@ -134,14 +141,15 @@ INLINE REAL vec_sum(vec v) {
 }
 
 /* exp(v) for v in [-87,88] (float32) or [-708,709] (float64), clamped there: v = n ln2 + r,
-   |r| <= ln2/2, exp(r) by its minimax (float32) or Taylor (float64) polynomial, 2^n into the
-   exponent. Relative error below 2e-7 and 5e-16. */
+   |r| <= ln2/2, exp(r) by its minimax (float32) or Taylor (float64) polynomial. The shifter rounds
+   to n and leaves n plus the exponent's bias in the lowest bits, which makes 2^n by a shift.
+   Relative error below 2e-7 and 5e-16; every NaN stays NaN. */
 INLINE vec vec_exp(vec v) {
 #if ENF__DOUBLE
-  const vec shifter = vec_set(6755399441055744.0);
+  const vec shifter = vec_set(6755399441055744.0 + 1023);
   v = vec_clamp(v, -708.0, 709.0);
   vec n = vec_fma(v, vec_set(1.4426950408889634074), shifter);
-  const ivec bits = (ivec)n << 52;
+  const vec scale = (vec)((ivec)n << 52);
   n -= shifter;
   vec r = vec_fma(n, vec_set(-0.693147180369123816490), v);
   r = vec_fma(n, vec_set(-1.90821492927058770002e-10), r);
@@ -158,10 +166,10 @@ INLINE vec vec_exp(vec v) {
   p = vec_fma(p, r, vec_set(1.0 / 6.0));
   p = vec_fma(p, r, vec_set(0.5));
 #else
-  const vec shifter = vec_set(12582912.0f);
+  const vec shifter = vec_set(12582912.0f + 127);
   v = vec_clamp(v, -87.0f, 88.0f);
   vec n = vec_fma(v, vec_set(1.44269504f), shifter);
-  const ivec bits = (ivec)n << 23;
+  const vec scale = (vec)((ivec)n << 23);
   n -= shifter;
   vec r = vec_fma(n, vec_set(-0.693145752f), v);
   r = vec_fma(n, vec_set(-1.42860677e-6f), r);
@@ -171,8 +179,7 @@ INLINE vec vec_exp(vec v) {
   p = vec_fma(p, r, vec_set(0.4999923f));
 #endif
   p = vec_fma(p, r, vec_set(1));
-  p = vec_fma(p, r, vec_set(1));
-  return (vec)((ivec)p + bits);
+  return vec_fma(p, r * scale, scale);
 }
 
 INLINE vec vec_sigmoid(vec v) { return vec_set(1) / (vec_set(1) + vec_exp(-v)); }

@@ -7,7 +7,7 @@ static const struct {
   const char *precision;
   double tolerance;
 } precisions[] = {{"float64", 1e-10}, {"float32", 1e-4}};
-static const char *const kernels[] = {"baseline", "avx2", "avx512"};
+static const char *const kernels[] = {"baseline", "avx2", "avx512", "blas"};
 
 static golden g;
 static double tolerance;
