@@ -2,6 +2,7 @@
 #ifndef ENF_TRAIN_H
 #define ENF_TRAIN_H
 
+#include <enf/energy.h>
 #include <enf/flow.h>
 
 #ifdef __cplusplus
@@ -36,6 +37,17 @@ typedef struct {
  * Statuses: ARG, OPTION, UNSUPPORTED (an objective this version does not have), NOMEM. Since 0.1.
  */
 enf_status enf_trainer_create(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, const enf_opts *opts);
+
+/**
+ * enf_trainer_set_energy: the reduced energy that the objectives energy, mixed and path-gradient use.
+ *
+ * In:   fn, user  the host's energy with gradient; NULL takes it away. Kept by the trainer, not in
+ *                 its file: set it again after enf_trainer_load.
+ * fn is called inside enf_train_step, on the thread that called it, never inside a parallel region;
+ * it may not use that step's context, flow or trainer.
+ * Threads: the trainer's own. Statuses: ARG. Since 0.1.
+ */
+enf_status enf_trainer_set_energy(enf_trainer *tr, enf_energy_fn fn, void *user);
 
 /**
  * enf_train_step: one optimiser step on the batch x.

@@ -152,4 +152,7 @@ out:
   return status;
 }
 
-const enf__objective enf__flow_matching = {call_bytes, worker_bytes, evaluate};
+const enf__objective enf__flow_matching = {.call_bytes = call_bytes,
+                                           .worker_bytes = worker_bytes,
+                                           .evaluate = evaluate,
+                                           .needs_data = true};

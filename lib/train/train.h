@@ -19,8 +19,13 @@ typedef struct {
   const enf__field *field; /* with the working weights */
   const enf__prior *prior;
   size_t n;
-  const double *x; /* (n,N,D), mean-free, in units of the data scale; NULL for sizing */
+  const double *x; /* (n,N,D), mean-free, in units of the data scale; NULL for sizing or no data */
   uint64_t first;  /* number of the batch's first sample in the training's stream */
+  double progress; /* share of the planned steps done, in [0,1] */
+  double scale;    /* the data scale s */
+  double log_volume;    /* (N-1)D log s: log-densities in host units are lower by it */
+  enf_energy_fn energy; /* the host's, or NULL */
+  void *energy_user;
 } enf__batch;
 
 /* One step's loss and gradient, in the call's arena. */
@@ -36,9 +41,11 @@ typedef struct {
   size_t (*call_bytes)(const enf__batch *batch);
   size_t (*worker_bytes)(const enf__batch *batch, const enf__run *run);
   enf_status (*evaluate)(enf_ctx *ctx, const enf__batch *batch, enf__slope *slope);
+  bool needs_data, needs_energy;
 } enf__objective;
 
-extern const enf__objective enf__flow_matching;
+extern const enf__objective enf__flow_matching, enf__likelihood, enf__energy_objective, enf__mixed,
+    enf__path_gradient;
 
 /* Number of pieces a batch of n is cut into, each with a gradient buffer of its own: a function of
    the shapes and n only. */
@@ -61,6 +68,8 @@ struct enf_trainer {
   enf__field *field; /* with the working weights */
   enf__optimiser optimiser;
   uint64_t counters[ENF__COUNTERS];
+  enf_energy_fn energy; /* the host's, or NULL; not in the file */
+  void *energy_user;
 };
 
 /* ARG unless tr is one, with the sentence on ctx. */

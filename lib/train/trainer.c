@@ -15,7 +15,9 @@
 #include <string.h>
 
 /* In the order of train.objective. */
-static const enf__objective *const objectives[] = {&enf__flow_matching};
+static const enf__objective *const objectives[] = {&enf__flow_matching, &enf__likelihood,
+                                                   &enf__energy_objective, &enf__mixed,
+                                                   &enf__path_gradient};
 
 static const enf__objective *objective_of(const enf_trainer *tr) {
   return objectives[enf__opts_int(tr->options, ENF__OPT_TRAIN_OBJECTIVE)];
@@ -102,6 +104,14 @@ enf_status enf_trainer_set_steps(enf_trainer *tr, uint64_t steps) {
     return ENF_ERR_ARG;
   const int64_t value = steps <= INT64_MAX ? (int64_t)steps : INT64_MAX;
   return enf_opts_set_int(tr->options, enf__opts_name(ENF__OPT_TRAIN_STEPS), value);
+}
+
+enf_status enf_trainer_set_energy(enf_trainer *tr, enf_energy_fn fn, void *user) {
+  if (enf__trainer_check(NULL, tr) != ENF_OK)
+    return ENF_ERR_ARG;
+  tr->energy = fn;
+  tr->energy_user = user;
+  return ENF_OK;
 }
 
 enf_status enf_trainer_rows(const enf_trainer *tr, size_t total, size_t n, size_t *rows) {
@@ -212,11 +222,20 @@ static enf_status check_step(enf_ctx *ctx, const enf_trainer *tr, size_t n, cons
     return status;
   if (n == 0 || n > most)
     return enf__fail(ctx, ENF_ERR_ARG, "a step takes 1 to %zu rows, not %zu", most, n);
-  if (!x)
-    return enf__fail(ctx, ENF_ERR_ARG, "x is NULL: flow matching needs data");
+  const enf__objective *objective = objective_of(tr);
+  char name[32];
+  if (!x && objective->needs_data)
+    return enf__fail(ctx, ENF_ERR_ARG, "x is NULL: train.objective %s needs data",
+                     enf__opts_print(tr->options, ENF__OPT_TRAIN_OBJECTIVE, name));
+  if (!tr->energy && objective->needs_energy)
+    return enf__fail(ctx, ENF_ERR_STATE,
+                     "train.objective %s needs an energy: call enf_trainer_set_energy first",
+                     enf__opts_print(tr->options, ENF__OPT_TRAIN_OBJECTIVE, name));
   if (info && info->struct_size < FIRST_INFO)
     return enf__fail(ctx, ENF_ERR_ARG, "info has struct_size %zu: begin with ENF_STEP_INFO_INIT",
                      info->struct_size);
+  if (!objective->needs_data)
+    return ENF_OK;
   return check_rows(ctx, n, tr->flow->prior.particles * tr->flow->prior.dimensions, x);
 }
 
@@ -237,6 +256,11 @@ static enf_status reserve(enf_ctx *ctx, const enf_trainer *tr, const enf__batch 
       objective->worker_bytes(batch, &ctx->run));
 }
 
+static double progress_of(const enf_trainer *tr) {
+  const double steps = (double)enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS);
+  return fmin(1, (double)tr->counters[ENF__STEP] / steps);
+}
+
 enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double *x,
                           enf_step_info *info) {
   enf_status status;
@@ -249,12 +273,20 @@ enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double 
                       .field = tr->field,
                       .prior = &flow->prior,
                       .n = n,
-                      .first = counters[ENF__SAMPLES]};
+                      .first = counters[ENF__SAMPLES],
+                      .progress = progress_of(tr),
+                      .scale = flow->scale,
+                      .energy = tr->energy,
+                      .energy_user = tr->energy_user};
   TRY(reserve(ctx, tr, &batch));
-  double *scaled =
-      ENF__TAKE(&ctx->arena, double, n * flow->prior.particles * flow->prior.dimensions);
-  const double scale = normalise(flow, n, x, scaled);
-  batch.x = scaled;
+  if (objective_of(tr)->needs_data) {
+    const size_t dim = flow->prior.particles * flow->prior.dimensions;
+    double *scaled = ENF__TAKE(&ctx->arena, double, n *dim);
+    batch.scale = normalise(flow, n, x, scaled);
+    batch.x = scaled;
+  }
+  const size_t freedom = (flow->prior.particles - 1) * flow->prior.dimensions;
+  batch.log_volume = (double)freedom * log(batch.scale);
 
   enf__slope slope;
   double norm;
@@ -264,7 +296,7 @@ enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double 
       enf__learning_rate((int)enf__opts_int(tr->options, ENF__OPT_TRAIN_SCHEDULE),
                          enf__opts_real(tr->options, ENF__OPT_TRAIN_LR), counters[ENF__STEP],
                          (uint64_t)enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS));
-  flow->scale = scale;
+  flow->scale = batch.scale;
   flow->scale_fixed = true;
   counters[ENF__STEP]++;
   counters[ENF__SAMPLES] += n;

@@ -1,0 +1,31 @@
+/* density.h -- the objectives on the density of the flow, as pieces that the mixed one joins. */
+#ifndef ENF__TRAIN_DENSITY_H
+#define ENF__TRAIN_DENSITY_H
+
+#include "train/leg.h"
+
+/* slope += weight times the mean of -log q over the batch (host units), and its gradient. */
+enf_status enf__add_likelihood(enf_ctx *ctx, const enf__batch *batch, enf__leg *leg, double weight,
+                               enf__slope *slope);
+
+/* What an energy objective needs beside its leg. */
+typedef struct {
+  double *x, *u, *grad; /* (n,N,D), (n), (n,N,D) in the host's units; u < 0 or > 0, +inf excluded */
+} enf__energies;
+
+enf__energies enf__energies_take(const enf__batch *batch, enf__arena *arena);
+
+/* Prior draws into leg->start. */
+void enf__draw_starts(const enf__batch *batch, enf__leg *leg);
+
+/* Energies and gradients of the arrived samples by the host's callback, capped and clipped as the
+   options say; slope->capped counts. Samples that did not arrive, or are impossible, have u = inf.
+   CALLBACK if the host's function fails. */
+enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *batch, const enf__leg *leg,
+                             enf__energies *e, enf__slope *slope);
+
+/* slope += weight times the mean of u - logdet + log p0 (host units), and its gradient. */
+enf_status enf__add_energy(enf_ctx *ctx, const enf__batch *batch, enf__leg *leg, enf__energies *e,
+                           double weight, enf__slope *slope);
+
+#endif

@@ -1,0 +1,241 @@
+/* energy.c -- objectives from the host's energy alone (Boltzmann generators: Noe et al. 2019,
+   Science 365, eaaw1147; equivariant flows: Koehler, Klein, Noe 2020, arXiv:2006.02425).
+
+     energy         loss = mean of u(x) + log q(x) over x = F(z), z from the prior: KL(q|p) - log Z
+     mixed          lambda times the likelihood's loss + (1 - lambda) times the energy's
+     path-gradient  the energy's loss; its gradient without the score term, which has mean zero:
+                    dL/dx = grad u + grad log q at fixed parameters, carried back through F
+                    (Roeder et al. 2017, arXiv:1703.09194; Vaitl et al. 2022, arXiv:2206.09016)
+
+   Energies beyond train.energy_cap count as cap + log(1 + u - cap), so they still point downhill;
+   force vectors of a particle longer than train.force_clip are shortened to it. Both are counted
+   in enf_step_info.capped. A sample that is impossible (u not finite) or was not reached is left
+   out of the mean: no NaN from the host gets into the weights. */
+#include "train/density.h"
+
+#include "core/parallel.h"
+#include "core/random.h"
+#include <math.h>
+#include <string.h>
+
+static size_t dim_of(const enf__batch *b) { return b->prior->particles * b->prior->dimensions; }
+
+/* ---- the host's energy ----------------------------------------------------------------------- */
+
+enf__energies enf__energies_take(const enf__batch *b, enf__arena *arena) {
+  const size_t count = b->n * dim_of(b);
+  return (enf__energies){.x = ENF__TAKE(arena, double, count),
+                         .u = ENF__TAKE(arena, double, b->n),
+                         .grad = ENF__TAKE(arena, double, count)};
+}
+
+void enf__draw_starts(const enf__batch *b, enf__leg *leg) {
+  const uint64_t seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED);
+  for (size_t i = 0; i < b->n; i++)
+    enf__prior_sample(b->prior, seed, ENF__STREAM_TRAIN_PRIOR, b->first + i,
+                      leg->start + i * dim_of(b));
+}
+
+/* Shorten the force on every particle to `most`; true if any was longer. */
+static bool clip_forces(const enf__batch *b, double most, double *grad) {
+  const size_t D = b->prior->dimensions;
+  bool clipped = false;
+  for (size_t p = 0; p < b->prior->particles; p++) {
+    double *g = grad + p * D, square = 0;
+    for (size_t a = 0; a < D; a++)
+      square += g[a] * g[a];
+    if (!(most > 0) || square <= most * most)
+      continue;
+    for (size_t a = 0; a < D; a++)
+      g[a] *= most / sqrt(square);
+    clipped = true;
+  }
+  return clipped;
+}
+
+/* One sample's energy and forces made harmless; true if they were changed. */
+static bool tame(const enf__batch *b, double *u, double *grad) {
+  const size_t dim = dim_of(b);
+  const double cap = enf__opts_real(b->options, ENF__OPT_TRAIN_ENERGY_CAP);
+  const double clip = enf__opts_real(b->options, ENF__OPT_TRAIN_FORCE_CLIP);
+  bool finite = isfinite(*u), changed = !finite;
+  for (size_t k = 0; k < dim; k++)
+    finite = finite && isfinite(grad[k]);
+  if (!finite) {
+    *u = INFINITY;
+    memset(grad, 0, dim * sizeof *grad);
+    return true;
+  }
+  if (*u > cap) {
+    const double beyond = *u - cap;
+    *u = cap + log1p(beyond);
+    for (size_t k = 0; k < dim; k++)
+      grad[k] /= 1 + beyond;
+    changed = true;
+  }
+  return clip_forces(b, clip, grad) || changed;
+}
+
+enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *leg,
+                             enf__energies *e, enf__slope *slope) {
+  const size_t dim = dim_of(b);
+  for (size_t i = 0; i < b->n; i++) {
+    /* a sample that did not arrive shows the host a valid configuration; its answer is not used */
+    const double *x = (enf__leg_ok(leg, i) ? leg->p.y : leg->start) + i * dim;
+    for (size_t k = 0; k < dim; k++)
+      e->x[i * dim + k] = b->scale * x[k];
+  }
+  ctx->busy = true;
+  const int failed = b->energy(b->energy_user, b->n, e->x, e->u, e->grad);
+  ctx->busy = false;
+  if (failed)
+    return enf__fail(ctx, ENF_ERR_CALLBACK, "the energy function returned %d for %zu samples",
+                     failed, b->n);
+  for (size_t i = 0; i < b->n; i++) {
+    if (!enf__leg_ok(leg, i))
+      e->u[i] = INFINITY;
+    slope->capped += tame(b, &e->u[i], e->grad + i * dim);
+  }
+  return ENF_OK;
+}
+
+/* ---- energy ---------------------------------------------------------------------------------- */
+
+/* 1 / number of samples that count. */
+static double share_of(const enf__batch *b, const enf__energies *e) {
+  size_t count = 0;
+  for (size_t i = 0; i < b->n; i++)
+    count += isfinite(e->u[i]);
+  return 1 / (double)count;
+}
+
+/* Mean of u + log q over the samples that count. */
+static double energy_loss(const enf__batch *b, const enf__leg *leg, const enf__energies *e) {
+  const double share = share_of(b, e);
+  double loss = -b->log_volume;
+  for (size_t i = 0; i < b->n; i++)
+    if (isfinite(e->u[i]))
+      loss += share * (e->u[i] - leg->p.logdet[i] +
+                       enf__prior_log_density(b->prior, leg->start + i * dim_of(b)));
+  return isfinite(share) ? loss : NAN;
+}
+
+enf_status enf__add_energy(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, enf__energies *e,
+                           double weight, enf__slope *slope) {
+  const size_t dim = dim_of(b);
+  enf_status status;
+  enf__draw_starts(b, leg);
+  TRY(enf__leg_forward(ctx, b, leg));
+  TRY(enf__ask_energies(ctx, b, leg, e, slope));
+  const double share = weight * share_of(b, e);
+  for (size_t i = 0; i < b->n; i++) {
+    leg->dlogdet[i] = isfinite(e->u[i]) ? -share : NAN;
+    for (size_t k = i * dim; k < (i + 1) * dim; k++)
+      leg->dy[k] = share * b->scale * e->grad[k];
+  }
+  slope->loss += weight * energy_loss(b, leg, e);
+  TRY(enf__leg_reverse(ctx, leg, NULL, slope->gradients));
+  slope->evaluations += leg->p.evaluations;
+out:
+  return status;
+}
+
+typedef struct {
+  enf__leg up, down; /* prior to data, data to prior */
+  enf__energies e;
+} work;
+
+static work lay_out(const enf__batch *b, enf__slope *slope, enf__arena *arena) {
+  enf__leg_buffers(b, slope, arena);
+  return (work){.up = enf__leg_take(b, 0, 1, arena),
+                .down = enf__leg_take(b, 1, 0, arena),
+                .e = enf__energies_take(b, arena)};
+}
+
+static size_t call_bytes(const enf__batch *b) {
+  enf__arena count = {0};
+  enf__slope slope;
+  lay_out(b, &slope, &count);
+  return count.used;
+}
+
+static enf_status evaluate_energy(enf_ctx *ctx, const enf__batch *b, enf__slope *slope) {
+  work w = lay_out(b, slope, &ctx->arena);
+  return enf__add_energy(ctx, b, &w.up, &w.e, 1, slope);
+}
+
+const enf__objective enf__energy_objective = {.call_bytes = call_bytes,
+                                              .worker_bytes = enf__leg_worker_bytes,
+                                              .evaluate = evaluate_energy,
+                                              .needs_energy = true};
+
+/* ---- mixed ----------------------------------------------------------------------------------- */
+
+/* From train.lambda to train.lambda_end, linear over the planned steps. */
+static double lambda_of(const enf__batch *b) {
+  const double first = enf__opts_real(b->options, ENF__OPT_TRAIN_LAMBDA);
+  const double last = enf__opts_real(b->options, ENF__OPT_TRAIN_LAMBDA_END);
+  return first + (last - first) * b->progress;
+}
+
+static enf_status evaluate_mixed(enf_ctx *ctx, const enf__batch *b, enf__slope *slope) {
+  const double lambda = lambda_of(b);
+  enf_status status;
+  work w = lay_out(b, slope, &ctx->arena);
+  TRY(enf__add_likelihood(ctx, b, &w.down, lambda, slope));
+  TRY(enf__add_energy(ctx, b, &w.up, &w.e, 1 - lambda, slope));
+out:
+  return status;
+}
+
+const enf__objective enf__mixed = {.call_bytes = call_bytes,
+                                   .worker_bytes = enf__leg_worker_bytes,
+                                   .evaluate = evaluate_mixed,
+                                   .needs_data = true,
+                                   .needs_energy = true};
+
+/* ---- path gradient --------------------------------------------------------------------------- */
+
+/* up->dy = (grad u + grad log q) / samples, the latter from the way back down. */
+static enf_status path_cotangents(enf_ctx *ctx, const enf__batch *b, work *w) {
+  const size_t dim = dim_of(b);
+  const double share = share_of(b, &w->e);
+  enf__leg *up = &w->up, *down = &w->down;
+  enf_status status;
+  for (size_t i = 0; i < b->n * dim; i++)
+    down->start[i] = isfinite(w->e.u[i / dim]) ? up->p.y[i] : up->start[i];
+  TRY(enf__leg_forward(ctx, b, down));
+  for (size_t i = 0; i < b->n; i++) {
+    down->dlogdet[i] = enf__leg_ok(down, i) ? 1 : NAN;
+    enf__prior_gradient(b->prior, down->p.y + i * dim, down->dy + i * dim);
+  }
+  TRY(enf__leg_reverse(ctx, down, up->dy, NULL));
+  for (size_t i = 0; i < b->n; i++) {
+    up->dlogdet[i] = isfinite(w->e.u[i]) ? 0 : NAN;
+    for (size_t k = i * dim; k < (i + 1) * dim; k++)
+      up->dy[k] = share * (up->dy[k] + b->scale * w->e.grad[k]);
+  }
+out:
+  return status;
+}
+
+static enf_status evaluate_path_gradient(enf_ctx *ctx, const enf__batch *b, enf__slope *slope) {
+  enf_status status;
+  work w = lay_out(b, slope, &ctx->arena);
+  enf__draw_starts(b, &w.up);
+  TRY(enf__leg_forward(ctx, b, &w.up));
+  TRY(enf__ask_energies(ctx, b, &w.up, &w.e, slope));
+  slope->loss = energy_loss(b, &w.up, &w.e);
+  TRY(path_cotangents(ctx, b, &w));
+  /* the record of the way up is gone: make it again */
+  TRY(enf__leg_forward(ctx, b, &w.up));
+  TRY(enf__leg_reverse(ctx, &w.up, NULL, slope->gradients));
+  slope->evaluations = w.up.p.evaluations + w.down.p.evaluations;
+out:
+  return status;
+}
+
+const enf__objective enf__path_gradient = {.call_bytes = call_bytes,
+                                           .worker_bytes = enf__leg_worker_bytes,
+                                           .evaluate = evaluate_path_gradient,
+                                           .needs_energy = true};

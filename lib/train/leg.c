@@ -1,0 +1,69 @@
+/* leg.c -- carrying a batch along the flow and back for the objectives on the density: options to
+   pullback, probes, buffers. The integration and its gradient are in flow/pullback.h. */
+#include "train/leg.h"
+
+#include "core/random.h"
+#include "flow/probe.h"
+#include <math.h>
+#include <string.h>
+
+/* Choices of train.trace, in the table's order. */
+enum { HUTCHINSON, EXACT };
+
+static size_t dim_of(const enf__batch *b) { return b->prior->particles * b->prior->dimensions; }
+
+enf__leg enf__leg_take(const enf__batch *b, double t0, double t1, enf__arena *arena) {
+  const size_t count = b->n * dim_of(b);
+  const bool exact = enf__opts_int(b->options, ENF__OPT_TRAIN_TRACE) == EXACT;
+  const size_t probes = exact ? 0 : (size_t)enf__opts_int(b->options, ENF__OPT_TRAIN_PROBES);
+  enf__leg leg = {.eps = exact ? NULL : ENF__TAKE(arena, double, count *probes),
+                  .start = ENF__TAKE(arena, double, count),
+                  .dy = ENF__TAKE(arena, double, count),
+                  .dlogdet = ENF__TAKE(arena, double, b->n)};
+  leg.p = (enf__pullback){.field = b->field,
+                          .adjoint = (int)enf__opts_int(b->options, ENF__OPT_TRAIN_ADJOINT),
+                          .n = b->n,
+                          .t0 = t0,
+                          .t1 = t1,
+                          .x = leg.start,
+                          .eps = leg.eps,
+                          .probes = probes};
+  if (arena->base)
+    enf__pullback_take(&leg.p, arena);
+  else
+    enf__arena_take(arena, enf__pullback_call_bytes(&leg.p));
+  return leg;
+}
+
+size_t enf__leg_worker_bytes(const enf__batch *b, const enf__run *run) {
+  enf__arena count = {0};
+  const enf__leg leg = enf__leg_take(b, 1, 0, &count);
+  return enf__pullback_worker_bytes(&leg.p, run);
+}
+
+void enf__leg_buffers(const enf__batch *b, enf__slope *slope, enf__arena *arena) {
+  const size_t params = enf__field_params(b->field);
+  *slope = (enf__slope){.buffers = enf__pullback_chunks(b->field, b->n)};
+  slope->gradients = ENF__TAKE(arena, double, slope->buffers *params);
+  if (slope->gradients)
+    memset(slope->gradients, 0, slope->buffers * params * sizeof *slope->gradients);
+}
+
+enf_status enf__leg_forward(enf_ctx *ctx, const enf__batch *b, enf__leg *leg) {
+  const uint64_t seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED);
+  const int kind = (int)enf__opts_int(b->options, ENF__OPT_LOGDET_PROBE);
+  const size_t dim = dim_of(b);
+  for (size_t i = 0; leg->eps && i < b->n; i++)
+    enf__probe_draw(kind, seed, b->first + i, leg->p.probes, dim,
+                    leg->eps + i * leg->p.probes * dim);
+  return enf__pullback_forward(ctx, &leg->p);
+}
+
+enf_status enf__leg_reverse(enf_ctx *ctx, enf__leg *leg, double *dx, double *gradients) {
+  const enf__pulled r = {.dy = leg->dy, .dlogdet = leg->dlogdet, .dx = dx, .gradients = gradients};
+  return enf__pullback_reverse(ctx, &leg->p, &r);
+}
+
+bool enf__leg_ok(const enf__leg *leg, size_t i) {
+  return leg->p.result[i].status == ENF_OK && isfinite(leg->p.logdet[i]);
+}

@@ -1,0 +1,68 @@
+/* likelihood.c -- the maximum-likelihood objective (Satorras et al. 2021, arXiv:2105.09016, eq. 4):
+
+     loss = mean over the batch of -log q(x),   log q(x) = log p0(z) + log |dz/dx| - k log s,
+
+   z the point the data row x comes from at time 0, k = (N-1)D, s the data scale; the
+   log-determinant with Hutchinson's estimate or the exact divergence (train.trace). Its gradient
+   goes through the integration (train.adjoint). A sample whose integration fails is left out of the
+   mean; if all fail the loss is NaN and the step changes nothing. */
+#include "train/density.h"
+
+#include <math.h>
+#include <string.h>
+
+static size_t arrived(const enf__batch *b, const enf__leg *leg) {
+  size_t count = 0;
+  for (size_t i = 0; i < b->n; i++)
+    count += enf__leg_ok(leg, i);
+  return count;
+}
+
+enf_status enf__add_likelihood(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, double weight,
+                               enf__slope *slope) {
+  const size_t dim = b->prior->particles * b->prior->dimensions;
+  enf_status status;
+  memcpy(leg->start, b->x, b->n * dim * sizeof *leg->start);
+  TRY(enf__leg_forward(ctx, b, leg));
+  const double share = weight / (double)arrived(b, leg);
+  double loss = weight * b->log_volume;
+  for (size_t i = 0; i < b->n; i++) {
+    const double *z = leg->p.y + i * dim;
+    double *dy = leg->dy + i * dim;
+    leg->dlogdet[i] = enf__leg_ok(leg, i) ? -share : NAN;
+    enf__prior_gradient(b->prior, z, dy);
+    for (size_t k = 0; k < dim; k++)
+      dy[k] *= -share;
+    if (enf__leg_ok(leg, i))
+      loss -= share * (enf__prior_log_density(b->prior, z) + leg->p.logdet[i]);
+  }
+  slope->loss += isfinite(share) ? loss : NAN;
+  TRY(enf__leg_reverse(ctx, leg, NULL, slope->gradients));
+  slope->evaluations += leg->p.evaluations;
+out:
+  return status;
+}
+
+/* ---- the objective --------------------------------------------------------------------------- */
+
+static enf__leg lay_out(const enf__batch *b, enf__slope *slope, enf__arena *arena) {
+  enf__leg_buffers(b, slope, arena);
+  return enf__leg_take(b, 1, 0, arena);
+}
+
+static size_t call_bytes(const enf__batch *b) {
+  enf__arena count = {0};
+  enf__slope slope;
+  lay_out(b, &slope, &count);
+  return count.used;
+}
+
+static enf_status evaluate(enf_ctx *ctx, const enf__batch *b, enf__slope *slope) {
+  enf__leg leg = lay_out(b, slope, &ctx->arena);
+  return enf__add_likelihood(ctx, b, &leg, 1, slope);
+}
+
+const enf__objective enf__likelihood = {.call_bytes = call_bytes,
+                                        .worker_bytes = enf__leg_worker_bytes,
+                                        .evaluate = evaluate,
+                                        .needs_data = true};
