@@ -78,7 +78,7 @@ signal_saves() { # signal_saves SIGNAL
 
 # Sampling that is interrupted writes nothing and fails.
 interrupted_sampling_writes_nothing() {
-  "$enf" sample whole.safetensors -n 3000000 -q -o never.npy 2>note &
+  "$enf" sample whole.safetensors -n 200000 -q -o never.npy 2>note &
   pid=$!
   sleep 0.4
   kill -INT $pid
