@@ -467,7 +467,7 @@ START_TEST(misuse_is_refused) {
       {other, 1, data, NULL, "the trainer is not a trainer"},
       {tr, 0, data, NULL, "a step takes 1 to 2147483647 rows, not 0"},
       {tr, (size_t)1 << 40, data, NULL, "a step takes 1 to 2147483647 rows, not 1099511627776"},
-      {tr, 1, NULL, NULL, "x is NULL: flow matching needs data"},
+      {tr, 1, NULL, NULL, "x is NULL: train.objective flow-matching needs data"},
       {tr, 1, data, &info, "info has struct_size 0: begin with ENF_STEP_INFO_INIT"}};
   ck_assert_int_eq(enf_train_step(NULL, tr, 1, data, NULL), ENF_ERR_ARG);
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
