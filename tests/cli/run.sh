@@ -124,8 +124,10 @@ pictures_are_drawn() {
 # A full disk or a closed pipe is a failure, not silence.
 lost_output_is_told() {
   [ -c /dev/full ] || return 0
-  "$enf" options >/dev/full 2>note
-  [ $? = 1 ] && [ "$(cat note)" = 'enf: standard output could not be written' ]
+  for command in --version options; do
+    "$enf" $command >/dev/full 2>note
+    [ $? = 1 ] && [ "$(cat note)" = 'enf: standard output could not be written' ] || return 1
+  done
 }
 
 for args in "$here"/*.args; do
