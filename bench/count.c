@@ -1,0 +1,47 @@
+/* count.c -- floating-point operations of the algorithm: two for every multiply-add of the matrix
+   products that velocity and exact divergence really need; bench/README.md, "Operations", has the
+   formulas. Activations, geometry, sums and products with vectors are left out: what they cost
+   shows as a share below 1. The divergence is that of lib/field/egnn_divergence.h. */
+#include "bench.h"
+
+typedef struct {
+  double N, E, T, D, L, classes;
+  double square; /* 2 H^2: one row through one H x H matrix */
+} shape;
+
+static shape shape_of(const bench_system *s) {
+  const double N = (double)s->N, D = (double)s->D, H = (double)s->H;
+  return (shape){.N = N,
+                 .E = N * (N - 1),
+                 .T = N * D,
+                 .D = D,
+                 .L = (double)s->L,
+                 .classes = s->species > 1 ? (double)s->species : 1,
+                 .square = 2 * H * H};
+}
+
+double bench_velocity_flops(const bench_system *s) {
+  const shape q = shape_of(s);
+  double rows = 2 * q.E * q.L; /* W2, W3 */
+  for (double l = 0; l < q.L; l++) {
+    const bool last = l + 1 == q.L;
+    rows += (l > 0 ? q.N : q.classes) * (last ? 2 : 3); /* [P | Q | U] */
+    rows += last ? 0 : 2 * q.N;                         /* W5, W6 */
+  }
+  return rows * q.square;
+}
+
+double bench_divergence_flops(const bench_system *s) {
+  const shape q = shape_of(s);
+  const double pairs = q.E + q.T, dense = q.N * q.T;
+  double rows = 2 * q.E * q.L; /* p = ds/dz1: back through W3 and W2 */
+  if (q.L > 1)
+    rows += q.E + 2 * pairs + q.E + q.T; /* first: W2; W5, W6. last: Q of pairs, P of nodes */
+  for (double l = 1; l + 1 < q.L; l++) {
+    const bool contract = l + 2 == q.L;
+    rows += 3 * (l > 1 ? dense : pairs);            /* [P | Q | U] */
+    rows += q.E * (contract ? q.N - 1 + q.D : q.T); /* W2 */
+    rows += 2 * (contract ? pairs : dense);         /* W5, W6 */
+  }
+  return bench_velocity_flops(s) + rows * q.square;
+}
