@@ -49,7 +49,7 @@ PRIVATE_LIBS = $(strip $(BLAS_LIBS)) -lm -pthread
 ENF_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -pthread \
              $(WARN) -Iinclude -Ilib $(CPPFLAGS) $(CFLAGS)
 CLIENT_CFLAGS = -std=gnu11 -ffp-contract=off -pthread $(WARN) -Iinclude $(CPPFLAGS) $(CFLAGS)
-TEST_CFLAGS = $(CHECK_CFLAGS) -Itests
+TEST_CFLAGS = $(CHECK_CFLAGS) -Itests -Wno-psabi
 EXAMPLE_CFLAGS = -std=c99 -D_POSIX_C_SOURCE=200809L -pthread $(WARN) -Iinclude $(CPPFLAGS) $(CFLAGS)
 EXAMPLE_CXXFLAGS = -std=c++11 -pthread $(WARNXX) -Iinclude $(CPPFLAGS) $(CXXFLAGS)
 

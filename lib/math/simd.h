@@ -186,16 +186,17 @@ INLINE vec vec_sigmoid(vec v) { return vec_set(1) / (vec_set(1) + vec_exp(-v)); 
 
 INLINE vec vec_silu(vec v) { return v / (vec_set(1) + vec_exp(-v)); }
 
-/* silu(v) and its derivative s (1 + v (1 - s)), s = sigmoid(v). */
+/* silu(v) and its derivative s (1 + v t) with s = sigmoid(v), t = 1 - s = exp(-v) s, which does not
+   cancel. */
 INLINE vec vec_silu_grad(vec v, vec *grad) {
-  const vec s = vec_sigmoid(v), f = v * s;
-  *grad = vec_fma(f, vec_set(1) - s, s);
+  const vec e = vec_exp(-v), s = vec_set(1) / (vec_set(1) + e), f = v * s;
+  *grad = vec_fma(f, e * s, s);
   return f;
 }
 
-/* silu(v), its first derivative and its second, s (1 - s) (2 + v (1 - 2 s)). */
+/* silu(v), its first derivative and its second, s t (2 + v (t - s)). */
 INLINE vec vec_silu_curve(vec v, vec *grad, vec *curve) {
-  const vec s = vec_sigmoid(v), f = v * s, t = vec_set(1) - s;
+  const vec e = vec_exp(-v), s = vec_set(1) / (vec_set(1) + e), f = v * s, t = e * s;
   *grad = vec_fma(f, t, s);
   *curve = s * t * vec_fma(v, t - s, vec_set(2));
   return f;
