@@ -67,7 +67,8 @@ enf_status enf_params_info(const enf_flow *flow, size_t index, const char **name
  * In:   n  number of values in data; must be rows*cols.
  * enf_params_set also fixes the data scale (1 if it was still to be found).
  * Threads: enf_params_set needs the flow for itself.
- * Statuses: ARG (unknown tensor, with the nearest name), SHAPE, NONFINITE (nothing is set). Since 0.1.
+ * Statuses: ARG (unknown tensor, with the nearest name), SHAPE, NONFINITE (nothing is set). Since
+ * 0.1.
  */
 enf_status enf_params_get(enf_ctx *ctx, const enf_flow *flow, const char *tensor, double *data,
                           size_t n);
@@ -75,7 +76,7 @@ enf_status enf_params_set(enf_ctx *ctx, enf_flow *flow, const char *tensor, cons
                           size_t n);
 
 /*
- * The four calls below share these rules.
+ * The calls below share these rules.
  *
  * x is (n,N,D), row-major, in the host's units. When a sample fails (its integration, a
  * non-finite input) its outputs are NaN, all others are right, the status is that of the failed
@@ -91,14 +92,50 @@ enf_status enf_params_set(enf_ctx *ctx, enf_flow *flow, const char *tensor, cons
  * Invariant under rotations, reflections, translations and permutations of like particles; x need
  * not be centred. Units: log of (length unit)^-(N-1)D. The error is controlled by ode.rtol,
  * ode.atol and logdet.tol. Cost: one transport and some dozens of divergences per sample.
- * In:   x     (n,N,D)
- * Out:  logp  (n)
- * Threads: flow may be shared; ctx not.
- * Statuses: ARG, NONFINITE, ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM.
- * Source: Satorras et al. 2021, arXiv:2105.09016, eq. 4. Since 0.1.
+ * With logdet.method hutchinson, here and in enf_sample and enf_transport, the log-determinant is
+ * an estimate: that of enf_log_prob_estimate with seed 0 (enf_sample: its own seed). In:   x
+ * (n,N,D) Out:  logp  (n) Threads: flow may be shared; ctx not. Statuses: ARG, NONFINITE,
+ * ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM. Source: Satorras et al. 2021, arXiv:2105.09016, eq. 4.
+ * Since 0.1.
  */
 enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
                         double *logp);
+
+/**
+ * enf_log_prob_grad: log-density and its gradient with respect to x: the force of the potential
+ * -log q, for Hamiltonian Monte Carlo on q, biases and checks.
+ *
+ * The gradient is exact for the numbers returned: that of the integration's own steps, through the
+ * exact divergence, whatever logdet.method is. It is mean-free, equivariant under rotations and
+ * reflections, and its sum over particles vanishes. logp is the number that enf_log_prob gives, to
+ * the tolerance. Units: grad in 1/(length unit). The error is controlled by ode.rtol and ode.atol.
+ * Cost: N D reverse passes for each evaluation of the integration: some N D times an enf_log_prob
+ * for small systems.
+ * In:   x     (n,N,D)
+ * Out:  logp  (n)
+ *       grad  (n,N,D)
+ * Threads: flow may be shared; ctx not.
+ * Statuses: ARG, NONFINITE, ODE_STEPS, ODE_STEPSIZE, ADJOINT (a gradient is not finite), CANCELLED,
+ * NOMEM. Since 0.1.
+ */
+enf_status enf_log_prob_grad(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
+                             double *logp, double *grad);
+
+/**
+ * enf_log_prob_estimate: log-density with an unbiased estimate of the log-determinant.
+ *
+ * The divergence is estimated by Hutchinson's eps^T J eps with logdet.probes random probes per
+ * sample (logdet.probe: rademacher or gaussian), each the same along the whole path. Probes are a
+ * function of (seed, the sample's own coordinates): the result for a configuration does not depend
+ * on its place in the batch. exp(logp) is not unbiased: for importance weights add var/2 to logp,
+ * which corrects it to second order and needs two probes or more. Cost: one transport and, per
+ * probe, some dozens of evaluations of two velocities each. In:   x     (n,N,D) Out:  logp  (n),
+ * mean over the probes var   (n), variance of that mean, s^2/m over m probes; NaN for a single
+ * probe Threads: flow may be shared; ctx not. Statuses: ARG, NONFINITE, ODE_STEPS, ODE_STEPSIZE,
+ * CANCELLED, NOMEM. Source: Grathwohl et al. 2019, arXiv:1810.01367. Since 0.1.
+ */
+enf_status enf_log_prob_estimate(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
+                                 uint64_t seed, double *logp, double *var);
 
 /**
  * enf_sample: samples number first ... first+n-1 of the infinite stream `seed`.

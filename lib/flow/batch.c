@@ -48,6 +48,8 @@ static enf_status tell(enf_ctx *ctx, const enf__tally *r, size_t n) {
   case ENF_ERR_RANGE:
     return enf__fail(ctx, why->status, "sample %zu: t = %.6g is not between 0 and 1%s", r->first,
                      why->t, rest);
+  case ENF_ERR_ADJOINT:
+    return enf__fail(ctx, why->status, "sample %zu: its gradient is not finite%s", r->first, rest);
   default:
     return enf__fail(ctx, why->status, "sample %zu: %s is not finite at t = %.6g%s", r->first,
                      why->what, why->t, rest);
@@ -84,6 +86,11 @@ static void fill_stats(enf__stats *stats, const enf__tally *all, double seconds)
     stats->logdet_error = sqrt(all->square_error / (double)all->estimated);
 }
 
+enf_status enf__batch_end(enf_ctx *ctx, size_t n, const enf__tally *all, double seconds) {
+  fill_stats(&ctx->stats, all, seconds);
+  return all->failed ? tell(ctx, all, n) : ENF_OK;
+}
+
 enf_status enf__batch_run(enf_ctx *ctx, size_t n, size_t group, size_t worker_bytes,
                           enf__task_fn fn, void *user, enf__tally **reports) {
   const double start = enf__seconds();
@@ -98,7 +105,7 @@ enf_status enf__batch_run(enf_ctx *ctx, size_t n, size_t group, size_t worker_by
     (*reports)[i] = (enf__tally){0};
   status = enf__parallel_for(ctx, tasks, fn, user, group, n);
   const enf__tally all = add_up(*reports, tasks);
-  fill_stats(&ctx->stats, &all, enf__seconds() - start);
+  const enf_status end = enf__batch_end(ctx, n, &all, enf__seconds() - start);
   ctx->arena.used = 0;
-  return status == ENF_OK && all.failed ? tell(ctx, &all, n) : status;
+  return status == ENF_OK ? end : status;
 }

@@ -37,6 +37,9 @@ typedef struct {
 enf_status enf__batch_check(enf_ctx *ctx, const enf_flow *flow, size_t n, size_t arrays,
                             const enf__argument *array);
 
+/* Statistics of a call, and its status and sentence if samples failed. */
+enf_status enf__batch_end(enf_ctx *ctx, size_t n, const enf__tally *all, double seconds);
+
 /* Run fn over the tasks of n samples with `worker_bytes` of arena each, report to progress, and
    turn the tasks' reports, which fn finds in (*reports)[task], into statistics and the status. */
 enf_status enf__batch_run(enf_ctx *ctx, size_t n, size_t group, size_t worker_bytes,
@@ -51,7 +54,9 @@ struct enf__carry {
   size_t n, group, capacity;
   enf__tally *reports;
   double t0, t1;
-  bool logdet; /* wanted */
+  bool logdet;   /* wanted */
+  size_t probes; /* 0: exact, unless logdet.method is hutchinson; else by so many probes, keyed by
+                    seed and the sample's starting point */
 
   /* The sample's starting point x (N,D), mean-free, in units of the data scale; *note is kept for
      finish. Called once or twice per sample, and must give the same. */
@@ -62,6 +67,7 @@ struct enf__carry {
 
   const double *x; /* inputs and outputs of the call, for begin and finish; some are NULL */
   double *y, *logp;
+  double *var; /* (n) of an estimated log-determinant, or NULL */
   uint64_t seed, first;
 };
 

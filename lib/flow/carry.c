@@ -5,9 +5,16 @@
    divergence is integrated along it, to logdet.tol. coupled: the pair (x, logdet) is integrated
    together. A sample with more steps than a record holds has its log-determinant from the coupled
    form; its x stays that of velocities alone, so that x never depends on whether a density was
-   asked for by quadrature. Everything is in units of the data scale, which log |dy/dx| is free of.
- */
+   asked for by quadrature.
+
+   With probes eps the integrand is eps^T J eps, whose mean over probes is the divergence
+   (Grathwohl et al. 2019, arXiv:1810.01367, eq. 8): one integral for every probe of a sample, all
+   along its one path; their mean, and s^2/m for the variance of that mean. (Where the record is too
+   small it is the exact log-determinant, of variance 0.)
+
+   Everything is in units of the data scale, which log |dy/dx| is free of. */
 #include "flow/batch.h"
+#include "flow/probe.h"
 #include "math/center.h"
 #include <math.h>
 #include <string.h>
@@ -23,24 +30,27 @@ typedef struct {
   const enf__carry *c;
   enf__arena *arena;
   size_t S, dim; /* samples, N*D */
-  double *x, *note, *logdet;
+  size_t lines;  /* integrals along one path: probes, or 1 */
+  double *x, *note, *logdet, *var;
   enf__failure *why; /* status OK: nothing has gone wrong with the sample so far */
   enf__ode_result *result;
-  enf__integral *integral;
-  enf__ode_path *path;
+  enf__integral *integral; /* (S,lines) */
+  enf__ode_path *path;     /* (S,lines): those of one sample share their record */
+  double *eps, *rows;      /* (S,lines,dim); of the points of one call of the integrand */
   /* coupled form: states (S,dim+1), and their parts for the field */
   double *pair, *pair_x, *pair_v, *pair_div;
 } group;
 
 static bool by_quadrature(const enf__carry *c) {
-  return c->logdet && c->run->logdet_method == ENF__LOGDET_QUADRATURE;
+  return c->logdet && (c->probes || c->run->logdet_method == ENF__LOGDET_QUADRATURE);
 }
 
 static void layout(group *g) {
-  const size_t S = g->S, state = S * g->dim, pairs = S * (g->dim + 1);
+  const size_t S = g->S, state = S * g->dim, pairs = S * (g->dim + 1), lines = S * g->lines;
   g->x = ENF__TAKE(g->arena, double, state);
   g->note = ENF__TAKE(g->arena, double, S);
   g->logdet = ENF__TAKE(g->arena, double, S);
+  g->var = ENF__TAKE(g->arena, double, S);
   g->why = ENF__TAKE(g->arena, enf__failure, S);
   g->result = ENF__TAKE(g->arena, enf__ode_result, S);
   if (!g->c->logdet)
@@ -51,14 +61,18 @@ static void layout(group *g) {
   g->pair_div = ENF__TAKE(g->arena, double, S);
   if (!by_quadrature(g->c))
     return;
-  g->integral = ENF__TAKE(g->arena, enf__integral, S);
-  g->path = ENF__TAKE(g->arena, enf__ode_path, S);
+  g->integral = ENF__TAKE(g->arena, enf__integral, lines);
+  g->path = ENF__TAKE(g->arena, enf__ode_path, lines);
   for (size_t i = 0; i < S; i++) {
     enf__ode_path path;
     enf__ode_path_take(&path, g->arena, g->c->capacity, g->dim);
     if (g->path)
       g->path[i] = path;
   }
+  if (!g->c->probes)
+    return;
+  g->eps = ENF__TAKE(g->arena, double, lines * g->dim);
+  g->rows = ENF__TAKE(g->arena, double, ENF__QUADRATURE_ROWS * g->dim);
 }
 
 /* ---- what the integrator asks --------------------------------------------------------------- */
@@ -75,6 +89,14 @@ static void divergence(void *user, size_t S, const size_t *sample, const double 
   (void)sample;
   const group *g = user;
   enf__field_divergence(g->c->flow->field, g->c->run, g->arena, S, t, x, NULL, div);
+}
+
+static void estimate(void *user, size_t S, const size_t *line, const double *t, const double *x,
+                     double *form) {
+  const group *g = user;
+  for (size_t i = 0; i < S; i++)
+    memcpy(g->rows + i * g->dim, g->eps + line[i] * g->dim, g->dim * sizeof *g->rows);
+  enf__field_jvp(g->c->flow->field, g->c->run, g->arena, S, t, x, g->rows, NULL, form);
 }
 
 static void pair_rate(void *user, size_t S, const size_t *sample, const double *t, const double *y,
@@ -107,11 +129,17 @@ static bool all_finite(size_t n, const double *x) {
 static bool is_well(const group *g, size_t i) { return g->why[i].status == ENF_OK; }
 
 static void start(group *g, size_t row) {
+  const enf__carry *c = g->c;
   for (size_t i = 0; i < g->S; i++) {
-    g->c->begin(g->c, row + i, g->x + i * g->dim, g->note + i);
+    double *x = g->x + i * g->dim;
+    c->begin(c, row + i, x, g->note + i);
+    if (g->eps)
+      enf__probe_draw(c->run->probe, c->seed, enf__probe_index(g->dim, x), g->lines, g->dim,
+                      g->eps + i * g->lines * g->dim);
     g->logdet[i] = 0;
-    g->why[i] = (enf__failure){.status = ENF_OK, .what = "x", .t = g->c->t0};
-    if (!all_finite(g->dim, g->x + i * g->dim))
+    g->var[i] = 0;
+    g->why[i] = (enf__failure){.status = ENF_OK, .what = "x", .t = c->t0};
+    if (!all_finite(g->dim, x))
       g->why[i].status = ENF_ERR_NONFINITE;
   }
 }
@@ -161,30 +189,49 @@ static void carry_pairs(group *g, size_t row, bool keep_x, enf__tally *report) {
   }
 }
 
+/* Before the paths are spread over the integrals. */
 static bool has_record(const group *g, size_t i) { return g->path[i].steps <= g->c->capacity; }
+
+/* Mean of a sample's integrals and variance of that mean; NaN for a single probe. */
+static void conclude(group *g, size_t i, enf__tally *report) {
+  const enf__integral *integral = g->integral + i * g->lines;
+  const double m = (double)g->lines;
+  double error = 0, square = 0;
+  for (size_t k = 0; k < g->lines; k++) {
+    report->divergences += (double)integral[k].evaluations;
+    g->logdet[i] += integral[k].value / m;
+    error += integral[k].error / m;
+    if (integral[k].status != ENF_OK)
+      g->why[i] = (enf__failure){integral[k].status, "the divergence", g->c->t1, 0};
+  }
+  for (size_t k = 0; k < g->lines; k++)
+    square += (integral[k].value - g->logdet[i]) * (integral[k].value - g->logdet[i]);
+  if (g->c->probes)
+    g->var[i] = g->lines > 1 ? square / (m * (m - 1)) : NAN;
+  report->square_error += error * error;
+  report->estimated++;
+}
 
 static void integrate(group *g, size_t row, enf__tally *report) {
   const enf__run *run = g->c->run;
-  const enf__quadrature q = {divergence, g, g->dim, run->logdet_tol,
+  const enf__quadrature q = {g->c->probes ? estimate : divergence, g, g->dim, run->logdet_tol,
                              divergence_noise[run->precision]};
   bool complete = true;
-  for (size_t i = 0; i < g->S; i++) {
-    g->integral[i].status = is_well(g, i) && has_record(g, i) ? ENF_OK : SKIP;
-    g->result[i].status = is_well(g, i) && !has_record(g, i) ? ENF_OK : SKIP;
+  /* from the end: path i of the samples becomes paths i*lines ... of the integrals */
+  for (size_t i = g->S; i-- > 0;) {
+    const bool good = is_well(g, i) && has_record(g, i);
+    const enf__ode_path path = g->path[i];
+    g->result[i].status = is_well(g, i) && !good ? ENF_OK : SKIP;
     complete = complete && g->result[i].status == SKIP;
+    for (size_t k = g->lines; k-- > 0;) {
+      g->path[i * g->lines + k] = path;
+      g->integral[i * g->lines + k].status = good ? ENF_OK : SKIP;
+    }
   }
-  enf__quadrature_along(&q, g->arena, g->S, g->path, g->integral);
-  for (size_t i = 0; i < g->S; i++) {
-    const enf__integral *integral = g->integral + i;
-    if (!is_well(g, i) || !has_record(g, i))
-      continue;
-    report->divergences += (double)integral->evaluations;
-    report->square_error += integral->error * integral->error;
-    report->estimated++;
-    g->logdet[i] = integral->value;
-    if (integral->status != ENF_OK)
-      g->why[i] = (enf__failure){integral->status, "the divergence", g->c->t1, 0};
-  }
+  enf__quadrature_along(&q, g->arena, g->S * g->lines, g->path, g->integral);
+  for (size_t i = 0; i < g->S; i++)
+    if (is_well(g, i) && g->result[i].status == SKIP)
+      conclude(g, i, report);
   if (!complete)
     carry_pairs(g, row, true, report);
 }
@@ -195,9 +242,12 @@ static void finish(group *g, size_t row, enf__tally *report) {
     if (!is_well(g, i)) {
       enf__tally_failure(report, row + i, g->why[i]);
       g->logdet[i] = NAN;
+      g->var[i] = NAN;
       for (size_t j = 0; j < g->dim; j++)
         x[j] = NAN;
     }
+    if (g->c->var)
+      g->c->var[row + i] = g->var[i];
     g->c->finish(g->c, row + i, x, g->logdet[i], g->note[i]);
   }
 }
@@ -210,6 +260,7 @@ static enf_status carry_task(void *user, size_t task, enf__arena *arena) {
   group g = {.c = c,
              .arena = arena,
              .S = left < c->group ? left : c->group,
+             .lines = c->probes ? c->probes : 1,
              .dim = shape->particles * shape->dimensions};
   layout(&g);
   start(&g, row);
@@ -232,7 +283,8 @@ static enf_status carry_task(void *user, size_t task, enf__arena *arena) {
 static void choose_sizes(enf__carry *c, size_t dim) {
   const size_t chunk = enf__field_chunk(c->flow->field, ENF__VELOCITY) / 2;
   const size_t steps = RECORD_BYTES / enf__ode_path_bytes(dim);
-  c->group = chunk < 1 ? 1 : chunk < MOST_SAMPLES ? chunk : MOST_SAMPLES;
+  const size_t most = c->probes ? MOST_SAMPLES / c->probes : MOST_SAMPLES;
+  c->group = most < 1 || chunk < 1 ? 1 : chunk < most ? chunk : most;
   c->capacity = steps < LEAST_RECORDED  ? LEAST_RECORDED
                 : steps < MOST_RECORDED ? steps
                                         : MOST_RECORDED;
@@ -242,14 +294,16 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 static size_t workspace(const enf__carry *c, size_t dim) {
   enf__arena count = {0};
-  group g = {.c = c, .arena = &count, .S = c->group, .dim = dim};
+  const size_t lines = c->probes ? c->probes : 1;
+  group g = {.c = c, .arena = &count, .S = c->group, .dim = dim, .lines = lines};
   layout(&g);
   size_t work = enf__ode_workspace(c->group, dim);
   size_t field = enf__field_workspace(c->flow->field, c->run, ENF__VELOCITY);
   if (c->logdet) {
     work = larger(work, enf__ode_workspace(c->group, dim + 1));
-    work = larger(work, enf__quadrature_workspace(c->group, dim));
+    work = larger(work, enf__quadrature_workspace(c->group * lines, dim));
     field = larger(field, enf__field_workspace(c->flow->field, c->run, ENF__DIVERGENCE));
+    field = larger(field, enf__field_workspace(c->flow->field, c->run, ENF__JVP));
   }
   return count.used + work + field;
 }
@@ -258,6 +312,8 @@ enf_status enf__carry_run(enf_ctx *ctx, enf__carry *c) {
   const enf__prior *shape = &c->flow->prior;
   const size_t dim = shape->particles * shape->dimensions;
   c->run = &ctx->run;
+  if (!c->probes && c->run->logdet_method == ENF__LOGDET_HUTCHINSON)
+    c->probes = c->run->probes;
   choose_sizes(c, dim);
   return enf__batch_run(ctx, c->n, c->group, workspace(c, dim), carry_task, c, &c->reports);
 }

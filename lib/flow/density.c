@@ -1,4 +1,4 @@
-/* density.c -- enf_log_prob and enf_sample: the flow as a probability density.
+/* density.c -- enf_log_prob, its estimate, and enf_sample: the flow as a probability density.
 
    Data x at t = 1 and prior point z at t = 0 lie on one path (Satorras et al. 2021,
    arXiv:2105.09016, eq. 4); with lengths in units of the data scale s and k = (N-1)D:
@@ -39,6 +39,30 @@ enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
                       .finish = score,
                       .x = x,
                       .logp = logp};
+  TRY(enf__carry_run(ctx, &carry));
+out:
+  return status;
+}
+
+enf_status enf_log_prob_estimate(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
+                                 uint64_t seed, double *logp, double *var) {
+  enf_status status = enf__enter(ctx);
+  if (status != ENF_OK)
+    return status;
+  const enf__argument arrays[] = {{"x", x}, {"logp", logp}, {"var", var}};
+  TRY(enf__batch_check(ctx, flow, n, 3, arrays));
+  enf__carry carry = {.flow = flow,
+                      .n = n,
+                      .t0 = 1,
+                      .t1 = 0,
+                      .logdet = true,
+                      .probes = ctx->run.probes,
+                      .begin = enf__carry_from_x,
+                      .finish = score,
+                      .x = x,
+                      .logp = logp,
+                      .var = var,
+                      .seed = seed};
   TRY(enf__carry_run(ctx, &carry));
 out:
   return status;

@@ -76,6 +76,9 @@ void enf__ode_path_at(const enf__ode_path *path, size_t dim, size_t n, double t,
 
 /* ---- quadrature (quadrature.c) ------------------------------------------------------------- */
 
+/* g is asked for at most so many points at a time. */
+enum { ENF__QUADRATURE_ROWS = 256 };
+
 /* g for S points: t (S), y (S,dim) -> value (S). sample (S) says whose paths they lie on. */
 typedef void (*enf__integrand)(void *user, size_t S, const size_t *sample, const double *t,
                                const double *y, double *value);

@@ -25,8 +25,8 @@ enum {
   START_LEVEL = 3,
   START_PANELS = 2,
   MAX_PANELS = 32,
-  POOL_JOBS = 16,
-  POOL = POOL_JOBS * HALF /* points; a job brings at most HALF */
+  POOL = ENF__QUADRATURE_ROWS, /* points */
+  POOL_JOBS = POOL / HALF      /* a job brings at most HALF points */
 };
 static const double SLOWEST = 1, FASTEST = 0.2; /* bounds of the convergence believed in */
 
