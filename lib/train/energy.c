@@ -226,11 +226,12 @@ static enf_status evaluate_path_gradient(enf_ctx *ctx, const enf__batch *b, enf_
   TRY(enf__leg_forward(ctx, b, &w.up));
   TRY(enf__ask_energies(ctx, b, &w.up, &w.e, slope));
   slope->loss = energy_loss(b, &w.up, &w.e);
+  slope->evaluations = w.up.p.evaluations;
   TRY(path_cotangents(ctx, b, &w));
   /* the record of the way up is gone: make it again */
   TRY(enf__leg_forward(ctx, b, &w.up));
   TRY(enf__leg_reverse(ctx, &w.up, NULL, slope->gradients));
-  slope->evaluations = w.up.p.evaluations + w.down.p.evaluations;
+  slope->evaluations += w.up.p.evaluations + w.down.p.evaluations;
 out:
   return status;
 }

@@ -1,0 +1,681 @@
+/* test_objectives.c -- the objectives on the density: their gradients are their losses' (for the
+   path gradient: its two laws), a host's energy cannot do harm, and a training is the same for any
+   number of threads, after a resumption, and without memory to spare. */
+#include "../failing_alloc.h"
+#include "core/random.h"
+#include "train/train.h"
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { D = 2, MOST_N = 3, MOST_DIM = MOST_N * D, ROWS = 12, MOST_ROWS = 48 };
+
+static failing_alloc memory;
+static enf_ctx *ctx, *inner;
+static enf_opts *opts;
+static enf_flow *flow;
+static enf_trainer *tr;
+static double data[ROWS * MOST_DIM];
+static size_t N, dim;
+static char path[64];
+
+#define OK(call) ck_assert_msg((call) == ENF_OK, "%s", enf_ctx_errmsg(ctx))
+
+static void set(const char *name, const char *value) {
+  ck_assert_msg(enf_opts_set(opts, name, value) == ENF_OK, "%s", enf_opts_errmsg(opts));
+}
+
+static void set_all(const char *const (*pairs)[2]) {
+  for (; (*pairs)[0]; pairs++)
+    set((*pairs)[0], (*pairs)[1]);
+}
+
+/* ---- a host's energy ------------------------------------------------------------------------- */
+
+/* What the host's function is to do wrong, and what it saw. */
+static struct {
+  int result;   /* to return */
+  double spoil; /* put into u, or into grad, of the first `spoiled` samples */
+  size_t spoiled;
+  bool spoil_grad, nosy;
+  enf_status seen; /* what a call on the step's own context gives */
+  size_t calls, samples;
+  bool foreign;
+  pthread_t caller;
+} host;
+
+/* sum over pairs of (d - 2)^2 + (d - 2)^4 / 4: smooth, with a well. */
+static void springs(const double *x, double *u, double *grad) {
+  *u = 0;
+  memset(grad, 0, dim * sizeof *grad);
+  for (size_t i = 0; i < N; i++)
+    for (size_t j = 0; j < i; j++) {
+      double r[D], square = 0;
+      for (size_t a = 0; a < D; a++) {
+        r[a] = x[i * D + a] - x[j * D + a];
+        square += r[a] * r[a];
+      }
+      const double d = sqrt(square), e = d - 2, slope = 2 * e + e * e * e;
+      *u += e * e + e * e * e * e / 4;
+      for (size_t a = 0; a < D; a++) {
+        grad[i * D + a] += slope * r[a] / d;
+        grad[j * D + a] -= slope * r[a] / d;
+      }
+    }
+}
+
+static int energy(void *user, size_t n, const double *x, double *u, double *grad) {
+  ck_assert_ptr_eq(user, &host);
+  host.calls++;
+  host.samples += n;
+  host.foreign = host.foreign || !pthread_equal(host.caller, pthread_self());
+  if (host.nosy)
+    host.seen = enf_log_prob(ctx, flow, 1, x, u);
+  for (size_t i = 0; i < n; i++) {
+    springs(x + i * dim, u + i, grad + i * dim);
+    if (i < host.spoiled)
+      *(host.spoil_grad ? grad + i * dim : u + i) = host.spoil;
+  }
+  return host.result;
+}
+
+/* -log q of the trainer's own working weights. */
+static int own_potential(void *user, size_t n, const double *x, double *u, double *grad) {
+  const enf_status status = enf_log_prob_grad(inner, user, n, x, u, grad);
+  for (size_t i = 0; i < n; i++)
+    u[i] = -u[i];
+  for (size_t k = 0; k < n * dim; k++)
+    grad[k] = -grad[k];
+  return status;
+}
+
+/* ---- fixtures -------------------------------------------------------------------------------- */
+
+static void open_bag(void) {
+  const enf_alloc alloc = failing_alloc_of(&memory);
+  memory = (failing_alloc){0};
+  memset(&host, 0, sizeof host);
+  host.caller = pthread_self();
+  ck_assert_int_eq(enf_ctx_create(&ctx, &alloc), ENF_OK);
+  OK(enf_ctx_create(&inner, &alloc));
+  OK(enf_opts_create(ctx, &opts));
+  static const char *const usual[][2] = {{"model.particles", "3"},    {"model.dimensions", "2"},
+                                         {"model.hidden", "6"},       {"model.layers", "2"},
+                                         {"model.kernels", "6"},      {"model.kernel_times", "4"},
+                                         {"model.kernel_range", "4"}, {"model.data_scale", "1.3"},
+                                         {"train.seed", "7"},         {"run.precision", "float64"},
+                                         {"ode.method", "rk4"},       {"ode.steps", "2"},
+                                         {"train.steps", "40"},       {NULL, NULL}};
+  set_all(usual);
+  snprintf(path, sizeof path, "/tmp/enf-objectives-%ld.safetensors", (long)getpid());
+}
+
+static void end(void) {
+  enf_trainer_destroy(tr);
+  enf_destroy(flow);
+  tr = NULL;
+  flow = NULL;
+}
+
+static void close_bag(void) {
+  end();
+  enf_opts_destroy(opts);
+  enf_ctx_destroy(inner);
+  enf_ctx_destroy(ctx);
+  unlink(path);
+  ck_assert_uint_eq(memory.live, 0);
+  ck_assert(!memory.foreign);
+}
+
+static const char *const fields[] = {"egnn", "pair-kernel"};
+static const char *const objectives[] = {"likelihood", "energy", "mixed", "path-gradient"};
+static const enf__objective *const tables[] = {&enf__likelihood, &enf__energy_objective,
+                                               &enf__mixed, &enf__path_gradient};
+enum { FIELDS = 2, LOSSES = 3, OBJECTIVES = 4 };
+
+/* A flow of the options with weights away from the identity, its trainer, and data. */
+static void begin(void) {
+  double kick[4096];
+  OK(enf_ctx_configure(ctx, opts));
+  OK(enf_ctx_configure(inner, opts));
+  OK(enf_create(ctx, &flow, opts));
+  N = flow->prior.particles;
+  dim = N * D;
+  const size_t params = enf__field_params(flow->field);
+  ck_assert_uint_le(params, sizeof kick / sizeof *kick);
+  enf__random_normal(3, 60, 0, params, kick);
+  for (size_t k = 0; k < params; k++)
+    enf__field_param_block(flow->field)[k] += 0.1 * kick[k];
+  enf__field_pack(flow->field);
+  OK(enf_trainer_create(ctx, &tr, flow, opts));
+  ck_assert_int_eq(enf_trainer_set_energy(tr, energy, &host), ENF_OK);
+  const enf__prior cloud = {N, D, 1.1};
+  for (size_t i = 0; i < ROWS; i++)
+    enf__prior_sample(&cloud, 5, 61, i, data + i * dim);
+}
+
+static enf_status try_step(enf_step_info *info) {
+  return enf_train_step(ctx, tr, ROWS, data, info);
+}
+
+static enf_step_info step(void) {
+  enf_step_info info = ENF_STEP_INFO_INIT;
+  OK(try_step(&info));
+  return info;
+}
+
+/* All parameters of the flow, on the heap. */
+static double *weights(size_t *bytes) {
+  *bytes = enf__field_params(flow->field) * sizeof(double);
+  double *copy = malloc(*bytes);
+  memcpy(copy, enf__field_param_view(flow->field), *bytes);
+  return copy;
+}
+
+static enf__batch batch_of(size_t n, uint64_t first) {
+  return (enf__batch){.options = tr->options,
+                      .field = tr->field,
+                      .prior = &flow->prior,
+                      .n = n,
+                      .x = data,
+                      .first = first,
+                      .progress = 0.3,
+                      .scale = flow->scale,
+                      .log_volume = (double)(dim - D) * log(flow->scale),
+                      .energy = tr->energy,
+                      .energy_user = tr->energy_user};
+}
+
+/* The objective's loss, and its gradient if that is not NULL. */
+static double evaluate(const enf__objective *objective, const enf__batch *batch, double *gradient) {
+  enf__slope slope;
+  const size_t params = enf__field_params(batch->field);
+  OK(enf__reserve(ctx, objective->call_bytes(batch), objective->worker_bytes(batch, &ctx->run)));
+  OK(objective->evaluate(ctx, batch, &slope));
+  for (size_t b = 0; gradient && b < slope.buffers; b++)
+    for (size_t k = 0; k < params; k++)
+      gradient[k] = (b ? gradient[k] : 0) + slope.gradients[b * params + k];
+  return slope.loss;
+}
+
+/* ---- the gradient is the loss's -------------------------------------------------------------- */
+
+static double difference(const enf__objective *objective, const enf__batch *batch, size_t at) {
+  double *w = enf__field_param_block(tr->field);
+  const double kept = w[at], h = 1e-5;
+  double loss[2];
+  for (int side = 0; side < 2; side++) {
+    w[at] = kept + (side ? h : -h);
+    enf__field_pack(tr->field);
+    loss[side] = evaluate(objective, batch, NULL);
+  }
+  w[at] = kept;
+  enf__field_pack(tr->field);
+  return (loss[1] - loss[0]) / (2 * h);
+}
+
+/* Some numbers of every tensor against central differences. */
+static void compare(const enf__objective *objective, double tolerance) {
+  const enf__batch batch = batch_of(3, 1000);
+  const size_t params = enf__field_params(tr->field);
+  double *gradient = malloc(params * sizeof *gradient), norm = 0;
+  evaluate(objective, &batch, gradient);
+  for (size_t k = 0; k < params; k++)
+    norm += gradient[k] * gradient[k];
+  ck_assert_double_gt(norm, 1e-4);
+  for (size_t i = 0; i < enf__field_tensors(tr->field); i++) {
+    const enf__tensor *tensor = enf__field_tensor(tr->field, i);
+    const size_t count = tensor->rows * tensor->cols;
+    for (size_t k = 0; k < count; k += 1 + 3 * count / 4) {
+      const double got = gradient[tensor->offset + k];
+      const double want = difference(objective, &batch, tensor->offset + k);
+      ck_assert_msg(fabs(got - want) <= tolerance * (sqrt(norm) + fabs(want)),
+                    "%s[%zu]: gradient %.12g, differences %.12g", tensor->name, k, got, want);
+    }
+  }
+  free(gradient);
+}
+
+/* How the trace and the integration are made. */
+static const char *const ways[][3][2] = {
+    {{"train.trace", "exact"}, {NULL, NULL}},
+    {{"ode.method", "rk4-38"}, {"train.probes", "2"}, {NULL, NULL}}};
+enum { WAYS = 2 };
+
+START_TEST(gradient_is_that_of_the_loss_by_name) {
+  set("model.field", fields[_i % FIELDS]);
+  set_all(ways[_i / FIELDS % WAYS]);
+  set("train.lambda", "0.2");
+  set("train.lambda_end", "0.7");
+  begin();
+  compare(tables[_i / FIELDS / WAYS], 1e-7);
+}
+END_TEST
+
+START_TEST(continuous_adjoint_agrees_as_tolerances_shrink) {
+  static const char *const tolerances[] = {"1e-4", "1e-7", "1e-10"};
+  const enf__objective *objective = tables[_i / FIELDS];
+  double *gradient[2], last = INFINITY;
+  set("model.field", fields[_i % FIELDS]);
+  set("ode.method", "dopri5");
+  for (int k = 0; k < 3; k++) {
+    set("ode.rtol", tolerances[k]);
+    set("ode.atol", tolerances[k]);
+    for (int adjoint = 0; adjoint < 2; adjoint++) {
+      set("train.adjoint", adjoint ? "continuous" : "discrete");
+      begin();
+      const enf__batch batch = batch_of(6, 1000);
+      gradient[adjoint] = malloc(enf__field_params(tr->field) * sizeof *gradient[0]);
+      evaluate(objective, &batch, gradient[adjoint]);
+      if (adjoint == 0)
+        end();
+    }
+    double error = 0, norm = 0;
+    for (size_t i = 0; i < enf__field_params(tr->field); i++) {
+      error += pow(gradient[0][i] - gradient[1][i], 2);
+      norm += pow(gradient[0][i], 2);
+    }
+    end();
+    free(gradient[0]), free(gradient[1]);
+    ck_assert_double_lt(error, 0.1 * last);
+    last = error;
+    if (k == 2)
+      ck_assert_double_lt(sqrt(error / norm), 1e-7);
+  }
+}
+END_TEST
+
+START_TEST(lambda_goes_from_its_first_value_to_its_last) {
+  static const double progress[] = {0, 0.5, 1};
+  set("train.lambda", "0.2");
+  set("train.lambda_end", "0.6");
+  begin();
+  enf__batch batch = batch_of(6, 0);
+  const double likelihood = evaluate(&enf__likelihood, &batch, NULL);
+  const double reverse = evaluate(&enf__energy_objective, &batch, NULL);
+  for (int k = 0; k < 3; k++) {
+    const double lambda = 0.2 + 0.4 * progress[k];
+    batch.progress = progress[k];
+    ck_assert_double_eq_tol(evaluate(&enf__mixed, &batch, NULL),
+                            lambda * likelihood + (1 - lambda) * reverse, 1e-10);
+  }
+}
+END_TEST
+
+/* The losses from their definitions, in the host's units, by the public functions. */
+START_TEST(losses_are_those_of_the_density) {
+  double logp[ROWS], x[ROWS * MOST_DIM], grad[MOST_DIM], nll = 0, kl = 0;
+  set("model.field", fields[_i]);
+  set("train.trace", "exact");
+  set("ode.steps", "20");
+  set("logdet.tol", "1e-7");
+  begin();
+  OK(enf_log_prob(inner, flow, ROWS, data, logp));
+  for (size_t i = 0; i < ROWS; i++)
+    nll -= logp[i] / ROWS;
+  double scaled[ROWS * MOST_DIM];
+  for (size_t k = 0; k < ROWS * dim; k++)
+    scaled[k] = data[k] / flow->scale;
+  enf__batch batch = batch_of(ROWS, 30);
+  batch.x = scaled;
+  ck_assert_double_eq_tol(evaluate(&enf__likelihood, &batch, NULL), nll, 1e-5);
+  for (size_t i = 0; i < ROWS; i++) {
+    double z[MOST_DIM], logdet, u;
+    enf__prior_sample(&flow->prior, 7, ENF__STREAM_TRAIN_PRIOR, 30 + i, z);
+    const double start = enf__prior_log_density(&flow->prior, z);
+    for (size_t k = 0; k < dim; k++)
+      z[k] *= flow->scale;
+    OK(enf_transport(inner, flow, 1, 0, 1, z, x, &logdet));
+    springs(x, &u, grad);
+    kl += (u + start - logdet - batch.log_volume) / ROWS;
+  }
+  ck_assert_double_eq_tol(evaluate(&enf__energy_objective, &batch, NULL), kl, 1e-5);
+  ck_assert_double_eq_tol(evaluate(&enf__path_gradient, &batch, NULL), kl, 1e-5);
+}
+END_TEST
+
+/* ---- the path gradient's laws ---------------------------------------------------------------- */
+
+/* Sticking the landing: with u = -log q of the very same flow nothing pulls at the weights, for
+   every sample; the energy's own gradient is zero in the mean only. */
+START_TEST(path_gradient_vanishes_at_the_optimum_for_every_sample) {
+  double gradient[4096], path_norm, energy_norm;
+  set("model.field", fields[_i]);
+  set("train.trace", "exact");
+  begin();
+  ck_assert_int_eq(enf_trainer_set_energy(tr, own_potential, flow), ENF_OK);
+  for (uint64_t sample = 0; sample < 4; sample++) {
+    const enf__batch batch = batch_of(1, sample);
+    path_norm = energy_norm = 0;
+    evaluate(&enf__energy_objective, &batch, gradient);
+    for (size_t k = 0; k < enf__field_params(tr->field); k++)
+      energy_norm = fmax(energy_norm, fabs(gradient[k]));
+    evaluate(&enf__path_gradient, &batch, gradient);
+    for (size_t k = 0; k < enf__field_params(tr->field); k++)
+      path_norm = fmax(path_norm, fabs(gradient[k]));
+    ck_assert_double_gt(energy_norm, 1e-3);
+    ck_assert_double_lt(path_norm, 1e-11);
+  }
+}
+END_TEST
+
+/* The term left out has mean zero: over many draws both gradients have the same mean. Batch means
+   give the error bars; 5 of them are allowed for the largest of all the parameters' deviations. */
+START_TEST(path_gradient_is_the_energy_gradient_in_the_mean) {
+  enum { BATCHES = 24, MOST = 1024 };
+  static double sum[MOST], square[MOST], mean[MOST];
+  double gradient[2][MOST], error = 0, norm = 0;
+  set("model.field", fields[_i]);
+  set("model.particles", "2");
+  set("model.hidden", "4");
+  set("model.layers", "1");
+  set("ode.steps", "4");
+  begin();
+  const size_t params = enf__field_params(tr->field);
+  ck_assert_uint_le(params, MOST);
+  for (uint64_t b = 0; b < BATCHES; b++) {
+    const enf__batch batch = batch_of(MOST_ROWS, b * MOST_ROWS);
+    evaluate(&enf__energy_objective, &batch, gradient[0]);
+    evaluate(&enf__path_gradient, &batch, gradient[1]);
+    for (size_t k = 0; k < params; k++) {
+      const double excess = gradient[1][k] - gradient[0][k];
+      sum[k] += excess;
+      square[k] += excess * excess;
+      mean[k] += gradient[0][k] / BATCHES;
+    }
+  }
+  for (size_t k = 0; k < params; k++) {
+    const double excess = sum[k] / BATCHES;
+    const double variance = (square[k] / BATCHES - excess * excess) / (BATCHES - 1);
+    error += excess * excess;
+    norm += mean[k] * mean[k];
+    ck_assert_msg(fabs(excess) <= 5 * sqrt(variance) + 1e-6, "parameter %zu: %g +- %g over %g", k,
+                  excess, sqrt(variance), mean[k]);
+  }
+  ck_assert_msg(error < 0.01 * norm, "differences %g beside %g", sqrt(error), sqrt(norm));
+}
+END_TEST
+
+/* ---- a host's energy does no harm ------------------------------------------------------------ */
+
+START_TEST(without_an_energy_a_step_is_refused) {
+  char sentence[128];
+  set("train.objective", objectives[_i]);
+  begin();
+  OK(enf_trainer_set_energy(tr, NULL, NULL));
+  snprintf(sentence, sizeof sentence,
+           "train.objective %s needs an energy: call enf_trainer_set_energy first", objectives[_i]);
+  ck_assert_int_eq(try_step(NULL), ENF_ERR_STATE);
+  ck_assert_str_eq(enf_ctx_errmsg(ctx), sentence);
+  ck_assert_uint_eq(tr->counters[ENF__STEP], 0);
+  ck_assert_int_eq(enf_trainer_set_energy(NULL, energy, &host), ENF_ERR_ARG);
+}
+END_TEST
+
+START_TEST(data_are_needed_by_likelihoods_only) {
+  const bool needed = _i == 0 || _i == 2;
+  char sentence[128];
+  set("train.objective", objectives[_i]);
+  begin();
+  snprintf(sentence, sizeof sentence, "x is NULL: train.objective %s needs data", objectives[_i]);
+  ck_assert_int_eq(enf_train_step(ctx, tr, ROWS, NULL, NULL), needed ? ENF_ERR_ARG : ENF_OK);
+  if (needed)
+    ck_assert_str_eq(enf_ctx_errmsg(ctx), sentence);
+}
+END_TEST
+
+START_TEST(data_scale_without_data_is_one) {
+  double scale;
+  set("train.objective", "energy");
+  set("model.data_scale", "auto");
+  begin();
+  OK(enf_train_step(ctx, tr, ROWS, NULL, NULL));
+  ck_assert_int_eq(enf_get_real(flow, "data_scale", &scale), ENF_OK);
+  ck_assert_double_eq(scale, 1);
+}
+END_TEST
+
+START_TEST(an_energy_that_fails_changes_nothing) {
+  size_t bytes;
+  char sentence[80];
+  set("train.objective", objectives[_i]);
+  begin();
+  step();
+  double *before = weights(&bytes);
+  host.result = 42;
+  snprintf(sentence, sizeof sentence, "the energy function returned 42 for %d samples", ROWS);
+  ck_assert_int_eq(try_step(NULL), ENF_ERR_CALLBACK);
+  ck_assert_str_eq(enf_ctx_errmsg(ctx), sentence);
+  ck_assert_mem_eq(before, enf__field_param_view(flow->field), bytes);
+  ck_assert_uint_eq(tr->counters[ENF__STEP], 1);
+  ck_assert_uint_eq(tr->counters[ENF__SAMPLES], ROWS);
+  host.result = 0;
+  ck_assert_uint_eq(step().step, 2);
+  free(before);
+}
+END_TEST
+
+/* Impossible samples are counted and left out: the gradient is that of the others' mean. */
+START_TEST(numbers_that_are_none_never_reach_the_weights) {
+  static const double bad[] = {NAN, INFINITY, -INFINITY};
+  set("train.objective", objectives[1 + _i % 3]);
+  begin();
+  host.spoil = bad[_i / 3 % 3];
+  host.spoil_grad = _i / 9;
+  host.spoiled = 5;
+  const enf_step_info info = step();
+  ck_assert_uint_eq(info.capped, 5);
+  ck_assert_uint_eq(info.skipped, 0);
+  ck_assert(isfinite(info.loss) && isfinite(info.grad_norm) && info.grad_norm > 0);
+  for (size_t k = 0; k < tr->optimiser.params; k++)
+    ck_assert(isfinite(enf__field_param_view(flow->field)[k]));
+  size_t bytes;
+  double *before = weights(&bytes);
+  host.spoiled = ROWS;
+  const enf_step_info none = step();
+  ck_assert_uint_eq(none.capped, ROWS);
+  ck_assert_uint_eq(none.skipped, 1);
+  ck_assert_mem_eq(before, enf__field_param_view(flow->field), bytes);
+  free(before);
+}
+END_TEST
+
+START_TEST(spoiled_samples_do_not_count_in_the_mean) {
+  double gradient[2][4096];
+  begin();
+  const enf__batch all = batch_of(8, 100), rest = batch_of(5, 103);
+  host.spoil = NAN;
+  host.spoiled = 3;
+  const double loss = evaluate(tables[1 + 2 * _i], &all, gradient[0]);
+  host.spoiled = 0;
+  ck_assert_double_eq_tol(loss, evaluate(tables[1 + 2 * _i], &rest, gradient[1]), 1e-12);
+  for (size_t k = 0; k < tr->optimiser.params; k++)
+    ck_assert_double_eq_tol(gradient[0][k], gradient[1][k], 1e-12);
+}
+END_TEST
+
+/* A cap of c turns u into c + log(1 + u - c), and grad u into grad u / (1 + u - c). */
+START_TEST(energies_beyond_the_cap_still_point_downhill) {
+  enf__slope slope;
+  set("model.field", "pair-kernel");
+  set("train.energy_cap", "4");
+  begin();
+  const enf__batch batch = batch_of(3, 1000);
+  OK(enf__reserve(ctx, tables[1]->call_bytes(&batch), tables[1]->worker_bytes(&batch, &ctx->run)));
+  OK(tables[1]->evaluate(ctx, &batch, &slope));
+  ck_assert_uint_ge(slope.capped, 1);
+  ck_assert_uint_lt(slope.capped, 3);
+  compare(tables[1], 1e-7);
+}
+END_TEST
+
+START_TEST(forces_are_clipped_particle_by_particle) {
+  set("train.objective", "energy");
+  set("train.force_clip", "1e-6");
+  begin();
+  host.spoil = 1e150;
+  host.spoil_grad = true;
+  host.spoiled = 2;
+  const enf_step_info info = step();
+  ck_assert_uint_eq(info.capped, ROWS);
+  ck_assert(isfinite(info.grad_norm));
+  ck_assert_uint_eq(info.skipped, 0);
+  end();
+  set("train.force_clip", "1e100");
+  begin();
+  ck_assert_uint_eq(step().capped, 2);
+}
+END_TEST
+
+START_TEST(the_energy_is_asked_on_the_callers_thread_and_may_not_use_the_context) {
+  set("train.objective", objectives[_i]);
+  set("run.threads", "2");
+  begin();
+  host.nosy = true;
+  step();
+  ck_assert_uint_eq(host.calls, 1);
+  ck_assert_uint_eq(host.samples, ROWS);
+  ck_assert(!host.foreign);
+  ck_assert_int_eq(host.seen, ENF_ERR_STATE);
+  double logp;
+  OK(enf_log_prob(ctx, flow, 1, data, &logp));
+}
+END_TEST
+
+/* ---- the same bits; memory ------------------------------------------------------------------- */
+
+static const char *const quick[][2] = {{"ode.method", "dopri5"}, {"ode.rtol", "1e-4"},
+                                       {"ode.atol", "1e-4"},     {"run.precision", "float32"},
+                                       {"train.lr", "1e-2"},     {NULL, NULL}};
+
+static void choose(int i) {
+  set("train.objective", objectives[i % OBJECTIVES]);
+  set("model.field", fields[i / OBJECTIVES % FIELDS]);
+  set("train.adjoint", i / OBJECTIVES / FIELDS ? "continuous" : "discrete");
+}
+enum { CHOICES = OBJECTIVES * FIELDS * 2 };
+
+START_TEST(steps_are_the_same_for_one_and_two_threads) {
+  static const char *const threads[] = {"1", "2"};
+  double *w[2];
+  size_t bytes = 0;
+  choose(_i);
+  set_all(quick);
+  for (int run = 0; run < 2; run++) {
+    set("run.threads", threads[run]);
+    begin();
+    for (int k = 0; k < 4; k++)
+      step();
+    w[run] = weights(&bytes);
+    end();
+  }
+  ck_assert_mem_eq(w[0], w[1], bytes);
+  free(w[0]), free(w[1]);
+}
+END_TEST
+
+START_TEST(resuming_gives_the_bits_of_the_uninterrupted_training) {
+  size_t bytes;
+  enf_step_info whole, resumed;
+  choose(_i);
+  set("train.lambda_end", "1");
+  begin();
+  for (int k = 0; k < 4; k++)
+    whole = step();
+  double *want = weights(&bytes);
+  end();
+  begin();
+  step();
+  step();
+  OK(enf_trainer_save(ctx, tr, path));
+  end();
+  OK(enf_create(ctx, &flow, opts)); /* a fresh flow, other weights */
+  OK(enf_trainer_load(ctx, &tr, flow, path));
+  OK(enf_trainer_set_energy(tr, energy, &host));
+  step();
+  resumed = step();
+  ck_assert_mem_eq(want, enf__field_param_view(flow->field), bytes);
+  ck_assert_mem_eq(&whole.loss, &resumed.loss, sizeof whole.loss);
+  ck_assert_uint_eq(whole.evaluations, resumed.evaluations);
+  free(want);
+}
+END_TEST
+
+START_TEST(steps_with_the_same_rows_do_not_allocate) {
+  choose(_i);
+  set("run.threads", "2");
+  begin();
+  step();
+  const size_t calls = memory.calls;
+  for (int k = 0; k < 3; k++)
+    step();
+  ck_assert_uint_eq(memory.calls, calls);
+}
+END_TEST
+
+/* Every allocation of a first step fails once; the context's workspace may stay. */
+START_TEST(without_memory_a_step_fails_and_works_afterwards) {
+  choose(_i);
+  set("run.threads", "2");
+  begin();
+  for (size_t k = 1;; k++) {
+    enf_ctx *fresh;
+    enf_step_info info = ENF_STEP_INFO_INIT;
+    const enf_alloc alloc = failing_alloc_of(&memory);
+    OK(enf_ctx_create(&fresh, &alloc));
+    OK(enf_ctx_configure(fresh, opts));
+    memory.fail_at = memory.calls + k;
+    const enf_status status = enf_train_step(fresh, tr, ROWS, data, &info);
+    const bool failed = memory.calls >= memory.fail_at;
+    memory.fail_at = 0;
+    ck_assert_int_eq(status, failed ? ENF_ERR_NOMEM : ENF_OK);
+    if (failed) {
+      ck_assert_str_ne(enf_ctx_errmsg(fresh), "");
+      ck_assert_uint_eq(tr->counters[ENF__STEP], 0);
+    }
+    if (k == 1)
+      ck_assert(failed);
+    enf_ctx_destroy(fresh);
+    if (!failed)
+      break;
+  }
+  ck_assert_uint_eq(step().step, 2);
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("objectives");
+  TCase *laws = tcase_create("laws"), *hosts = tcase_create("hosts"), *bits = tcase_create("bits");
+  TCase *const cases[] = {laws, hosts, bits};
+  for (size_t i = 0; i < 3; i++) {
+    tcase_add_checked_fixture(cases[i], open_bag, close_bag);
+    tcase_set_timeout(cases[i], 60);
+    suite_add_tcase(suite, cases[i]);
+  }
+  tcase_add_loop_test(laws, gradient_is_that_of_the_loss_by_name, 0, LOSSES * FIELDS * WAYS);
+  tcase_add_loop_test(laws, continuous_adjoint_agrees_as_tolerances_shrink, 0, LOSSES * FIELDS);
+  tcase_add_test(laws, lambda_goes_from_its_first_value_to_its_last);
+  tcase_add_loop_test(laws, losses_are_those_of_the_density, 0, FIELDS);
+  tcase_add_loop_test(laws, path_gradient_vanishes_at_the_optimum_for_every_sample, 0, FIELDS);
+  tcase_add_loop_test(laws, path_gradient_is_the_energy_gradient_in_the_mean, 0, FIELDS);
+  tcase_add_loop_test(hosts, without_an_energy_a_step_is_refused, 1, OBJECTIVES);
+  tcase_add_loop_test(hosts, data_are_needed_by_likelihoods_only, 0, OBJECTIVES);
+  tcase_add_test(hosts, data_scale_without_data_is_one);
+  tcase_add_loop_test(hosts, an_energy_that_fails_changes_nothing, 1, OBJECTIVES);
+  tcase_add_loop_test(hosts, numbers_that_are_none_never_reach_the_weights, 0, 18);
+  tcase_add_loop_test(hosts, spoiled_samples_do_not_count_in_the_mean, 0, 2);
+  tcase_add_test(hosts, energies_beyond_the_cap_still_point_downhill);
+  tcase_add_test(hosts, forces_are_clipped_particle_by_particle);
+  tcase_add_loop_test(hosts, the_energy_is_asked_on_the_callers_thread_and_may_not_use_the_context,
+                      1, OBJECTIVES);
+  tcase_add_loop_test(bits, steps_are_the_same_for_one_and_two_threads, 0, CHOICES);
+  tcase_add_loop_test(bits, resuming_gives_the_bits_of_the_uninterrupted_training, 0, CHOICES);
+  tcase_add_loop_test(bits, steps_with_the_same_rows_do_not_allocate, 0, CHOICES);
+  tcase_add_loop_test(bits, without_memory_a_step_fails_and_works_afterwards, 0, CHOICES);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_ENV);
+  const int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed != 0;
+}
