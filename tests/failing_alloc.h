@@ -1,8 +1,9 @@
 /* failing_alloc.h -- an allocator for tests: counts live blocks, fails when told, watches threads.
 
    failing_alloc a = {.fail_at = k}; enf_alloc alloc = failing_alloc_of(&a); allocation number k
-   (from 1) and all later ones fail; fail_at 0 never fails. `live` must be 0 at the end, `foreign`
-   must stay false: it tells that another thread than the first one called. */
+   (from 1) and all later ones fail, or only number k if `once`; fail_at 0 never fails. `live` must
+   be 0 at the end, `foreign` must stay false: it tells that another thread than the first one
+   called. */
 #ifndef FAILING_ALLOC_H
 #define FAILING_ALLOC_H
 
@@ -14,7 +15,7 @@
 
 typedef struct {
   size_t calls, live, fail_at;
-  bool known, foreign;
+  bool once, known, foreign;
   pthread_t thread;
 } failing_alloc;
 
@@ -29,7 +30,8 @@ static inline void failing_alloc_watch(failing_alloc *a) {
 static inline void *failing_alloc_take(void *user, size_t bytes) {
   failing_alloc *a = (failing_alloc *)user;
   failing_alloc_watch(a);
-  if (++a->calls >= a->fail_at && a->fail_at)
+  a->calls++;
+  if (a->fail_at && (a->once ? a->calls == a->fail_at : a->calls >= a->fail_at))
     return NULL;
   void *p = malloc(bytes);
   if (!p)
