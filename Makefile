@@ -142,7 +142,7 @@ $(SO_LINKS): $(BUILD)/$(SO)
 
 $(BUILD)/enf: $(TOOL_OBJ) $(BUILD)/libenf.a $(BUILD)/objects
 	$(SAY) LD $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) $(BUILD)/libenf.a $(PRIVATE_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) $(BUILD)/libenf.a $(PRIVATE_LIBS) -ldl
 
 man: $(BUILD)/man/stamp
 $(BUILD)/man/stamp: $(HEADERS) docs/man/generate.sh $(wildcard docs/man/*.1)

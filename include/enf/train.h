@@ -76,7 +76,8 @@ enf_status enf_trainer_rows(const enf_trainer *tr, size_t total, size_t n, size_
 
 /**
  * enf_trainer_get_int: "step" (steps done), "steps" (planned), "batch" (train.batch, so that a
- * resumed training can go on with the same batches), "skipped", "clipped".
+ * resumed training can go on with the same batches), "objective" (its place among the choices of
+ * train.objective, from 0), "skipped", "clipped".
  *
  * Statuses: ARG. Since 0.1.
  */

@@ -89,6 +89,7 @@ enf_status enf_trainer_get_int(const enf_trainer *tr, const char *name, int64_t 
   } known[] = {{"step", (int64_t)tr->counters[ENF__STEP]},
                {"steps", enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS)},
                {"batch", enf__opts_int(tr->options, ENF__OPT_TRAIN_BATCH)},
+               {"objective", enf__opts_int(tr->options, ENF__OPT_TRAIN_OBJECTIVE)},
                {"skipped", (int64_t)tr->counters[ENF__SKIPPED]},
                {"clipped", (int64_t)tr->counters[ENF__CLIPPED]}};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
