@@ -143,6 +143,11 @@ const char *cli_setting(const cli *c, const char *name) {
   return i < c->settings ? c->setting[i].value : NULL;
 }
 
+size_t cli_setting_or(const cli *c, const char *name, size_t fallback) {
+  const char *text = cli_setting(c, name);
+  return text != NULL ? (size_t)strtoull(text, NULL, 10) : fallback;
+}
+
 static int set_pair(cli *c, const char *pair) {
   char name[64];
   const char *equals = strchr(pair, '=');

@@ -79,6 +79,8 @@ int cli_require(const cli *c, flag f);
 int cli_set(cli *c, const char *name, const char *value);
 /* The text that the user gave for a library option, NULL if none. */
 const char *cli_setting(const cli *c, const char *name);
+/* The same as a whole number. */
+size_t cli_setting_or(const cli *c, const char *name, size_t fallback);
 /* Hand the options to the context: run.threads defaults to all online cores. */
 int cli_configure(cli *c);
 

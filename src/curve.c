@@ -107,7 +107,8 @@ static double local_mean(const curve *k, size_t i) {
   return sum / (double)(2 * reach + 1);
 }
 
-bool curve_plot(const curve *k, const char *path, const char *title) {
+bool curve_plot(const curve *k, const char *path, const char *title, const char *name,
+                bool above_0) {
   double *x = k->n > 1 ? cli_alloc(3 * k->n, sizeof(double)) : NULL;
   if (x == NULL)
     return false;
@@ -119,8 +120,8 @@ bool curve_plot(const curve *k, const char *path, const char *title) {
   }
   const plot p = {.title = title,
                   .xlabel = "step",
-                  .ylabel = "flow-matching loss",
-                  .log_y = true,
+                  .ylabel = name,
+                  .log_y = above_0,
                   .series = 2,
                   .curve = {{"mean of the steps", "lines lw 1 lc rgb '#9fc5cf'", k->n, x, loss},
                             {"smoothed", "lines lw 2.5 lc rgb '#00798c'", k->n, x, smooth}}};

@@ -26,7 +26,9 @@ int curve_add(curve *k, const enf_step_info *info, uint64_t samples, double seco
 /* The points up to `step` that an earlier run wrote; a missing file is an empty curve. */
 int curve_read(curve *k, const char *path, uint64_t step);
 int curve_write(const curve *k, const char *path);
-bool curve_plot(const curve *k, const char *path, const char *title);
+/* `loss` names the vertical axis; it is logarithmic if the loss is always above 0. */
+bool curve_plot(const curve *k, const char *path, const char *title, const char *loss,
+                bool above_0);
 void curve_free(curve *k);
 
 #endif

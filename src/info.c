@@ -1,15 +1,21 @@
-/* info.c -- `enf info`: what a flow file holds. */
+/* info.c -- `enf info`: what a flow file holds. The field is known by the names of its tensors. */
 #include "report.h"
+
+#include <string.h>
 
 static const char *const integers[][2] = {
     {"particles", "particles"},
     {"dimensions", "dimensions"},
     {"degrees_of_freedom", "degrees of freedom"},
     {"species", "species"},
-    {"hidden", "hidden width"},
-    {"layers", "layers"},
     {"parameters", "parameters"},
     {"tensors", "tensors"},
+};
+static const char *const egnn[][2] = {{"hidden", "hidden width"}, {"layers", "layers"}};
+/* A tensor with as many rows as there are functions. */
+static const char *const pair_kernel[][3] = {
+    {"kernels", "functions of distance", "pair_kernel.distance.centers"},
+    {"kernel_times", "functions of time", "pair_kernel.time.centers"},
 };
 static const char *const reals[][2] = {
     {"data_scale", "data scale"},
@@ -32,6 +38,31 @@ static void print_tensors(const enf_flow *flow, bool json) {
   fputs(json ? "}" : "", stdout);
 }
 
+static size_t rows_of(const enf_flow *flow, const char *tensor) {
+  const char *name = NULL;
+  size_t rows = 0;
+  for (size_t i = 0; enf_params_info(flow, i, &name, &rows, NULL) == ENF_OK; i++)
+    if (strcmp(name, tensor) == 0)
+      return rows;
+  return 0;
+}
+
+static void print_integer(report *r, const enf_flow *flow, const char *const row[2]) {
+  int64_t value = 0;
+  enf_get_int(flow, row[0], &value);
+  report_count(r, row[0], row[1], (uint64_t)value);
+}
+
+static void print_field(report *r, const enf_flow *flow) {
+  const bool pairs = rows_of(flow, pair_kernel[0][2]) > 0;
+  report_text(r, "field", "field", pairs ? "pair-kernel" : "egnn");
+  for (size_t i = 0; i < 2; i++)
+    if (pairs)
+      report_count(r, pair_kernel[i][0], pair_kernel[i][1], rows_of(flow, pair_kernel[i][2]));
+    else
+      print_integer(r, flow, egnn[i]);
+}
+
 int run_info(cli *c) {
   enf_flow *flow = NULL;
   const enf_status status = enf_load(c->ctx, &flow, c->operand[0]);
@@ -39,11 +70,9 @@ int run_info(cli *c) {
     return cli_fail_status(c, status);
   report r = report_begin(c);
   report_text(&r, "flow", "flow", c->operand[0]);
-  for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++) {
-    int64_t value = 0;
-    enf_get_int(flow, integers[i][0], &value);
-    report_count(&r, integers[i][0], integers[i][1], (uint64_t)value);
-  }
+  print_field(&r, flow);
+  for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++)
+    print_integer(&r, flow, integers[i]);
   for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
     double value = 0;
     enf_get_real(flow, reals[i][0], &value);

@@ -15,7 +15,7 @@ static int find_excess(const target *t, const dataset *data, const double *logp,
   double *u = cli_alloc(data->n, sizeof(double));
   if (u == NULL)
     return FAILURE;
-  const int result = target_eval(t, data->n, data->x, u);
+  const int result = target_eval(t, data, u);
   for (size_t i = 0; i < data->n; i++)
     u[i] = -logp[i] - (u[i] + t->log_z);
   mean_of(data->n, u, &s->excess, &s->excess_err);
@@ -63,7 +63,7 @@ static void print_score(const cli *c, const score *s) {
 static int evaluate(cli *c, const enf_flow *flow, const dataset *data, const target *t) {
   score s;
   double *logp = cli_alloc(data->n, sizeof(double));
-  int result = logp != NULL ? target_check(t, data->N, data->D) : FAILURE;
+  int result = logp != NULL ? target_check(t, "the configurations", data->N, data->D) : FAILURE;
   if (result == SUCCESS)
     result = score_flow(c, flow, data, t, logp, &s);
   if (result == SUCCESS && cli_has(c, FLAG_OUTPUT))

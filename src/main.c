@@ -10,21 +10,36 @@
 
 static const command commands[] = {
     {SIMULATE, "simulate", "SYSTEM", 1, 1,
-     "Draw equilibrium configurations of a built-in system by Monte Carlo",
-     "SYSTEM is dw4, lj13, lj55, lj:n=13,eps=2,rm=1,spring=1 or pair-dw:dim=3. Prints acceptance,\n"
+     "Draw equilibrium configurations of a system by Monte Carlo",
+     "SYSTEM is dw4, lj13, lj55, lj:n=13,eps=2,rm=1,spring=1 or pair-dw:dim=3, each number with a\n"
+     "value of yours, or PLUGIN.so, your own energy (see 'enf help train'). Prints acceptance,\n"
      "autocorrelation time (in stored samples), mean energy and virial with their errors; the\n"
      "virial's exact value is (N-1)D. FILE is .npy (f4 unless --type f8) or .xyz; sim.* options\n"
      "by --set.\n",
      run_simulate},
-    {TRAIN, "train", "DATA", 1, 1, "Train a flow on configurations by flow matching",
-     "DATA is .npy, (n,N,D) or (n,N*D), or .xyz; -o names the flow. The length is --steps, or a\n"
-     "time budget: then train.steps is set from the measured rate, again and again, so that the\n"
-     "schedule ends with the budget. With both, --steps is the schedule and the budget a limit.\n"
-     "Beside FLOW.safetensors stand FLOW.trainer, which --resume needs, FLOW.train.csv and\n"
-     "FLOW.train.svg (through gnuplot). All are saved every minute; Ctrl-C saves and stops with\n"
-     "exit code 0. With --resume the model.* and train.* options are those of the first run and\n"
-     "the result is that of an uninterrupted training, bit for bit; a larger --steps goes on at\n"
-     "the schedule's last rate, and a time budget plans the schedule anew.\n",
+    {TRAIN, "train", "[DATA]", 0, 1, "Train a flow on configurations, by an energy, or both",
+     "DATA is .npy, (n,N,D) or (n,N*D), or .xyz; -o names the flow. --objective says how:\n\n"
+     "  flow-matching  from DATA; the default\n"
+     "  likelihood     from DATA, through the integration\n"
+     "  energy         from --energy alone: the mean of u + log q over the flow's own samples\n"
+     "  mixed          both: train.lambda times likelihood, the rest energy\n"
+     "  path-gradient  from --energy alone, with less noise where the flow is nearly right\n\n"
+     "SPEC is a built-in energy or PLUGIN.so, a shared object that exports one enf_energy_fn "
+     "named\n"
+     "enf_energy (see examples/plugin/energy.c). --validation compares the flow with it whatever\n"
+     "the objective. energy and path-gradient need no DATA, then the particles are those of the\n"
+     "energy or --set model.particles=N, and the length unit is 1 or --set model.data_scale=S;\n"
+     "with DATA, shape and length unit are its. --init FLOW begins with a trained flow, its model\n"
+     "and scale: flow matching first, then likelihood or path-gradient. train.batch is the number\n"
+     "of configurations or own samples in a step.\n\n"
+     "The length is --steps, or a time budget: then train.steps is set from the measured rate,\n"
+     "again and again, so that the schedule ends with the budget. With both, --steps is the\n"
+     "schedule and the budget a limit. Beside FLOW.safetensors stand FLOW.trainer, which --resume\n"
+     "needs, FLOW.train.csv and FLOW.train.svg (through gnuplot). All are saved every minute;\n"
+     "Ctrl-C saves and stops with exit code 0. With --resume the model.* and train.* options are\n"
+     "those of the first run, --energy is given again, and the result is that of an uninterrupted\n"
+     "training, bit for bit; a larger --steps goes on at the schedule's last rate, and a time\n"
+     "budget plans the schedule anew.\n",
      run_train},
     {SAMPLE, "sample", "FLOW", 1, 1, "Draw samples from a flow, with their exact log-density",
      "Samples FIRST ... FIRST+N-1 of the stream SEED; any way of cutting a stream gives the same\n"

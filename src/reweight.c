@@ -42,9 +42,13 @@ static int read_samples(cli *c, const target *t, draws *d) {
 static int get_samples(cli *c, reweighting *w) {
   int result = c->operands > 0 ? draw_samples(c, c->operand[0], true, &w->samples)
                                : read_samples(c, &w->target, &w->samples);
-  if (result == SUCCESS)
-    result = target_check(&w->target, w->samples.data.N, w->samples.data.D);
-  return result;
+  if (result != SUCCESS)
+    return result;
+  const dataset *x = &w->samples.data, *r = &w->reference;
+  if (r->n > 0 && (r->N != x->N || r->D != x->D))
+    return cli_fail("%s has %zu particles in %zu dimensions, the samples %zu in %zu",
+                    c->value[FLAG_REFERENCE], r->N, r->D, x->N, x->D);
+  return target_check(&w->target, "the configurations", x->N, x->D);
 }
 
 static int get_reference(cli *c, reweighting *w) {
@@ -55,9 +59,7 @@ static int get_reference(cli *c, reweighting *w) {
   if (result != SUCCESS)
     return result;
   w->u_reference = cli_alloc(w->reference.n, sizeof(double));
-  return w->u_reference == NULL
-             ? FAILURE
-             : target_eval(&w->target, w->reference.n, w->reference.x, w->u_reference);
+  return w->u_reference == NULL ? FAILURE : target_eval(&w->target, &w->reference, w->u_reference);
 }
 
 static void find_mean(size_t n, const double *u, const double *logw, double *mean, double *error) {
@@ -78,7 +80,7 @@ static int weigh(cli *c, reweighting *w) {
   w->logw = cli_alloc(n, sizeof(double));
   if (w->u == NULL || w->logw == NULL)
     return FAILURE;
-  if (target_eval(&w->target, n, w->samples.data.x, w->u) != SUCCESS)
+  if (target_eval(&w->target, &w->samples.data, w->u) != SUCCESS)
     return FAILURE;
   const enf_status status = enf_reweight(c->ctx, n, w->samples.logp, w->u, w->logw, &w->weights);
   if (status != ENF_OK)

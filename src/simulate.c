@@ -1,4 +1,4 @@
-/* simulate.c -- `enf simulate`: equilibrium configurations of a built-in system. */
+/* simulate.c -- `enf simulate`: equilibrium configurations of a built-in system or a plugin. */
 #include "data.h"
 #include "progress.h"
 #include "report.h"
@@ -24,6 +24,18 @@ static void print_simulation(const cli *c, const target *t, const dataset *data,
   report_end(&r);
 }
 
+/* The shape is the energy's; of a plugin that does not say, --set model.*. */
+static int find_shape(cli *c, const target *t, dataset *data) {
+  data->N = t->N > 0 ? t->N : cli_setting_or(c, "model.particles", 0);
+  data->D = t->D > 0 ? t->D : cli_setting_or(c, "model.dimensions", 3);
+  if (data->N == 0)
+    return cli_usage(c, "%s does not say its particles: --set model.particles=N is needed",
+                     t->spec);
+  enf_opts_set_int(c->opts, "model.particles", (int64_t)data->N);
+  enf_opts_set_int(c->opts, "model.dimensions", (int64_t)data->D);
+  return SUCCESS;
+}
+
 static int simulate(cli *c, const target *t, dataset *data) {
   enf_sim_info info = ENF_SIM_INFO_INIT;
   progress p = progress_begin(c, "simulating", "samples", 0);
@@ -31,8 +43,7 @@ static int simulate(cli *c, const target *t, dataset *data) {
   if (data->x == NULL)
     return FAILURE;
   enf_ctx_set_progress(c->ctx, progress_callback, &p);
-  const enf_status status =
-      enf_simulate(c->ctx, enf_energy_eval, t->energy, c->opts, data->n, data->x, &info);
+  const enf_status status = enf_simulate(c->ctx, t->fn, t->user, c->opts, data->n, data->x, &info);
   progress_end(&p);
   enf_ctx_set_progress(c->ctx, NULL, NULL);
   if (status != ENF_OK)
@@ -60,9 +71,11 @@ int run_simulate(cli *c) {
   if (result == SUCCESS)
     result = target_make(c, c->operand[0], &t);
   if (result == SUCCESS) {
-    dataset data = {.n = (size_t)n, .N = t.N, .D = t.D};
+    dataset data = {.n = (size_t)n};
     interrupts_catch();
-    result = simulate(c, &t, &data);
+    result = find_shape(c, &t, &data);
+    if (result == SUCCESS)
+      result = simulate(c, &t, &data);
     data_free(&data);
   }
   target_free(&t);

@@ -6,26 +6,35 @@
 #include "target.h"
 
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { NUMBERS = 6, BLOCK = 1024 /* configurations in one call of the energy */ };
+static const char *const numbers[NUMBERS] = {"eps",     "rm",        "spring",
+                                             "quartic", "quadratic", "centre"};
 
 typedef struct {
   const char *system; /* the spec up to a colon, digits dropped */
   int64_t N, D;
-  double eps, rm, spring; /* 0: the system has none */
+  double number[NUMBERS]; /* 0: the system has none */
   double log_z, log_z_err, mean_u, mean_u_err;
 } known;
 
 static const known table[] = {
-    {"dw", 4, 2, 0, 0, 0, 29.667232, 0, -22.54151, 0},
-    {"pair-dw", 2, 2, 0, 0, 0, 7.26039, 0, -3.87073, 0},
-    {"pair-dw", 2, 3, 0, 0, 0, 9.11439, 0, -3.88138, 0},
-    {"lj", 13, 3, 2, 1, 1, 59.90, 0.03, -43.01, 0.08},
+    {"dw", 4, 2, {0, 0, 0, 0.9, 4, 4}, 29.667232, 0, -22.54151, 0},
+    {"pair-dw", 2, 2, {0, 0, 0, 0.9, 4, 4}, 7.26039, 0, -3.87073, 0},
+    {"pair-dw", 2, 3, {0, 0, 0, 0.9, 4, 4}, 9.11439, 0, -3.88138, 0},
+    {"lj", 13, 3, {2, 1, 1}, 59.90, 0.03, -43.01, 0.08},
 };
 
-static double number_of(const enf_energy *energy, const char *name) {
-  double value = 0;
-  return enf_energy_get_real(energy, name, &value) == ENF_OK ? value : 0;
+static bool same_numbers(const known *row, const enf_energy *energy) {
+  for (size_t i = 0; i < NUMBERS; i++) {
+    double value = 0;
+    enf_energy_get_real(energy, numbers[i], &value);
+    if (value != row->number[i])
+      return false;
+  }
+  return true;
 }
 
 static bool same_system(const known *row, const target *t) {
@@ -35,12 +44,10 @@ static bool same_system(const known *row, const target *t) {
     return false;
   rest += strspn(rest, "0123456789");
   return (*rest == '\0' || *rest == ':') && t->N == (size_t)row->N && t->D == (size_t)row->D &&
-         number_of(t->energy, "eps") == row->eps && number_of(t->energy, "rm") == row->rm &&
-         number_of(t->energy, "spring") == row->spring;
+         same_numbers(row, t->builtin);
 }
 
 static void look_up(target *t) {
-  t->log_z = t->mean_u = (double)NAN;
   for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
     if (same_system(&table[i], t)) {
       t->log_z = table[i].log_z;
@@ -50,37 +57,95 @@ static void look_up(target *t) {
     }
 }
 
-int target_make(cli *c, const char *spec, target *t) {
+static int open_builtin(cli *c, target *t) {
   int64_t N = 0, D = 0;
-  *t = (target){.spec = spec, .log_z = (double)NAN, .mean_u = (double)NAN};
-  if (spec == NULL)
-    return cli_has(c, FLAG_LOG_Z) ? cli_usage(c, "--log-z is of no use without --energy") : SUCCESS;
-  if (enf_energy_builtin(c->ctx, &t->energy, spec) != ENF_OK)
+  if (enf_energy_builtin(c->ctx, &t->builtin, t->spec) != ENF_OK)
     return cli_usage(c, "%s", enf_ctx_errmsg(c->ctx));
-  enf_energy_get_int(t->energy, "particles", &N);
-  enf_energy_get_int(t->energy, "dimensions", &D);
+  enf_energy_get_int(t->builtin, "particles", &N);
+  enf_energy_get_int(t->builtin, "dimensions", &D);
+  t->fn = enf_energy_eval;
+  t->user = t->builtin;
   t->N = (size_t)N;
   t->D = (size_t)D;
   look_up(t);
+  return SUCCESS;
+}
+
+static int open_plugin(target *t) {
+  const int result = plugin_open(t->spec, &t->plugin);
+  t->fn = t->plugin.fn;
+  t->N = t->plugin.N;
+  t->D = t->plugin.D;
+  return result;
+}
+
+int target_make(cli *c, const char *spec, target *t) {
+  *t = (target){.spec = spec, .log_z = (double)NAN, .mean_u = (double)NAN};
+  if (spec == NULL)
+    return cli_has(c, FLAG_LOG_Z) ? cli_usage(c, "--log-z is of no use without --energy") : SUCCESS;
+  const int result = plugin_named(spec) ? open_plugin(t) : open_builtin(c, t);
+  if (result != SUCCESS)
+    return result;
   if (cli_has(c, FLAG_LOG_Z))
     t->log_z_err = 0;
   return cli_real(c, FLAG_LOG_Z, -INFINITY, t->log_z, &t->log_z);
 }
 
 void target_free(target *t) {
-  enf_energy_destroy(t->energy);
-  t->energy = NULL;
+  enf_energy_destroy(t->builtin);
+  plugin_close(&t->plugin);
+  *t = (target){0};
 }
 
-int target_check(const target *t, size_t N, size_t D) {
-  if (t->energy == NULL || (t->N == N && t->D == D))
+int target_check(const target *t, const char *what, size_t N, size_t D) {
+  const size_t wanted_N = t->N > 0 ? t->N : N, wanted_D = t->D > 0 ? t->D : D;
+  if (wanted_N == N && wanted_D == D)
     return SUCCESS;
-  return cli_fail("%s has %zu particles in %zu dimensions, the configurations have %zu in %zu",
-                  t->spec, t->N, t->D, N, D);
+  return cli_fail("%s has %zu particles in %zu dimensions, %s %zu in %zu", t->spec, wanted_N,
+                  wanted_D, what, N, D);
 }
 
-int target_eval(const target *t, size_t n, const double *x, double *u) {
-  if (enf_energy_eval(t->energy, n, x, u, NULL) != 0)
-    return cli_fail("the energy %s could not be evaluated", t->spec);
+/* ---- energies ------------------------------------------------------------------------------ */
+
+/* Row i of the data without its mean; false if it is not finite. */
+static bool center(const dataset *data, size_t i, double *x) {
+  const size_t N = data->N, D = data->D;
+  const double *from = data->x + i * N * D;
+  for (size_t a = 0; a < D; a++) {
+    double sum = 0;
+    for (size_t p = 0; p < N; p++)
+      sum += from[p * D + a];
+    if (!isfinite(sum))
+      return false;
+    for (size_t p = 0; p < N; p++)
+      x[p * D + a] = from[p * D + a] - sum / (double)N;
+  }
+  return true;
+}
+
+/* Energies of at most BLOCK rows from `first` on. The energy is shown finite rows only. */
+static int eval_block(const target *t, const dataset *data, size_t first, double *x, double *u) {
+  const size_t last = data->n - first < BLOCK ? data->n : first + BLOCK;
+  size_t row[BLOCK], used = 0;
+  double value[BLOCK];
+  for (size_t i = first; i < last; i++) {
+    u[i] = INFINITY;
+    if (center(data, i, x + used * data->N * data->D))
+      row[used++] = i;
+  }
+  const int failed = used > 0 ? t->fn(t->user, used, x, value, NULL) : 0;
+  if (failed != 0)
+    return cli_fail("the energy %s returned %d for %zu configurations", t->spec, failed, used);
+  for (size_t k = 0; k < used; k++)
+    u[row[k]] = isfinite(value[k]) ? value[k] : INFINITY;
   return SUCCESS;
+}
+
+int target_eval(const target *t, const dataset *data, double *u) {
+  double *x = cli_alloc(BLOCK, data->N * data->D * sizeof(double));
+  int result = x != NULL ? SUCCESS : FAILURE;
+  for (size_t first = 0; first < data->n && result == SUCCESS; first += BLOCK)
+    result = eval_block(t, data, first, x, u);
+  free(x);
+  return result;
 }

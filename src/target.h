@@ -1,22 +1,29 @@
-/* target.h -- the energy that a flow is compared with, and what is known exactly about it. */
+/* target.h -- the energy that a flow is trained with or compared with, built-in or a plugin, and
+   what is known exactly about it. */
 #ifndef TARGET_H
 #define TARGET_H
 
-#include "cli.h"
+#include "data.h"
+#include "plugin.h"
 
 typedef struct {
   const char *spec;
-  enf_energy *energy; /* NULL: no --energy */
-  size_t N, D;
+  enf_energy_fn fn; /* NULL: no --energy */
+  void *user;
+  size_t N, D; /* 0: the plugin does not say */
   /* Exact values with their uncertainty (0: all digits shown); NaN where unknown. */
   double log_z, log_z_err, mean_u, mean_u_err;
+  enf_energy *builtin;
+  plugin plugin;
 } target;
 
-/* From a spec; --log-z, if given, replaces the table's log Z. spec NULL gives an empty target. */
+/* From a spec or the name of a plugin; --log-z, if given, replaces the table's log Z. spec NULL
+   gives an empty target. */
 int target_make(cli *c, const char *spec, target *t);
 void target_free(target *t);
-/* Refuse data of another shape. */
-int target_check(const target *t, size_t N, size_t D);
-int target_eval(const target *t, size_t n, const double *x, double *u);
+/* Refuse another shape; `what` has it: "the configurations". */
+int target_check(const target *t, const char *what, size_t N, size_t D);
+/* u (n): energies of the mean-free configurations, +infinity where they or it are not finite. */
+int target_eval(const target *t, const dataset *data, double *u);
 
 #endif
