@@ -120,6 +120,14 @@ static void move_pair(group *g, const layer *y, const pair_layer *d, pair *p) {
   move_particles(g, y);
 }
 
+/* m_dot = gate_dot m + gate m_dot: one sum over edges follows, whose order no tile can change. */
+static void gate_message_tangents(size_t rows, size_t H, const REAL *gate, const REAL *gate_dot,
+                                  const REAL *m, REAL *m_dot) {
+  for (size_t r = 0; r < rows; r++)
+    for (size_t c = 0; c < H; c++)
+      m_dot[r * H + c] = gate_dot[r] * m[r * H + c] + gate[r] * m_dot[r * H + c];
+}
+
 static void pair_edges(group *g, size_t l, pair *p) {
   layer *y = &g->layer[l];
   pair_layer *d = &p->layer[l];
@@ -142,8 +150,8 @@ static void pair_edges(group *g, size_t l, pair *p) {
     if (l + 1 == g->layers)
       continue;
     g->k->segment_sum(rows, H, g->recv + e, y->gate + e, p->m, y->agg, H);
-    g->k->segment_sum(rows, H, g->recv + e, d->gate_dot + e, p->m, d->agg_dot, H);
-    g->k->segment_sum(rows, H, g->recv + e, y->gate + e, p->m + half, d->agg_dot, H);
+    gate_message_tangents(rows, H, y->gate + e, d->gate_dot + e, p->m, p->m + half);
+    g->k->segment_sum(rows, H, g->recv + e, NULL, p->m + half, d->agg_dot, H);
   }
 }
 

@@ -1,0 +1,563 @@
+/* Laws of the velocity fields on random networks of many shapes: symmetries, exact divergence,
+   derivatives against differences and against each other, precisions and kernel tables close to
+   each other, a sample's bits independent of the other samples.
+
+   Every call works in an arena of exactly the promised size that starts as NaN and stands between
+   guards, so a workspace that is too small, left behind or read before it is written shows up in
+   whatever law is being tested. */
+#include "core/random.h"
+#include "field/field.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- random networks ------------------------------------------------------------------------- */
+
+enum { EGNNS = 50, NETWORKS = EGNNS + 10, MOST = 18, SAMPLES = 2, SEED = 20 };
+
+static const char *const kernel_names[] = {"baseline", "avx2", "avx512", "blas"};
+enum { KERNELS = 4, BLAS = 3 };
+
+static enf_ctx *ctx;
+static enf__field *field;
+static enf__model model;
+static size_t size; /* N D */
+static int species[6];
+static char about[128];
+static unsigned char *block; /* workspace of all calls, as large as the largest needed */
+static size_t block_bytes;
+static double x[SAMPLES * MOST], t[SAMPLES], a[SAMPLES * MOST], eps[SAMPLES * MOST];
+
+static bool coin(int network, uint32_t which) {
+  return enf__random_below(SEED, which, (uint64_t)network, 2);
+}
+
+static void choose_model(int i) {
+  static const size_t hidden[] = {8, 32, 40};
+  const int shape = i < EGNNS ? i : 5 * (i - EGNNS);
+  model = (enf__model){.kind = i < EGNNS ? ENF__FIELD_EGNN : ENF__FIELD_PAIR_KERNEL,
+                       .layers = 1 + (size_t)shape % 5,
+                       .particles = 2 + (size_t)shape / 5 % 5,
+                       .dimensions = 2 + (size_t)shape / 25,
+                       .hidden = hidden[enf__random_below(SEED, 9, (uint64_t)i, 3)],
+                       .attention = coin(i, 1),
+                       .tanh = coin(i, 2),
+                       .mean = coin(i, 3),
+                       .kernels = 9,
+                       .kernel_times = 4,
+                       .kernel_range = 4};
+  if (coin(i, 4)) {
+    for (size_t k = 0; k < model.particles; k++)
+      species[k] = (int)(k * 5 % 3 % 2 + k % 2);
+    model.species = species;
+    model.species_count = 3;
+  }
+  size = model.particles * model.dimensions;
+  snprintf(about, sizeof about, "%s N=%zu D=%zu L=%zu H=%zu%s%s%s%s", model.kind ? "pairs" : "egnn",
+           model.particles, model.dimensions, model.layers, model.hidden,
+           model.species ? " species" : "", model.attention ? " attention" : "",
+           model.tanh ? " tanh" : "", model.mean ? " mean" : "");
+}
+
+/* Initial weights barely move anything; these do: velocities of order 1. */
+static void choose_weights(int i) {
+  enf__field_init(field, (uint64_t)i);
+  const double range = model.tanh ? 15.0 / (double)model.layers * (model.mean ? 19 : 1) : 1;
+  for (size_t k = 0; k < enf__field_tensors(field); k++) {
+    const enf__tensor *tensor = enf__field_tensor(field, k);
+    const bool last_coordinate = strstr(tensor->name, "coord_mlp.2") != NULL,
+               pair = strstr(tensor->name, "pair_kernel.pair") != NULL;
+    double *w = enf__field_param_block(field) + tensor->offset;
+    for (size_t j = 0; j < tensor->rows * tensor->cols; j++)
+      if (last_coordinate)
+        w[j] *= 1000 / range;
+      else if (pair)
+        enf__random_normal(SEED, 5, k * 1000 + j, 1, &w[j]);
+  }
+  enf__field_pack(field);
+}
+
+static void center(double *y) {
+  for (size_t d = 0; d < model.dimensions; d++) {
+    double mean = 0;
+    for (size_t k = 0; k < model.particles; k++)
+      mean += y[k * model.dimensions + d] / (double)model.particles;
+    for (size_t k = 0; k < model.particles; k++)
+      y[k * model.dimensions + d] -= mean;
+  }
+}
+
+static void random_points(int i, size_t S, double *points, double *times) {
+  enf__random_normal(SEED, 6, (uint64_t)i, S * size, points);
+  enf__random_uniform(SEED, 7, (uint64_t)i, S, times);
+  for (size_t s = 0; s < S; s++)
+    center(points + s * size);
+}
+
+static bool configure(const char *precision, const char *kernel) {
+  enf_opts *opts;
+  ck_assert_int_eq(enf_opts_create(ctx, &opts), ENF_OK);
+  ck_assert_int_eq(enf_opts_set(opts, "run.precision", precision), ENF_OK);
+  ck_assert_int_eq(enf_opts_set(opts, "run.kernel", kernel), ENF_OK);
+  const enf_status status = enf_ctx_configure(ctx, opts);
+  enf_opts_destroy(opts);
+  ck_assert_msg(status == ENF_OK || status == ENF_ERR_UNSUPPORTED, "%s", enf_ctx_errmsg(ctx));
+  return status == ENF_OK;
+}
+
+static void open_network(int i) {
+  ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK);
+  choose_model(i);
+  ck_assert_int_eq(enf__field_create(ctx, &field, &model), ENF_OK);
+  choose_weights(i);
+  random_points(i, SAMPLES, x, t);
+  enf__random_normal(SEED, 8, (uint64_t)i, SAMPLES * size, a);
+  enf__random_normal(SEED, 10, (uint64_t)i, SAMPLES * size, eps);
+  ck_assert(configure("float64", "auto"));
+}
+
+static void close_network(void) {
+  free(block);
+  block = NULL;
+  block_bytes = 0;
+  enf__field_destroy(field);
+  enf_ctx_destroy(ctx);
+}
+
+/* ---- calls in an exact workspace ------------------------------------------------------------- */
+
+enum { GUARD = 256, POISON = 0xff };
+
+static enf__arena open_arena(enf__work work) {
+  const size_t bytes = enf__field_workspace(field, &ctx->run, work), all = bytes + 2 * GUARD;
+  if (all > block_bytes) {
+    free(block);
+    block_bytes = (all + ENF__ALIGN - 1) / ENF__ALIGN * ENF__ALIGN;
+    block = aligned_alloc(ENF__ALIGN, block_bytes);
+  }
+  memset(block, POISON, all);
+  return (enf__arena){.base = (char *)block + GUARD, .capacity = bytes};
+}
+
+static void close_arena(const enf__arena *arena) {
+  if (arena->used)
+    ck_abort_msg("%s: a call kept %zu bytes of its workspace", about, arena->used);
+  for (size_t i = 0; i < GUARD; i++)
+    if (block[i] != POISON || block[GUARD + arena->capacity + i] != POISON)
+      ck_abort_msg("%s: a call wrote outside its workspace", about);
+}
+
+static void velocity(size_t S, const double *times, const double *points, double *v) {
+  enf__arena arena = open_arena(ENF__VELOCITY);
+  enf__field_velocity(field, &ctx->run, &arena, S, times, points, v);
+  close_arena(&arena);
+}
+
+static void divergence(size_t S, const double *times, const double *points, double *v,
+                       double *div) {
+  enf__arena arena = open_arena(ENF__DIVERGENCE);
+  enf__field_divergence(field, &ctx->run, &arena, S, times, points, v, div);
+  close_arena(&arena);
+}
+
+static void jvp(size_t S, const double *times, const double *points, const double *probe, double *v,
+                double *form) {
+  enf__arena arena = open_arena(ENF__JVP);
+  enf__field_jvp(field, &ctx->run, &arena, S, times, points, probe, v, form);
+  close_arena(&arena);
+}
+
+typedef struct {
+  const double *a;
+  double *v; /* what the callback saw, or NULL */
+} cotangents;
+
+static void give_cotangent(void *user, size_t first, size_t S, const double *v, double *out) {
+  const cotangents *c = user;
+  memcpy(out, c->a + first * size, S * size * sizeof *out);
+  if (c->v)
+    memcpy(c->v + first * size, v, S * size * sizeof *v);
+}
+
+static void vjp(size_t S, const double *times, const double *points, const double *cotangent,
+                double *v, double *dx, double *dparams) {
+  cotangents c = {cotangent, v};
+  enf__arena arena = open_arena(ENF__VJP);
+  enf__field_vjp(field, &ctx->run, &arena, S, times, points, give_cotangent, &c, dx, dparams);
+  close_arena(&arena);
+}
+
+static void vjp_trace(size_t S, const double *times, const double *points, const double *probe,
+                      const double *cotangent, const double *weight, double *dx, double *dparams) {
+  enf__arena arena = open_arena(ENF__VJP_TRACE);
+  enf__field_vjp_trace(field, &ctx->run, &arena, S, times, points, probe, cotangent, weight, dx,
+                       dparams);
+  close_arena(&arena);
+}
+
+/* ---- comparing ------------------------------------------------------------------------------- */
+
+static double largest(size_t n, const double *y) {
+  double most = 0;
+  for (size_t i = 0; i < n; i++)
+    if (!(fabs(y[i]) <= most))
+      most = fabs(y[i]);
+  return most;
+}
+
+/* Differences relative to the largest number, or to `least` where all are small. */
+static void expect_close(const char *what, size_t n, const double *got, const double *want,
+                         double tolerance, double least) {
+  const double limit = tolerance * fmax(largest(n, want), least);
+  for (size_t i = 0; i < n; i++)
+    if (!(fabs(got[i] - want[i]) <= limit))
+      ck_abort_msg("%s: %s [%zu] is %.15g, not %.15g", about, what, i, got[i], want[i]);
+}
+
+static double dot(size_t n, const double *y, const double *z) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++)
+    sum += y[i] * z[i];
+  return sum;
+}
+
+/* d/dh f(h) at 0, to fourth order in the step. */
+static double slope(double (*f)(void *user, double h), void *user, double step) {
+  return (f(user, -2 * step) - 8 * f(user, -step) + 8 * f(user, step) - f(user, 2 * step)) /
+         (12 * step);
+}
+
+/* <a, v(x + h u)> for one sample, u any direction. */
+typedef struct {
+  size_t sample;
+  const double *a, *u;
+} ray;
+
+static double along_ray(void *user, double h) {
+  const ray *r = user;
+  double y[MOST], v[MOST];
+  for (size_t i = 0; i < size; i++)
+    y[i] = x[r->sample * size + i] + h * r->u[i];
+  velocity(1, t + r->sample, y, v);
+  return dot(size, r->a, v);
+}
+
+/* ---- symmetries ------------------------------------------------------------------------------ */
+
+/* A random orthogonal matrix by Gram-Schmidt, determinant +1 or -1. */
+static void random_rotation(int i, bool reflection, double Q[3][3]) {
+  const size_t D = model.dimensions;
+  for (size_t r = 0; r < D; r++) {
+    enf__random_normal(SEED, 11, (uint64_t)i * 8 + r, D, Q[r]);
+    for (size_t p = 0; p < r; p++) {
+      const double overlap = dot(D, Q[r], Q[p]);
+      for (size_t c = 0; c < D; c++)
+        Q[r][c] -= overlap * Q[p][c];
+    }
+    const double length = sqrt(dot(D, Q[r], Q[r]));
+    for (size_t c = 0; c < D; c++)
+      Q[r][c] /= length;
+  }
+  const double det = D == 2 ? Q[0][0] * Q[1][1] - Q[0][1] * Q[1][0]
+                            : Q[0][0] * (Q[1][1] * Q[2][2] - Q[1][2] * Q[2][1]) -
+                                  Q[0][1] * (Q[1][0] * Q[2][2] - Q[1][2] * Q[2][0]) +
+                                  Q[0][2] * (Q[1][0] * Q[2][1] - Q[1][1] * Q[2][0]);
+  if ((det < 0) != reflection)
+    for (size_t c = 0; c < D; c++)
+      Q[0][c] = -Q[0][c];
+}
+
+static void rotate(double Q[3][3], const double *y, double *out) {
+  const size_t D = model.dimensions;
+  for (size_t k = 0; k < SAMPLES * model.particles; k++)
+    for (size_t r = 0; r < D; r++)
+      out[k * D + r] = dot(D, Q[r], y + k * D);
+}
+
+START_TEST(velocity_turns_with_the_particles) {
+  open_network(_i);
+  double v[SAMPLES * MOST], y[SAMPLES * MOST], got[SAMPLES * MOST], want[SAMPLES * MOST], Q[3][3];
+  velocity(SAMPLES, t, x, v);
+  ck_assert_msg(largest(SAMPLES * size, v) > 1e-3, "%s: nothing moves", about);
+  for (int reflection = 0; reflection < 2; reflection++) {
+    random_rotation(_i, reflection, Q);
+    rotate(Q, x, y);
+    rotate(Q, v, want);
+    velocity(SAMPLES, t, y, got);
+    expect_close(reflection ? "reflected velocity" : "rotated velocity", SAMPLES * size, got, want,
+                 1e-11, 0);
+  }
+  close_network();
+}
+END_TEST
+
+START_TEST(velocity_is_mean_free_and_the_same_elsewhere) {
+  open_network(_i);
+  double v[SAMPLES * MOST], y[SAMPLES * MOST], got[SAMPLES * MOST];
+  velocity(SAMPLES, t, x, v);
+  memcpy(got, v, sizeof v);
+  for (size_t s = 0; s < SAMPLES; s++)
+    center(got + s * size);
+  expect_close("mean-free velocity", SAMPLES * size, got, v, 1e-14, 0);
+  for (size_t i = 0; i < SAMPLES * size; i++)
+    y[i] = x[i] + 3.5 - (double)(i % model.dimensions);
+  velocity(SAMPLES, t, y, got);
+  expect_close("velocity of moved particles", SAMPLES * size, got, v, 1e-11, 0);
+  close_network();
+}
+END_TEST
+
+static bool alike(size_t i, size_t j) { return !model.species || species[i] == species[j]; }
+
+/* v for particles i and j exchanged, exchanged back. */
+static void velocity_of_exchanged(size_t i, size_t j, double *v) {
+  const size_t D = model.dimensions;
+  double y[MOST], w[MOST];
+  memcpy(y, x, size * sizeof *y);
+  memcpy(y + i * D, x + j * D, D * sizeof *y);
+  memcpy(y + j * D, x + i * D, D * sizeof *y);
+  velocity(1, t, y, w);
+  memcpy(v, w, size * sizeof *v);
+  memcpy(v + i * D, w + j * D, D * sizeof *v);
+  memcpy(v + j * D, w + i * D, D * sizeof *v);
+}
+
+START_TEST(like_particles_are_exchangeable_and_unlike_ones_are_not) {
+  open_network(_i);
+  double v[MOST], w[MOST];
+  velocity(1, t, x, v);
+  for (size_t i = 0; i < model.particles; i++)
+    for (size_t j = 0; j < i; j++) {
+      velocity_of_exchanged(i, j, w);
+      if (alike(i, j)) {
+        expect_close("velocity of exchanged particles", size, w, v, 1e-11, 0);
+      } else if (model.particles > 2) { /* one pair moves alike, whoever is who */
+        for (size_t k = 0; k < size; k++)
+          w[k] -= v[k];
+        ck_assert_msg(largest(size, w) > 1e-6 * largest(size, v), "%s: species do nothing", about);
+      }
+    }
+  close_network();
+}
+END_TEST
+
+/* ---- derivatives ----------------------------------------------------------------------------- */
+
+START_TEST(divergence_is_the_trace_of_the_jacobian) {
+  open_network(_i);
+  double v[SAMPLES * MOST], v2[SAMPLES * MOST], div[SAMPLES], only[SAMPLES];
+  velocity(SAMPLES, t, x, v);
+  divergence(SAMPLES, t, x, v2, div);
+  expect_close("velocity with divergence", SAMPLES * size, v2, v, 1e-13, 0);
+  divergence(SAMPLES, t, x, NULL, only);
+  ck_assert(!memcmp(div, only, sizeof div));
+  for (size_t s = 0; s < SAMPLES; s++) {
+    double by_differences = 0, by_rows = 0, scale = 0;
+    for (size_t i = 0; i < size; i++) {
+      double unit[MOST] = {0}, row[MOST];
+      unit[i] = 1;
+      ray r = {s, unit, unit};
+      by_differences += slope(along_ray, &r, 1e-3);
+      vjp(1, t + s, x + s * size, unit, NULL, row, NULL);
+      by_rows += row[i];
+      scale += fabs(row[i]);
+    }
+    expect_close("divergence against rows", 1, &div[s], &by_rows, 1e-11, scale);
+    expect_close("divergence against differences", 1, &div[s], &by_differences, 1e-7, scale);
+  }
+  close_network();
+}
+END_TEST
+
+START_TEST(reverse_and_forward_derivatives_are_those_of_differences) {
+  open_network(_i);
+  double v[SAMPLES * MOST], seen[SAMPLES * MOST], dx[SAMPLES * MOST], form[SAMPLES];
+  vjp(SAMPLES, t, x, a, seen, dx, NULL);
+  velocity(SAMPLES, t, x, v);
+  expect_close("velocity in the callback", SAMPLES * size, seen, v, 1e-13, 0);
+  for (size_t s = 0; s < SAMPLES; s++) {
+    ray r = {s, a + s * size, eps + s * size};
+    const double want = slope(along_ray, &r, 1e-3);
+    const double got = dot(size, dx + s * size, eps + s * size);
+    expect_close("(J^T a).u", 1, &got, &want, 1e-7, largest(size, dx + s * size));
+  }
+  vjp(SAMPLES, t, x, eps, NULL, dx, NULL);
+  jvp(SAMPLES, t, x, eps, v, form);
+  expect_close("velocity with one tangent", SAMPLES * size, v, seen, 1e-13, 0);
+  for (size_t s = 0; s < SAMPLES; s++) {
+    const double want = dot(size, dx + s * size, eps + s * size);
+    expect_close("eps.(J eps)", 1, &form[s], &want, 1e-11, largest(size, dx + s * size));
+  }
+  close_network();
+}
+END_TEST
+
+/* sum <a, v> with one tensor moved in a direction of random signs. */
+typedef struct {
+  const double *keep, *direction;
+  size_t first, count;
+} tensor_ray;
+
+static double along_tensor(void *user, double h) {
+  const tensor_ray *r = user;
+  double *w = enf__field_param_block(field), v[SAMPLES * MOST];
+  for (size_t i = 0; i < r->count; i++)
+    w[r->first + i] = r->keep[r->first + i] + h * r->direction[r->first + i];
+  enf__field_pack(field);
+  velocity(SAMPLES, t, x, v);
+  memcpy(w + r->first, r->keep + r->first, r->count * sizeof *w);
+  return dot(SAMPLES * size, a, v);
+}
+
+START_TEST(gradient_of_every_tensor_is_that_of_differences) {
+  open_network(_i);
+  const size_t P = enf__field_params(field);
+  double *grad = malloc(P * sizeof *grad), *keep = malloc(P * sizeof *keep),
+         *direction = malloc(P * sizeof *direction);
+  memcpy(keep, enf__field_param_view(field), P * sizeof *keep);
+  enf__random_uniform(SEED, 12, (uint64_t)_i, P, direction);
+  for (size_t i = 0; i < P; i++) {
+    direction[i] = direction[i] < 0.5 ? -1 : 1;
+    grad[i] = 1; /* gradients are added */
+  }
+  vjp(SAMPLES, t, x, a, NULL, NULL, grad);
+  for (size_t i = 0; i < P; i++)
+    grad[i] -= 1;
+  for (size_t k = 0; k < enf__field_tensors(field); k++) {
+    const enf__tensor *tensor = enf__field_tensor(field, k);
+    const size_t first = tensor->offset, count = tensor->rows * tensor->cols;
+    tensor_ray r = {keep, direction, first, count};
+    const double want = slope(along_tensor, &r, 2e-4);
+    const double got = dot(count, grad + first, direction + first);
+    expect_close(tensor->name, 1, &got, &want, 2e-7,
+                 fmax(largest(count, grad + first) * sqrt((double)count), 1e-3));
+  }
+  free(grad), free(keep), free(direction);
+  close_network();
+}
+END_TEST
+
+/* ---- precisions and kernels ------------------------------------------------------------------ */
+
+typedef struct {
+  double v[SAMPLES * MOST], div[SAMPLES], form[SAMPLES], dx[SAMPLES * MOST], dx2[SAMPLES * MOST];
+  double *grad;
+} results;
+
+static void evaluate(results *r) {
+  const double weight[SAMPLES] = {1, -0.5};
+  r->grad = calloc(enf__field_params(field), sizeof *r->grad);
+  divergence(SAMPLES, t, x, r->v, r->div);
+  jvp(SAMPLES, t, x, eps, NULL, r->form);
+  vjp(SAMPLES, t, x, a, NULL, r->dx, NULL);
+  vjp_trace(SAMPLES, t, x, eps, a, weight, r->dx2, r->grad);
+}
+
+static void expect_results(const char *kernel, const results *got, const results *want,
+                           double tolerance) {
+  char what[64];
+  snprintf(what, sizeof what, "v by %s", kernel);
+  expect_close(what, SAMPLES * size, got->v, want->v, tolerance, 0);
+  const double slopes = largest(SAMPLES * size, want->dx);
+  snprintf(what, sizeof what, "divergence by %s", kernel);
+  expect_close(what, SAMPLES, got->div, want->div, tolerance, slopes);
+  snprintf(what, sizeof what, "form by %s", kernel);
+  expect_close(what, SAMPLES, got->form, want->form, tolerance, slopes);
+  snprintf(what, sizeof what, "dx by %s", kernel);
+  expect_close(what, SAMPLES * size, got->dx, want->dx, tolerance, 0);
+  snprintf(what, sizeof what, "dx of the form by %s", kernel);
+  expect_close(what, SAMPLES * size, got->dx2, want->dx2, tolerance, 0);
+  for (size_t k = 0; k < enf__field_tensors(field); k++) {
+    const enf__tensor *tensor = enf__field_tensor(field, k);
+    const size_t first = tensor->offset, count = tensor->rows * tensor->cols;
+    snprintf(what, sizeof what, "%.40s by %s", tensor->name, kernel);
+    expect_close(what, count, got->grad + first, want->grad + first, tolerance, 1e-2);
+  }
+}
+
+START_TEST(precisions_and_kernel_tables_are_close_to_each_other) {
+  static const struct {
+    const char *name;
+    double tolerance;
+  } precision[] = {{"float64", 1e-11}, {"float32", 3e-4}};
+  results want, got;
+  open_network(_i);
+  ck_assert(configure("float64", "baseline"));
+  evaluate(&want);
+  for (size_t p = 0; p < 2; p++)
+    for (int k = 0; k < KERNELS; k++) {
+      if (!configure(precision[p].name, kernel_names[k]))
+        continue;
+      evaluate(&got);
+      expect_results(kernel_names[k], &got, &want, precision[p].tolerance);
+      free(got.grad);
+    }
+  free(want.grad);
+  close_network();
+}
+END_TEST
+
+/* ---- bits ------------------------------------------------------------------------------------ */
+
+enum { CROWD = 70 };
+static double many_x[CROWD * MOST], many_t[CROWD], together[5][CROWD * MOST],
+    alone[5][CROWD * MOST];
+
+static void evaluate_many(size_t first, size_t S, double out[5][CROWD * MOST]) {
+  static const double weight[CROWD] = {1, 0.5, -1};
+  const double *points = many_x + first * size, *times = many_t + first;
+  velocity(S, times, points, out[0] + first * size);
+  divergence(S, times, points, NULL, out[1] + first);
+  jvp(S, times, points, points, NULL, out[2] + first);
+  vjp(S, times, points, points, NULL, out[3] + first * size, NULL);
+  vjp_trace(S, times, points, points, points, weight + first, out[4] + first * size, NULL);
+}
+
+static void expect_same_bits(const char *precision, const char *kernel, size_t S) {
+  static const char *const what[] = {"velocity", "divergence", "form", "dx", "dx of the form"};
+  evaluate_many(0, S, together);
+  for (size_t s = 0; s < S; s++)
+    evaluate_many(s, 1, alone);
+  for (size_t k = 0; k < 5; k++) {
+    const size_t count = k == 1 || k == 2 ? S : S * size;
+    ck_assert_msg(!memcmp(together[k], alone[k], count * sizeof(double)),
+                  "%s: %s in %s by %s: %zu samples at once and one by one differ", about, what[k],
+                  precision, kernel, S);
+  }
+}
+
+START_TEST(bits_of_a_sample_do_not_depend_on_the_others) {
+  static const char *const precision[] = {"float64", "float32"};
+  open_network(_i);
+  const size_t S = model.particles * model.layers <= 6 ? CROWD : 5;
+  random_points(_i, S, many_x, many_t);
+  for (size_t p = 0; p < 2; p++)
+    for (int k = 0; k < BLAS; k++) /* a BLAS may add up in another order for other shapes */
+      if (configure(precision[p], kernel_names[k]))
+        expect_same_bits(precision[p], kernel_names[k], S);
+  close_network();
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("field laws");
+  TCase *tc = tcase_create("field");
+  tcase_set_timeout(tc, 60);
+  tcase_add_loop_test(tc, velocity_turns_with_the_particles, 0, NETWORKS);
+  tcase_add_loop_test(tc, velocity_is_mean_free_and_the_same_elsewhere, 0, NETWORKS);
+  tcase_add_loop_test(tc, like_particles_are_exchangeable_and_unlike_ones_are_not, 0, NETWORKS);
+  tcase_add_loop_test(tc, divergence_is_the_trace_of_the_jacobian, 0, NETWORKS);
+  tcase_add_loop_test(tc, reverse_and_forward_derivatives_are_those_of_differences, 0, NETWORKS);
+  tcase_add_loop_test(tc, gradient_of_every_tensor_is_that_of_differences, 0, NETWORKS);
+  tcase_add_loop_test(tc, precisions_and_kernel_tables_are_close_to_each_other, 0, NETWORKS);
+  tcase_add_loop_test(tc, bits_of_a_sample_do_not_depend_on_the_others, 0, NETWORKS);
+  suite_add_tcase(suite, tc);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  const int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed != 0;
+}
