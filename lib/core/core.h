@@ -120,6 +120,18 @@ enum {
 
 double enf__seconds(void); /* monotonic clock */
 
+/* ---- public structs that grow (structs.c) --------------------------------------------------- */
+
+/* The size that a struct has up to this member: that of its first version, `least` below. */
+#define ENF__SIZE_TO(type, member) (offsetof(type, member) + sizeof(((type *)0)->member))
+
+/* ARG if `out` (called `name`) has a struct_size below `least`; `init` is its ENF_*_INIT. */
+enf_status enf__struct_check(enf_ctx *ctx, const char *name, const void *out, size_t least,
+                             const char *init);
+/* As much of `all` (`size` bytes) as the struct_size of `out`, at least that of a size_t, has room
+   for; the struct_size stays. */
+void enf__struct_give(void *out, const void *all, size_t size);
+
 /* Nearest of the names to `name` by edit distance, for error texts; NULL if none is near. next
    gives the names one by one and NULL behind the last. */
 const char *enf__nearest(const char *name, const char *(*next)(const void *list, size_t index),

@@ -296,20 +296,20 @@ void enf_opts_destroy(enf_opts *opts) {
 }
 
 enf_status enf_opts_info(size_t index, enf_opt_info *info) {
-  /* The first version's size: smaller was never compiled, larger is a newer program's. */
-  const size_t least = offsetof(enf_opt_info, highest) + sizeof(double);
-  if (!info || info->struct_size < least)
+  if (!info || enf__struct_check(NULL, "info", info, ENF__SIZE_TO(enf_opt_info, highest),
+                                 "ENF_OPT_INFO_INIT") != ENF_OK)
     return ENF_ERR_ARG;
   if (index >= ENF__OPT_COUNT)
     return ENF_ERR_RANGE;
   const row *r = &rows[index];
-  info->name = r->name;
-  info->type = type_names[r->type];
-  info->fallback = r->fallback;
-  info->choices = r->choices;
-  info->help = r->help;
-  info->lowest = r->lowest;
-  info->highest = r->highest;
+  const enf_opt_info all = {.name = r->name,
+                            .type = type_names[r->type],
+                            .fallback = r->fallback,
+                            .choices = r->choices,
+                            .help = r->help,
+                            .lowest = r->lowest,
+                            .highest = r->highest};
+  enf__struct_give(info, &all, sizeof all);
   return ENF_OK;
 }
 

@@ -200,12 +200,6 @@ out:
   return explain(ctx, sim, status);
 }
 
-static void give_info(enf_sim_info *info, const enf_sim_info *full) {
-  const size_t known = info->struct_size;
-  memcpy(info, full, known < sizeof *full ? known : sizeof *full);
-  info->struct_size = known;
-}
-
 enf_status enf_simulate(enf_ctx *ctx, enf_energy_fn fn, void *user, const enf_opts *opts, size_t n,
                         double *x, enf_sim_info *info) {
   enf_status status;
@@ -214,8 +208,9 @@ enf_status enf_simulate(enf_ctx *ctx, enf_energy_fn fn, void *user, const enf_op
     return enf__fail(ctx, ENF_ERR_ARG, "%s is NULL", fn ? "x" : "fn");
   if (n == 0)
     return enf__fail(ctx, ENF_ERR_ARG, "n is 0: there is nothing to simulate");
-  if (info && info->struct_size < sizeof info->struct_size)
-    return enf__fail(ctx, ENF_ERR_ARG, "info has no struct_size: begin with ENF_SIM_INFO_INIT");
+  if (info)
+    TRY(enf__struct_check(ctx, "info", info, ENF__SIZE_TO(enf_sim_info, rungs),
+                          "ENF_SIM_INFO_INIT"));
   const double begun = enf__seconds();
   enf__sim sim = {.fn = fn, .user = user, .rows = n, .out = x};
   TRY(read_options(ctx, opts, &sim));
@@ -225,7 +220,7 @@ enf_status enf_simulate(enf_ctx *ctx, enf_energy_fn fn, void *user, const enf_op
   enf__sim_summarise(&sim, &full);
   full.seconds = ctx->stats.seconds = enf__seconds() - begun;
   if (info)
-    give_info(info, &full);
+    enf__struct_give(info, &full, sizeof full);
 out:
   return status;
 }

@@ -17,8 +17,6 @@
 
 enum { MOST_GROUPS = 4096, RESAMPLES = 200, CLIP_ONE_IN = 1000 };
 #define BOOTSTRAP_SEED 1
-/* Size of enf_weights in its first version. */
-#define FIRST_WEIGHTS (offsetof(enf_weights, n_nonfinite) + sizeof(uint64_t))
 
 typedef struct {
   size_t n, groups;
@@ -178,10 +176,8 @@ static enf_status check(enf_ctx *ctx, size_t n, const double *logp, const double
     return enf__fail(ctx, ENF_ERR_ARG, "n is 0: there are no samples to weigh");
   if (!logp || !u || !out)
     return enf__fail(ctx, ENF_ERR_ARG, "%s is NULL", !logp ? "logp" : !u ? "u" : "out");
-  if (out->struct_size < FIRST_WEIGHTS)
-    return enf__fail(ctx, ENF_ERR_ARG, "out has struct_size %zu: begin with ENF_WEIGHTS_INIT",
-                     out->struct_size);
-  return ENF_OK;
+  return enf__struct_check(ctx, "out", out, ENF__SIZE_TO(enf_weights, n_nonfinite),
+                           "ENF_WEIGHTS_INIT");
 }
 
 enf_status enf_reweight(enf_ctx *ctx, size_t n, const double *logp, const double *u, double *logw,
@@ -190,7 +186,7 @@ enf_status enf_reweight(enf_ctx *ctx, size_t n, const double *logp, const double
   if (status != ENF_OK)
     return status;
   TRY(check(ctx, n, logp, u, out));
-  enf_weights all = {.struct_size = out->struct_size, .n = n};
+  enf_weights all = {.n = n};
   job j = {.n = n, .groups = n < MOST_GROUPS ? n : MOST_GROUPS};
   enf__arena count = {0};
   lay_out(&j, &count);
@@ -201,7 +197,7 @@ enf_status enf_reweight(enf_ctx *ctx, size_t n, const double *logp, const double
     status = nothing_weighs(ctx, n, logw, &all);
   else
     weigh(&j, largest, logw, &all);
-  memcpy(out, &all, out->struct_size < sizeof all ? out->struct_size : sizeof all);
+  enf__struct_give(out, &all, sizeof all);
 out:
   return status;
 }

@@ -213,8 +213,6 @@ static enf_status learn(enf_ctx *ctx, enf_trainer *tr, const enf__slope *slope, 
 }
 
 /* Size of enf_step_info in its first version. */
-#define FIRST_INFO (offsetof(enf_step_info, clipped) + sizeof(uint64_t))
-
 static enf_status check_step(enf_ctx *ctx, const enf_trainer *tr, size_t n, const double *x,
                              const enf_step_info *info) {
   const size_t most = INT32_MAX;
@@ -232,20 +230,12 @@ static enf_status check_step(enf_ctx *ctx, const enf_trainer *tr, size_t n, cons
     return enf__fail(ctx, ENF_ERR_STATE,
                      "train.objective %s needs an energy: call enf_trainer_set_energy first",
                      enf__opts_print(tr->options, ENF__OPT_TRAIN_OBJECTIVE, name));
-  if (info && info->struct_size < FIRST_INFO)
-    return enf__fail(ctx, ENF_ERR_ARG, "info has struct_size %zu: begin with ENF_STEP_INFO_INIT",
-                     info->struct_size);
-  if (!objective->needs_data)
-    return ENF_OK;
+  if (info)
+    status = enf__struct_check(ctx, "info", info, ENF__SIZE_TO(enf_step_info, clipped),
+                               "ENF_STEP_INFO_INIT");
+  if (status != ENF_OK || !objective->needs_data)
+    return status;
   return check_rows(ctx, n, tr->flow->prior.particles * tr->flow->prior.dimensions, x);
-}
-
-/* Fill what the caller's version of the struct has. */
-static void tell(enf_step_info *info, enf_step_info all) {
-  if (!info)
-    return;
-  all.struct_size = info->struct_size;
-  memcpy(info, &all, all.struct_size < sizeof all ? all.struct_size : sizeof all);
 }
 
 static enf_status reserve(enf_ctx *ctx, const enf_trainer *tr, const enf__batch *batch) {
@@ -304,7 +294,7 @@ enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double 
   TRY(learn(ctx, tr, &slope, rate, norm));
   ctx->stats.velocities = (double)slope.evaluations;
   ctx->stats.seconds = enf__seconds() - started;
-  tell(info, (enf_step_info){.loss = slope.loss,
+  const enf_step_info all = {.loss = slope.loss,
                              .grad_norm = norm,
                              .lr = rate,
                              .seconds = ctx->stats.seconds,
@@ -312,7 +302,9 @@ enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double 
                              .evaluations = slope.evaluations,
                              .skipped = counters[ENF__SKIPPED],
                              .capped = slope.capped,
-                             .clipped = counters[ENF__CLIPPED]});
+                             .clipped = counters[ENF__CLIPPED]};
+  if (info)
+    enf__struct_give(info, &all, sizeof all);
 out:
   return status;
 }
