@@ -3,7 +3,7 @@
    independent: row i gets draw i. ot: within blocks of rows, the assignment of the block's draws to
    its rows that makes sum_i |x0_pair(i) - x1_i|^2 least (mini-batch optimal transport; Tong et al.
    2024, arXiv:2302.00482; Pooladian et al. 2023, arXiv:2304.14772). |x0|^2 and |x1|^2 are the same
-   for every assignment, so the cost is -<x0,x1>, in float32.
+   for every assignment, so the cost is -<x0,x1>, in float32. equivariant-ot: equivariant.c.
 
    Blocks are as equal as can be, none above the limit; each is one task. The pairing of a block is
    a function of its rows and of the seed only. A block whose products overflow keeps the order it
@@ -12,19 +12,12 @@
 #include "core/parallel.h"
 #include "core/random.h"
 #include "math/assignment.h"
+#include "train/equivariant.h"
 #include <string.h>
 #define ENF__DOUBLE 0
 #include "math/simd.h"
 
 static size_t width(const enf__coupling *c) { return c->prior->particles * c->prior->dimensions; }
-
-static size_t blocks(const enf__coupling *c) { return (c->n + c->block - 1) / c->block; }
-
-/* First row of a block; of the one behind the last: n. */
-static size_t block_begin(const enf__coupling *c, size_t block) {
-  const size_t count = blocks(c), size = c->n / count, longer = c->n % count;
-  return block * size + (block < longer ? block : longer);
-}
 
 /* A block's own memory. */
 typedef struct {
@@ -46,10 +39,16 @@ static scratch lay_out(const enf__coupling *c, size_t rows, enf__arena *arena) {
                    .work = enf__arena_take(arena, enf__assignment_workspace(rows))};
 }
 
-size_t enf__coupling_bytes(const enf__coupling *c) {
+size_t enf__coupling_call_bytes(const enf__coupling *c) {
+  return c->kind == ENF__EQUIVARIANT_OT ? enf__equivariant_call_bytes(c) : 0;
+}
+
+size_t enf__coupling_worker_bytes(const enf__coupling *c, const enf__run *run) {
   enf__arena count = {0};
+  if (c->kind == ENF__EQUIVARIANT_OT)
+    return enf__equivariant_worker_bytes(c, run);
   if (c->kind == ENF__OT)
-    lay_out(c, block_begin(c, 1), &count);
+    lay_out(c, enf__coupling_begin(c, 1), &count);
   return count.used;
 }
 
@@ -94,7 +93,7 @@ static void pair_block(const enf__coupling *c, size_t begin, size_t rows, enf__a
 
 static enf_status draw_block(void *user, size_t block, enf__arena *arena) {
   const enf__coupling *c = user;
-  const size_t begin = block_begin(c, block), end = block_begin(c, block + 1);
+  const size_t begin = enf__coupling_begin(c, block), end = enf__coupling_begin(c, block + 1);
   for (size_t i = begin; i < end; i++)
     enf__prior_sample(c->prior, c->seed, ENF__STREAM_TRAIN_PRIOR, c->first + i,
                       c->x0 + i * width(c));
@@ -105,5 +104,7 @@ static enf_status draw_block(void *user, size_t block, enf__arena *arena) {
 
 enf_status enf__coupling_draw(enf_ctx *ctx, const enf__coupling *c) {
   enf__coupling copy = *c;
-  return enf__parallel_for(ctx, blocks(c), draw_block, &copy, 0, 0);
+  if (c->kind == ENF__EQUIVARIANT_OT)
+    return enf__equivariant_draw(ctx, c);
+  return enf__parallel_for(ctx, enf__coupling_blocks(c), draw_block, &copy, 0, 0);
 }

@@ -6,7 +6,7 @@
 #include "prior/prior.h"
 
 /* Choices of train.coupling, in the table's order. */
-enum { ENF__INDEPENDENT, ENF__OT };
+enum { ENF__INDEPENDENT, ENF__OT, ENF__EQUIVARIANT_OT };
 
 typedef struct {
   int kind;
@@ -16,10 +16,25 @@ typedef struct {
   size_t n;
   const double *x1; /* (n,N,D) the batch, in units of the data scale */
   double *x0;       /* (n,N,D) out: row i is the draw that goes with row i of x1 */
+  /* equivariant-ot only: */
+  const int *species; /* (N), or NULL: all alike */
+  bool reflect;       /* reflections are symmetries too */
 } enf__coupling;
 
-/* Bytes of a worker's arena that enf__coupling_draw needs. */
-size_t enf__coupling_bytes(const enf__coupling *coupling);
+/* Blocks of rows, as equal as can be, the first of them the largest. */
+static inline size_t enf__coupling_blocks(const enf__coupling *c) {
+  return (c->n + c->block - 1) / c->block;
+}
+
+/* First row of a block; of the one behind the last: n. */
+static inline size_t enf__coupling_begin(const enf__coupling *c, size_t block) {
+  const size_t count = enf__coupling_blocks(c), size = c->n / count, longer = c->n % count;
+  return block * size + (block < longer ? block : longer);
+}
+
+/* Bytes of the call's arena and of a worker's that enf__coupling_draw needs. */
+size_t enf__coupling_call_bytes(const enf__coupling *coupling);
+size_t enf__coupling_worker_bytes(const enf__coupling *coupling, const enf__run *run);
 enf_status enf__coupling_draw(enf_ctx *ctx, const enf__coupling *coupling);
 
 #endif

@@ -51,7 +51,9 @@ static enf__coupling coupling_of(const job *j) {
                          .first = b->first,
                          .n = b->n,
                          .x1 = b->x,
-                         .x0 = j->x0};
+                         .x0 = j->x0,
+                         .species = enf__field_model(b->field)->species,
+                         .reflect = enf__opts_int(b->options, ENF__OPT_TRAIN_REFLECT) != 0};
 }
 
 /* ---- one chunk ----------------------------------------------------------------------------- */
@@ -123,7 +125,9 @@ static enf_status run_chunk(void *user, size_t index, enf__arena *arena) {
 static size_t call_bytes(const enf__batch *b) {
   enf__arena count = {0};
   job j = make_job(b, NULL);
+  const enf__coupling coupling = coupling_of(&j);
   lay_out(&j, &count);
+  enf__arena_take(&count, enf__coupling_call_bytes(&coupling));
   return count.used;
 }
 
@@ -133,7 +137,7 @@ static size_t worker_bytes(const enf__batch *b, const enf__run *run) {
   const enf__coupling coupling = coupling_of(&j);
   lay_out_chunk(&j, (b->n + j.chunks - 1) / j.chunks, &count);
   const size_t chunk_bytes = count.used + enf__field_workspace(b->field, run, ENF__VJP);
-  const size_t coupling_bytes = enf__coupling_bytes(&coupling);
+  const size_t coupling_bytes = enf__coupling_worker_bytes(&coupling, run);
   return chunk_bytes > coupling_bytes ? chunk_bytes : coupling_bytes;
 }
 

@@ -106,6 +106,7 @@ static double *weights(size_t *bytes) {
 START_TEST(the_loss_goes_down) {
   const char *const settings[][2] = {{"train.coupling", "independent"},
                                      {"train.coupling", "ot"},
+                                     {"train.coupling", "equivariant-ot"},
                                      {"train.sigma", "0.05"},
                                      {"run.precision", "float64"}};
   double early = 0, late = 0;
@@ -516,7 +517,7 @@ int main(void) {
   Suite *suite = suite_create("training");
   TCase *tests = tcase_create("laws");
   tcase_add_checked_fixture(tests, open_bag, close_bag);
-  tcase_add_loop_test(tests, the_loss_goes_down, 0, 4);
+  tcase_add_loop_test(tests, the_loss_goes_down, 0, 5);
   tcase_add_test(tests, loss_is_the_mean_squared_difference_of_velocities);
   tcase_add_test(tests, gradient_is_that_of_the_loss_by_name);
   tcase_add_loop_test(tests, fifty_steps_are_the_same_for_one_and_two_threads, 0, 2);

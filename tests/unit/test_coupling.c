@@ -25,8 +25,15 @@ static void open_context(void) {
 static void close_context(void) { enf_ctx_destroy(ctx); }
 
 static void draw(int kind, size_t n, size_t block, uint64_t first) {
-  const enf__coupling c = {kind, block, &prior, 5, first, n, x1, x0};
-  ck_assert_int_eq(enf__reserve(ctx, 0, enf__coupling_bytes(&c)), ENF_OK);
+  const enf__coupling c = {.kind = kind,
+                           .block = block,
+                           .prior = &prior,
+                           .seed = 5,
+                           .first = first,
+                           .n = n,
+                           .x1 = x1,
+                           .x0 = x0};
+  ck_assert_int_eq(enf__reserve(ctx, 0, enf__coupling_worker_bytes(&c, &ctx->run)), ENF_OK);
   ck_assert_int_eq(enf__coupling_draw(ctx, &c), ENF_OK);
   for (size_t i = 0; i < n; i++)
     enf__prior_sample(&prior, 5, ENF__STREAM_TRAIN_PRIOR, first + i, draws + i * DIM);

@@ -1,0 +1,3 @@
+/* The avx2 alignment kernels: align_impl.h compiled for that instruction set. */
+#define ENF__TABLE enf__align_avx2
+#include "math/align_impl.h"
