@@ -67,8 +67,8 @@ enf_status enf_params_info(const enf_flow *flow, size_t index, const char **name
  * In:   n  number of values in data; must be rows*cols.
  * enf_params_set also fixes the data scale (1 if it was still to be found).
  * Threads: enf_params_set needs the flow for itself.
- * Statuses: ARG (unknown tensor, with the nearest name), SHAPE, NONFINITE (nothing is set). Since
- * 0.1.
+ * Statuses: ARG (unknown tensor, with the nearest name), SHAPE, NONFINITE (nothing is set).
+ * Since 0.1.
  */
 enf_status enf_params_get(enf_ctx *ctx, const enf_flow *flow, const char *tensor, double *data,
                           size_t n);

@@ -44,7 +44,7 @@ START_TEST(every_row_is_sound) {
     ck_assert_msg(*info.help, "%s", info.name);
     ck_assert_msg(!!*info.choices == !strcmp(info.type, "choice"), "%s", info.name);
     if (is_one_of(info.type, types, 2))
-      ck_assert_double_lt(info.lowest, info.highest);
+      ck_assert_double_le(info.lowest, info.highest);
     ck_assert_str_eq(enf__opts_name((enf__opt)index), info.name);
     ck_assert_str_eq(enf__opts_print(opts, (enf__opt)index, buffer), info.fallback);
     ck_assert_msg(enf_opts_set(opts, info.name, info.fallback) == ENF_OK, "%s",
