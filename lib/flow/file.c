@@ -1,22 +1,22 @@
 /* file.c -- a flow in a file: safetensors with the published tensor names.
 
-   Metadata: "format" = "libenf", "format_version" = "1", "libenf_version", and every model.*
-   option as text; model.data_scale is the number in use, printed so that it reads back exactly.
-   Tensors are F64 (F32 is read too); a bias has one axis. A flow is loaded whole or not at all:
-   every option goes through the setter, every tensor is checked for presence, type, shape and
-   finiteness, and a tensor that the options do not call for is refused. Writing is atomic (io.h).
+   Metadata: "format" = "libenf" and what io/format.c adds, and every model.* option as text;
+   model.data_scale is the number in use, printed so that it reads back exactly. Tensors are F64
+   (F32 is read too); a bias has one axis. A flow is loaded whole or not at all: every option goes
+   through the setter, every tensor is checked for presence, type, shape and finiteness, and a
+   tensor that the options do not call for is refused. Writing is atomic (io.h).
  */
 #include "flow/flow.h"
 #include "io/io.h"
-#include <enf/version.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define FORMAT_NAME "libenf"
-enum { FORMAT_VERSION = 1, FIXED_METAS = 3, MOST_METAS = FIXED_METAS + ENF__OPT_COUNT };
+#define FORMAT "libenf"
+#define GROUP "model."
+enum { MOST_METAS = ENF__FORMAT_METAS + ENF__OPT_COUNT };
 
-static bool is_model_option(const char *name) { return !strncmp(name, "model.", 6); }
+static bool is_model_option(const char *name) { return !strncmp(name, GROUP, strlen(GROUP)); }
 
 static bool is_bias(const enf__tensor *tensor) {
   const char *dot = strrchr(tensor->name, '.');
@@ -27,10 +27,7 @@ static bool is_bias(const enf__tensor *tensor) {
 
 /* The numbers' texts live in `buffers`. */
 static size_t list_metas(const enf_flow *flow, enf__st_meta *meta, char (*buffers)[32]) {
-  size_t count = 0;
-  meta[count++] = (enf__st_meta){"format", FORMAT_NAME};
-  meta[count++] = (enf__st_meta){"format_version", "1"};
-  meta[count++] = (enf__st_meta){"libenf_version", enf_version()};
+  size_t count = enf__format_metas(FORMAT, meta);
   for (enf__opt id = 0; id < ENF__OPT_COUNT; id++) {
     const char *name = enf__opts_name(id);
     if (!is_model_option(name))
@@ -85,46 +82,6 @@ typedef struct {
   const char *path;
   enf__st_file file;
 } reader;
-
-static enf_status check_format(reader *r) {
-  const char *format = enf__st_meta_find(&r->file, "format");
-  const char *version = enf__st_meta_find(&r->file, "format_version");
-  if (!format || strcmp(format, FORMAT_NAME))
-    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
-                            "not a libenf flow: its metadata \"format\" is %s%.40s%s, not "
-                            "\"" FORMAT_NAME "\"",
-                            format ? "\"" : "", format ? format : "missing", format ? "\"" : "");
-  if (!version || !*version || version[strspn(version, "0123456789")] || *version == '0')
-    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
-                            "metadata \"format_version\" is %s%.40s%s, not a version number",
-                            version ? "\"" : "", version ? version : "missing",
-                            version ? "\"" : "");
-  if (!strcmp(version, "1"))
-    return ENF_OK;
-  const char *writer = enf__st_meta_find(&r->file, "libenf_version");
-  return enf__file_refuse(r->ctx, ENF_ERR_VERSION, r->path,
-                          "written by a newer libenf (%.40s) in format %.40s; this one, %s, reads "
-                          "up to format %d",
-                          writer ? writer : "unknown", version, enf_version(), FORMAT_VERSION);
-}
-
-/* All model.* entries into the bag; none may be missing, so that no default is ever assumed. */
-static enf_status read_options(reader *r, enf_opts *opts) {
-  for (size_t i = 0; i < r->file.metas; i++) {
-    const enf__st_meta *meta = r->file.meta + i;
-    if (!is_model_option(meta->key))
-      continue;
-    enf_status status = enf_opts_set(opts, meta->key, meta->value);
-    if (status != ENF_OK)
-      return enf__file_refuse(r->ctx, status == ENF_ERR_NOMEM ? status : ENF_ERR_FORMAT, r->path,
-                              "%s", enf_opts_errmsg(opts));
-  }
-  for (enf__opt id = 0; id < ENF__OPT_COUNT; id++)
-    if (is_model_option(enf__opts_name(id)) && !enf__opts_isset(opts, id))
-      return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "option %s is missing",
-                              enf__opts_name(id));
-  return ENF_OK;
-}
 
 /* Options that are each fine but not together are the file's fault, not the caller's. */
 static enf_status make_flow(reader *r, enf_flow **flow, const enf_opts *opts) {
@@ -199,9 +156,9 @@ enf_status enf_load(enf_ctx *ctx, enf_flow **flow, const char *path) {
   if (!flow || !path)
     TRY(enf__fail(ctx, ENF_ERR_ARG, "%s is NULL", flow ? "path" : "flow"));
   TRY(enf__st_read(ctx, &r.file, path));
-  TRY(check_format(&r));
+  TRY(enf__format_check(ctx, &r.file, path, FORMAT, "flow"));
   TRY(enf__opts_copy(ctx, &ctx->alloc, &opts, NULL));
-  TRY(read_options(&r, opts));
+  TRY(enf__format_options(ctx, &r.file, path, GROUP, opts));
   TRY(make_flow(&r, &made, opts));
   TRY(read_tensors(&r, made->field));
   made->scale_fixed = true;

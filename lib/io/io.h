@@ -2,7 +2,7 @@
 #ifndef ENF__IO_H
 #define ENF__IO_H
 
-#include "core/core.h"
+#include "core/options.h"
 #include <enf/array.h>
 
 /* The formats are little-endian, and numbers are copied as they lie in memory. */
@@ -86,6 +86,22 @@ void enf__st_doubles(const enf__st_tensor *tensor, double *out);
    tensor data are 8-byte aligned, in the order given. */
 enf_status enf__st_write(enf_ctx *ctx, const char *path, size_t metas, const enf__st_meta *meta,
                          size_t tensors, const enf__st_tensor *tensor);
+
+/* ---- libenf's own files: what their metadata begin with, and options (format.c) -------------- */
+
+enum { ENF__FORMAT_METAS = 3 };
+/* Write the first entries; returns their number. */
+size_t enf__format_metas(const char *format, enf__st_meta meta[ENF__FORMAT_METAS]);
+/* FORMAT unless the file is of this format ("not a libenf <what>"), VERSION if it is too new. */
+enf_status enf__format_check(enf_ctx *ctx, const enf__st_file *file, const char *path,
+                             const char *format, const char *what);
+/* An option's text in a file; for one younger than the format what a file without it means; or
+   NULL. */
+const char *enf__format_option(const enf__st_file *file, enf__opt id);
+/* Set all options of a group ("model.") as the file has them. FORMAT for one that is missing or
+   refused, VERSION for one that only a newer library knows. */
+enf_status enf__format_options(enf_ctx *ctx, const enf__st_file *file, const char *path,
+                               const char *group, enf_opts *opts);
 
 /* ---- arrays --------------------------------------------------------------------------------- */
 

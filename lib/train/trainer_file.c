@@ -1,10 +1,9 @@
 /* trainer_file.c -- a training in a file, to go on with it bit for bit.
 
-   Safetensors. Metadata: "format" = "libenf trainer", "format_version" = "1", "libenf_version",
-   every train.* and every model.* option as text; model.data_scale is the number in use, or auto
-   while there is none. Tensors: "counters" (U64: steps, skipped, clipped, samples, updates), and of
-   every parameter tensor NAME "weights.NAME", "moment1.NAME", "moment2.NAME" and "average.NAME"
-   (F64, rows x cols).
+   Safetensors. Metadata: "format" = "libenf trainer" and what io/format.c adds, every train.* and
+   every model.* option as text; model.data_scale is the number in use, or auto while there is none.
+   Tensors: "counters" (U64: steps, skipped, clipped, samples, updates), and of every parameter
+   tensor NAME "weights.NAME", "moment1.NAME", "moment2.NAME" and "average.NAME" (F64, rows x cols).
 
    Nothing is trusted. The file belongs to a flow with the same model.* options, model.seed aside;
    another one is refused with SHAPE. The data scale is the file's: where it is still open there,
@@ -12,13 +11,12 @@
    has been read. */
 #include "io/io.h"
 #include "train/train.h"
-#include <enf/version.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define FORMAT "libenf trainer"
-enum { FIXED_METAS = 3, COUNTERS = ENF__COUNTERS + 1 };
+enum { COUNTERS = ENF__COUNTERS + 1 };
 
 static const char *const groups[] = {"weights", "moment1", "moment2", "average"};
 enum { WEIGHTS, MOMENT1, MOMENT2, AVERAGE, GROUPS };
@@ -59,7 +57,7 @@ static const char *print_model(const enf_flow *flow, enf__opt id, char number[32
 
 /* Everything the file is written from. */
 typedef struct {
-  enf__st_meta metas[FIXED_METAS + ENF__OPT_COUNT];
+  enf__st_meta metas[ENF__FORMAT_METAS + ENF__OPT_COUNT];
   char numbers[ENF__OPT_COUNT][32];
   uint64_t counters[COUNTERS];
   size_t tensors;
@@ -68,10 +66,7 @@ typedef struct {
 } tables;
 
 static size_t list_metas(tables *t, const enf_trainer *tr) {
-  size_t count = 0;
-  t->metas[count++] = (enf__st_meta){"format", FORMAT};
-  t->metas[count++] = (enf__st_meta){"format_version", "1"};
-  t->metas[count++] = (enf__st_meta){"libenf_version", enf_version()};
+  size_t count = enf__format_metas(FORMAT, t->metas);
   for (enf__opt id = 0; id < ENF__OPT_COUNT; id++) {
     char *number = t->numbers[id];
     if (in_group(id, "train."))
@@ -134,28 +129,9 @@ typedef struct {
   enf__st_file file;
 } reader;
 
-static const char *meta(const reader *r, const char *key) {
-  const char *value = enf__st_meta_find(&r->file, key);
+static const char *option(const reader *r, enf__opt id) {
+  const char *value = enf__format_option(&r->file, id);
   return value ? value : "missing";
-}
-
-static enf_status check_format(const reader *r) {
-  const char *version = meta(r, "format_version");
-  if (strcmp(meta(r, "format"), FORMAT) != 0)
-    return enf__file_refuse(
-        r->ctx, ENF_ERR_FORMAT, r->path,
-        "not a libenf training: its metadata \"format\" is \"%.40s\", not \"%s\"",
-        meta(r, "format"), FORMAT);
-  if (strcmp(version, "1") == 0)
-    return ENF_OK;
-  if (*version == '0' || version[strspn(version, "0123456789")] || !*version)
-    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
-                            "metadata \"format_version\" is \"%.40s\", not a version number",
-                            version);
-  return enf__file_refuse(r->ctx, ENF_ERR_VERSION, r->path,
-                          "written by a newer libenf (%.40s) in format %.40s; this one, %s, reads "
-                          "up to format 1",
-                          meta(r, "libenf_version"), version, enf_version());
 }
 
 /* Same network and prior as the flow's, and, where both have one, the same data scale? */
@@ -168,17 +144,17 @@ static enf_status check_model(const reader *r, const enf_flow *flow, bool has_sc
     if (id == ENF__OPT_MODEL_DATA_SCALE && !(has_scale && flow->scale_fixed))
       continue;
     const char *have = print_model(flow, id, number);
-    if (strcmp(have, meta(r, name)) != 0)
+    if (strcmp(have, option(r, id)) != 0)
       return enf__file_refuse(r->ctx, ENF_ERR_SHAPE, r->path,
                               "is of another network: its %s is %.60s, the flow's is %.60s", name,
-                              meta(r, name), have);
+                              option(r, id), have);
   }
   return ENF_OK;
 }
 
 /* 0: still open. */
 static enf_status read_scale(const reader *r, double *scale) {
-  const char *text = meta(r, enf__opts_name(ENF__OPT_MODEL_DATA_SCALE));
+  const char *text = option(r, ENF__OPT_MODEL_DATA_SCALE);
   char *end;
   *scale = 0;
   if (strcmp(text, "auto") == 0)
@@ -188,22 +164,6 @@ static enf_status read_scale(const reader *r, double *scale) {
     return ENF_OK;
   return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
                           "model.data_scale is \"%.60s\", not a number > 0", text);
-}
-
-/* Every train.* option through its setter; none may be missing. */
-static enf_status read_options(const reader *r, enf_opts *opts) {
-  for (enf__opt id = 0; id < ENF__OPT_COUNT; id++) {
-    const char *name = enf__opts_name(id);
-    if (!in_group(id, "train."))
-      continue;
-    if (!enf__st_meta_find(&r->file, name))
-      return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "option %s is missing", name);
-    const enf_status status = enf_opts_set(opts, name, meta(r, name));
-    if (status != ENF_OK)
-      return enf__file_refuse(r->ctx, status == ENF_ERR_NOMEM ? status : ENF_ERR_FORMAT, r->path,
-                              "%s", enf_opts_errmsg(opts));
-  }
-  return ENF_OK;
 }
 
 static enf_status read_counters(const reader *r, enf_trainer *tr) {
@@ -265,11 +225,11 @@ enf_status enf_trainer_load(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, cons
     TRY(enf__fail(ctx, ENF_ERR_ARG, "%s is NULL", tr ? "path" : "tr"));
   TRY(enf__flow_check(ctx, flow));
   TRY(enf__st_read(ctx, &r.file, path));
-  TRY(check_format(&r));
+  TRY(enf__format_check(ctx, &r.file, path, FORMAT, "training"));
   TRY(read_scale(&r, &scale));
   TRY(check_model(&r, flow, scale > 0));
   TRY(enf__opts_copy(ctx, &ctx->alloc, &opts, NULL));
-  TRY(read_options(&r, opts));
+  TRY(enf__format_options(ctx, &r.file, path, "train.", opts));
   TRY(enf__trainer_make(ctx, &made, flow, opts));
   TRY(read_tensors(&r, made));
   flow->scale = scale > 0 ? scale : 1;

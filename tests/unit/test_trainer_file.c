@@ -69,7 +69,7 @@ static void put_negative(enf__st_tensor *tensor) { put(tensor, -1); }
 static const flaw flaws[] = {
     {"format", "libenf", NULL, NULL, ENF_ERR_FORMAT,
      "not a libenf training: its metadata \"format\" is \"libenf\", not \"libenf trainer\""},
-    {"format", NULL, NULL, NULL, ENF_ERR_FORMAT, "its metadata \"format\" is \"missing\""},
+    {"format", NULL, NULL, NULL, ENF_ERR_FORMAT, "its metadata \"format\" is missing"},
     {"format_version", "2", NULL, NULL, ENF_ERR_VERSION, "in format 2; this one, "},
     {"format_version", "1.5", NULL, NULL, ENF_ERR_FORMAT, "\"1.5\", not a version number"},
     {"format_version", "", NULL, NULL, ENF_ERR_FORMAT, "not a version number"},
