@@ -121,7 +121,7 @@ bool curve_plot(const curve *k, const char *path, const char *title, const char 
   const plot p = {.title = title,
                   .xlabel = "step",
                   .ylabel = name,
-                  .log_y = above_0,
+                  .y = above_0 ? AXIS_LOG : AXIS_ROBUST,
                   .series = 2,
                   .curve = {{"mean of the steps", "lines lw 1 lc rgb '#9fc5cf'", k->n, x, loss},
                             {"smoothed", "lines lw 2.5 lc rgb '#00798c'", k->n, x, smooth}}};

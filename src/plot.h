@@ -10,9 +10,12 @@ typedef struct {
   const double *x, *y;
 } plot_series;
 
+/* The vertical axis: from zero, logarithmic, or as long as nearly all values. */
+typedef enum { AXIS_FROM_ZERO, AXIS_LOG, AXIS_ROBUST } plot_axis;
+
 typedef struct {
   const char *title, *xlabel, *ylabel;
-  bool log_y;
+  plot_axis y;
   size_t series;
   plot_series curve[3];
 } plot;

@@ -26,9 +26,9 @@ report() { # report NAME VERDICT
 }
 
 mask() {
-  sed -E -e 's/"(seconds|rate|velocities|divergences)": [^,}]*/"\1": #/g' -e 's/-?[0-9]+\.[0-9]+(e[+-]?[0-9]+)?/#/g' \
+  sed -E -e 's/"(seconds|rate|velocities|divergences|capped)": [^,}]*/"\1": #/g' -e 's/-?[0-9]+\.[0-9]+(e[+-]?[0-9]+)?/#/g' \
     -e 's/[0-9]+e[+-][0-9]+/#/g' \
-    -e 's/^([^{]*(seconds|per second|per sample|energy, samples)[^ ]*) +[-0-9#].*$/\1 #/' -e 's/  +/  /g' \
+    -e 's/^([^{]*(seconds|per second|per sample|energy, samples|capped)[^ ]*) +[-0-9#].*$/\1 #/' -e 's/  +/  /g' \
     -e '/^picture /d' -e '/^! enf: no picture/d' -e 's/, "plot": [^}]*//' "$1"
 }
 
@@ -44,6 +44,10 @@ run_case() { # run_case NAME
   [ $status = "$expected" ] || echo "$1: exit code $status, not $expected"
   diff -u wanted found && [ $status = "$expected" ]
   report "$1" $?
+}
+
+number() { # number KEY FILE: from a JSON object
+  sed -E "s/.*\"$1\": ([-0-9.e+]+).*/\1/" "$2"
 }
 
 train="train lj.npy --quiet --seed 3 --set model.hidden=8 --set model.layers=2 --set train.batch=32 --set train.lr=0.002"
@@ -118,7 +122,86 @@ pictures_are_drawn() {
       >/dev/null || return 1
     [ -s $picture ] || return 1
   done
-  grep -q 'reweighted' h.svg && grep -q '</svg>' whole.train.svg
+  grep -q 'reweighted' h.svg && grep -q '</svg>' whole.train.svg && grep -q '</svg>' pair.train.svg
+}
+
+# From the energy alone: the flow of trip-a-1 is close to the Boltzmann density.
+energy_training_learns() {
+  "$enf" reweight pair.safetensors -e pair-dw:dim=3 -n 2000 -q --json >text || return 1
+  number ess text | awk '{ exit !($1 > 0.8) }'
+}
+
+# The energy is not in the trainer's file; with it again the end is the same.
+energy_training_resumes() {
+  energy="train --objective energy --energy pair-dw --set model.field=pair-kernel --set train.batch=32 --set train.lr=0.01 -q"
+  "$enf" $energy --steps 100 -o whole_e.safetensors >/dev/null || return 1
+  "$enf" $energy --steps 100 --seconds 0.02 -o cut_e.safetensors >/dev/null 2>note || return 1
+  grep -q 'all is saved, --resume goes on' note || return 1
+  "$enf" train -q -o cut_e.safetensors --resume -e pair-dw -j 1 >/dev/null || return 1
+  cmp whole_e.safetensors cut_e.safetensors && cmp whole_e.trainer cut_e.trainer
+}
+
+# Likelihood improves a flow-matched flow, path gradients one that was trained by its energy.
+fine_tuning_improves() {
+  tune="train -q --set train.ema=0.9 --set train.lr=0.01"
+  "$enf" logprob whole.safetensors lj.npy --rows 300 -q --json >before || return 1
+  "$enf" $tune lj.npy --init whole.safetensors --objective likelihood --set train.batch=32 --steps 30 \
+    -o likely.safetensors >/dev/null || return 1
+  "$enf" logprob likely.safetensors lj.npy --rows 300 -q --json >after || return 1
+  echo "$(number nll before) $(number nll after)" | awk '{ exit !($2 < $1 - 0.2) }' || return 1
+  "$enf" train --objective energy -e pair-dw:dim=3 --set model.field=pair-kernel --set train.batch=64 --steps 100 \
+    -o half.safetensors -q >/dev/null || return 1
+  "$enf" reweight half.safetensors -e pair-dw:dim=3 -n 2000 -q --json >before || return 1
+  "$enf" $tune --init half.safetensors --objective path-gradient -e pair-dw:dim=3 --set train.batch=64 --steps 60 \
+    -o path.safetensors >/dev/null || return 1
+  "$enf" reweight path.safetensors -e pair-dw:dim=3 -n 2000 -q --json >after || return 1
+  echo "$(number ess before) $(number ess after)" | awk '{ exit !($2 > $1 + 0.05) }'
+}
+
+compile() { # compile NAME.so, a plugin, from standard input
+  ${CC:-cc} -x c -fPIC -shared -o "$1" - -lm
+}
+
+# The example's energy and gradient belong together: its virial is (N-1)D = 12.
+plugin_is_an_energy() {
+  command -v ${CC:-cc} >/dev/null || { echo 'skipped: plugins (there is no compiler)'; return 0; }
+  compile soft.so <"$here/../../examples/plugin/energy.c" || return 1
+  "$enf" simulate soft.so -n 2000 -o soft.npy -q --json >text || return 1
+  echo "$(number virial text) $(number virial_err text)" |
+    awk '{ d = $1 - 12; exit !(d < 5 * $2 && -d < 5 * $2 && $2 < 0.5) }' || return 1
+  "$enf" train --objective energy -e soft.so --set model.field=pair-kernel --set train.batch=32 --steps 100 \
+    -o soft.safetensors -q --json >text || return 1
+  grep -q '"energy": "soft.so", "particles": 5, "dimensions": 3' text || return 1
+  "$enf" reweight soft.safetensors -e "$PWD/soft.so" -n 500 --reference soft.npy -q --json >text || return 1
+  number ess text | awk '{ exit !($1 > 0.3) }' || return 1
+  "$enf" logprob soft.safetensors soft.npy -e soft.so --log-z 0.4 --rows 50 -q | grep -q '^excess NLL'
+}
+
+refuses() { # refuses STATUS SENTENCE COMMAND...
+  wanted=$1 sentence=$2
+  shift 2
+  "$enf" "$@" >/dev/null 2>note
+  [ $? = "$wanted" ] && grep -q "^enf: $sentence" note || { cat note; return 1; }
+}
+
+# A plugin that does not say its shape takes it from elsewhere; a useless one is refused.
+plugins_are_checked() {
+  command -v ${CC:-cc} >/dev/null || return 0
+  alone='train --objective energy --set model.field=pair-kernel --set train.batch=8 --steps 1 -q -o n.safetensors -e'
+  head='int enf_energy(void *o, unsigned long n, const double *x, double *u, double *g)'
+  echo "$head { while (n--) u[n] = 0; (void)o; (void)x; (void)g; return 0; }" | compile ./open.so &&
+    echo "$head { (void)o; (void)n; (void)x; (void)u; (void)g; return 3; }" | compile ./broken.so &&
+    echo 'int other;' | compile ./other.so &&
+    echo "int enf_energy_particles = 1; $head { (void)o; (void)n; (void)x; (void)u; (void)g; return 0; }" |
+    compile ./one.so || return 1
+  refuses 2 'neither DATA nor the energy says how many particles' $alone open.so &&
+    "$enf" $alone open.so --set model.particles=3 -d 2 >/dev/null &&
+    "$enf" info n.safetensors | grep -q '^particles *3$' &&
+    refuses 1 'the energy function returned 3 for 8 samples' $alone broken.so --set model.particles=3 &&
+    refuses 1 'the energy broken.so returned 3 for 10 configurations' reweight n.safetensors -e broken.so -n 10 -q &&
+    refuses 1 'other.so exports no function enf_energy' $alone other.so &&
+    refuses 1 'one.so: enf_energy_particles is 1, not between 2 and 4096' $alone one.so &&
+    refuses 1 'the plugin cannot be loaded' $alone none.so
 }
 
 # A full disk or a closed pipe is a failure, not silence.
@@ -135,7 +218,8 @@ for args in "$here"/*.args; do
 done
 for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' \
   interrupted_sampling_writes_nothing stream_can_be_cut density_of_samples_is_theirs \
-  picture_is_not_needed pictures_are_drawn lost_output_is_told; do
+  picture_is_not_needed pictures_are_drawn energy_training_learns energy_training_resumes fine_tuning_improves \
+  plugin_is_an_energy plugins_are_checked lost_output_is_told; do
   $check
   report "$check" $?
 done
