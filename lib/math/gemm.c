@@ -3,6 +3,7 @@
 
    OpenBLAS shares a product of more than 2^18 multiply-adds among its threads, whose number belongs
    to the whole process and so is never changed here; libenf's own threads already fill the cores.
+   tests/unit/test_gemm.c looks at every call.
    The depth of a call is bounded by a constant, so the order of the sums depends on nothing but the
    BLAS. */
 #include "math/gemm.h"
