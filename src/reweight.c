@@ -42,24 +42,32 @@ static int read_samples(cli *c, const target *t, draws *d) {
 static int get_samples(cli *c, reweighting *w) {
   int result = c->operands > 0 ? draw_samples(c, c->operand[0], true, &w->samples)
                                : read_samples(c, &w->target, &w->samples);
-  if (result != SUCCESS)
-    return result;
-  const dataset *x = &w->samples.data, *r = &w->reference;
-  if (r->n > 0 && (r->N != x->N || r->D != x->D))
-    return cli_fail("%s has %zu particles in %zu dimensions, the samples %zu in %zu",
-                    c->value[FLAG_REFERENCE], r->N, r->D, x->N, x->D);
-  return target_check(&w->target, "the configurations", x->N, x->D);
+  if (result == SUCCESS)
+    result = target_check(&w->target, "the configurations", w->samples.data.N, w->samples.data.D);
+  return result;
 }
 
-static int get_reference(cli *c, reweighting *w) {
+static int get_reference(cli *c, reweighting *w, size_t N, size_t D) {
   if (!cli_has(c, FLAG_REFERENCE))
     return SUCCESS;
-  const int result =
-      data_read(c, c->value[FLAG_REFERENCE], w->target.N, w->target.D, &w->reference);
+  const int result = data_read(c, c->value[FLAG_REFERENCE], N, D, &w->reference);
   if (result != SUCCESS)
     return result;
   w->u_reference = cli_alloc(w->reference.n, sizeof(double));
   return w->u_reference == NULL ? FAILURE : target_eval(&w->target, &w->reference, w->u_reference);
+}
+
+/* The reference first, so that a mistake in it is told before the work; after the samples where
+   only they tell the shape. */
+static int get_configurations(cli *c, reweighting *w) {
+  const target *t = &w->target;
+  const bool open = t->N == 0 || t->D == 0;
+  int result = open ? SUCCESS : get_reference(c, w, t->N, t->D);
+  if (result == SUCCESS)
+    result = get_samples(c, w);
+  if (result == SUCCESS && open)
+    result = get_reference(c, w, w->samples.data.N, w->samples.data.D);
+  return result;
 }
 
 static void find_mean(size_t n, const double *u, const double *logw, double *mean, double *error) {
@@ -153,9 +161,7 @@ int run_reweight(cli *c) {
   if (result == SUCCESS)
     result = target_make(c, c->value[FLAG_ENERGY], &w.target);
   if (result == SUCCESS)
-    result = get_reference(c, &w);
-  if (result == SUCCESS)
-    result = get_samples(c, &w);
+    result = get_configurations(c, &w);
   if (result == SUCCESS)
     result = weigh(c, &w);
   if (result == SUCCESS)

@@ -122,7 +122,7 @@ pictures_are_drawn() {
       >/dev/null || return 1
     [ -s $picture ] || return 1
   done
-  grep -q 'reweighted' h.svg && grep -q '</svg>' whole.train.svg && grep -q '</svg>' pair.train.svg
+  grep -q 'reweighted' h.svg && grep -q '</svg>' whole.train.svg && grep -q '</svg>' path.train.svg # its losses are all negative
 }
 
 # From the energy alone: the flow of trip-a-1 is close to the Boltzmann density.
@@ -204,6 +204,25 @@ plugins_are_checked() {
     refuses 1 'the plugin cannot be loaded' $alone none.so
 }
 
+# Whatever the file holds, a plugin is shown configurations without their mean, and finite ones.
+plugins_see_no_mean() {
+  command -v ${CC:-cc} >/dev/null || return 0
+  compile ./mean.so <<'END' || return 1
+int enf_energy(void *o, unsigned long n, const double *x, double *u, double *g) {
+  (void)o, (void)g;
+  for (unsigned long s = 0; s < n; s++, x += 4) {
+    u[s] = x[0] * x[0] + x[1] * x[1];
+    if (!(x[0] + x[2] > -1e-9 && x[0] + x[2] < 1e-9)) return 7;
+  }
+  return 0;
+}
+END
+  for x in 0.25 nan; do printf '2\n\nA %s 1 0\nA 9 2 0\n' $x; done >far.xyz
+  "$enf" train --objective energy -e pair-dw:dim=2 --set model.field=pair-kernel --steps 1 -o two.safetensors -q >/dev/null &&
+    "$enf" reweight two.safetensors -e mean.so -n 5 --reference far.xyz -q --json >text &&
+    [ "$(number mean_u_reference text)" = 19.390625 ]
+}
+
 # A full disk or a closed pipe is a failure, not silence.
 lost_output_is_told() {
   [ -c /dev/full ] || return 0
@@ -218,8 +237,8 @@ for args in "$here"/*.args; do
 done
 for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' \
   interrupted_sampling_writes_nothing stream_can_be_cut density_of_samples_is_theirs \
-  picture_is_not_needed pictures_are_drawn energy_training_learns energy_training_resumes fine_tuning_improves \
-  plugin_is_an_energy plugins_are_checked lost_output_is_told; do
+  picture_is_not_needed energy_training_learns energy_training_resumes fine_tuning_improves \
+  plugin_is_an_energy plugins_are_checked plugins_see_no_mean pictures_are_drawn lost_output_is_told; do
   $check
   report "$check" $?
 done
