@@ -161,7 +161,12 @@ START_TEST(loss_is_the_mean_squared_difference_of_velocities) {
     for (size_t k = 0; k < DIM; k++)
       want += pow(v[k] - data[i * DIM + k] + x0[k], 2) / (ROWS * DIM);
   }
-  const enf__batch batch = {tr->options, tr->field, &flow->prior, ROWS, data, first};
+  const enf__batch batch = {.options = tr->options,
+                            .field = tr->field,
+                            .prior = &flow->prior,
+                            .n = ROWS,
+                            .x = data,
+                            .first = first};
   ck_assert_double_eq_tol(loss_at(&batch, NULL), want, 1e-10 * want);
 }
 END_TEST
@@ -173,7 +178,12 @@ START_TEST(gradient_is_that_of_the_loss_by_name) {
   for (int k = 0; k < 3; k++)
     step(); /* away from the near-zero start */
   enf__field *field = tr->field;
-  const enf__batch batch = {tr->options, field, &flow->prior, ROWS, data, 1000};
+  const enf__batch batch = {.options = tr->options,
+                            .field = field,
+                            .prior = &flow->prior,
+                            .n = ROWS,
+                            .x = data,
+                            .first = 1000};
   const size_t params = enf__field_params(field);
   double *gradient = malloc(params * sizeof *gradient), *w = enf__field_param_block(field);
   loss_at(&batch, gradient);
