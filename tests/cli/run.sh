@@ -122,7 +122,7 @@ pictures_are_drawn() {
       >/dev/null || return 1
     [ -s $picture ] || return 1
   done
-  grep -q 'reweighted' h.svg && grep -q '</svg>' whole.train.svg && grep -q '</svg>' path.train.svg # its losses are all negative
+  grep -q 'reweighted' h.svg && grep -q '</svg>' whole.train.svg && grep -q '</svg>' n.train.svg # its losses are all negative
 }
 
 # From the energy alone: the flow of trip-a-1 is close to the Boltzmann density.
