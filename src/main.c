@@ -11,8 +11,9 @@
 static const command commands[] = {
     {SIMULATE, "simulate", "SYSTEM", 1, 1,
      "Draw equilibrium configurations of a system by Monte Carlo",
-     "SYSTEM is dw4, lj13, lj55, lj:n=13,eps=2,rm=1,spring=1 or pair-dw:dim=3, each number with a\n"
-     "value of yours, or PLUGIN.so, your own energy (see 'enf help train'). Prints acceptance,\n"
+     "SYSTEM is dw4, lj13, lj55, lj:n=13,eps=2,rm=1,spring=1 or pair-dw:dim=3, with other\n"
+     "numbers if you like, or PLUGIN.so, an energy of your own ('enf help train'). Prints "
+     "acceptance,\n"
      "autocorrelation time (in stored samples), mean energy and virial with their errors; the\n"
      "virial's exact value is (N-1)D. FILE is .npy (f4 unless --type f8) or .xyz; sim.* options\n"
      "by --set.\n",
@@ -26,12 +27,12 @@ static const command commands[] = {
      "  path-gradient  from --energy alone, with less noise where the flow is nearly right\n\n"
      "SPEC is a built-in energy or PLUGIN.so, a shared object that exports one enf_energy_fn "
      "named\n"
-     "enf_energy (see examples/plugin/energy.c). --validation compares the flow with it whatever\n"
-     "the objective. energy and path-gradient need no DATA, then the particles are those of the\n"
-     "energy or --set model.particles=N, and the length unit is 1 or --set model.data_scale=S;\n"
-     "with DATA, shape and length unit are its. --init FLOW begins with a trained flow, its model\n"
-     "and scale: flow matching first, then likelihood or path-gradient. train.batch is the number\n"
-     "of configurations or own samples in a step.\n\n"
+     "enf_energy (see examples/plugin/energy.c). With --validation it also gives the excess NLL,\n"
+     "whatever the objective. energy and path-gradient need no DATA: then the particles are those\n"
+     "of the energy or --set model.particles=N, and the length unit is 1 or --set\n"
+     "model.data_scale=S; with DATA, only shape and length unit are taken from it. --init FLOW\n"
+     "begins with a trained flow, its model and scale: flow matching first, then likelihood or\n"
+     "path-gradient. train.batch is the number of configurations or of own samples in a step.\n\n"
      "The length is --steps, or a time budget: then train.steps is set from the measured rate,\n"
      "again and again, so that the schedule ends with the budget. With both, --steps is the\n"
      "schedule and the budget a limit. Beside FLOW.safetensors stand FLOW.trainer, which --resume\n"

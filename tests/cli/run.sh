@@ -187,12 +187,13 @@ refuses() { # refuses STATUS SENTENCE COMMAND...
 # A plugin that does not say its shape takes it from elsewhere; a useless one is refused.
 plugins_are_checked() {
   command -v ${CC:-cc} >/dev/null || return 0
-  alone='train --objective energy --set model.field=pair-kernel --set train.batch=8 --steps 1 -q -o n.safetensors -e'
+  alone='train --objective energy --set model.field=pair-kernel --set train.batch=8 --steps 3 -q -o n.safetensors -e'
   head='int enf_energy(void *o, unsigned long n, const double *x, double *u, double *g)'
-  echo "$head { while (n--) u[n] = 0; (void)o; (void)x; (void)g; return 0; }" | compile ./open.so &&
-    echo "$head { (void)o; (void)n; (void)x; (void)u; (void)g; return 3; }" | compile ./broken.so &&
+  echo "$head { for (int k = 0; g && k < 6 * n; k++) g[k] = 0; while (n--) u[n] = -100; return 0; }" |
+    compile ./open.so &&
+    echo "$head { return 3; }" | compile ./broken.so &&
     echo 'int other;' | compile ./other.so &&
-    echo "int enf_energy_particles = 1; $head { (void)o; (void)n; (void)x; (void)u; (void)g; return 0; }" |
+    echo "int enf_energy_particles = 1; $head { return 0; }" |
     compile ./one.so || return 1
   refuses 2 'neither DATA nor the energy says how many particles' $alone open.so &&
     "$enf" $alone open.so --set model.particles=3 -d 2 >/dev/null &&
