@@ -265,8 +265,9 @@ static void divergence(const enf__field *field, const enf__run *run, enf__arena 
 }
 
 static void jvp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
-                const double *t, const double *x, const double *eps, double *v, double *form) {
-  IN_PRECISION(jvp, eps, v, form);
+                const double *t, const double *x, const double *eps, double *v, double *v_dot,
+                double *form) {
+  IN_PRECISION(jvp, eps, v, v_dot, form);
 }
 
 static void vjp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
@@ -277,8 +278,9 @@ static void vjp(const enf__field *field, const enf__run *run, enf__arena *arena,
 
 static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
                       const double *t, const double *x, const double *eps, const double *a,
-                      const double *b, double *dx, double *dparams) {
-  IN_PRECISION(vjp_trace, eps, a, b, dx, dparams);
+                      const double *b, const double *c, const double *d, double *dx,
+                      double *dparams) {
+  IN_PRECISION(vjp_trace, eps, a, b, c, d, dx, dparams);
 }
 
 const enf__field_ops enf__egnn_ops = {.create = create,

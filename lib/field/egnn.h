@@ -57,14 +57,14 @@ size_t enf__egnn_group(const enf__egnn *f, enf__work work, size_t real_bytes);
                                      const double *t, const double *x, double *v, double *div);    \
   void enf__egnn_jvp_##suffix(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,         \
                               const double *t, const double *x, const double *eps, double *v,      \
-                              double *form);                                                       \
+                              double *v_dot, double *form);                                        \
   void enf__egnn_vjp_##suffix(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,         \
                               const double *t, const double *x, enf__cotangent_fn cotangent,       \
                               void *user, double *dx, double *dparams);                            \
   void enf__egnn_vjp_trace_##suffix(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,   \
                                     const double *t, const double *x, const double *eps,           \
-                                    const double *a, const double *b, double *dx,                  \
-                                    double *dparams);
+                                    const double *a, const double *b, const double *c,             \
+                                    const double *d, double *dx, double *dparams);
 ENF__EGNN_PRECISION(f32)
 ENF__EGNN_PRECISION(f64)
 

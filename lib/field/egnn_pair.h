@@ -1,5 +1,6 @@
 /* egnn_pair.h -- velocity and one tangent, J eps, of a group; and the reverse pass of the pair, for
-   the gradient of <a,v> + b eps^T J eps. docs/math.md, "Gradients of the trace".
+   the gradient of <a,v> + b eps^T J eps + c |v|^2 + d |J eps|^2. docs/math.md, "Gradients of the
+   trace".
 
    Every quantity of egnn_forward.h is carried with its tangent foo_dot for the displacement eps.
    In the reverse pass foo_bar is the derivative of the loss by foo and foo_hat that by foo_dot;
@@ -427,9 +428,15 @@ static void centred(const group *g, const double *in, const double *f, REAL *out
     }
 }
 
+static void tangent_out(const group *g, const pair *p, double *v_dot) {
+  group of_tangents = *g;
+  of_tangents.v = p->v_dot;
+  velocity_out(&of_tangents, v_dot);
+}
+
 void SUFFIX(enf__egnn_jvp)(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,
                            const double *t, const double *x, const double *eps, double *v,
-                           double *form) {
+                           double *v_dot, double *form) {
   const size_t mark = arena->used, size = f->base.model.particles * f->base.model.dimensions;
   group g;
   pair p;
@@ -442,6 +449,8 @@ void SUFFIX(enf__egnn_jvp)(const enf__egnn *f, int kernel, enf__arena *arena, si
     forward_pair(&g, &p);
     if (v)
       velocity_out(&g, v + s * size);
+    if (v_dot)
+      tangent_out(&g, &p, v_dot + s * size);
     for (size_t i = 0; i < g.S; i++) {
       form[s + i] = 0;
       for (size_t c = i * size; c < (i + 1) * size; c++)
@@ -467,9 +476,32 @@ static void set_probe(const group *g, pair *p, const double *eps, const double *
   }
 }
 
+/* bar (n,D) += the gradient of f[sample] |in|^2, in (n,D) less its mean over particles. */
+static void add_square_grad(const group *g, const REAL *in, const double *f, REAL *bar) {
+  for (size_t s = 0; f && s < g->S; s++)
+    for (size_t a = 0; a < g->D; a++) {
+      const size_t from = s * g->N * g->D + a;
+      double mean = 0;
+      for (size_t i = 0; i < g->N; i++)
+        mean += (double)in[from + i * g->D];
+      mean /= (double)g->N;
+      for (size_t i = 0; i < g->N; i++)
+        bar[from + i * g->D] += (REAL)(2 * f[s] * ((double)in[from + i * g->D] - mean));
+    }
+}
+
+/* What the first pass has beside the trace: a, and the squares of v and, with a probe, J eps. */
+static void add_cotangents(const group *g, pair *p, const double *a, const double *c,
+                           const double *d) {
+  centred(g, a, NULL, p->v_bar);
+  add_square_grad(g, g->v, c, p->v_bar);
+  add_square_grad(g, p->v_dot, d, p->v_hat);
+}
+
 void SUFFIX(enf__egnn_vjp_trace)(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,
                                  const double *t, const double *x, const double *eps,
-                                 const double *a, const double *b, double *dx, double *dparams) {
+                                 const double *a, const double *b, const double *c, const double *d,
+                                 double *dx, double *dparams) {
   const size_t mark = arena->used, size = f->base.model.particles * f->base.model.dimensions;
   group g;
   pair p;
@@ -486,9 +518,10 @@ void SUFFIX(enf__egnn_vjp_trace)(const enf__egnn *f, int kernel, enf__arena *are
       enter_samples(&g, count, t + s, x + s * size);
       set_probe(&g, &p, eps ? eps + s * size : NULL, b + s, unit);
       forward_pair(&g, &p);
-      centred(&g, a + s * size, NULL, p.v_bar);
       if (unit)
         memset(p.v_bar, 0, g.n * g.D * sizeof(REAL));
+      else
+        add_cotangents(&g, &p, a + s * size, c ? c + s : NULL, d ? d + s : NULL);
       reverse_pair(&g, &p);
       if (!dx)
         continue;

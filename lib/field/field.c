@@ -113,8 +113,9 @@ void enf__field_divergence(const enf__field *field, const enf__run *run, enf__ar
 }
 
 void enf__field_jvp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
-                    const double *t, const double *x, const double *eps, double *v, double *form) {
-  field->ops->jvp(field, run, arena, S, t, x, eps, v, form);
+                    const double *t, const double *x, const double *eps, double *v, double *v_dot,
+                    double *form) {
+  field->ops->jvp(field, run, arena, S, t, x, eps, v, v_dot, form);
 }
 
 void enf__field_vjp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
@@ -125,6 +126,7 @@ void enf__field_vjp(const enf__field *field, const enf__run *run, enf__arena *ar
 
 void enf__field_vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
                           const double *t, const double *x, const double *eps, const double *a,
-                          const double *b, double *dx, double *dparams) {
-  field->ops->vjp_trace(field, run, arena, S, t, x, eps, a, b, dx, dparams);
+                          const double *b, const double *c, const double *d, double *dx,
+                          double *dparams) {
+  field->ops->vjp_trace(field, run, arena, S, t, x, eps, a, b, c, d, dx, dparams);
 }

@@ -64,9 +64,11 @@ void enf__field_velocity(const enf__field *field, const enf__run *run, enf__aren
 void enf__field_divergence(const enf__field *field, const enf__run *run, enf__arena *arena,
                            size_t S, const double *t, const double *x, double *v, double *div);
 
-/* v (S,N,D), and form (S) = eps^T J eps for one direction eps (S,N,D): one forward tangent. */
+/* v and v_dot = J eps (S,N,D), either or both NULL, and form (S) = eps^T J eps for one direction
+   eps (S,N,D): one forward tangent. */
 void enf__field_jvp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
-                    const double *t, const double *x, const double *eps, double *v, double *form);
+                    const double *t, const double *x, const double *eps, double *v, double *v_dot,
+                    double *form);
 
 /* Reverse pass of sum <a, v>. The cotangents a may depend on v: `cotangent` is called for samples
    first ... first+S-1 of the call with their v (S,N,D) and fills a (S,N,D).
@@ -76,11 +78,13 @@ void enf__field_vjp(const enf__field *field, const enf__run *run, enf__arena *ar
                     const double *t, const double *x, enf__cotangent_fn cotangent, void *user,
                     double *dx, double *dparams);
 
-/* Reverse pass of sum_s <a, v> + b eps^T J eps, or, with eps NULL, of sum_s <a, v> + b div v:
-   a (S,N,D), b (S), eps (S,N,D). dx and dparams as above. The exact divergence costs N D passes. */
+/* Reverse pass of sum_s <a, v> + b eps^T J eps + c |v|^2 + d |J eps|^2, or, with eps NULL, of
+   sum_s <a, v> + b div v + c |v|^2: a (S,N,D), b (S), c and d (S) or NULL, eps (S,N,D). dx and
+   dparams as above. The exact divergence costs N D passes. */
 void enf__field_vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
                           const double *t, const double *x, const double *eps, const double *a,
-                          const double *b, double *dx, double *dparams);
+                          const double *b, const double *c, const double *d, double *dx,
+                          double *dparams);
 
 /* ---- for the fields themselves ----------------------------------------------------------------
  */
@@ -100,13 +104,14 @@ typedef struct {
   void (*divergence)(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
                      const double *t, const double *x, double *v, double *div);
   void (*jvp)(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
-              const double *t, const double *x, const double *eps, double *v, double *form);
+              const double *t, const double *x, const double *eps, double *v, double *v_dot,
+              double *form);
   void (*vjp)(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
               const double *t, const double *x, enf__cotangent_fn cotangent, void *user, double *dx,
               double *dparams);
   void (*vjp_trace)(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
                     const double *t, const double *x, const double *eps, const double *a,
-                    const double *b, double *dx, double *dparams);
+                    const double *b, const double *c, const double *d, double *dx, double *dparams);
 } enf__field_ops;
 
 /* The common head of every field's struct. */

@@ -184,17 +184,18 @@ static double cost(const enf__field *field, enf__work work) {
 
 static void velocity(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
                      const double *t, const double *x, double *v) {
-  IN_PRECISION(forward, NULL, v, NULL);
+  IN_PRECISION(forward, NULL, v, NULL, NULL);
 }
 
 static void divergence(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
                        const double *t, const double *x, double *v, double *div) {
-  IN_PRECISION(forward, NULL, v, div);
+  IN_PRECISION(forward, NULL, v, NULL, div);
 }
 
 static void jvp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
-                const double *t, const double *x, const double *eps, double *v, double *form) {
-  IN_PRECISION(forward, eps, v, form);
+                const double *t, const double *x, const double *eps, double *v, double *v_dot,
+                double *form) {
+  IN_PRECISION(forward, eps, v, v_dot, form);
 }
 
 static void vjp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
@@ -205,8 +206,9 @@ static void vjp(const enf__field *field, const enf__run *run, enf__arena *arena,
 
 static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
                       const double *t, const double *x, const double *eps, const double *a,
-                      const double *b, double *dx, double *dparams) {
-  IN_PRECISION(vjp_trace, eps, a, b, dx, dparams);
+                      const double *b, const double *c, const double *d, double *dx,
+                      double *dparams) {
+  IN_PRECISION(vjp_trace, eps, a, b, c, d, dx, dparams);
 }
 
 const enf__field_ops enf__pair_kernel_ops = {.create = create,

@@ -45,20 +45,20 @@ typedef struct {
 /* Samples worked on together: a function of the shapes only. */
 size_t enf__pair_kernel_group(const enf__pair_kernel *f);
 
-/* The two compiled precisions of the work. form: div v for eps NULL, else eps^T J eps; v and form
-   may be NULL. b NULL: 0. */
+/* The two compiled precisions of the work. form: div v for eps NULL, else eps^T J eps; v, v_dot =
+   J eps and form may be NULL. */
 #define ENF__PAIR_KERNEL_PRECISION(suffix)                                                         \
   size_t enf__pair_kernel_workspace_##suffix(const enf__pair_kernel *f, enf__work work);           \
-  void enf__pair_kernel_forward_##suffix(const enf__pair_kernel *f, int kernel, enf__arena *arena, \
-                                         size_t S, const double *t, const double *x,               \
-                                         const double *eps, double *v, double *form);              \
+  void enf__pair_kernel_forward_##suffix(                                                          \
+      const enf__pair_kernel *f, int kernel, enf__arena *arena, size_t S, const double *t,         \
+      const double *x, const double *eps, double *v, double *v_dot, double *form);                 \
   void enf__pair_kernel_vjp_##suffix(                                                              \
       const enf__pair_kernel *f, int kernel, enf__arena *arena, size_t S, const double *t,         \
       const double *x, enf__cotangent_fn cotangent, void *user, double *dx, double *dparams);      \
-  void enf__pair_kernel_vjp_trace_##suffix(const enf__pair_kernel *f, int kernel,                  \
-                                           enf__arena *arena, size_t S, const double *t,           \
-                                           const double *x, const double *eps, const double *a,    \
-                                           const double *b, double *dx, double *dparams);
+  void enf__pair_kernel_vjp_trace_##suffix(                                                        \
+      const enf__pair_kernel *f, int kernel, enf__arena *arena, size_t S, const double *t,         \
+      const double *x, const double *eps, const double *a, const double *b, const double *c,       \
+      const double *d, double *dx, double *dparams);
 ENF__PAIR_KERNEL_PRECISION(f32)
 ENF__PAIR_KERNEL_PRECISION(f64)
 

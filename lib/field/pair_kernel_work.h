@@ -11,6 +11,10 @@
 
      (p0 phi' + p1 phi'') r/d + phi a + b phi' dq1/dr
 
+   |v|^2 adds to a twice v. The gradient of d |J eps|^2 is that of <w,J eps> at fixed w = 2 d J eps:
+
+     <w, J eps>  = sum w.e phi + (r.w)(r.e)/d phi'
+
    A force goes to both particles with opposite sign, so v and dx are mean-free to rounding, and
    coincident particles exert none (1/d is 0 there). Pairs are taken in tiles, whatever the sample
    they belong to, so the workspace does not grow with N^2. */
@@ -57,10 +61,10 @@ typedef struct {
   REAL *d, *phi, *phi1;  /* (TILE) */
   REAL *p0, *p1, *slope; /* (TILE) reverse pass */
   /* reverse pass of the group */
-  REAL *dcoef, *dbasis; /* as coef, as basis */
-  REAL *ones, *sink;    /* (samples), (3 samples) */
-  REAL *grad;           /* (grad_count) */
-  double *v, *a;        /* (samples,N,D) */
+  REAL *dcoef, *dbasis;  /* as coef, as basis */
+  REAL *ones, *sink;     /* (samples), (3 samples) */
+  REAL *grad;            /* (grad_count) */
+  double *v, *a, *v_hat; /* (samples,N,D) v; cotangents of v and of J eps */
 } group;
 
 /* ---- workspace ------------------------------------------------------------------------------- */
@@ -78,6 +82,7 @@ static void open_reverse(group *g, enf__arena *arena) {
   g->grad = ENF__TAKE(arena, REAL, f->grad_count);
   g->v = ENF__TAKE(arena, double, n * g->N * g->D);
   g->a = ENF__TAKE(arena, double, n * g->N * g->D);
+  g->v_hat = ENF__TAKE(arena, double, n * g->N * g->D);
   for (size_t i = 0; arena->base && i < n; i++)
     g->ones[i] = 1;
 }
@@ -204,6 +209,19 @@ static void add_forces(const group *g, size_t rows, double *v) {
   }
 }
 
+static void add_tangents(const group *g, size_t rows, const double *eps, double *v_dot) {
+  for (size_t row = 0; row < rows; row++) {
+    const pair *p = &g->pair[row];
+    const trace_term y = trace_of(g, p, eps);
+    const double phi = phi_of(g, row), along = y.along * inverse(p->d) * (double)g->phi1[row];
+    for (size_t a = 0; a < g->D; a++) {
+      const double change = phi * y.e[a] + along * p->r[a];
+      v_dot[p->i + a] += change;
+      v_dot[p->j + a] -= change;
+    }
+  }
+}
+
 static void add_traces(const group *g, size_t rows, const double *eps, double *form) {
   for (size_t row = 0; row < rows; row++) {
     const trace_term y = trace_of(g, &g->pair[row], eps);
@@ -211,18 +229,23 @@ static void add_traces(const group *g, size_t rows, const double *eps, double *f
   }
 }
 
-static void forward_group(group *g, const double *x, const double *eps, double *v, double *form) {
+static void forward_group(group *g, const double *x, const double *eps, double *v, double *v_dot,
+                          double *form) {
   const enf__pair_kernel *f = g->f;
   cursor at = FIRST_PAIR;
   if (v)
     memset(v, 0, g->samples * g->N * g->D * sizeof *v);
+  if (v_dot)
+    memset(v_dot, 0, g->samples * g->N * g->D * sizeof *v_dot);
   if (form)
     memset(form, 0, g->samples * sizeof *form);
   for (size_t rows; (rows = fill_tile(g, x, &at));) {
     g->k->expansion(rows, f->Kp, g->d, g->w + f->center, g->w + f->sharp, g->coef, g->seg, g->phi,
-                    form ? g->phi1 : NULL);
+                    form || v_dot ? g->phi1 : NULL);
     if (v)
       add_forces(g, rows, v);
+    if (v_dot)
+      add_tangents(g, rows, eps, v_dot);
     if (form)
       add_traces(g, rows, eps, form);
   }
@@ -232,22 +255,35 @@ static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 void SUFFIX(enf__pair_kernel_forward)(const enf__pair_kernel *f, int kernel, enf__arena *arena,
                                       size_t S, const double *t, const double *x, const double *eps,
-                                      double *v, double *form) {
+                                      double *v, double *v_dot, double *form) {
   const size_t used = arena->used, n = enf__pair_kernel_group(f);
   group g = open_group(f, kernel, false, arena);
   for (size_t s = 0; s < S; s += n) {
     const size_t at = s * g.N * g.D;
     start_group(&g, smaller(n, S - s), t + s);
-    forward_group(&g, x + at, eps ? eps + at : NULL, v ? v + at : NULL, form ? form + s : NULL);
+    forward_group(&g, x + at, eps ? eps + at : NULL, v ? v + at : NULL, v_dot ? v_dot + at : NULL,
+                  form ? form + s : NULL);
   }
   arena->used = used;
 }
 
 /* ---- reverse --------------------------------------------------------------------------------- */
 
+/* Cotangents of v, of the trace and, with eps, of J eps; b and w may be NULL. */
+typedef struct {
+  const double *a, *b, *w; /* (samples,N,D), (samples), (samples,N,D) */
+} cotangents;
+
+static double dot(const group *g, const double *a, const double *b) {
+  double sum = 0;
+  for (size_t c = 0; c < g->D; c++)
+    sum += a[c] * b[c];
+  return sum;
+}
+
 /* p0 and p1 of the tile, and the constant's gradient. */
-static void tile_cotangents(group *g, size_t rows, const double *eps, const double *a,
-                            const double *b) {
+static void tile_cotangents(group *g, size_t rows, const double *eps, const cotangents *of) {
+  const double *a = of->a, *b = of->b;
   for (size_t row = 0; row < rows; row++) {
     const pair *p = &g->pair[row];
     double p0 = 0, p1 = 0;
@@ -258,14 +294,20 @@ static void tile_cotangents(group *g, size_t rows, const double *eps, const doub
       p0 += b[p->sample] * y.q0;
       p1 = b[p->sample] * y.q1;
     }
+    if (of->w) {
+      const trace_term y = trace_of(g, p, eps), w = trace_of(g, p, of->w);
+      p0 += dot(g, w.e, y.e);
+      p1 += w.along * y.along * inverse(p->d);
+    }
     g->p0[row] = (REAL)p0;
     g->p1[row] = (REAL)p1;
     g->dcoef[(size_t)g->seg[row] * g->f->Kp + g->f->K] += (REAL)p0;
   }
 }
 
-static void add_gradients(const group *g, size_t rows, const double *eps, const double *a,
-                          const double *b, double *dx) {
+static void add_gradients(const group *g, size_t rows, const double *eps, const cotangents *of,
+                          double *dx) {
+  const double *a = of->a, *b = of->b;
   for (size_t row = 0; row < rows; row++) {
     const pair *p = &g->pair[row];
     const trace_term y = trace_of(g, p, eps);
@@ -281,8 +323,24 @@ static void add_gradients(const group *g, size_t rows, const double *eps, const 
   }
 }
 
-static void reverse_pairs(group *g, const double *x, const double *eps, const double *a,
-                          const double *b, double *dx) {
+/* phi' d/dr of (r.w)(r.e)/d; what it has of phi'' is in slope. */
+static void add_tangent_gradients(const group *g, size_t rows, const double *eps, const double *w,
+                                  double *dx) {
+  for (size_t row = 0; row < rows; row++) {
+    const pair *p = &g->pair[row];
+    const trace_term y = trace_of(g, p, eps), z = trace_of(g, p, w);
+    const double scale = inverse(p->d), factor = scale * (double)g->phi1[row];
+    const double of_r = -z.along * y.along * scale * scale;
+    for (size_t c = 0; c < g->D; c++) {
+      const double force = factor * (of_r * p->r[c] + z.along * y.e[c] + y.along * z.e[c]);
+      dx[p->i + c] += force;
+      dx[p->j + c] -= force;
+    }
+  }
+}
+
+static void reverse_pairs(group *g, const double *x, const double *eps, const cotangents *of,
+                          double *dx) {
   const enf__pair_kernel *f = g->f;
   cursor at = FIRST_PAIR;
   memset(g->grad, 0, f->grad_count * sizeof *g->grad);
@@ -290,12 +348,14 @@ static void reverse_pairs(group *g, const double *x, const double *eps, const do
   if (dx)
     memset(dx, 0, g->samples * g->N * g->D * sizeof *dx);
   for (size_t rows; (rows = fill_tile(g, x, &at));) {
-    tile_cotangents(g, rows, eps, a, b);
+    tile_cotangents(g, rows, eps, of);
     g->k->expansion_grad(rows, f->Kp, g->d, g->w + f->center, g->w + f->sharp, g->coef, g->seg,
-                         g->p0, b ? g->p1 : NULL, g->phi, g->phi1, g->slope, g->dcoef,
+                         g->p0, of->b ? g->p1 : NULL, g->phi, g->phi1, g->slope, g->dcoef,
                          g->grad + f->center, g->grad + f->sharp);
     if (dx)
-      add_gradients(g, rows, eps, a, b, dx);
+      add_gradients(g, rows, eps, of, dx);
+    if (dx && of->w)
+      add_tangent_gradients(g, rows, eps, of->w, dx);
   }
 }
 
@@ -330,9 +390,9 @@ static void add_params(const group *g, double *dparams) {
         *out++ += (double)g->grad[f->weight + s * f->columns + p * f->Kp + k];
 }
 
-static void reverse_group(group *g, const double *x, const double *eps, const double *a,
-                          const double *b, double *dx, double *dparams) {
-  reverse_pairs(g, x, eps, a, b, dx);
+static void reverse_group(group *g, const double *x, const double *eps, const cotangents *of,
+                          double *dx, double *dparams) {
+  reverse_pairs(g, x, eps, of, dx);
   if (!dparams)
     return;
   reverse_times(g);
@@ -348,23 +408,42 @@ void SUFFIX(enf__pair_kernel_vjp)(const enf__pair_kernel *f, int kernel, enf__ar
   for (size_t s = 0; s < S; s += n) {
     const size_t at = s * g.N * g.D;
     start_group(&g, smaller(n, S - s), t + s);
-    forward_group(&g, x + at, NULL, g.v, NULL);
+    const cotangents of = {.a = g.a};
+    forward_group(&g, x + at, NULL, g.v, NULL, NULL);
     cotangent(user, s, g.samples, g.v, g.a);
-    reverse_group(&g, x + at, NULL, g.a, NULL, dx ? dx + at : NULL, dparams);
+    reverse_group(&g, x + at, NULL, &of, dx ? dx + at : NULL, dparams);
   }
   arena->used = used;
+}
+
+/* The gradients of c |v|^2 and d |J eps|^2 join a, in g->a, and become w. */
+static void add_squares(group *g, const double *x, const double *eps, const double *c,
+                        const double *d, cotangents *of) {
+  const size_t size = g->N * g->D, count = g->samples * size;
+  forward_group(g, x, eps, c ? g->v : NULL, d ? g->v_hat : NULL, NULL);
+  for (size_t k = 0; c && k < count; k++)
+    g->a[k] = of->a[k] + 2 * c[k / size] * g->v[k];
+  for (size_t k = 0; d && k < count; k++)
+    g->v_hat[k] *= 2 * d[k / size];
+  of->a = c ? g->a : of->a;
+  of->w = d ? g->v_hat : NULL;
 }
 
 void SUFFIX(enf__pair_kernel_vjp_trace)(const enf__pair_kernel *f, int kernel, enf__arena *arena,
                                         size_t S, const double *t, const double *x,
                                         const double *eps, const double *a, const double *b,
-                                        double *dx, double *dparams) {
+                                        const double *c, const double *d, double *dx,
+                                        double *dparams) {
   const size_t used = arena->used, n = enf__pair_kernel_group(f);
   group g = open_group(f, kernel, true, arena);
   for (size_t s = 0; s < S; s += n) {
     const size_t at = s * g.N * g.D;
     start_group(&g, smaller(n, S - s), t + s);
-    reverse_group(&g, x + at, eps ? eps + at : NULL, a + at, b + s, dx ? dx + at : NULL, dparams);
+    const double *probe = eps ? eps + at : NULL;
+    cotangents of = {.a = a + at, .b = b + s};
+    if (c || d)
+      add_squares(&g, x + at, probe, c ? c + s : NULL, d ? d + s : NULL, &of);
+    reverse_group(&g, x + at, probe, &of, dx ? dx + at : NULL, dparams);
   }
   arena->used = used;
 }

@@ -96,7 +96,7 @@ static void estimate(void *user, size_t S, const size_t *line, const double *t, 
   const group *g = user;
   for (size_t i = 0; i < S; i++)
     memcpy(g->rows + i * g->dim, g->eps + line[i] * g->dim, g->dim * sizeof *g->rows);
-  enf__field_jvp(g->c->flow->field, g->c->run, g->arena, S, t, x, g->rows, NULL, form);
+  enf__field_jvp(g->c->flow->field, g->c->run, g->arena, S, t, x, g->rows, NULL, NULL, form);
 }
 
 static void pair_rate(void *user, size_t S, const size_t *sample, const double *t, const double *y,

@@ -182,7 +182,7 @@ static void pair_rate(void *user, size_t S, const size_t *sample, const double *
   memset(g->b, 0, S * sizeof *g->b);
   for (size_t probe = 0; probe < p->probes; probe++) {
     gather_probes(g, S, sample, probe);
-    enf__field_jvp(p->field, p->run, g->arena, S, t, g->x, g->eps, g->v, g->form);
+    enf__field_jvp(p->field, p->run, g->arena, S, t, g->x, g->eps, g->v, NULL, g->form);
     for (size_t i = 0; i < S; i++)
       g->b[i] += g->form[i] / (double)p->probes;
   }
@@ -221,7 +221,7 @@ static void pull(void *user, size_t S, const size_t *sample, const double *t, co
     if (probe == 1)
       memset(g->a, 0, S * g->dim * sizeof *g->a);
     enf__field_vjp_trace(p->field, p->run, g->arena, S, t, g->x, p->probes ? g->eps : NULL, g->a,
-                         g->b, da ? g->dx : NULL, params ? g->gradient : NULL);
+                         g->b, NULL, NULL, da ? g->dx : NULL, params ? g->gradient : NULL);
     if (da)
       add_pulled(g, S, probe == 0, da);
   }

@@ -166,7 +166,7 @@ static void divergence(size_t S, const double *times, const double *points, doub
 static void jvp(size_t S, const double *times, const double *points, const double *probe, double *v,
                 double *form) {
   enf__arena arena = open_arena(ENF__JVP);
-  enf__field_jvp(field, &ctx->run, &arena, S, times, points, probe, v, form);
+  enf__field_jvp(field, &ctx->run, &arena, S, times, points, probe, v, NULL, form);
   close_arena(&arena);
 }
 
@@ -193,8 +193,8 @@ static void vjp(size_t S, const double *times, const double *points, const doubl
 static void vjp_trace(size_t S, const double *times, const double *points, const double *probe,
                       const double *cotangent, const double *weight, double *dx, double *dparams) {
   enf__arena arena = open_arena(ENF__VJP_TRACE);
-  enf__field_vjp_trace(field, &ctx->run, &arena, S, times, points, probe, cotangent, weight, dx,
-                       dparams);
+  enf__field_vjp_trace(field, &ctx->run, &arena, S, times, points, probe, cotangent, weight, NULL,
+                       NULL, dx, dparams);
   close_arena(&arena);
 }
 

@@ -1,6 +1,7 @@
-/* Gradients of <a,v> + b eps^T J eps and of <a,v> + b div v, for the published networks in float64,
-   against central differences of enf__field_jvp and enf__field_divergence: with respect to x, and
-   to some numbers of every parameter tensor by name. */
+/* Gradients of <a,v> + b eps^T J eps + c |v|^2 + d |J eps|^2 and of <a,v> + b div v + c |v|^2, for
+   the published networks in float64, against central differences of enf__field_jvp and
+   enf__field_divergence: with respect to x, and to some numbers of every parameter tensor by name.
+ */
 #include "golden/golden.h"
 
 #include "core/random.h"
@@ -8,6 +9,7 @@
 static golden g;
 static size_t size, B;
 static double *x, *t, *a, *eps, b[3];
+static const double squares[3] = {0.7, -0.4, 1.3}, *c, *d; /* weights of squares, or NULL */
 
 static enf__arena *workspace(enf__work work) {
   const size_t bytes = enf__field_workspace(g.field, &g.ctx->run, work);
@@ -20,6 +22,7 @@ static void open_network(const char *name) {
   ck_assert(golden_configure(&g, "float64", "auto"));
   size = g.model.particles * g.model.dimensions;
   B = 3;
+  c = d = NULL;
   x = golden_doubles(&g, "x", NULL);
   t = malloc(B * sizeof *t), a = malloc(B * size * sizeof *a), eps = malloc(B * size * sizeof *eps);
   enf__random_uniform(1, 1, 0, B, t);
@@ -33,18 +36,20 @@ static void close_network(void) {
   golden_close(&g);
 }
 
-/* sum <a,v> + b trace, at the present x and parameters */
+/* sum <a,v> + b trace + c |v|^2 + d |J probe|^2, at the present x and parameters */
 static double objective(const double *probe) {
-  double *v = malloc(B * size * sizeof *v), trace[3], sum = 0;
+  double *v = malloc(B * size * sizeof *v), *v_dot = calloc(B * size, sizeof *v_dot), trace[3];
+  double sum = 0;
   if (probe)
-    enf__field_jvp(g.field, &g.ctx->run, workspace(ENF__JVP), B, t, x, probe, v, trace);
+    enf__field_jvp(g.field, &g.ctx->run, workspace(ENF__JVP), B, t, x, probe, v, v_dot, trace);
   else
     enf__field_divergence(g.field, &g.ctx->run, workspace(ENF__DIVERGENCE), B, t, x, v, trace);
   for (size_t i = 0; i < B * size; i++)
-    sum += a[i] * v[i];
+    sum += a[i] * v[i] + (c ? c[i / size] * v[i] * v[i] : 0) +
+           (d ? d[i / size] * v_dot[i] * v_dot[i] : 0);
   for (size_t s = 0; s < B; s++)
     sum += b[s] * trace[s];
-  free(v);
+  free(v), free(v_dot);
   return sum;
 }
 
@@ -64,8 +69,8 @@ static double difference(double *number, const double *probe, double scale) {
 static void compare(const double *probe) {
   const size_t P = enf__field_params(g.field);
   double *dx = malloc(B * size * sizeof *dx), *grad = calloc(P, sizeof *grad), largest = 0;
-  enf__field_vjp_trace(g.field, &g.ctx->run, workspace(ENF__VJP_TRACE), B, t, x, probe, a, b, dx,
-                       grad);
+  enf__field_vjp_trace(g.field, &g.ctx->run, workspace(ENF__VJP_TRACE), B, t, x, probe, a, b, c, d,
+                       dx, grad);
   for (size_t i = 0; i < B * size; i++)
     largest = fmax(largest, fabs(dx[i]));
   for (size_t i = 0; i < B * size; i += 3) {
@@ -104,6 +109,49 @@ START_TEST(gradient_of_the_divergence_is_its_difference) {
 }
 END_TEST
 
+/* c alone, d alone, both. */
+START_TEST(gradient_of_the_squares_is_its_difference) {
+  open_network(golden_files[_i / 3]);
+  c = _i % 3 == 1 ? NULL : squares;
+  d = _i % 3 == 0 ? NULL : squares;
+  memset(a, 0, B * size * sizeof *a);
+  memset(b, 0, sizeof b);
+  compare(eps);
+  close_network();
+}
+END_TEST
+
+START_TEST(gradient_of_the_squared_velocity_joins_that_of_the_divergence) {
+  open_network(golden_files[0]);
+  c = squares;
+  compare(NULL);
+  close_network();
+}
+END_TEST
+
+START_TEST(tangent_is_the_difference_of_velocities) {
+  open_network(golden_files[_i]);
+  const size_t count = B * size;
+  const double h = 1e-5;
+  double *v_dot = malloc(count * sizeof *x), *moved = malloc(count * sizeof *x), form[3];
+  double *v[2] = {malloc(count * sizeof *x), malloc(count * sizeof *x)};
+  enf__field_jvp(g.field, &g.ctx->run, workspace(ENF__JVP), B, t, x, eps, NULL, v_dot, form);
+  for (int side = 0; side < 2; side++) {
+    for (size_t k = 0; k < count; k++)
+      moved[k] = x[k] + (side ? h : -h) * eps[k];
+    enf__field_velocity(g.field, &g.ctx->run, workspace(ENF__VELOCITY), B, t, moved, v[side]);
+  }
+  for (size_t k = 0; k < count; k++) {
+    ck_assert_double_eq_tol(v_dot[k], (v[1][k] - v[0][k]) / (2 * h), 1e-7);
+    form[k / size] -= eps[k] * v_dot[k];
+  }
+  for (size_t s = 0; s < B; s++)
+    ck_assert_double_eq_tol(form[s], 0, 1e-10);
+  free(v_dot), free(moved), free(v[0]), free(v[1]);
+  close_network();
+}
+END_TEST
+
 START_TEST(quadratic_form_is_that_of_the_published_network) {
   static const char *const precision[] = {"float64", "float32"};
   golden_open(&g, golden_files[_i]);
@@ -113,7 +161,7 @@ START_TEST(quadratic_form_is_that_of_the_published_network) {
     double *xs = golden_doubles(&g, "x", NULL), *t0 = golden_doubles(&g, "t", NULL), form[8], ts[8];
     for (size_t s = 0; s < g.B; s++)
       ts[s] = t0[0];
-    enf__field_jvp(g.field, &g.ctx->run, workspace(ENF__JVP), g.B, ts, xs, probe, NULL, form);
+    enf__field_jvp(g.field, &g.ctx->run, workspace(ENF__JVP), g.B, ts, xs, probe, NULL, NULL, form);
     ck_assert_double_le(golden_error(g.B, form, want), p ? 1e-4 : 1e-10);
     free(probe), free(want), free(xs), free(t0);
   }
@@ -128,6 +176,9 @@ int main(void) {
   tcase_add_loop_test(tc, quadratic_form_is_that_of_the_published_network, 0, GOLDEN_FILES);
   tcase_add_loop_test(tc, gradient_of_the_quadratic_form_is_its_difference, 0, GOLDEN_FILES);
   tcase_add_loop_test(tc, gradient_of_the_divergence_is_its_difference, 0, GOLDEN_FILES);
+  tcase_add_loop_test(tc, gradient_of_the_squares_is_its_difference, 0, 3 * GOLDEN_FILES);
+  tcase_add_test(tc, gradient_of_the_squared_velocity_joins_that_of_the_divergence);
+  tcase_add_loop_test(tc, tangent_is_the_difference_of_velocities, 0, GOLDEN_FILES);
   suite_add_tcase(suite, tc);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);

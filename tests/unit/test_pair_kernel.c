@@ -228,37 +228,48 @@ static void jacobian_column(double time, double *at, size_t c, double *column) {
 
 START_TEST(divergence_and_tangent_are_those_of_the_dense_jacobian) {
   open_model(_i);
-  double v[MOST], want_v[MOST], div[SAMPLES], form[SAMPLES], want[SAMPLES] = {0},
-                                                             want_form[SAMPLES] = {0};
+  double v[MOST], want_v[MOST], v_dot[MOST], want_v_dot[MOST] = {0};
+  double div[SAMPLES], form[SAMPLES], want[SAMPLES] = {0}, want_form[SAMPLES] = {0};
   for (size_t s = 0; s < SAMPLES; s++)
     for (size_t c = 0; c < size; c++) {
       double column[15];
       jacobian_column(t[s], x + s * size, c, column);
       want[s] += column[c];
       want_form[s] += eps[s * size + c] * dot(size, eps + s * size, column);
+      for (size_t k = 0; k < size; k++)
+        want_v_dot[s * size + k] += eps[s * size + c] * column[k];
     }
   velocity(SAMPLES, t, x, want_v);
   divergence(SAMPLES, t, x, v, div);
   ck_assert_mem_eq(v, want_v, SAMPLES * size * sizeof *v);
   expect_near(SAMPLES, div, want, 1e-9, "div");
   memset(v, 0, sizeof v);
-  enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), SAMPLES, t, x, eps, v, form);
+  enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), SAMPLES, t, x, eps, v, v_dot, form);
   ck_assert_mem_eq(v, want_v, SAMPLES * size * sizeof *v);
   expect_near(SAMPLES, form, want_form, 1e-9, "form");
-  enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), SAMPLES, t, x, eps, NULL, div);
+  expect_near(SAMPLES * size, v_dot, want_v_dot, 1e-9, "tangent");
+  enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), SAMPLES, t, x, eps, NULL, NULL, div);
   ck_assert_mem_eq(div, form, sizeof form);
   close_field();
 }
 END_TEST
 
-/* sum <a,v> + b trace, at the present x and parameters; b NULL: without trace. */
+/* Weights of |v|^2 and |J probe|^2, or NULL. */
+static const double squares[SAMPLES] = {0.7, -0.4, 1.3, 0.2, -0.9}, *of_v, *of_tangent;
+
+/* sum <a,v> + b trace + the squares, at the present x and parameters; b NULL: without trace. */
 static double objective(const double *with_b, const double *probe) {
-  double v[MOST], trace[SAMPLES];
+  double v[MOST], v_dot[MOST] = {0}, trace[SAMPLES], sum = 0;
   if (probe)
-    enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), SAMPLES, t, x, probe, v, trace);
+    enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), SAMPLES, t, x, probe, v, v_dot, trace);
   else
     divergence(SAMPLES, t, x, v, trace);
-  return dot(SAMPLES * size, a, v) + (with_b ? dot(SAMPLES, with_b, trace) : 0);
+  for (size_t s = 0; s < SAMPLES; s++) {
+    const size_t at = s * size;
+    sum += of_v ? of_v[s] * dot(size, v + at, v + at) : 0;
+    sum += of_tangent ? of_tangent[s] * dot(size, v_dot + at, v_dot + at) : 0;
+  }
+  return sum + dot(SAMPLES * size, a, v) + (with_b ? dot(SAMPLES, with_b, trace) : 0);
 }
 
 static double difference(double *number, const double *with_b, const double *probe) {
@@ -302,8 +313,10 @@ static void check_gradients(const double *with_b, const double *probe) {
     grad[k] = 1; /* is added to */
   if (with_b) {
     enf__arena *arena = workspace(ENF__VJP_TRACE);
-    enf__field_vjp_trace(field, &ctx->run, arena, SAMPLES, t, x, probe, a, b, dx, grad);
-    enf__field_vjp_trace(field, &ctx->run, arena, SAMPLES, t, x, probe, a, b, alone, NULL);
+    enf__field_vjp_trace(field, &ctx->run, arena, SAMPLES, t, x, probe, a, b, of_v, of_tangent, dx,
+                         grad);
+    enf__field_vjp_trace(field, &ctx->run, arena, SAMPLES, t, x, probe, a, b, of_v, of_tangent,
+                         alone, NULL);
   } else {
     enf__arena mine = {0};
     const size_t bytes = enf__field_workspace(field, &ctx->run, ENF__VJP);
@@ -334,6 +347,19 @@ START_TEST(every_gradient_is_its_difference) {
 }
 END_TEST
 
+/* Of v alone, of the tangent alone, of both. */
+START_TEST(gradients_of_squares_are_their_differences) {
+  open_model(_i / 3);
+  of_v = _i % 3 == 1 ? NULL : squares;
+  of_tangent = _i % 3 == 0 ? NULL : squares;
+  check_gradients(b, eps);
+  if (!of_tangent)
+    check_gradients(b, NULL);
+  of_v = of_tangent = NULL;
+  close_field();
+}
+END_TEST
+
 START_TEST(gradients_in_float32_are_close) {
   open_model(_i);
   const size_t P = enf__field_params(field);
@@ -343,7 +369,7 @@ START_TEST(gradients_in_float32_are_close) {
     for (int p = 0; p < 2; p++) {
       configure(p ? "float32" : "float64", "auto");
       enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE), SAMPLES, t, x,
-                           probe ? eps : NULL, a, b, dx[p], grad + (size_t)p * P);
+                           probe ? eps : NULL, a, b, NULL, NULL, dx[p], grad + (size_t)p * P);
     }
     expect_near(SAMPLES * size, dx[1], dx[0], 2e-5, "dx");
     for (size_t k = 0; k < enf__field_tensors(field); k++) {
@@ -423,8 +449,8 @@ START_TEST(velocity_and_gradient_are_mean_free) {
   configure("float32", "auto");
   double v[MOST], dx[MOST];
   velocity(SAMPLES, t, x, v);
-  enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE), SAMPLES, t, x, eps, a, b, dx,
-                       NULL);
+  enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE), SAMPLES, t, x, eps, a, b, NULL,
+                       NULL, dx, NULL);
   for (size_t s = 0; s < SAMPLES; s++)
     for (size_t c = 0; c < 3; c++) {
       double sum = 0, sum_dx = 0;
@@ -458,11 +484,11 @@ START_TEST(coincident_and_distant_particles_give_finite_numbers) {
   expect_finite(SAMPLES, div);
   for (size_t i = 0; i < size; i++)
     ck_assert_double_eq(v[i], 0);
-  enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), SAMPLES, t, x, eps, v, div);
+  enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), SAMPLES, t, x, eps, v, NULL, div);
   expect_finite(SAMPLES, div);
   for (int probe = 0; probe < 2; probe++) {
     enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE), SAMPLES, t, x,
-                         probe ? eps : NULL, a, b, dx, grad);
+                         probe ? eps : NULL, a, b, squares, probe ? squares : NULL, dx, grad);
     expect_finite(SAMPLES * size, dx);
     expect_finite(P, grad);
   }
@@ -499,17 +525,17 @@ START_TEST(a_sample_does_not_depend_on_the_others) {
   enf__random_normal(2, 1, 1, S * DIM, at);
   enf__random_normal(2, 1, 2, S * DIM, probe);
   enf__random_normal(2, 1, 3, S, weight);
-  enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), S, times, at, probe, v, form);
+  enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), S, times, at, probe, v, NULL, form);
   enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE), S, times, at, probe, probe,
-                       weight, dx, NULL);
+                       weight, NULL, NULL, dx, NULL);
   for (size_t s = 0; s < S; s++) {
     const size_t i = s * DIM;
     enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), 1, times + s, at + i, probe + i, one,
-                   &one_form);
+                   NULL, &one_form);
     ck_assert_mem_eq(one, v + i, sizeof one);
     ck_assert_mem_eq(&one_form, form + s, sizeof one_form);
     enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE), 1, times + s, at + i,
-                         probe + i, probe + i, weight + s, one, NULL);
+                         probe + i, probe + i, weight + s, NULL, NULL, one, NULL);
     ck_assert_mem_eq(one, dx + i, sizeof one);
   }
   formula(times[69], at + 69 * DIM, one);
@@ -527,6 +553,7 @@ int main(void) {
   tcase_add_test(c, a_new_field_is_nearly_the_identity);
   tcase_add_loop_test(c, divergence_and_tangent_are_those_of_the_dense_jacobian, 0, MODELS);
   tcase_add_loop_test(c, every_gradient_is_its_difference, 0, MODELS);
+  tcase_add_loop_test(c, gradients_of_squares_are_their_differences, 0, 3 * MODELS);
   tcase_add_loop_test(c, gradients_in_float32_are_close, 0, MODELS);
   tcase_add_loop_test(c, field_is_equivariant, 0, MODELS);
   tcase_add_test(c, unlike_particles_do_not_commute);
