@@ -26,6 +26,8 @@
 #define LANES ((size_t)ENF__LANES)
 #define UNROLL _Pragma("GCC unroll 4")
 #define FREE (-1)
+/* Vectors whose masks are looked at together: a branch for each would be foretold badly. */
+#define AT_ONCE (64 / LANES)
 enum { PLANES = 3, MOMENTS = 9, SWEEPS = 4 };
 /* Cost of a padded column: never the least. */
 #define NEVER 1e30f
@@ -150,6 +152,18 @@ INLINE size_t take_cheapest(const problem *p, const int32_t *cheapest) {
   return left;
 }
 
+/* The first column not yet reached whose path is `length` long: there is one. */
+INLINE size_t column_at(const size_t V, const problem *p, float length) {
+  size_t first = 0;
+  uint64_t bits = 0;
+  for (;; first += AT_ONCE) {
+    UNROLL for (size_t k = first; k < V && k < first + AT_ONCE; k++) bits |=
+        (uint64_t)vec_bits((p->length[k] == vec_set(length)) & p->open[k]) << ((k - first) * LANES);
+    if (bits || first + AT_ONCE >= V)
+      return first * LANES + (size_t)__builtin_ctzll(bits);
+  }
+}
+
 /* A path reaches row a with reduced costs counted from `base`: keep the shorter way to each column.
    Returns the nearest column not yet reached, and its length. */
 INLINE size_t relax(const size_t V, const problem *p, int32_t a, float base, float *nearest) {
@@ -163,14 +177,7 @@ INLINE size_t relax(const size_t V, const problem *p, int32_t a, float base, flo
     near = vec_least(near, vec_choose(p->open[k], p->length[k], vec_set(INFINITY)));
   }
   *nearest = vec_lowest(near);
-  size_t k = 0;
-  uint32_t bits = 0;
-  for (;; k++) {
-    bits = vec_bits((p->length[k] == vec_set(*nearest)) & p->open[k]);
-    if (bits || k == V - 1)
-      break;
-  }
-  return k * LANES + (size_t)__builtin_ctz(bits);
+  return column_at(V, p, *nearest);
 }
 
 INLINE void augment(const size_t V, const problem *p, int32_t start) {
