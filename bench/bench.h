@@ -101,6 +101,7 @@ struct bench_job {
 };
 
 const bench_work *bench_work_at(size_t index);
+const bench_work *bench_work_named(const char *name); /* NULL: there is none */
 /* Prepare a job of n samples in one call, or, n = 0, of as many samples and calls as the work's
    seconds ask for. false: this version of libenf does not have the work. */
 bool bench_job_open(const bench_args *args, const bench_work *work, bench_system *s, size_t threads,
@@ -120,7 +121,7 @@ typedef struct {
 
 void bench_sgemm_run(const bench_args *args, int64_t hidden, bench_sgemm *sgemm);
 
-/* ---- errors, growth, memory ---------------------------------------------------------------- */
+/* ---- errors, growth, coupling, memory ------------------------------------------------------ */
 
 typedef struct {
   const char *setting;
@@ -135,6 +136,9 @@ void bench_errors(const bench_args *args, const bench_system *s, bench_error err
 
 void bench_growth_particles(const bench_args *args, enf_ctx *ctx, FILE *json); /* growth.c */
 void bench_growth_batch(const bench_args *args, bench_system *s, FILE *json);
+
+/* Time and effect of optimal transport, beside a training step (coupling.c). */
+void bench_coupling(const bench_args *args, bench_system *s, FILE *json);
 
 /* Peak resident bytes of a process that only computes log_prob of a system (memory.c). To be
    called before this process has grown: a child begins with the size of its parent. */

@@ -5,19 +5,11 @@
  */
 #include "bench.h"
 #include <math.h>
-#include <string.h>
 
 enum { ROUNDS = 3 };
 static const int64_t sizes[] = {13, 26, 55, 110};
 static const size_t batches[] = {1, 4, 16, 64, 256, 1024};
 enum { SIZES = sizeof sizes / sizeof *sizes, BATCHES = sizeof batches / sizeof *batches };
-
-static const bench_work *work_named(const char *name) {
-  for (size_t i = 0; bench_work_at(i); i++)
-    if (!strcmp(bench_work_at(i)->name, name))
-      return bench_work_at(i);
-  return NULL;
-}
 
 /* Samples per second; NaN if there is no such work. */
 static double measure(const bench_args *args, const bench_work *work, bench_system *s,
@@ -39,8 +31,8 @@ typedef struct {
 static cost cost_of(const bench_args *args, enf_ctx *ctx, const bench_spec *shape) {
   bench_system s;
   bench_system_fresh(args, ctx, shape, 4, &s);
-  const cost c = {1 / measure(args, work_named("velocity"), &s, 1, 0),
-                  1 / measure(args, work_named("divergence"), &s, 1, 0)};
+  const cost c = {1 / measure(args, bench_work_named("velocity"), &s, 1, 0),
+                  1 / measure(args, bench_work_named("divergence"), &s, 1, 0)};
   bench_system_close(&s);
   return c;
 }
@@ -103,7 +95,7 @@ void bench_growth_batch(const bench_args *args, bench_system *s, FILE *json) {
     for (size_t threads = 1; threads <= args->threads; threads *= 2) {
       double rate[3];
       for (size_t i = 0; i < 3; i++)
-        rate[i] = measure(args, work_named(names[i]), s, threads, batches[b]);
+        rate[i] = measure(args, bench_work_named(names[i]), s, threads, batches[b]);
       printf("  %5zu  %7zu  %8.0f  %13.0f  %10.0f\n", batches[b], threads, rate[0], rate[1],
              rate[2]);
       fflush(stdout);

@@ -1,8 +1,8 @@
 /* main.c -- the bench program: options, and what is measured in which order.
 
-   For every system the jobs and the yardstick take turns, `runs` times; then errors and the batch
-   table; at the end growth with particles. Peak memory is measured first, while this process is
-   small. Speed only means something on a quiet machine. */
+   For every system the jobs and the yardstick take turns, `runs` times; then errors, the batch
+   table and couplings; at the end growth with particles. Peak memory is measured first, while this
+   process is small. Speed only means something on a quiet machine. */
 #include "bench.h"
 #include <getopt.h>
 #include <math.h>
@@ -113,6 +113,8 @@ static void bench_one(const bench_args *args, bench_system *s, FILE *json) {
   }
   if (s->trained && bench_chosen(args->works, "batch"))
     bench_growth_batch(args, s, json);
+  if (s->trained && bench_chosen(args->works, "coupling"))
+    bench_coupling(args, s, json);
   fflush(stdout);
 }
 
@@ -147,7 +149,8 @@ static bool needs_systems(const bench_args *args) {
   for (size_t i = 0; (work = bench_work_at(i)); i++)
     if (bench_chosen(args->works, work->name))
       return true;
-  return bench_chosen(args->works, "error") || bench_chosen(args->works, "batch");
+  return bench_chosen(args->works, "error") || bench_chosen(args->works, "batch") ||
+         bench_chosen(args->works, "coupling");
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
@@ -204,7 +207,7 @@ static int help(FILE *to) {
   for (size_t i = 0; bench_work_at(i); i++)
     fprintf(to, " %s", bench_work_at(i)->name);
   fprintf(to,
-          " error batch growth memory\n"
+          " error batch coupling growth memory\n"
           "  --weights FILE    a flow and samples of your own: FILE.safetensors with FILE.npy,\n"
           "                    or a file of the PyTorch peer, instead of the systems above\n"
           "  --threads N       1, 2, 4 ... up to N (2)\n"
@@ -306,7 +309,7 @@ static void check_list(const char *list, const char *known) {
 }
 
 static void check_names(const bench_args *args) {
-  char systems[256] = "", works[256] = "error,batch,growth,memory";
+  char systems[256] = "", works[256] = "error,batch,coupling,growth,memory";
   for (size_t i = 0; bench_spec_at(i); i++)
     snprintf(systems + strlen(systems), sizeof systems - strlen(systems), ",%s",
              bench_spec_at(i)->name);

@@ -60,6 +60,13 @@ const bench_work *bench_work_at(size_t index) {
   return index < sizeof works / sizeof *works ? works + index : NULL;
 }
 
+const bench_work *bench_work_named(const char *name) {
+  for (size_t i = 0; bench_work_at(i); i++)
+    if (!strcmp(bench_work_at(i)->name, name))
+      return bench_work_at(i);
+  return NULL;
+}
+
 /* ---- jobs ----------------------------------------------------------------------------------- */
 
 static void allocate(bench_job *j, size_t n) {
