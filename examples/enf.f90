@@ -7,10 +7,11 @@ module enf
   integer(c_int32_t), parameter :: enf_ok = 0
 
   type, bind(c) :: enf_weights
-    integer(c_size_t) :: struct_size = 72
+    integer(c_size_t) :: struct_size = 88
     real(c_double) :: ess = 0, log_z = 0, log_z_err = 0, max_weight = 0
     real(c_double) :: ess_clipped = 0, clipped_share = 0
     integer(c_int64_t) :: n = 0, n_nonfinite = 0
+    real(c_double) :: ess_err = 0, ess_clipped_err = 0
   end type enf_weights
 
   interface

@@ -150,6 +150,26 @@ enf_status enf_sample(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_
                       double *x, double *logp);
 
 /**
+ * enf_path_lengths: how far the flow moves its samples from prior to data, and how straight.
+ *
+ * For samples number first ... first+n-1 of the stream `seed`, those of enf_sample: the arc length
+ * int_0^1 |v(t,x(t))| dt of the path in all N*D coordinates, and the distance |x(1) - x(0)| of its
+ * ends. distance / length, in (0,1], is the path's straightness: 1 for a straight line. Published
+ * path lengths are means over samples of flows with model.data_scale 1 and model.prior_std 1; they
+ * cannot be compared with those of a flow whose prior has another width.
+ * Out:  length    (n), in the unit of x
+ *       distance  (n), in the unit of x, at most length up to the tolerance
+ * The relative error of both is about that of the path: ode.rtol and ode.atol. Cost: enf_sample
+ * without density; the stat "velocities" counts evaluations of v as they are with the length in
+ * hand, a few more than enf_sample's.
+ * Threads: flow may be shared; ctx not.
+ * Statuses: ARG, RANGE (first+n overflows), NONFINITE, ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM.
+ * Source: Klein, Kraemer, Noe 2023, arXiv:2306.15030, Table 1. Since 0.1.
+ */
+enf_status enf_path_lengths(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_t first,
+                            size_t n, double *length, double *distance);
+
+/**
  * enf_transport: carry x from time t0 to t1 along the flow (prior at 0, data at 1).
  *
  * Out:  y       (n,N,D), with the mean of x

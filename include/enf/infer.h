@@ -20,9 +20,11 @@ typedef struct {
   double ess_clipped;   /* ess with the largest clipped_share of the weights cut to the next one */
   double clipped_share; /* share of weights clipped for ess_clipped: n/1000 of n, at least one */
   uint64_t n, n_nonfinite;
+  double ess_err, ess_clipped_err; /* standard errors, as log_z_err; they cannot tell of weights
+                                      that n samples do not show yet */
 } enf_weights;
 
-#define ENF_WEIGHTS_INIT {sizeof(enf_weights), 0, 0, 0, 0, 0, 0, 0, 0}
+#define ENF_WEIGHTS_INIT {sizeof(enf_weights), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /**
  * enf_reweight: importance weights of flow samples for the target exp(-u).
@@ -48,6 +50,54 @@ enf_status enf_reweight(enf_ctx *ctx, size_t n, const double *logp, const double
  */
 enf_status enf_histogram(enf_ctx *ctx, size_t n, const double *values, const double *weights,
                          double lowest, double highest, size_t bins, double *counts);
+
+/**
+ * enf_total_variation: total variation distance of two histograms on the same bins,
+ * 1/2 sum |p - q| of the normalised counts.
+ *
+ * 0 if they agree, 1 if they have no bin in common; symmetric. It depends on the bins: finer ones
+ * see more, and more of the noise, about sqrt(bins / (pi n)) for two sets of n independent samples.
+ * What lies outside the bins is not seen unless bins of its own hold it.
+ * In:   p, q      (bins) counts of enf_histogram, 0 or more; need not be normalised
+ * Out:  distance  in [0,1]
+ * Cost: O(bins).
+ * Statuses: ARG, RANGE (a count is negative or not finite, or all are 0).
+ * Source: Villani 2009, Optimal Transport, ch. 6. Since 0.1.
+ */
+enf_status enf_total_variation(enf_ctx *ctx, size_t bins, const double *p, const double *q,
+                               double *distance);
+
+/**
+ * enf_wasserstein: exact Wasserstein-1 distance of two weighted samples of one number each, the
+ * area between their distribution functions.
+ *
+ * The mean distance that probability must be moved to make one distribution the other, in the unit
+ * of the values; symmetric; no bins. Two finite samples of one distribution are a little apart.
+ * In:   a         (n_a) values, in any order; weight_a (n_a) or NULL for equal weights
+ *       b         (n_b) and weight_b (n_b), likewise
+ * Out:  distance  0 or more
+ * Weights are 0 or more and need not be normalised; a value of weight 0 may be anything.
+ * Cost: O(n log n) time and 48 bytes of the context's memory per value of the larger sample.
+ * Statuses: ARG (no values), RANGE (a weight is negative or not finite, or all are 0), NONFINITE (a
+ * value is not finite, or they lie too far apart), NOMEM.
+ * Source: Vallender 1974, Theory Probab. Appl. 18, 784. Since 0.1.
+ */
+enf_status enf_wasserstein(enf_ctx *ctx, size_t n_a, const double *a, const double *weight_a,
+                           size_t n_b, const double *b, const double *weight_b, double *distance);
+
+/**
+ * enf_pair_distances: all interatomic distances of configurations, for histograms.
+ *
+ * Invariant under rotations, reflections and translations; as a set, under permutations.
+ * In:   N, D      particles, 2 or more, and dimensions, 1 or more
+ *       x         (n,N,D)
+ * Out:  distance  (n,N(N-1)/2), pairs in the order 01 02 ... 12 13 ..., in the unit of x; NaN or
+ *                 infinity where a coordinate is
+ * Cost: O(n N^2 D).
+ * Statuses: ARG (NULL, sizes that overflow), SHAPE (N below 2 or D = 0). Since 0.1.
+ */
+enf_status enf_pair_distances(enf_ctx *ctx, size_t n, size_t N, size_t D, const double *x,
+                              double *distance);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

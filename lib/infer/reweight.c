@@ -2,12 +2,13 @@
 
      ess = (sum w)^2 / (n sum w^2)  (Kish),   log Z = log (1/n sum w)
 
-   with the largest weight taken out, so that nothing overflows. The error of log Z is the standard
-   deviation of log Z over resamples with replacement of up to 4096 groups of samples (sample i is
-   in group i mod 4096): for independent samples this has the expectation of the bootstrap over
-   samples and costs O(n) once. It is +infinity where the data cannot tell: a single sample, or so
-   few weights above 0 that a resample holds none. ess_clipped cuts the largest n/1000 weights (at
-   least one, none of a single sample) down to the next one. Sums run in the order of the samples.
+   with the largest weight taken out, so that nothing overflows. ess_clipped cuts the largest n/1000
+   weights (at least one, none of a single sample) down to the next one. Each error is the standard
+   deviation of its figure over resamples with replacement of up to 4096 groups of samples (sample i
+   is in group i mod 4096): for independent samples this has the expectation of the bootstrap over
+   samples (Efron 1979) and costs O(n) once. The level of the cut is kept in the resamples. An error
+   is +infinity where the data cannot tell: a single sample, or so few weights above 0 that a
+   resample holds none. Sums run in the order of the samples.
  */
 #include "core/core.h"
 #include "core/random.h"
@@ -18,15 +19,23 @@
 enum { MOST_GROUPS = 4096, RESAMPLES = 200, CLIP_ONE_IN = 1000 };
 #define BOOTSTRAP_SEED 1
 
+/* Sums over some samples: of their weights, of the squares, and of both with the weights cut. */
+typedef struct {
+  double w, ww, cut, cutcut;
+} sums;
+
 typedef struct {
   size_t n, groups;
-  double *w;   /* (n) weights, the largest 1 */
-  double *sum; /* (groups) */
+  double *w;    /* (n) weights, the largest 1 */
+  double *rank; /* (n) the same, rearranged */
+  sums *group;  /* (groups) */
+  sums all;
 } job;
 
 static void lay_out(job *j, enf__arena *arena) {
   j->w = ENF__TAKE(arena, double, j->n);
-  j->sum = ENF__TAKE(arena, double, j->groups);
+  j->rank = ENF__TAKE(arena, double, j->n);
+  j->group = ENF__TAKE(arena, sums, j->groups);
 }
 
 /* -u - logp; -infinity where the weight is 0; *bad where that is because of what is no number. */
@@ -68,53 +77,77 @@ static double select_largest(size_t n, double *w, size_t rank) {
   return w[low];
 }
 
-static double kish(double sum, double squares, size_t n) {
-  return squares > 0 ? sum * sum / ((double)n * squares) : 0;
-}
-
-/* Rearranges the weights. */
-static void clip(job *j, enf_weights *out) {
+/* How many weights are cut, and the level they are cut to. */
+static size_t cut_level(job *j, double *level) {
   const size_t wanted = j->n / CLIP_ONE_IN, cut = j->n < 2 ? 0 : wanted < 1 ? 1 : wanted;
-  const double most = select_largest(j->n, j->w, cut);
-  double sum = 0, squares = 0;
-  for (size_t i = 0; i < j->n; i++) {
-    const double w = j->w[i] < most ? j->w[i] : most;
-    sum += w;
-    squares += w * w;
-  }
-  out->ess_clipped = kish(sum, squares, j->n);
-  out->clipped_share = (double)cut / (double)j->n;
+  memcpy(j->rank, j->w, j->n * sizeof *j->rank);
+  *level = select_largest(j->n, j->rank, cut);
+  return cut;
 }
 
-/* ---- the error of log Z -------------------------------------------------------------------- */
+/* ---- sums, and errors from resampling their groups ----------------------------------------- */
+
+static void add(sums *to, const sums *s) {
+  to->w += s->w;
+  to->ww += s->ww;
+  to->cut += s->cut;
+  to->cutcut += s->cutcut;
+}
+
+static void add_up(job *j, double level) {
+  j->all = (sums){0};
+  memset(j->group, 0, j->groups * sizeof *j->group);
+  for (size_t i = 0; i < j->n; i++) {
+    const double w = j->w[i], cut = w < level ? w : level;
+    const sums one = {w, w * w, cut, cut * cut};
+    add(&j->all, &one);
+    add(&j->group[i % j->groups], &one);
+  }
+}
+
+static double kish(double sum, double squares, double n) {
+  return squares > 0 ? sum * sum / (n * squares) : 0;
+}
 
 static size_t group_size(const job *j, size_t group) {
   return j->n / j->groups + (group < j->n % j->groups);
 }
 
-/* log of the mean weight of one resample. */
-static double resample(const job *j, size_t number) {
-  double sum = 0, count = 0;
+/* The figures that have an error. */
+enum { LOG_Z, ESS, ESS_CLIPPED, FIGURES };
+
+/* Of one resample; not finite if it is empty. */
+static void resample(const job *j, size_t number, double figure[FIGURES]) {
+  sums s = {0};
+  double count = 0;
   for (size_t k = 0; k < j->groups; k++) {
     const uint64_t draw = number * MOST_GROUPS + k;
     const size_t group =
         (size_t)enf__random_below(BOOTSTRAP_SEED, ENF__STREAM_BOOTSTRAP, draw, j->groups);
-    sum += j->sum[group];
+    add(&s, &j->group[group]);
     count += (double)group_size(j, group);
   }
-  return log(sum / count);
+  figure[LOG_Z] = log(s.w / count);
+  figure[ESS] = s.w > 0 ? kish(s.w, s.ww, count) : (double)NAN;
+  figure[ESS_CLIPPED] = s.w > 0 ? kish(s.cut, s.cutcut, count) : (double)NAN;
 }
 
 /* Welford's mean and variance; NaN once a resample is empty. */
-static double bootstrap(const job *j) {
-  double mean = 0, squares = 0;
+static void bootstrap(const job *j, double error[FIGURES]) {
+  double mean[FIGURES] = {0}, squares[FIGURES] = {0}, value[FIGURES];
   for (size_t r = 0; r < RESAMPLES; r++) {
-    const double value = resample(j, r), delta = value - mean;
-    mean += delta / (double)(r + 1);
-    squares += delta * (value - mean);
+    resample(j, r, value);
+    for (int f = 0; f < FIGURES; f++) {
+      const double delta = value[f] - mean[f];
+      mean[f] += delta / (double)(r + 1);
+      squares[f] += delta * (value[f] - mean[f]);
+    }
   }
-  const double error = sqrt(squares / (RESAMPLES - 1));
-  return j->n > 1 && isfinite(error) ? error : INFINITY;
+  for (int f = 0; f < FIGURES; f++) {
+    error[f] = sqrt(squares[f] / (RESAMPLES - 1));
+    if (j->n < 2 || !isfinite(error[f]))
+      error[f] = INFINITY;
+  }
 }
 
 /* ---- all of it ----------------------------------------------------------------------------- */
@@ -132,38 +165,33 @@ static double find_logs(job *j, const double *logp, const double *u, enf_weights
   return largest;
 }
 
-/* Weights in place of their logarithms, and their sums. */
-static void exponentiate(job *j, double largest, double *sum, double *squares) {
-  *sum = *squares = 0;
-  memset(j->sum, 0, j->groups * sizeof *j->sum);
-  for (size_t i = 0; i < j->n; i++) {
-    const double w = exp(j->w[i] - largest);
-    j->w[i] = w;
-    *sum += w;
-    *squares += w * w;
-    j->sum[i % j->groups] += w;
-  }
-}
-
 static void weigh(job *j, double largest, double *logw, enf_weights *out) {
-  double sum, squares;
+  double level, error[FIGURES];
+  const double n = (double)j->n;
   if (logw)
     memcpy(logw, j->w, j->n * sizeof *logw);
-  exponentiate(j, largest, &sum, &squares);
+  for (size_t i = 0; i < j->n; i++)
+    j->w[i] = exp(j->w[i] - largest);
+  const size_t cut = cut_level(j, &level);
+  add_up(j, level);
+  bootstrap(j, error);
   for (size_t i = 0; logw && i < j->n; i++)
-    logw[i] -= largest + log(sum);
-  out->ess = kish(sum, squares, j->n);
-  out->log_z = largest + log(sum / (double)j->n);
-  out->max_weight = 1 / sum;
-  out->log_z_err = bootstrap(j);
-  clip(j, out);
+    logw[i] -= largest + log(j->all.w);
+  out->ess = kish(j->all.w, j->all.ww, n);
+  out->ess_err = error[ESS];
+  out->ess_clipped = kish(j->all.cut, j->all.cutcut, n);
+  out->ess_clipped_err = error[ESS_CLIPPED];
+  out->clipped_share = (double)cut / n;
+  out->log_z = largest + log(j->all.w / n);
+  out->log_z_err = error[LOG_Z];
+  out->max_weight = 1 / j->all.w;
 }
 
 static enf_status nothing_weighs(enf_ctx *ctx, size_t n, double *logw, enf_weights *out) {
   for (size_t i = 0; logw && i < n; i++)
     logw[i] = -INFINITY;
   out->log_z = -INFINITY;
-  out->log_z_err = INFINITY;
+  out->log_z_err = out->ess_err = out->ess_clipped_err = INFINITY;
   return enf__fail(ctx, ENF_ERR_NONFINITE,
                    "all %zu weights are 0: u is +infinity or, in %llu of them, u or logp is not a "
                    "usable number",

@@ -77,7 +77,7 @@ AT(enf_step_info, skipped, 56);
 AT(enf_step_info, capped, 64);
 AT(enf_step_info, clipped, 72);
 
-SIZE(enf_weights, 72);
+SIZE(enf_weights, 88);
 AT(enf_weights, struct_size, 0);
 AT(enf_weights, ess, 8);
 AT(enf_weights, log_z, 16);
@@ -87,6 +87,8 @@ AT(enf_weights, ess_clipped, 40);
 AT(enf_weights, clipped_share, 48);
 AT(enf_weights, n, 56);
 AT(enf_weights, n_nonfinite, 64);
+AT(enf_weights, ess_err, 72);
+AT(enf_weights, ess_clipped_err, 80);
 
 #endif
 

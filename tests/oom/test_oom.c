@@ -220,6 +220,14 @@ static enf_status reweight(world *w) {
   return status;
 }
 
+static enf_status wasserstein(world *w) {
+  return enf_wasserstein(w->ctx, B, some, NULL, ND, x, NULL, w->out);
+}
+
+static enf_status path_lengths(world *w) {
+  return enf_path_lengths(w->ctx, w->flow, 5, 11, B, w->out, w->out + B);
+}
+
 static enf_status histogram(world *w) {
   return enf_histogram(w->ctx, B, some, times, -2, 2, 5, w->out);
 }
@@ -264,6 +272,7 @@ static const scenario scenarios[] = {
     {"log_prob_grad", log_prob_grad, HOT, {{0}}},
     {"log_prob_estimate", log_prob_estimate, HOT, {{"logdet.probes", "2"}}},
     {"sample", sample, HOT, {{0}}},
+    {"path_lengths", path_lengths, HOT, {{0}}},
     {"trainer_create", trainer_create, COLD, {{0}}},
     {"trainer_save", trainer_save, COLD, {{0}}},
     {"trainer_load", trainer_load, COLD, {{0}}},
@@ -286,6 +295,7 @@ static const scenario scenarios[] = {
     {"simulate", simulate, COLD, {{0}}},
     {"simulate, an energy of the host", simulate_host, COLD, {{0}}},
     {"reweight", reweight, HOT, {{0}}},
+    {"wasserstein", wasserstein, HOT, {{0}}},
     {"histogram", histogram, BARE, {{0}}},
     {"read .npy", read_npy, COLD, {{0}}},
     {"read .xyz", read_xyz, COLD, {{0}}},

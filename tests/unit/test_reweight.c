@@ -51,19 +51,24 @@ START_TEST(gaussian_normaliser_is_found_within_its_error) {
 }
 END_TEST
 
-/* The error bar's own test: over 60 independent data sets, (log_z - exact)/err has variance 1. */
+/* The error bars' own test: over 60 independent data sets, (found - exact)/err has variance 1. */
 START_TEST(error_bars_are_honest) {
   const size_t n = 1000, sets = 60;
-  const double s = 0.7, exact = log(s) + 0.5 * log(2 * acos(-1));
-  double logp[1000], u[1000], squares = 0;
+  const double s = 0.7, exact = log(s) + 0.5 * log(2 * acos(-1)), ess = s * sqrt(2 - s * s);
+  double logp[1000], u[1000], squares = 0, ess_squares = 0, ratio = 0;
   for (uint64_t k = 0; k < sets; k++) {
     enf_weights w = ENF_WEIGHTS_INIT;
     gaussian(n, s, 0, 100 + k, logp, u);
     ck_assert_int_eq(enf_reweight(ctx, n, logp, u, NULL, &w), ENF_OK);
     squares += pow((w.log_z - exact) / w.log_z_err, 2);
+    ess_squares += pow((w.ess - ess) / w.ess_err, 2);
+    ratio += w.ess_clipped_err / w.ess_err / (double)sets;
   }
   /* chi-squared with 60 degrees: 60 +- 11; three standard errors */
   ck_assert_double_eq_tol(squares / (double)sets, 1, 3 * sqrt(2 / (double)sets));
+  ck_assert_double_eq_tol(ess_squares / (double)sets, 1, 3 * sqrt(2 / (double)sets));
+  /* bounded weights: cutting one in a thousand changes little */
+  ck_assert_double_eq_tol(ratio, 1, 0.02);
 }
 END_TEST
 
@@ -77,6 +82,8 @@ START_TEST(equal_weights_are_perfect) {
   ck_assert_double_eq_tol(w.ess_clipped, 1, 1e-14);
   ck_assert_double_eq_tol(w.log_z, -3, 1e-14);
   ck_assert_double_lt(w.log_z_err, 1e-12);
+  ck_assert_double_lt(w.ess_err, 1e-12);
+  ck_assert_double_lt(w.ess_clipped_err, 1e-12);
   ck_assert_double_eq_tol(w.max_weight, 1e-3, 1e-16);
   ck_assert_double_eq(w.clipped_share, 1e-3);
 }
@@ -97,6 +104,7 @@ START_TEST(largest_weights_are_clipped_to_the_next) {
   ck_assert_double_eq_tol(w.ess, sum * sum / (count * squares), 1e-11);
   ck_assert_double_eq_tol(w.ess_clipped, 3080.0 * 3080 / (count * 4600), 1e-11);
   ck_assert_double_eq(w.clipped_share, 3 / count);
+  ck_assert_double_lt(w.ess_clipped_err, 0.8 * w.ess_err);
   ck_assert_double_eq_tol(w.max_weight, 50 / sum, 1e-12);
 }
 END_TEST
@@ -154,12 +162,28 @@ START_TEST(unknown_errors_are_infinite) {
   ck_assert_int_eq(enf_reweight(ctx, 1, logp, u, NULL, &w), ENF_OK);
   ck_assert_double_eq(w.log_z, 1);
   ck_assert_double_eq(w.log_z_err, INFINITY);
+  ck_assert_double_eq(w.ess_err, INFINITY);
+  ck_assert_double_eq(w.ess_clipped_err, INFINITY);
   ck_assert_double_eq(w.ess_clipped, 1);
   ck_assert_double_eq(w.clipped_share, 0);
   ck_assert_int_eq(enf_reweight(ctx, 50, logp, u, NULL, &w), ENF_OK);
   ck_assert_double_eq_tol(w.log_z, 1 - log(50), 1e-14);
   ck_assert_double_eq(w.log_z_err, INFINITY);
+  ck_assert_double_eq(w.ess_err, INFINITY);
   ck_assert_double_eq(w.ess_clipped, 0);
+}
+END_TEST
+
+/* A program of the first 0.1 knows nothing behind n_nonfinite. */
+START_TEST(older_structs_are_not_overrun) {
+  const double logp[3] = {0, -1, -2}, u[3] = {0};
+  enf_weights w = ENF_WEIGHTS_INIT;
+  w.struct_size = offsetof(enf_weights, ess_err);
+  w.ess_err = w.ess_clipped_err = 77;
+  ck_assert_int_eq(enf_reweight(ctx, 3, logp, u, NULL, &w), ENF_OK);
+  ck_assert_uint_eq(w.n, 3);
+  ck_assert_double_eq(w.ess_err, 77);
+  ck_assert_double_eq(w.ess_clipped_err, 77);
 }
 END_TEST
 
@@ -197,6 +221,7 @@ int main(void) {
                       (int)(sizeof rules / sizeof *rules));
   tcase_add_test(tests, no_weight_at_all_is_nonfinite);
   tcase_add_test(tests, unknown_errors_are_infinite);
+  tcase_add_test(tests, older_structs_are_not_overrun);
   tcase_add_test(tests, misuse_is_refused);
   suite_add_tcase(suite, tests);
   SRunner *runner = srunner_create(suite);
