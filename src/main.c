@@ -55,9 +55,20 @@ static const command commands[] = {
      run_logprob},
     {REWEIGHT, "reweight", "[FLOW]", 0, 1, "Reweight samples of a flow to the Boltzmann density",
      "Draws -n samples from FLOW, or takes --x and --logp as 'enf sample' wrote them, and weighs\n"
-     "them by exp(-u)/q. Prints the effective sample size (Kish, as a fraction), log Z and mean\n"
-     "energy with errors, beside exact values where they are known; --plot draws the energy\n"
-     "histogram.\n",
+     "them by exp(-u)/q. Prints the effective sample size (Kish, as a fraction), raw and with the\n"
+     "largest weights clipped, log Z and mean energy with errors, beside exact values where they\n"
+     "are known; of FLOW also the mean path length (in the unit of the data, beside the prior's\n"
+     "standard deviation, on which it depends), straightness (end-to-end distance over path "
+     "length)\n"
+     "and evaluations per sample.\n\n"
+     "With --reference, or --data, it tells how far energies and interatomic distances are from\n"
+     "those configurations, before and after reweighting: the total variation (TV) of histograms,\n"
+     "0 to 1, and the Wasserstein-1 distance (W1) in their own unit; beside them those of the two\n"
+     "halves of the file, which chance alone keeps apart. --data also gives the NLL and, where\n"
+     "log Z is known or given, the excess NLL ('enf help logprob'). --json has the histograms "
+     "too.\n"
+     "Interatomic distances are those of as many evenly spaced configurations as have two "
+     "million.\n",
      run_reweight},
     {INFO, "info", "FLOW", 1, 1, "Describe a flow file: shapes, scale, parameters", "", run_info},
     {OPTIONS, "options", "[GROUP]", 0, 1,

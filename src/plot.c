@@ -105,7 +105,8 @@ static void put_frame(FILE *out, const char *path, const plot *p) {
   else if (p->y == AXIS_ROBUST)
     put_robust_axis(out, p);
   else
-    fputs("\nset yrange [0:*]\n", out);
+    fputs("\nset yrange [0:*]\nset key above\nset autoscale xfix\n",
+          out); /* peaks may be anywhere */
 }
 
 static void put_script(FILE *out, const char *path, const plot *p) {

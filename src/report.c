@@ -105,6 +105,17 @@ void report_measured(report *r, const char *key, const char *label, double value
   json_real(stdout, exact);
 }
 
+void report_numbers(report *r, const char *key, size_t n, const double *values) {
+  if (!r->json)
+    return;
+  put_key(r, key, "");
+  for (size_t i = 0; i < n; i++) {
+    fputs(i == 0 ? "[" : ", ", stdout);
+    json_real(stdout, values[i]);
+  }
+  fputs("]", stdout);
+}
+
 void report_end(report *r) {
   if (r->json)
     puts("}");

@@ -20,6 +20,8 @@ void report_real(report *r, const char *key, const char *label, double value);
    known to all digits. JSON keys: key, key_err, key_exact. */
 void report_measured(report *r, const char *key, const char *label, double value, double error,
                      double exact, double exact_error);
+/* For machines only: an array in JSON, nothing in a table. */
+void report_numbers(report *r, const char *key, size_t n, const double *values);
 void report_end(report *r);
 
 /* Parts of JSON, for tables inside the object. */

@@ -4,13 +4,18 @@
    sqrt(sum w^2 (u - <u>)^2) (delta method). */
 #include "draw.h"
 #include "histogram.h"
+#include "pairs.h"
+#include "paths.h"
 #include "plot.h"
 #include "report.h"
+#include "score.h"
 #include "target.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { PATHS = 2000 };
 
 typedef struct {
   draws samples;
@@ -19,17 +24,47 @@ typedef struct {
   double *u, *logw, *u_reference;
   enf_weights weights;
   double mean_u, mean_u_err;
-  const char *picture;
+  uint64_t paths_wanted, rows;
+  paths paths;
+  score score; /* n = 0: no --data */
+  histogram energies, distances;
+  double *distance, *distance_logw, *distance_reference;
+  const char *picture, *distance_picture;
 } reweighting;
 
+static const char *reference_of(const cli *c) {
+  return cli_has(c, FLAG_DATA) ? c->value[FLAG_DATA] : c->value[FLAG_REFERENCE];
+}
+
+static int check_picture(const cli *c, flag f, const char *name) {
+  if (!cli_has(c, f) || plot_can(c->value[f]))
+    return SUCCESS;
+  return cli_usage(c, "%s needs a name in .svg or .png, not '%s'", name, c->value[f]);
+}
+
 static int check_flags(const cli *c) {
+  const bool of_flow = cli_has(c, FLAG_DATA) || cli_has(c, FLAG_PATHS);
   if (cli_has(c, FLAG_X) != cli_has(c, FLAG_LOGP))
     return cli_usage(c, "--x and --logp go together");
   if (cli_has(c, FLAG_X) == (c->operands > 0))
     return cli_usage(c, "reweight takes either FLOW or --x and --logp");
-  if (cli_has(c, FLAG_PLOT) && !plot_can(c->value[FLAG_PLOT]))
-    return cli_usage(c, "--plot needs a name in .svg or .png, not '%s'", c->value[FLAG_PLOT]);
-  return cli_require(c, FLAG_ENERGY);
+  if (of_flow && c->operands == 0)
+    return cli_usage(c, "--data and --paths need FLOW; --reference does not");
+  if (cli_has(c, FLAG_DATA) && cli_has(c, FLAG_REFERENCE))
+    return cli_usage(c, "--data is --reference with the NLL: give one of them");
+  if (cli_has(c, FLAG_ROWS) && reference_of(c) == NULL)
+    return cli_usage(c, "--rows needs --data or --reference");
+  const int result = check_picture(c, FLAG_PLOT, "--plot");
+  return result != SUCCESS ? result : check_picture(c, FLAG_PLOT_DISTANCES, "--plot-distances");
+}
+
+static int read_flags(cli *c, reweighting *w) {
+  int result = check_flags(c);
+  if (result == SUCCESS)
+    result = cli_require(c, FLAG_ENERGY);
+  if (result == SUCCESS)
+    result = cli_count(c, FLAG_PATHS, 0, PATHS, &w->paths_wanted);
+  return result == SUCCESS ? cli_count(c, FLAG_ROWS, 1, UINT64_MAX, &w->rows) : result;
 }
 
 static int read_samples(cli *c, const target *t, draws *d) {
@@ -48,11 +83,12 @@ static int get_samples(cli *c, reweighting *w) {
 }
 
 static int get_reference(cli *c, reweighting *w, size_t N, size_t D) {
-  if (!cli_has(c, FLAG_REFERENCE))
+  if (reference_of(c) == NULL)
     return SUCCESS;
-  const int result = data_read(c, c->value[FLAG_REFERENCE], N, D, &w->reference);
+  const int result = data_read(c, reference_of(c), N, D, &w->reference);
   if (result != SUCCESS)
     return result;
+  data_thin(&w->reference, w->rows);
   w->u_reference = cli_alloc(w->reference.n, sizeof(double));
   return w->u_reference == NULL ? FAILURE : target_eval(&w->target, &w->reference, w->u_reference);
 }
@@ -97,19 +133,75 @@ static int weigh(cli *c, reweighting *w) {
   return SUCCESS;
 }
 
-static int draw_picture(const cli *c, reweighting *w) {
-  const size_t n = w->samples.data.n;
-  const energies set[3] = {{"flow samples", n, w->u, NULL, 0.02},
-                           {"reweighted", n, w->u, w->logw, 1e-3},
-                           {"reference data", w->reference.n, w->u_reference, NULL, 1e-3}};
-  const char *path = c->value[FLAG_PLOT];
-  bool drawn = false;
-  if (path == NULL)
-    return SUCCESS;
-  const int result = histogram_write(c, path, w->target.spec, set, &drawn);
-  w->picture = drawn ? path : NULL;
+/* ---- what only the flow itself can tell ------------------------------------------------------ */
+
+static int score_data(cli *c, const enf_flow *flow, reweighting *w) {
+  double *logp = cli_alloc(w->reference.n, sizeof(double));
+  const int result =
+      logp != NULL ? score_flow(c, flow, &w->reference, &w->target, logp, &w->score) : FAILURE;
+  free(logp);
   return result;
 }
+
+static int measure_flow(cli *c, reweighting *w) {
+  enf_flow *flow = NULL;
+  if (c->operands == 0)
+    return SUCCESS;
+  const enf_status status = enf_load(c->ctx, &flow, c->operand[0]);
+  if (status != ENF_OK)
+    return cli_fail_status(c, status);
+  int result = paths_measure(c, flow, &w->samples, (size_t)w->paths_wanted, &w->paths);
+  if (result == SUCCESS && cli_has(c, FLAG_DATA))
+    result = score_data(c, flow, w);
+  enf_destroy(flow);
+  return result;
+}
+
+/* ---- histograms ------------------------------------------------------------------------------ */
+
+static int compare_energies(const cli *c, reweighting *w) {
+  const size_t n = w->samples.data.n;
+  w->energies = (histogram){.key = "u",
+                            .label = "energies",
+                            .axis = "reduced energy u",
+                            .set = {{n, 1, w->u, NULL, 0.1},
+                                    {n, 1, w->u, w->logw, 1e-3},
+                                    {w->reference.n, 1, w->u_reference, NULL, 1e-3}}};
+  return histogram_make(c, &w->energies);
+}
+
+static int compare_distances(const cli *c, reweighting *w) {
+  histogram *h = &w->distances;
+  *h = (histogram){.key = "distance", .label = "distances", .axis = "interatomic distance"};
+  int result =
+      pairs_take(c, &w->samples.data, w->logw, &h->set[RAW], &w->distance, &w->distance_logw);
+  h->set[REWEIGHTED] = h->set[RAW];
+  h->set[REWEIGHTED].logw = w->distance_logw;
+  if (result == SUCCESS && w->reference.n > 0)
+    result = pairs_take(c, &w->reference, NULL, &h->set[REFERENCE], &w->distance_reference, NULL);
+  return result == SUCCESS ? histogram_make(c, h) : result;
+}
+
+static const char *draw_picture(const cli *c, const histogram *h, flag f, const char *title) {
+  const char *path = c->value[f];
+  return path != NULL && histogram_plot(h, path, title) ? path : NULL;
+}
+
+/* Only what was asked for. */
+static int compare(const cli *c, reweighting *w) {
+  int result = SUCCESS;
+  if (w->reference.n > 0 || cli_has(c, FLAG_PLOT))
+    result = compare_energies(c, w);
+  if (result == SUCCESS && (w->reference.n > 0 || cli_has(c, FLAG_PLOT_DISTANCES)))
+    result = compare_distances(c, w);
+  if (result != SUCCESS)
+    return result;
+  w->picture = draw_picture(c, &w->energies, FLAG_PLOT, w->target.spec);
+  w->distance_picture = draw_picture(c, &w->distances, FLAG_PLOT_DISTANCES, w->target.spec);
+  return SUCCESS;
+}
+
+/* ---- the report ------------------------------------------------------------------------------ */
 
 static void print_energies(report *r, const reweighting *w) {
   const target *t = &w->target;
@@ -124,23 +216,46 @@ static void print_energies(report *r, const reweighting *w) {
   report_measured(r, "mean_u_reference", "mean energy, reference", mean, error, (double)NAN, 0);
 }
 
+static void print_weights(report *r, const enf_weights *q) {
+  report_count(r, "samples", "samples", q->n);
+  report_count(r, "nonfinite", "non-finite samples", q->n_nonfinite);
+  report_measured(r, "ess", "effective sample size", q->ess, q->ess_err, (double)NAN, 0);
+  report_measured(r, "ess_clipped", "  with weights clipped", q->ess_clipped, q->ess_clipped_err,
+                  (double)NAN, 0);
+  report_real(r, "clipped_share", "  share of them clipped", q->clipped_share);
+  report_real(r, "max_weight", "largest weight's share", q->max_weight);
+}
+
+static void print_comparison(report *r, const cli *c, const reweighting *w) {
+  if (w->score.n > 0) {
+    report_text(r, "data", "data", c->value[FLAG_DATA]);
+    score_report(r, &w->score);
+  }
+  if (w->energies.key != NULL)
+    histogram_report(r, &w->energies);
+  if (w->distances.key == NULL)
+    return;
+  report_count(r, "distance_samples", "distances: of samples", w->distances.set[RAW].n);
+  if (w->reference.n > 0)
+    report_count(r, "distance_reference", "  of the data", w->distances.set[REFERENCE].n);
+  histogram_report(r, &w->distances);
+}
+
 static void print_reweighting(const cli *c, const reweighting *w) {
-  const enf_weights *q = &w->weights;
   report r = report_begin(c);
   report_text(&r, "energy", "energy", w->target.spec);
-  report_count(&r, "samples", "samples", q->n);
-  report_count(&r, "nonfinite", "non-finite samples", q->n_nonfinite);
-  report_real(&r, "ess", "effective sample size", q->ess);
-  report_real(&r, "ess_clipped", "  with weights clipped", q->ess_clipped);
-  report_real(&r, "clipped_share", "  share of them clipped", q->clipped_share);
-  report_real(&r, "max_weight", "largest weight's share", q->max_weight);
-  report_measured(&r, "log_z", "log Z", q->log_z, q->log_z_err, w->target.log_z,
+  print_weights(&r, &w->weights);
+  report_measured(&r, "log_z", "log Z", w->weights.log_z, w->weights.log_z_err, w->target.log_z,
                   w->target.log_z_err);
   print_energies(&r, w);
+  print_comparison(&r, c, w);
+  paths_report(&r, &w->paths);
   if (c->operands > 0)
-    report_real(&r, "seconds", "seconds of sampling", w->samples.effort.seconds);
+    effort_report(&r, &w->samples.effort);
   if (w->picture != NULL)
     report_text(&r, "plot", "energy histogram", w->picture);
+  if (w->distance_picture != NULL)
+    report_text(&r, "plot_distances", "distance histogram", w->distance_picture);
   report_end(&r);
 }
 
@@ -151,11 +266,14 @@ static void free_reweighting(reweighting *w) {
   free(w->u);
   free(w->logw);
   free(w->u_reference);
+  free(w->distance);
+  free(w->distance_logw);
+  free(w->distance_reference);
 }
 
 int run_reweight(cli *c) {
   reweighting w = {.weights = ENF_WEIGHTS_INIT};
-  int result = check_flags(c);
+  int result = read_flags(c, &w);
   if (result == SUCCESS)
     result = cli_configure(c);
   if (result == SUCCESS)
@@ -165,7 +283,9 @@ int run_reweight(cli *c) {
   if (result == SUCCESS)
     result = weigh(c, &w);
   if (result == SUCCESS)
-    result = draw_picture(c, &w);
+    result = measure_flow(c, &w);
+  if (result == SUCCESS)
+    result = compare(c, &w);
   if (result == SUCCESS)
     print_reweighting(c, &w);
   free_reweighting(&w);

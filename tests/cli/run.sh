@@ -26,9 +26,10 @@ report() { # report NAME VERDICT
 }
 
 mask() {
-  sed -E -e 's/"(seconds|rate|velocities|divergences|capped)": [^,}]*/"\1": #/g' -e 's/-?[0-9]+\.[0-9]+(e[+-]?[0-9]+)?/#/g' \
+  sed -E -e 's/"(seconds|rate|velocities|divergences|capped)": [^,}]*/"\1": #/g' \
+    -e 's/"(u|distance)_(range|density_[a-z]*)": \[[^]]*\]/"\1_\2": #/g' -e 's/-?[0-9]+\.[0-9]+(e[+-]?[0-9]+)?/#/g' \
     -e 's/[0-9]+e[+-][0-9]+/#/g' \
-    -e 's/^([^{]*(seconds|per second|per sample|energy, samples|capped)[^ ]*) +[-0-9#].*$/\1 #/' -e 's/  +/  /g' \
+    -e 's/^([^{]*(seconds|per second|per sample|energy, samples|capped|(TV|W1), (samples|reweighted|data halves))[^ ]*) +[-0-9#].*$/\1 #/' -e 's/  +/  /g' \
     -e '/^picture /d' -e '/^! enf: no picture/d' -e 's/, "plot": [^}]*//' "$1"
 }
 
@@ -122,6 +123,8 @@ pictures_are_drawn() {
       >/dev/null || return 1
     [ -s $picture ] || return 1
   done
+  "$enf" reweight --x s.npy --logp s_logp.npy -e lj:n=4 --plot-distances d.svg >/dev/null &&
+    grep -q 'interatomic distance' d.svg || return 1
   grep -q 'reweighted' h.svg && grep -q '</svg>' whole.train.svg && grep -q '</svg>' n.train.svg # its losses are all negative
 }
 
@@ -156,6 +159,26 @@ fine_tuning_improves() {
     -o path.safetensors >/dev/null || return 1
   "$enf" reweight path.safetensors -e pair-dw:dim=3 -n 2000 -q --json >after || return 1
   echo "$(number ess before) $(number ess after)" | awk '{ exit !($2 > $1 + 0.05) }'
+}
+
+# Exact weights bring the samples of an imperfect flow nearer to the data; its density scores the
+# data as `enf logprob` does; more paths change nothing but the error.
+metrics_tell_how_far_the_flow_is() {
+  "$enf" simulate pair-dw:dim=3 -n 3000 -o pair.npy -q >/dev/null || return 1
+  "$enf" reweight half.safetensors -e pair-dw:dim=3 -n 4000 -q --data pair.npy --rows 2000 --paths 300 --json >text &&
+    "$enf" logprob half.safetensors pair.npy -e pair-dw:dim=3 --rows 2000 -q --json >score || return 1
+  for key in nll nll_err excess_nll; do
+    [ "$(number $key text)" = "$(number $key score)" ] || return 1
+  done
+  for key in tv_u w1_u tv_distance w1_distance; do
+    echo "$(number ${key}_samples text) $(number ${key}_reweighted text) $(number ${key}_halves text)" |
+      awk '{ exit !($1 > 1.5 * $2 && $2 < 2.5 * $3 && $3 > 0) }' || return 1
+  done
+  # two particles move on one line: a path is straight unless it turns back
+  [ "$(number path_samples text)" = 300 ] && echo "$(number path_length text) $(number straightness text)" |
+    awk '{ exit !($1 > 0.1 && $2 > 0.5 && $2 <= 1.0001) }' || return 1
+  "$enf" reweight half.safetensors -e pair-dw:dim=3 -n 300 -q --paths 0 --json >text || return 1
+  ! grep -qE 'path|nll|tv_|density' text
 }
 
 compile() { # compile NAME.so, a plugin, from standard input
@@ -238,7 +261,7 @@ for args in "$here"/*.args; do
 done
 for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' \
   interrupted_sampling_writes_nothing stream_can_be_cut density_of_samples_is_theirs \
-  picture_is_not_needed energy_training_learns energy_training_resumes fine_tuning_improves \
+  picture_is_not_needed energy_training_learns energy_training_resumes fine_tuning_improves metrics_tell_how_far_the_flow_is \
   plugin_is_an_energy plugins_are_checked plugins_see_no_mean pictures_are_drawn lost_output_is_told; do
   $check
   report "$check" $?
