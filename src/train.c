@@ -47,7 +47,7 @@ typedef struct {
   double planned_at;    /* `spent` at the last planning */
   uint64_t first, goal; /* steps when this session began, and to be reached */
   enf_step_info info;
-  uint64_t capped; /* energies, in this session */
+  uint64_t capped, forces_clipped; /* samples, forces on particles; in this session */
   curve curve;
   char trainer_path[NAME], csv_path[NAME], svg_path[NAME];
   bool drawn;
@@ -264,6 +264,7 @@ static int step(training *t) {
   if (status == ENF_OK)
     status = enf_train_step(t->c->ctx, t->trainer, t->batch, t->x, &t->info);
   t->capped += t->info.capped;
+  t->forces_clipped += t->info.forces_clipped;
   return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
 }
 
@@ -405,8 +406,10 @@ static void report_steps(report *r, const training *t) {
   if (t->objective->needs_data)
     report_real(r, "epochs", "epochs", (double)samples / (double)t->data.n);
   report_count(r, "skipped", "steps skipped", t->info.skipped);
-  if (t->objective->needs_energy)
+  if (t->objective->needs_energy) {
     report_count(r, "capped", "energies or forces capped", t->capped);
+    report_count(r, "forces_clipped", "forces clipped", t->forces_clipped);
+  }
   report_real(r, "loss", "loss (smoothed)", t->curve.smoothed);
   report_real(r, "seconds", "seconds of training", seconds);
   report_real(r, "rate", "samples per second", seconds > 0 ? (double)samples / seconds : 0);

@@ -16,25 +16,28 @@ typedef struct enf_trainer enf_trainer;
 /* What a step did. Grows at the end only. */
 typedef struct {
   size_t struct_size;
-  double loss;          /* of this step; flow matching: mean over samples and coordinates, units s^2 */
+  double loss;          /* of this step, train.kinetic and train.frobenius included; flow matching:
+                           mean over samples and coordinates, units s^2 */
   double grad_norm;     /* before clipping */
   double lr;            /* learning rate of this step */
   double seconds;       /* wall time of this step */
   uint64_t step;        /* steps done, this one included */
   uint64_t evaluations; /* velocity evaluations of this step, summed over samples */
   uint64_t skipped;     /* steps skipped so far because loss or gradient was not finite */
-  uint64_t capped;      /* energies capped in this step */
+  uint64_t capped;      /* samples of this step whose energy was capped or forces were clipped */
   uint64_t clipped;     /* steps so far whose gradient norm was clipped */
+  uint64_t forces_clipped; /* forces on single particles shortened by train.force_clip in this step */
 } enf_step_info;
 
-#define ENF_STEP_INFO_INIT {sizeof(enf_step_info), 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define ENF_STEP_INFO_INIT {sizeof(enf_step_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /**
  * enf_trainer_create: prepare to train `flow` with the train.* options.
  *
  * The trainer keeps its own working weights, starting from the flow's.
  * Out:  tr  NULL on failure; the caller destroys it.
- * Statuses: ARG, OPTION, UNSUPPORTED (an objective this version does not have), NOMEM. Since 0.1.
+ * Statuses: ARG, OPTION (also train.kinetic or train.frobenius with what they cannot go with),
+ * UNSUPPORTED (an objective this version does not have), NOMEM. Since 0.1.
  */
 enf_status enf_trainer_create(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, const enf_opts *opts);
 

@@ -2,9 +2,11 @@
 
      x' = v(t,x),  logdet' = div v(t,x)  or  mean over probes of eps^T J(t,x) eps
 
-   with the pair as the integrator's state, so that both are in its error norm. logdet influences
-   nothing, so the stages that the way back needs again take velocities alone, and the reverse of
-   the pair's rate is the field's <a,v> + b trace with b = dL/dlogdet.
+   with the pair as the integrator's state, so that both are in its error norm; the penalty, if
+   there is one, is the last number of the state, in the units of logdet. Neither influences
+   anything, so the stages that the way back needs again take velocities alone, and the reverse of
+   the rate is the field's <a,v> + b trace + c |v|^2 + d |J eps|^2 with b = dL/dlogdet, c and d from
+   dL/dpenalty.
 
    The samples are cut into chunks, which are tasks with a gradient buffer each, and a chunk into
    groups that are integrated together; both cuts depend on shapes only. The record of the accepted
@@ -32,10 +34,11 @@ typedef struct {
   enf__pullback *p;
   const enf__pulled *r; /* reverse only */
   enf__arena *arena;
-  size_t first, S, dim;                    /* its samples; N D */
-  double *pair, *end;                      /* (S,dim+1): state, later cotangents; state at t1 */
+  size_t first, S, dim, width;             /* its samples; N D; numbers of a state */
+  double *pair, *end;                      /* (S,width): state, later cotangents; state at t1 */
   enf__ode_result *result;                 /* (S), of the way back */
   double *x, *v, *eps, *a, *b, *dx, *form; /* (rows,dim) or (rows): parts for the field */
+  double *c, *d, *v_dot, *square;          /* the same for the penalty; |J eps|^2 */
   double *gradient;                        /* (P), the chunk's, or NULL */
   uint64_t evaluations;
 } group;
@@ -44,6 +47,11 @@ static size_t dim_of(const enf__field *field) {
   const enf__model *model = enf__field_model(field);
   return model->particles * model->dimensions;
 }
+
+static bool has_penalty(const enf__pullback *p) { return p->kinetic > 0 || p->frobenius > 0; }
+
+/* x, logdet, penalty */
+static size_t width_of(const enf__pullback *p) { return dim_of(p->field) + 1 + has_penalty(p); }
 
 size_t enf__pullback_chunks(const enf__field *field, size_t n) {
   /* A multiple of 4 keeps 2 and 4 threads busy to the end. */
@@ -64,15 +72,16 @@ static size_t group_size(const enf__pullback *p) {
 
 static void lay_out(group *g) {
   enf__arena *arena = g->arena;
-  const size_t state = g->S * (g->dim + 1), points = MOST_ROWS * g->dim;
+  const size_t state = g->S * g->width, points = MOST_ROWS * g->dim;
   g->pair = ENF__TAKE(arena, double, state);
   g->end = ENF__TAKE(arena, double, state);
   g->result = ENF__TAKE(arena, enf__ode_result, g->S);
-  double **vectors[] = {&g->x, &g->v, &g->eps, &g->a, &g->dx};
+  double **vectors[] = {&g->x, &g->v, &g->eps, &g->a, &g->dx, &g->v_dot};
   for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
     *vectors[i] = ENF__TAKE(arena, double, points);
-  g->b = ENF__TAKE(arena, double, MOST_ROWS);
-  g->form = ENF__TAKE(arena, double, MOST_ROWS);
+  double **numbers[] = {&g->b, &g->form, &g->c, &g->d, &g->square};
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+    *numbers[i] = ENF__TAKE(arena, double, MOST_ROWS);
 }
 
 void enf__pullback_take(enf__pullback *p, enf__arena *arena) {
@@ -80,6 +89,7 @@ void enf__pullback_take(enf__pullback *p, enf__arena *arena) {
   p->chunks = enf__pullback_chunks(p->field, p->n);
   p->y = ENF__TAKE(arena, double, state);
   p->logdet = ENF__TAKE(arena, double, p->n);
+  p->penalty = ENF__TAKE(arena, double, p->n);
   p->result = ENF__TAKE(arena, enf__ode_result, p->n);
   p->path = ENF__TAKE(arena, enf__ode_path, p->n);
   p->task = ENF__TAKE(arena, enf__pullback_task, p->chunks);
@@ -96,9 +106,9 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 size_t enf__pullback_worker_bytes(const enf__pullback *p, const enf__run *run) {
   enf__arena count = {0};
-  group g = {.arena = &count, .S = group_size(p), .dim = dim_of(p->field)};
+  const size_t pair = width_of(p);
+  group g = {.arena = &count, .S = group_size(p), .dim = dim_of(p->field), .width = pair};
   lay_out(&g);
-  const size_t pair = g.dim + 1;
   const size_t back = p->adjoint == ENF__DISCRETE ? enf__adjoint_discrete_workspace(g.S, pair)
                                                   : enf__adjoint_continuous_workspace(g.S, pair);
   const enf__work work[] = {ENF__VELOCITY, p->probes ? ENF__JVP : ENF__DIVERGENCE, ENF__VJP_TRACE};
@@ -139,7 +149,7 @@ static size_t first_capacity(const enf_ctx *ctx, const enf__pullback *p, size_t 
 
 static void gather_points(const group *g, size_t S, const double *pair) {
   for (size_t i = 0; i < S; i++)
-    memcpy(g->x + i * g->dim, pair + i * (g->dim + 1), g->dim * sizeof *pair);
+    memcpy(g->x + i * g->dim, pair + i * g->width, g->dim * sizeof *pair);
 }
 
 static void gather_probes(const group *g, size_t S, const size_t *sample, size_t probe) {
@@ -150,11 +160,28 @@ static void gather_probes(const group *g, size_t S, const size_t *sample, size_t
   }
 }
 
-/* v into rows of (dim+1), with the last number trace, or 0. */
-static void spread(const group *g, size_t S, const double *trace, double *dy) {
+static double square(size_t n, const double *x) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++)
+    sum += x[i] * x[i];
+  return sum;
+}
+
+/* The penalty grows in either direction of time. */
+static double direction(const enf__pullback *p) { return p->t1 < p->t0 ? -1 : 1; }
+
+/* v into rows of a state, with the rates of logdet and penalty from b and square, or 0. */
+static void spread(const group *g, size_t S, bool rates, double *dy) {
+  const enf__pullback *p = g->p;
   for (size_t i = 0; i < S; i++) {
-    memcpy(dy + i * (g->dim + 1), g->v + i * g->dim, g->dim * sizeof *dy);
-    dy[i * (g->dim + 1) + g->dim] = trace ? trace[i] : 0;
+    const double *v = g->v + i * g->dim;
+    double *row = dy + i * g->width;
+    memcpy(row, v, g->dim * sizeof *row);
+    row[g->dim] = rates ? g->b[i] : 0;
+    if (!has_penalty(p))
+      continue;
+    const double rate = p->kinetic * square(g->dim, v) + p->frobenius * g->square[i];
+    row[g->dim + 1] = rates ? direction(p) * rate : 0;
   }
 }
 
@@ -164,7 +191,7 @@ static void velocity_rate(void *user, size_t S, const size_t *sample, const doub
   (void)sample;
   gather_points(g, S, y);
   enf__field_velocity(g->p->field, g->p->run, g->arena, S, t, g->x, g->v);
-  spread(g, S, NULL, dy);
+  spread(g, S, false, dy);
   g->evaluations += S;
 }
 
@@ -174,35 +201,41 @@ static void pair_rate(void *user, size_t S, const size_t *sample, const double *
   const enf__pullback *p = g->p;
   gather_points(g, S, y);
   g->evaluations += S;
-  if (!p->probes) {
-    enf__field_divergence(p->field, p->run, g->arena, S, t, g->x, g->v, g->b);
-    spread(g, S, g->b, dy);
-    return;
-  }
   memset(g->b, 0, S * sizeof *g->b);
+  memset(g->square, 0, S * sizeof *g->square);
+  if (!p->probes)
+    enf__field_divergence(p->field, p->run, g->arena, S, t, g->x, g->v, g->b);
   for (size_t probe = 0; probe < p->probes; probe++) {
     gather_probes(g, S, sample, probe);
-    enf__field_jvp(p->field, p->run, g->arena, S, t, g->x, g->eps, g->v, NULL, g->form);
+    enf__field_jvp(p->field, p->run, g->arena, S, t, g->x, g->eps, g->v,
+                   p->frobenius > 0 ? g->v_dot : NULL, g->form);
     for (size_t i = 0; i < S; i++)
       g->b[i] += g->form[i] / (double)p->probes;
+    for (size_t i = 0; p->frobenius > 0 && i < S; i++)
+      g->square[i] += square(g->dim, g->v_dot + i * g->dim) / (double)p->probes;
   }
-  spread(g, S, g->b, dy);
+  spread(g, S, true, dy);
 }
 
-/* a (rows of dim+1) into cotangents of v and of each probe's part of the trace. */
+/* a (rows of a state) into cotangents of v, |v|^2 and each probe's part of trace and |J eps|^2. */
 static void gather_cotangents(const group *g, size_t S, const double *a) {
   const double share = g->p->probes ? 1 / (double)g->p->probes : 1;
   for (size_t i = 0; i < S; i++) {
-    memcpy(g->a + i * g->dim, a + i * (g->dim + 1), g->dim * sizeof *a);
-    g->b[i] = share * a[i * (g->dim + 1) + g->dim];
+    const double *row = a + i * g->width;
+    memcpy(g->a + i * g->dim, row, g->dim * sizeof *a);
+    g->b[i] = share * row[g->dim];
+    if (!has_penalty(g->p))
+      continue;
+    g->c[i] = direction(g->p) * g->p->kinetic * row[g->dim + 1];
+    g->d[i] = share * direction(g->p) * g->p->frobenius * row[g->dim + 1];
   }
 }
 
 static void add_pulled(const group *g, size_t S, bool first, double *da) {
   for (size_t i = 0; i < S; i++) {
-    double *row = da + i * (g->dim + 1);
+    double *row = da + i * g->width;
     const double *dx = g->dx + i * g->dim;
-    row[g->dim] = 0;
+    memset(row + g->dim, 0, (g->width - g->dim) * sizeof *row);
     for (size_t c = 0; c < g->dim; c++)
       row[c] = first ? dx[c] : row[c] + dx[c];
   }
@@ -221,7 +254,9 @@ static void pull(void *user, size_t S, const size_t *sample, const double *t, co
     if (probe == 1)
       memset(g->a, 0, S * g->dim * sizeof *g->a);
     enf__field_vjp_trace(p->field, p->run, g->arena, S, t, g->x, p->probes ? g->eps : NULL, g->a,
-                         g->b, NULL, NULL, da ? g->dx : NULL, params ? g->gradient : NULL);
+                         g->b, p->kinetic > 0 && probe == 0 ? g->c : NULL,
+                         p->frobenius > 0 ? g->d : NULL, da ? g->dx : NULL,
+                         params ? g->gradient : NULL);
     if (da)
       add_pulled(g, S, probe == 0, da);
   }
@@ -245,9 +280,9 @@ static void load_start(const group *g) {
   const enf__pullback *p = g->p;
   for (size_t i = 0; i < g->S; i++) {
     const double *x = p->x + (g->first + i) * g->dim;
-    double *pair = g->pair + i * (g->dim + 1);
+    double *pair = g->pair + i * g->width;
     memcpy(pair, x, g->dim * sizeof *x);
-    pair[g->dim] = 0;
+    memset(pair + g->dim, 0, (g->width - g->dim) * sizeof *pair);
     p->path[g->first + i].steps = 0;
     p->result[g->first + i] = (enf__ode_result){.t = p->t0};
     if (!all_finite(g->dim, x))
@@ -259,14 +294,15 @@ static void store_end(const group *g, enf__pullback_task *task) {
   const enf__pullback *p = g->p;
   for (size_t i = 0; i < g->S; i++) {
     const size_t row = g->first + i;
-    const double *end = g->pair + i * (g->dim + 1);
+    const double *end = g->pair + i * g->width;
     if (p->result[row].status != ENF_OK) {
-      p->logdet[row] = NAN;
+      p->logdet[row] = p->penalty[row] = NAN;
       fill_nan(g->dim, p->y + row * g->dim);
       continue;
     }
     memcpy(p->y + row * g->dim, end, g->dim * sizeof *end);
     p->logdet[row] = end[g->dim];
+    p->penalty[row] = has_penalty(p) ? end[g->dim + 1] : 0;
     if (p->path[row].steps > p->capacity)
       task->need = larger(task->need, p->path[row].steps);
   }
@@ -274,7 +310,7 @@ static void store_end(const group *g, enf__pullback_task *task) {
 
 static void forward_group(group *g, enf__pullback_task *task) {
   const enf__pullback *p = g->p;
-  const enf__ode ode = {p->run, pair_rate, g, g->dim + 1, p->t0, p->t1};
+  const enf__ode ode = {p->run, pair_rate, g, g->width, p->t0, p->t1};
   load_start(g);
   enf__ode_solve(&ode, g->arena, g->S, g->pair, p->result + g->first,
                  p->adjoint == ENF__DISCRETE ? p->path + g->first : NULL);
@@ -287,10 +323,12 @@ static void load_cotangents(const group *g) {
   const enf__pullback *p = g->p;
   for (size_t i = 0; i < g->S; i++) {
     const size_t row = g->first + i;
-    double *a = g->pair + i * (g->dim + 1);
+    double *a = g->pair + i * g->width;
     memcpy(a, g->r->dy + row * g->dim, g->dim * sizeof *a);
     a[g->dim] = g->r->dlogdet[row];
-    const bool good = p->result[row].status == ENF_OK && all_finite(g->dim + 1, a);
+    if (has_penalty(p))
+      a[g->dim + 1] = g->r->dpenalty ? g->r->dpenalty[row] : 0;
+    const bool good = p->result[row].status == ENF_OK && all_finite(g->width, a);
     g->result[i].status = good ? ENF_OK : SKIP;
   }
 }
@@ -299,7 +337,7 @@ static void load_cotangents(const group *g) {
 static void store_pulled(const group *g) {
   for (size_t i = 0; i < g->S; i++) {
     const size_t row = g->first + i;
-    const double *a = g->pair + i * (g->dim + 1);
+    const double *a = g->pair + i * g->width;
     enf__ode_result *result = g->p->result + row;
     if (result->status == ENF_OK && (g->result[i].status != ENF_OK || !all_finite(g->dim, a)))
       result->status = ENF_ERR_ADJOINT;
@@ -313,9 +351,9 @@ static void store_pulled(const group *g) {
 static size_t solve_back(const group *g, const enf__adjoint *adjoint) {
   const enf__pullback *p = g->p;
   for (size_t i = 0; i < g->S; i++) {
-    double *end = g->end + i * (g->dim + 1);
+    double *end = g->end + i * g->width;
     memcpy(end, p->y + (g->first + i) * g->dim, g->dim * sizeof *end);
-    end[g->dim] = 0;
+    memset(end + g->dim, 0, (g->width - g->dim) * sizeof *end);
   }
   return enf__adjoint_continuous(adjoint, g->arena, p->t1, p->t0, g->S, g->result,
                                  p->path + g->first, g->end, g->pair);
@@ -323,7 +361,7 @@ static size_t solve_back(const group *g, const enf__adjoint *adjoint) {
 
 static void reverse_group(group *g, enf__pullback_task *task) {
   const enf__pullback *p = g->p;
-  const enf__adjoint adjoint = {p->run, velocity_rate, pull, g, g->dim + 1, g->gradient != NULL};
+  const enf__adjoint adjoint = {p->run, velocity_rate, pull, g, g->width, g->gradient != NULL};
   load_cotangents(g);
   if (p->adjoint == ENF__DISCRETE)
     enf__adjoint_discrete(&adjoint, g->arena, g->S, g->result, p->path + g->first, g->pair);
@@ -346,7 +384,9 @@ static enf_status run_chunk(void *user, size_t chunk, enf__arena *arena) {
   enf__pullback *p = j->p;
   enf__pullback_task *task = p->task + chunk;
   const size_t end = p->n * (chunk + 1) / p->chunks, size = group_size(p);
-  group g = {.p = p, .r = j->r, .arena = arena, .S = size, .dim = dim_of(p->field)};
+  group g = {.p = p, .r = j->r, .arena = arena, .S = size};
+  g.dim = dim_of(p->field);
+  g.width = width_of(p);
   lay_out(&g);
   if (j->r && j->r->gradients)
     g.gradient = j->r->gradients + chunk * enf__field_params(p->field);
@@ -396,7 +436,7 @@ out:
 
 enf_status enf__pullback_forward(enf_ctx *ctx, enf__pullback *p) {
   enf_status status = ENF_OK;
-  const size_t dim = dim_of(p->field) + 1;
+  const size_t dim = width_of(p);
   p->run = &ctx->run;
   p->evaluations = 0;
   p->failed = 0;
@@ -410,7 +450,7 @@ out:
 
 enf_status enf__pullback_reverse(enf_ctx *ctx, enf__pullback *p, const enf__pulled *r) {
   enf_status status = ENF_OK;
-  const size_t dim = 2 * (dim_of(p->field) + 1);
+  const size_t dim = 2 * width_of(p);
   if (p->n && p->adjoint == ENF__CONTINUOUS)
     TRY(reserve_record(ctx, p, r->gradients ? first_capacity(ctx, p, dim) : 1, dim));
   if (p->n)

@@ -6,6 +6,8 @@
               (ode.*), with a record of the accepted steps;
      reverse  dL/dy, dL/dlogdet -> dL/dx and the gradient by the parameters.
    logdet is the integral of the exact divergence or, with probes, of the mean of eps^T J eps.
+   On request a penalty on the path joins it (Finlay et al. 2020, arXiv:2002.02798), the integral
+   over |dt| of kinetic |v|^2 + frobenius |J eps|^2, mean over probes, whose expectation is |J|_F^2.
 
      p = (enf__pullback){.field = field, .adjoint = ENF__DISCRETE, .n = n, .t0 = 1, .t1 = 0,
                          .x = x, .eps = eps, .probes = 1};
@@ -15,9 +17,9 @@
      enf__pullback_reverse(ctx, &p, &r);
 
    Samples are independent: what one gives does not depend on the others, nor anything on the
-   number of threads. A sample whose result->status is not OK has NaN for y, logdet and dx and adds
-   nothing to the gradient. Reverse gives the status ADJOINT to samples whose cotangents are not
-   finite or whose way back fails (in the latter case the gradient may not be finite). */
+   number of threads. A sample whose result->status is not OK has NaN for y, logdet, penalty and dx
+   and adds nothing to the gradient. Reverse gives the status ADJOINT to samples whose cotangents
+   are not finite or whose way back fails (in the latter case the gradient may not be finite). */
 #ifndef ENF__PULLBACK_H
 #define ENF__PULLBACK_H
 
@@ -40,14 +42,16 @@ typedef struct {
   const enf__field *field;
   int adjoint;
   size_t n;
-  double t0, t1;     /* within [0,1], either order */
-  const double *x;   /* (n,N,D), mean-free, in units of the data scale */
-  const double *eps; /* (n,probes,N,D), or NULL: exact divergence */
-  size_t probes;     /* 0 without eps */
+  double t0, t1;             /* within [0,1], either order */
+  const double *x;           /* (n,N,D), mean-free, in units of the data scale */
+  const double *eps;         /* (n,probes,N,D), or NULL: exact divergence */
+  size_t probes;             /* 0 without eps */
+  double kinetic, frobenius; /* weights of the penalty, >= 0; frobenius needs probes */
 
   /* results of forward, taken from the caller's arena by enf__pullback_take */
   double *y;               /* (n,N,D) */
   double *logdet;          /* (n) */
+  double *penalty;         /* (n) */
   enf__ode_result *result; /* (n) */
   size_t failed;           /* how many of them */
   uint64_t evaluations;    /* of the field so far, forward and reverse, summed over samples */
@@ -60,11 +64,12 @@ typedef struct {
 } enf__pullback;
 
 typedef struct {
-  const double *dy;      /* (n,N,D) */
-  const double *dlogdet; /* (n) */
-  double *dx;            /* (n,N,D), mean-free, or NULL */
-  double *gradients;     /* (enf__pullback_chunks,P) accumulated with +=, their sum is the gradient
-                            by the parameters; or NULL */
+  const double *dy;       /* (n,N,D) */
+  const double *dlogdet;  /* (n) */
+  double *dx;             /* (n,N,D), mean-free, or NULL */
+  double *gradients;      /* (enf__pullback_chunks,P) accumulated with +=, their sum is the gradient
+                             by the parameters; or NULL */
+  const double *dpenalty; /* (n), or NULL: 0 */
 } enf__pulled;
 
 /* Pieces that n samples are cut into, at most 16, with a gradient buffer each: by shapes only. */

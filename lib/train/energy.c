@@ -7,10 +7,14 @@
                     dL/dx = grad u + grad log q at fixed parameters, carried back through F
                     (Roeder et al. 2017, arXiv:1703.09194; Vaitl et al. 2022, arXiv:2206.09016)
 
+   Every mean of u + log q, or of -log q, comes with that of the penalty on the path (train.kinetic,
+   train.frobenius; flow/pullback.h).
+
    Energies beyond train.energy_cap count as cap + log(1 + u - cap), so they still point downhill;
-   force vectors of a particle longer than train.force_clip are shortened to it. Both are counted
-   in enf_step_info.capped. A sample that is impossible (u not finite) or was not reached is left
-   out of the mean: no NaN from the host gets into the weights. */
+   force vectors of a particle longer than train.force_clip are shortened to it. Samples so
+   changed are counted in enf_step_info.capped, such forces in forces_clipped. A sample that is
+   impossible (u not finite) or was not reached is left out of the mean: no NaN from the host gets
+   into the weights. */
 #include "train/density.h"
 
 #include "core/parallel.h"
@@ -36,10 +40,10 @@ void enf__draw_starts(const enf__batch *b, enf__leg *leg) {
                       leg->start + i * dim_of(b));
 }
 
-/* Shorten the force on every particle to `most`; true if any was longer. */
-static bool clip_forces(const enf__batch *b, double most, double *grad) {
+/* Shorten the force on every particle to `most`; how many were longer. */
+static uint64_t clip_forces(const enf__batch *b, double most, double *grad) {
   const size_t D = b->prior->dimensions;
-  bool clipped = false;
+  uint64_t clipped = 0;
   for (size_t p = 0; p < b->prior->particles; p++) {
     double *g = grad + p * D, square = 0;
     for (size_t a = 0; a < D; a++)
@@ -48,32 +52,35 @@ static bool clip_forces(const enf__batch *b, double most, double *grad) {
       continue;
     for (size_t a = 0; a < D; a++)
       g[a] *= most / sqrt(square);
-    clipped = true;
+    clipped++;
   }
   return clipped;
 }
 
-/* One sample's energy and forces made harmless; true if they were changed. */
-static bool tame(const enf__batch *b, double *u, double *grad) {
+/* One sample's energy and forces made harmless, and counted. */
+static void tame(const enf__batch *b, double *u, double *grad, enf__slope *slope) {
   const size_t dim = dim_of(b);
   const double cap = enf__opts_real(b->options, ENF__OPT_TRAIN_ENERGY_CAP);
   const double clip = enf__opts_real(b->options, ENF__OPT_TRAIN_FORCE_CLIP);
-  bool finite = isfinite(*u), changed = !finite;
+  bool finite = isfinite(*u);
   for (size_t k = 0; k < dim; k++)
     finite = finite && isfinite(grad[k]);
   if (!finite) {
     *u = INFINITY;
     memset(grad, 0, dim * sizeof *grad);
-    return true;
+    slope->capped++;
+    return;
   }
-  if (*u > cap) {
+  const bool high = *u > cap;
+  if (high) {
     const double beyond = *u - cap;
     *u = cap + log1p(beyond);
     for (size_t k = 0; k < dim; k++)
       grad[k] /= 1 + beyond;
-    changed = true;
   }
-  return clip_forces(b, clip, grad) || changed;
+  const uint64_t clipped = clip_forces(b, clip, grad);
+  slope->forces_clipped += clipped;
+  slope->capped += high || clipped > 0;
 }
 
 enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *leg,
@@ -94,7 +101,7 @@ enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *
   for (size_t i = 0; i < b->n; i++) {
     if (!enf__leg_ok(leg, i))
       e->u[i] = INFINITY;
-    slope->capped += tame(b, &e->u[i], e->grad + i * dim);
+    tame(b, &e->u[i], e->grad + i * dim, slope);
   }
   return ENF_OK;
 }
@@ -109,13 +116,13 @@ static double share_of(const enf__batch *b, const enf__energies *e) {
   return 1 / (double)count;
 }
 
-/* Mean of u + log q over the samples that count. */
+/* Mean of u + log q + penalty over the samples that count. */
 static double energy_loss(const enf__batch *b, const enf__leg *leg, const enf__energies *e) {
   const double share = share_of(b, e);
   double loss = -b->log_volume;
   for (size_t i = 0; i < b->n; i++)
     if (isfinite(e->u[i]))
-      loss += share * (e->u[i] - leg->p.logdet[i] +
+      loss += share * (e->u[i] - leg->p.logdet[i] + leg->p.penalty[i] +
                        enf__prior_log_density(b->prior, leg->start + i * dim_of(b)));
   return isfinite(share) ? loss : NAN;
 }
@@ -130,6 +137,7 @@ enf_status enf__add_energy(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, enf
   const double share = weight * share_of(b, e);
   for (size_t i = 0; i < b->n; i++) {
     leg->dlogdet[i] = isfinite(e->u[i]) ? -share : NAN;
+    leg->dpenalty[i] = share;
     for (size_t k = i * dim; k < (i + 1) * dim; k++)
       leg->dy[k] = share * b->scale * e->grad[k];
   }
@@ -212,6 +220,7 @@ static enf_status path_cotangents(enf_ctx *ctx, const enf__batch *b, work *w) {
   TRY(enf__leg_reverse(ctx, down, up->dy, NULL));
   for (size_t i = 0; i < b->n; i++) {
     up->dlogdet[i] = isfinite(w->e.u[i]) ? 0 : NAN;
+    up->dpenalty[i] = share;
     for (size_t k = i * dim; k < (i + 1) * dim; k++)
       up->dy[k] = share * (up->dy[k] + b->scale * w->e.grad[k]);
   }
@@ -222,6 +231,7 @@ out:
 static enf_status evaluate_path_gradient(enf_ctx *ctx, const enf__batch *b, enf__slope *slope) {
   enf_status status;
   work w = lay_out(b, slope, &ctx->arena);
+  w.down.p.kinetic = w.down.p.frobenius = 0; /* the way down is there for grad log q only */
   enf__draw_starts(b, &w.up);
   TRY(enf__leg_forward(ctx, b, &w.up));
   TRY(enf__ask_energies(ctx, b, &w.up, &w.e, slope));

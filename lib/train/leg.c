@@ -7,19 +7,17 @@
 #include <math.h>
 #include <string.h>
 
-/* Choices of train.trace, in the table's order. */
-enum { HUTCHINSON, EXACT };
-
 static size_t dim_of(const enf__batch *b) { return b->prior->particles * b->prior->dimensions; }
 
 enf__leg enf__leg_take(const enf__batch *b, double t0, double t1, enf__arena *arena) {
   const size_t count = b->n * dim_of(b);
-  const bool exact = enf__opts_int(b->options, ENF__OPT_TRAIN_TRACE) == EXACT;
+  const bool exact = enf__opts_int(b->options, ENF__OPT_TRAIN_TRACE) == ENF__EXACT;
   const size_t probes = exact ? 0 : (size_t)enf__opts_int(b->options, ENF__OPT_TRAIN_PROBES);
   enf__leg leg = {.eps = exact ? NULL : ENF__TAKE(arena, double, count *probes),
                   .start = ENF__TAKE(arena, double, count),
                   .dy = ENF__TAKE(arena, double, count),
-                  .dlogdet = ENF__TAKE(arena, double, b->n)};
+                  .dlogdet = ENF__TAKE(arena, double, b->n),
+                  .dpenalty = ENF__TAKE(arena, double, b->n)};
   leg.p = (enf__pullback){.field = b->field,
                           .adjoint = (int)enf__opts_int(b->options, ENF__OPT_TRAIN_ADJOINT),
                           .n = b->n,
@@ -27,7 +25,9 @@ enf__leg enf__leg_take(const enf__batch *b, double t0, double t1, enf__arena *ar
                           .t1 = t1,
                           .x = leg.start,
                           .eps = leg.eps,
-                          .probes = probes};
+                          .probes = probes,
+                          .kinetic = enf__opts_real(b->options, ENF__OPT_TRAIN_KINETIC),
+                          .frobenius = enf__opts_real(b->options, ENF__OPT_TRAIN_FROBENIUS)};
   if (arena->base)
     enf__pullback_take(&leg.p, arena);
   else
@@ -60,10 +60,14 @@ enf_status enf__leg_forward(enf_ctx *ctx, const enf__batch *b, enf__leg *leg) {
 }
 
 enf_status enf__leg_reverse(enf_ctx *ctx, enf__leg *leg, double *dx, double *gradients) {
-  const enf__pulled r = {.dy = leg->dy, .dlogdet = leg->dlogdet, .dx = dx, .gradients = gradients};
+  const enf__pulled r = {.dy = leg->dy,
+                         .dlogdet = leg->dlogdet,
+                         .dx = dx,
+                         .gradients = gradients,
+                         .dpenalty = leg->dpenalty};
   return enf__pullback_reverse(ctx, &leg->p, &r);
 }
 
 bool enf__leg_ok(const enf__leg *leg, size_t i) {
-  return leg->p.result[i].status == ENF_OK && isfinite(leg->p.logdet[i]);
+  return leg->p.result[i].status == ENF_OK && isfinite(leg->p.logdet[i] + leg->p.penalty[i]);
 }

@@ -11,9 +11,11 @@ typedef struct {
   double *eps;          /* (n,probes,N,D), or NULL: exact divergence */
   double *start;        /* (n,N,D) where it begins; filled by the objective */
   double *dy, *dlogdet; /* (n,N,D), (n) filled by the objective; NaN leaves a sample out */
+  double *dpenalty;     /* (n) filled by the objective */
 } enf__leg;
 
-/* From t0 to t1 by the options train.adjoint, train.trace, train.probes; arrays from the call's
+/* From t0 to t1 by the options train.adjoint, train.trace, train.probes, with the penalty of
+   train.kinetic and train.frobenius; arrays from the call's
    arena (or counted). */
 enf__leg enf__leg_take(const enf__batch *batch, double t0, double t1, enf__arena *arena);
 /* Probes are keyed by the samples' numbers in the training; `again`: carry the same once more. */

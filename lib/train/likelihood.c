@@ -3,8 +3,9 @@
      loss = mean over the batch of -log q(x),   log q(x) = log p0(z) + log |dz/dx| - k log s,
 
    z the point the data row x comes from at time 0, k = (N-1)D, s the data scale; the
-   log-determinant with Hutchinson's estimate or the exact divergence (train.trace). Its gradient
-   goes through the integration (train.adjoint). A sample whose integration fails is left out of the
+   log-determinant with Hutchinson's estimate or the exact divergence (train.trace), and of the
+   penalty on the path (train.kinetic, train.frobenius; flow/pullback.h). Its gradient goes through
+   the integration (train.adjoint). A sample whose integration fails is left out of the
    mean; if all fail the loss is NaN and the step changes nothing. */
 #include "train/density.h"
 
@@ -30,11 +31,12 @@ enf_status enf__add_likelihood(enf_ctx *ctx, const enf__batch *b, enf__leg *leg,
     const double *z = leg->p.y + i * dim;
     double *dy = leg->dy + i * dim;
     leg->dlogdet[i] = enf__leg_ok(leg, i) ? -share : NAN;
+    leg->dpenalty[i] = share;
     enf__prior_gradient(b->prior, z, dy);
     for (size_t k = 0; k < dim; k++)
       dy[k] *= -share;
     if (enf__leg_ok(leg, i))
-      loss -= share * (enf__prior_log_density(b->prior, z) + leg->p.logdet[i]);
+      loss -= share * (enf__prior_log_density(b->prior, z) + leg->p.logdet[i] - leg->p.penalty[i]);
   }
   slope->loss += isfinite(share) ? loss : NAN;
   TRY(enf__leg_reverse(ctx, leg, NULL, slope->gradients));

@@ -13,6 +13,9 @@
 #include "train/optimiser.h"
 #include <enf/train.h>
 
+/* Choices of train.trace, in the table's order. */
+enum { ENF__HUTCHINSON, ENF__EXACT };
+
 /* One step's input. */
 typedef struct {
   const enf_opts *options; /* train.* */
@@ -31,7 +34,7 @@ typedef struct {
 /* One step's loss and gradient, in the call's arena. */
 typedef struct {
   double loss;
-  uint64_t evaluations, capped;
+  uint64_t evaluations, capped, forces_clipped;
   size_t buffers;
   double *gradients; /* (buffers,P): their sum is the gradient */
 } enf__slope;

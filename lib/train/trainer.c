@@ -25,6 +25,27 @@ static const enf__objective *objective_of(const enf_trainer *tr) {
 
 /* ---- create and destroy -------------------------------------------------------------------- */
 
+/* Options that only go together with others. */
+static enf_status check_options(enf_ctx *ctx, const enf_opts *opts) {
+  static const enf__opt penalties[] = {ENF__OPT_TRAIN_KINETIC, ENF__OPT_TRAIN_FROBENIUS};
+  const bool matching =
+      objectives[enf__opts_int(opts, ENF__OPT_TRAIN_OBJECTIVE)] == &enf__flow_matching;
+  for (size_t i = 0; i < 2; i++)
+    if (matching && enf__opts_real(opts, penalties[i]) > 0)
+      return enf__fail(ctx, ENF_ERR_OPTION,
+                       "%s is %g, but train.objective flow-matching follows no paths: only "
+                       "objectives on the density have it",
+                       enf__opts_name(penalties[i]), enf__opts_real(opts, penalties[i]));
+  const double frobenius = enf__opts_real(opts, ENF__OPT_TRAIN_FROBENIUS);
+  if (frobenius > 0 && enf__opts_int(opts, ENF__OPT_TRAIN_TRACE) != ENF__HUTCHINSON)
+    return enf__fail(
+        ctx, ENF_ERR_OPTION,
+        "train.frobenius is %g, but train.trace exact has no probes to estimate it: set "
+        "train.trace hutchinson",
+        frobenius);
+  return ENF_OK;
+}
+
 enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **out, enf_flow *flow,
                              const enf_opts *opts) {
   enf_status status;
@@ -35,6 +56,7 @@ enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **out, enf_flow *flow,
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a trainer");
   *tr = (enf_trainer){.magic = ENF__MAGIC_TRAINER, .alloc = ctx->alloc, .flow = flow};
   TRY(enf__opts_copy(ctx, &tr->alloc, &tr->options, opts));
+  TRY(check_options(ctx, tr->options));
   TRY(enf__field_create(ctx, &tr->field, enf__field_model(flow->field)));
   memcpy(enf__field_param_block(tr->field), weights, params * sizeof *weights);
   enf__field_pack(tr->field);
@@ -212,7 +234,6 @@ static enf_status learn(enf_ctx *ctx, enf_trainer *tr, const enf__slope *slope, 
   return status == ENF_OK ? enf__parallel_for(ctx, 2, renew, tr, 0, 0) : status;
 }
 
-/* Size of enf_step_info in its first version. */
 static enf_status check_step(enf_ctx *ctx, const enf_trainer *tr, size_t n, const double *x,
                              const enf_step_info *info) {
   const size_t most = INT32_MAX;
@@ -230,7 +251,7 @@ static enf_status check_step(enf_ctx *ctx, const enf_trainer *tr, size_t n, cons
     return enf__fail(ctx, ENF_ERR_STATE,
                      "train.objective %s needs an energy: call enf_trainer_set_energy first",
                      enf__opts_print(tr->options, ENF__OPT_TRAIN_OBJECTIVE, name));
-  if (info)
+  if (info) /* the size of its first version */
     status = enf__struct_check(ctx, "info", info, ENF__SIZE_TO(enf_step_info, clipped),
                                "ENF_STEP_INFO_INIT");
   if (status != ENF_OK || !objective->needs_data)
@@ -302,7 +323,8 @@ enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double 
                              .evaluations = slope.evaluations,
                              .skipped = counters[ENF__SKIPPED],
                              .capped = slope.capped,
-                             .clipped = counters[ENF__CLIPPED]};
+                             .clipped = counters[ENF__CLIPPED],
+                             .forces_clipped = slope.forces_clipped};
   if (info)
     enf__struct_give(info, &all, sizeof all);
 out:

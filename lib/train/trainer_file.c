@@ -134,6 +134,17 @@ static const char *option(const reader *r, enf__opt id) {
   return value ? value : "missing";
 }
 
+/* Options that are each fine but not together are the file's fault, not the caller's. */
+static enf_status make_trainer(const reader *r, enf_trainer **tr, enf_flow *flow,
+                               const enf_opts *opts) {
+  enf_status status = enf__trainer_make(r->ctx, tr, flow, opts);
+  if (status != ENF_ERR_OPTION)
+    return status;
+  char reason[sizeof r->ctx->errmsg];
+  memcpy(reason, r->ctx->errmsg, sizeof reason);
+  return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "%s", reason);
+}
+
 /* Same network and prior as the flow's, and, where both have one, the same data scale? */
 static enf_status check_model(const reader *r, const enf_flow *flow, bool has_scale) {
   for (enf__opt id = 0; id < ENF__OPT_COUNT; id++) {
@@ -230,7 +241,7 @@ enf_status enf_trainer_load(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, cons
   TRY(check_model(&r, flow, scale > 0));
   TRY(enf__opts_copy(ctx, &ctx->alloc, &opts, NULL));
   TRY(enf__format_options(ctx, &r.file, path, "train.", opts));
-  TRY(enf__trainer_make(ctx, &made, flow, opts));
+  TRY(make_trainer(&r, &made, flow, opts));
   TRY(read_tensors(&r, made));
   flow->scale = scale > 0 ? scale : 1;
   flow->scale_fixed = scale > 0;

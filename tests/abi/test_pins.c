@@ -65,7 +65,7 @@ AT(enf_sim_info, evaluations, 80);
 AT(enf_sim_info, walkers, 88);
 AT(enf_sim_info, rungs, 96);
 
-SIZE(enf_step_info, 80);
+SIZE(enf_step_info, 88);
 AT(enf_step_info, struct_size, 0);
 AT(enf_step_info, loss, 8);
 AT(enf_step_info, grad_norm, 16);
@@ -76,6 +76,7 @@ AT(enf_step_info, evaluations, 48);
 AT(enf_step_info, skipped, 56);
 AT(enf_step_info, capped, 64);
 AT(enf_step_info, clipped, 72);
+AT(enf_step_info, forces_clipped, 80);
 
 SIZE(enf_weights, 88);
 AT(enf_weights, struct_size, 0);

@@ -1,5 +1,5 @@
-/* objectives.h -- what test_objectives.c works with: an energy of a host, a small flow and its trainer,
-   and one objective evaluated by itself. */
+/* objectives.h -- what test_objectives.c and test_penalties.c work with: an energy of a host, a
+   small flow and its trainer, and one objective evaluated by itself and differentiated. */
 #ifndef OBJECTIVES_H
 #define OBJECTIVES_H
 
@@ -10,6 +10,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#pragma GCC diagnostic ignored "-Wunused-function" /* not every test asks everything */
 
 enum { D = 2, MOST_N = 3, MOST_DIM = MOST_N * D, ROWS = 12, MOST_ROWS = 48 };
 
@@ -199,6 +201,42 @@ static double evaluate(const enf__objective *objective, const enf__batch *batch,
     for (size_t k = 0; k < params; k++)
       gradient[k] = (b ? gradient[k] : 0) + slope.gradients[b * params + k];
   return slope.loss;
+}
+
+static double difference(const enf__objective *objective, const enf__batch *batch, size_t at) {
+  double *w = enf__field_param_block(tr->field);
+  const double kept = w[at], h = 1e-5;
+  double loss[2];
+  for (int side = 0; side < 2; side++) {
+    w[at] = kept + (side ? h : -h);
+    enf__field_pack(tr->field);
+    loss[side] = evaluate(objective, batch, NULL);
+  }
+  w[at] = kept;
+  enf__field_pack(tr->field);
+  return (loss[1] - loss[0]) / (2 * h);
+}
+
+/* Some numbers of every tensor against central differences. */
+static void compare(const enf__objective *objective, double tolerance) {
+  const enf__batch batch = batch_of(3, 1000);
+  const size_t params = enf__field_params(tr->field);
+  double *gradient = malloc(params * sizeof *gradient), norm = 0;
+  evaluate(objective, &batch, gradient);
+  for (size_t k = 0; k < params; k++)
+    norm += gradient[k] * gradient[k];
+  ck_assert_double_gt(norm, 1e-4);
+  for (size_t i = 0; i < enf__field_tensors(tr->field); i++) {
+    const enf__tensor *tensor = enf__field_tensor(tr->field, i);
+    const size_t count = tensor->rows * tensor->cols;
+    for (size_t k = 0; k < count; k += 1 + 3 * count / 4) {
+      const double got = gradient[tensor->offset + k];
+      const double want = difference(objective, &batch, tensor->offset + k);
+      ck_assert_msg(fabs(got - want) <= tolerance * (sqrt(norm) + fabs(want)),
+                    "%s[%zu]: gradient %.12g, differences %.12g", tensor->name, k, got, want);
+    }
+  }
+  free(gradient);
 }
 
 #endif

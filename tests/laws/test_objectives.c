@@ -5,42 +5,6 @@
 
 /* ---- the gradient is the loss's -------------------------------------------------------------- */
 
-static double difference(const enf__objective *objective, const enf__batch *batch, size_t at) {
-  double *w = enf__field_param_block(tr->field);
-  const double kept = w[at], h = 1e-5;
-  double loss[2];
-  for (int side = 0; side < 2; side++) {
-    w[at] = kept + (side ? h : -h);
-    enf__field_pack(tr->field);
-    loss[side] = evaluate(objective, batch, NULL);
-  }
-  w[at] = kept;
-  enf__field_pack(tr->field);
-  return (loss[1] - loss[0]) / (2 * h);
-}
-
-/* Some numbers of every tensor against central differences. */
-static void compare(const enf__objective *objective, double tolerance) {
-  const enf__batch batch = batch_of(3, 1000);
-  const size_t params = enf__field_params(tr->field);
-  double *gradient = malloc(params * sizeof *gradient), norm = 0;
-  evaluate(objective, &batch, gradient);
-  for (size_t k = 0; k < params; k++)
-    norm += gradient[k] * gradient[k];
-  ck_assert_double_gt(norm, 1e-4);
-  for (size_t i = 0; i < enf__field_tensors(tr->field); i++) {
-    const enf__tensor *tensor = enf__field_tensor(tr->field, i);
-    const size_t count = tensor->rows * tensor->cols;
-    for (size_t k = 0; k < count; k += 1 + 3 * count / 4) {
-      const double got = gradient[tensor->offset + k];
-      const double want = difference(objective, &batch, tensor->offset + k);
-      ck_assert_msg(fabs(got - want) <= tolerance * (sqrt(norm) + fabs(want)),
-                    "%s[%zu]: gradient %.12g, differences %.12g", tensor->name, k, got, want);
-    }
-  }
-  free(gradient);
-}
-
 /* How the trace and the integration are made. */
 static const char *const ways[][3][2] = {
     {{"train.trace", "exact"}, {NULL, NULL}},
@@ -310,6 +274,7 @@ START_TEST(energies_beyond_the_cap_still_point_downhill) {
   OK(tables[1]->evaluate(ctx, &batch, &slope));
   ck_assert_uint_ge(slope.capped, 1);
   ck_assert_uint_lt(slope.capped, 3);
+  ck_assert_uint_eq(slope.forces_clipped, 0);
   compare(tables[1], 1e-7);
 }
 END_TEST
@@ -323,12 +288,15 @@ START_TEST(forces_are_clipped_particle_by_particle) {
   host.spoiled = 2;
   const enf_step_info info = step();
   ck_assert_uint_eq(info.capped, ROWS);
+  ck_assert_uint_eq(info.forces_clipped, ROWS * N);
   ck_assert(isfinite(info.grad_norm));
   ck_assert_uint_eq(info.skipped, 0);
   end();
   set("train.force_clip", "1e100");
   begin();
-  ck_assert_uint_eq(step().capped, 2);
+  const enf_step_info few = step(); /* one particle of each of the two spoiled samples */
+  ck_assert_uint_eq(few.capped, 2);
+  ck_assert_uint_eq(few.forces_clipped, 2);
 }
 END_TEST
 

@@ -103,7 +103,7 @@ static void run(int adjoint, bool probes, double t0, size_t n, bool reverse, out
   if (!reverse)
     return;
   double *gradients = calloc(p.chunks * P, sizeof *gradients);
-  const enf__pulled pulled = {dy, dlogdet, o->dx, gradients};
+  const enf__pulled pulled = {dy, dlogdet, o->dx, gradients, NULL};
   ck_assert_int_eq(enf__pullback_reverse(ctx, &p, &pulled), ENF_OK);
   memset(o->gradient, 0, P * sizeof *o->gradient);
   for (size_t k = 0; k < p.chunks * P; k++)
