@@ -37,8 +37,8 @@ double bench_rate(double amount, double seconds); /* NaN unless seconds is a pos
 typedef struct {
   const char *name, *file; /* file: trained flow in the data folder; NULL: fresh weights */
   const char *samples;     /* .npy in the data folder; NULL: the flow's own samples */
-  int64_t particles, dimensions, hidden, layers;
-  double enlarge;    /* factor on the updates of fresh weights */
+  int64_t particles, dimensions, hidden, layers, depth; /* depth of edge and node networks */
+  double enlarge;                                       /* factor on the updates of fresh weights */
   size_t references; /* samples compared with tight integration */
 } bench_spec;
 
@@ -46,7 +46,7 @@ typedef struct {
   char name[64];
   bool trained;
   enf_flow *flow;
-  int64_t N, D, H, L, species;
+  int64_t N, D, H, L, edge_depth, node_depth, species;
   size_t samples, references;
   double *x; /* (samples,N,D), mean-free */
 } bench_system;

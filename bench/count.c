@@ -6,7 +6,8 @@
 
 typedef struct {
   double N, E, T, D, L, classes;
-  double square; /* 2 H^2: one row through one H x H matrix */
+  double edge, node; /* linear layers of their networks */
+  double square;     /* 2 H^2: one row through one H x H matrix */
 } shape;
 
 static shape shape_of(const bench_system *s) {
@@ -16,17 +17,19 @@ static shape shape_of(const bench_system *s) {
                  .T = N * D,
                  .D = D,
                  .L = (double)s->L,
+                 .edge = (double)s->edge_depth,
+                 .node = (double)s->node_depth,
                  .classes = s->species > 1 ? (double)s->species : 1,
                  .square = 2 * H * H};
 }
 
 double bench_velocity_flops(const bench_system *s) {
   const shape q = shape_of(s);
-  double rows = 2 * q.E * q.L; /* W2, W3 */
+  double rows = q.edge * q.E * q.L; /* W2 and further, W3 */
   for (double l = 0; l < q.L; l++) {
     const bool last = l + 1 == q.L;
     rows += (l > 0 ? q.N : q.classes) * (last ? 2 : 3); /* [P | Q | U] */
-    rows += last ? 0 : 2 * q.N;                         /* W5, W6 */
+    rows += last ? 0 : q.node * q.N;                    /* W5, W6 and further */
   }
   return rows * q.square;
 }
@@ -34,14 +37,14 @@ double bench_velocity_flops(const bench_system *s) {
 double bench_divergence_flops(const bench_system *s) {
   const shape q = shape_of(s);
   const double pairs = q.E + q.T, dense = q.N * q.T;
-  double rows = 2 * q.E * q.L; /* p = ds/dz1: back through W3 and W2 */
-  if (q.L > 1)
-    rows += q.E + 2 * pairs + q.E + q.T; /* first: W2; W5, W6. last: Q of pairs, P of nodes */
+  double rows = q.edge * q.E * q.L; /* p = ds/dz1: back through W3 and the edge network */
+  if (q.L > 1) /* first: edge and node networks; last: Q of pairs, P of nodes */
+    rows += (q.edge - 1) * q.E + q.node * pairs + q.E + q.T;
   for (double l = 1; l + 1 < q.L; l++) {
     const bool contract = l + 2 == q.L;
-    rows += 3 * (l > 1 ? dense : pairs);            /* [P | Q | U] */
-    rows += q.E * (contract ? q.N - 1 + q.D : q.T); /* W2 */
-    rows += 2 * (contract ? pairs : dense);         /* W5, W6 */
+    rows += 3 * (l > 1 ? dense : pairs);                           /* [P | Q | U] */
+    rows += (q.edge - 1) * q.E * (contract ? q.N - 1 + q.D : q.T); /* W2 and further */
+    rows += q.node * (contract ? pairs : dense);                   /* W5, W6 and further */
   }
   return bench_velocity_flops(s) + rows * q.square;
 }

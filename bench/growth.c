@@ -55,7 +55,7 @@ static void grow(const bench_args *args, enf_ctx *ctx, int64_t hidden, int64_t l
   double N_before = NAN;
   for (size_t i = 0; i < (args->quick ? SIZES - 1 : SIZES); i++) {
     const double N = (double)sizes[i];
-    const bench_spec shape = {"growth", NULL, NULL, sizes[i], 3, hidden, layers, 1, 0};
+    const bench_spec shape = {"growth", NULL, NULL, sizes[i], 3, hidden, layers, 2, 1, 0};
     const cost c = cost_of(args, ctx, &shape);
     printf("  %ldx%-4ld %5ld  %11.4f %s  %13.4f %s  %7.1f\n", (long)layers, (long)hidden,
            (long)sizes[i], c.velocity * 1e3, power(c.velocity / before.velocity, N / N_before).text,

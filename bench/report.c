@@ -73,6 +73,8 @@ void bench_report_system(const bench_system *s, FILE *json) {
   bench_json_number(json, "dimensions", (double)s->D, ", ");
   bench_json_number(json, "layers", (double)s->L, ", ");
   bench_json_number(json, "hidden", (double)s->H, ", ");
+  bench_json_number(json, "edge_depth", (double)s->edge_depth, ", ");
+  bench_json_number(json, "node_depth", (double)s->node_depth, ", ");
   bench_json_number(json, "trained", s->trained, ", ");
   bench_json_number(json, "velocity_flop", bench_velocity_flops(s), ", ");
   bench_json_number(json, "divergence_flop", bench_divergence_flops(s), "");

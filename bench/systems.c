@@ -12,13 +12,14 @@
 enum { FRESH_SEED = 7, OWN_SAMPLES = 8 };
 
 static const bench_spec specs[] = {
-    {"dw4", "dw4", "dw4", 4, 2, 32, 3, 1, 64},
-    {"lj13", "lj13", "lj13", 13, 3, 32, 3, 1, 32},
-    {"lj13-5x64", NULL, "lj13", 13, 3, 64, 5, 1000, 8},
-    {"lj13-2x64", NULL, "lj13", 13, 3, 64, 2, 1500, 32},
-    {"ala2", "ala2", "ala2", 22, 3, 64, 5, 1, 4},
-    {"lj55", NULL, NULL, 55, 3, 64, 7, 300, 0},
-    {"lj55-2x64", NULL, NULL, 55, 3, 64, 2, 200, 2},
+    {"dw4", "dw4", "dw4", 4, 2, 32, 3, 2, 1, 64},
+    {"lj13", "lj13", "lj13", 13, 3, 32, 3, 2, 1, 32},
+    {"lj13-5x64", NULL, "lj13", 13, 3, 64, 5, 2, 1000, 8},
+    {"lj13-2x64", NULL, "lj13", 13, 3, 64, 2, 2, 1500, 32},
+    {"lj13-2x64d3", NULL, "lj13", 13, 3, 64, 2, 3, 3000, 32},
+    {"ala2", "ala2", "ala2", 22, 3, 64, 5, 2, 1, 4},
+    {"lj55", NULL, NULL, 55, 3, 64, 7, 2, 300, 0},
+    {"lj55-2x64", NULL, NULL, 55, 3, 64, 2, 2, 200, 2},
 };
 
 const bench_spec *bench_spec_at(size_t index) {
@@ -41,6 +42,8 @@ static void read_shape(bench_system *s) {
   enf_get_int(s->flow, "dimensions", &s->D);
   enf_get_int(s->flow, "hidden", &s->H);
   enf_get_int(s->flow, "layers", &s->L);
+  enf_get_int(s->flow, "edge_depth", &s->edge_depth);
+  enf_get_int(s->flow, "node_depth", &s->node_depth);
   enf_get_int(s->flow, "species", &s->species);
 }
 
@@ -87,6 +90,8 @@ static void make_fresh(const bench_args *args, enf_ctx *ctx, const bench_spec *s
   bench_check(enf_opts_set_int(opts, "model.dimensions", spec->dimensions), enf_opts_errmsg(opts));
   bench_check(enf_opts_set_int(opts, "model.hidden", spec->hidden), enf_opts_errmsg(opts));
   bench_check(enf_opts_set_int(opts, "model.layers", spec->layers), enf_opts_errmsg(opts));
+  bench_check(enf_opts_set_int(opts, "model.edge_depth", spec->depth), enf_opts_errmsg(opts));
+  bench_check(enf_opts_set_int(opts, "model.node_depth", spec->depth), enf_opts_errmsg(opts));
   bench_check(enf_opts_set_int(opts, "model.seed", FRESH_SEED), enf_opts_errmsg(opts));
   bench_check(enf_create(ctx, &s->flow, opts), enf_ctx_errmsg(ctx));
   enlarge_updates(ctx, s->flow, spec->enlarge);

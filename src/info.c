@@ -11,7 +11,10 @@ static const char *const integers[][2] = {
     {"parameters", "parameters"},
     {"tensors", "tensors"},
 };
-static const char *const egnn[][2] = {{"hidden", "hidden width"}, {"layers", "layers"}};
+static const char *const egnn[][2] = {{"hidden", "hidden width"},
+                                      {"layers", "layers"},
+                                      {"edge_depth", "edge network's layers"},
+                                      {"node_depth", "node network's layers"}};
 /* A tensor with as many rows as there are functions. */
 static const char *const pair_kernel[][3] = {
     {"kernels", "functions of distance", "pair_kernel.distance.centers"},
@@ -56,11 +59,10 @@ static void print_integer(report *r, const enf_flow *flow, const char *const row
 static void print_field(report *r, const enf_flow *flow) {
   const bool pairs = rows_of(flow, pair_kernel[0][2]) > 0;
   report_text(r, "field", "field", pairs ? "pair-kernel" : "egnn");
-  for (size_t i = 0; i < 2; i++)
-    if (pairs)
-      report_count(r, pair_kernel[i][0], pair_kernel[i][1], rows_of(flow, pair_kernel[i][2]));
-    else
-      print_integer(r, flow, egnn[i]);
+  for (size_t i = 0; pairs && i < sizeof pair_kernel / sizeof *pair_kernel; i++)
+    report_count(r, pair_kernel[i][0], pair_kernel[i][1], rows_of(flow, pair_kernel[i][2]));
+  for (size_t i = 0; !pairs && i < sizeof egnn / sizeof *egnn; i++)
+    print_integer(r, flow, egnn[i]);
 }
 
 int run_info(cli *c) {

@@ -10,12 +10,13 @@
 #include <math.h>
 #include <string.h>
 
-enum { NO_REVERSE = 0, VIEWS_PER_LAYER = 18, TENSORS_PER_LAYER = 13 };
+enum { NO_REVERSE = 0 };
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
-static size_t add_tensor(enf__egnn *f, size_t rows, size_t cols, const char *format, size_t layer) {
-  return enf__field_add(&f->base, rows, cols, format, layer);
+/* At most; views are four more, as the first linear layers are taken apart. */
+static size_t tensors_per_layer(const enf__model *model) {
+  return 2 * (model->edge_depth + model->node_depth) + 5;
 }
 
 static void add_view(enf__egnn *f, size_t tensor, size_t col, size_t count, size_t forward,
@@ -35,69 +36,100 @@ static size_t take(size_t *next, size_t count) {
   return at;
 }
 
+/* Forward and reverse parts of the packed weights are laid out one after the other. */
+static void place_linear(enf__egnn *f, enf__egnn_linear *w, size_t *next) {
+  w->w = take(next, f->padded * f->padded);
+  w->b = take(next, f->padded);
+}
+
 static void place_forward(enf__egnn *f, enf__egnn_layer *w, size_t *next) {
   const size_t Hp = f->padded;
   w->node_w = take(next, 3 * Hp * Hp);
   w->node_b = take(next, 3 * Hp);
   w->wq = take(next, Hp);
   w->w0 = take(next, Hp);
-  w->w2 = take(next, Hp * Hp);
-  w->b2 = take(next, Hp);
+  for (size_t k = 1; k < f->base.model.edge_depth; k++)
+    place_linear(f, &w->edge[k], next);
   w->wa = take(next, Hp);
   w->ba = take(next, 1);
-  w->w3 = take(next, Hp * Hp);
-  w->b3 = take(next, Hp);
+  place_linear(f, &w->coord, next);
   w->w4 = take(next, Hp);
   w->w5 = take(next, Hp * Hp);
-  w->w6 = take(next, Hp * Hp);
-  w->b6 = take(next, Hp);
+  for (size_t k = 1; k < f->base.model.node_depth; k++)
+    place_linear(f, &w->node[k], next);
 }
 
 static void place_reverse(enf__egnn *f, enf__egnn_layer *w, size_t *next) {
-  const size_t Hp = f->padded;
-  w->node_wt = take(next, 3 * Hp * Hp);
-  w->w2t = take(next, Hp * Hp);
-  w->w3t = take(next, Hp * Hp);
-  w->w5t = take(next, Hp * Hp);
-  w->w6t = take(next, Hp * Hp);
+  const size_t block = f->padded * f->padded;
+  w->node_wt = take(next, 3 * block);
+  for (size_t k = 1; k < f->base.model.edge_depth; k++)
+    w->edge[k].wt = take(next, block);
+  w->coord.wt = take(next, block);
+  w->w5t = take(next, block);
+  for (size_t k = 1; k < f->base.model.node_depth; k++)
+    w->node[k].wt = take(next, block);
+}
+
+/* Weight and bias of linear layer k of a network. */
+static void add_linear(enf__egnn *f, size_t l, const char *network, size_t k,
+                       const enf__egnn_linear *w) {
+  const size_t H = f->base.model.hidden;
+  size_t t = enf__field_add(&f->base, H, H, "egnn.gcl_%zu.%s.%zu.weight", l, network, 2 * k);
+  add_view(f, t, 0, H, w->w, f->padded, w->wt);
+  t = enf__field_add(&f->base, H, 1, "egnn.gcl_%zu.%s.%zu.bias", l, network, 2 * k);
+  add_view(f, t, 0, 1, w->b, f->padded, NO_REVERSE);
+}
+
+static void add_edge_network(enf__egnn *f, size_t l) {
+  const size_t H = f->base.model.hidden, Hp = f->padded;
+  const enf__egnn_layer *w = &f->layer[l];
+  size_t t = enf__field_add(&f->base, H, 2 * H + 2, "egnn.gcl_%zu.edge_mlp.0.weight", l);
+  add_view(f, t, 0, H, w->node_w, 3 * Hp, w->node_wt);
+  add_view(f, t, H, H, w->node_w + Hp, 3 * Hp, w->node_wt + Hp * Hp);
+  add_view(f, t, 2 * H, 1, w->wq, Hp, NO_REVERSE);
+  add_view(f, t, 2 * H + 1, 1, w->w0, Hp, NO_REVERSE);
+  t = enf__field_add(&f->base, H, 1, "egnn.gcl_%zu.edge_mlp.0.bias", l);
+  add_view(f, t, 0, 1, w->node_b + Hp, Hp, NO_REVERSE);
+  for (size_t k = 1; k < f->base.model.edge_depth; k++)
+    add_linear(f, l, "edge_mlp", k, &w->edge[k]);
+}
+
+static void add_node_network(enf__egnn *f, size_t l) {
+  const size_t H = f->base.model.hidden, Hp = f->padded;
+  const enf__egnn_layer *w = &f->layer[l];
+  size_t t = enf__field_add(&f->base, H, 2 * H, "egnn.gcl_%zu.node_mlp.0.weight", l);
+  add_view(f, t, 0, H, w->node_w + 2 * Hp, 3 * Hp, w->node_wt + 2 * Hp * Hp);
+  add_view(f, t, H, H, w->w5, Hp, w->w5t);
+  t = enf__field_add(&f->base, H, 1, "egnn.gcl_%zu.node_mlp.0.bias", l);
+  add_view(f, t, 0, 1, w->node_b + 2 * Hp, Hp, NO_REVERSE);
+  for (size_t k = 1; k < f->base.model.node_depth; k++)
+    add_linear(f, l, "node_mlp", k, &w->node[k]);
+}
+
+static void add_coordinate_network(enf__egnn *f, size_t l) {
+  const enf__egnn_layer *w = &f->layer[l];
+  add_linear(f, l, "coord_mlp", 0, &w->coord);
+  const size_t H = f->base.model.hidden,
+               t = enf__field_add(&f->base, 1, H, "egnn.gcl_%zu.coord_mlp.2.weight", l);
+  add_view(f, t, 0, H, w->w4, 1, NO_REVERSE);
+}
+
+static void add_attention(enf__egnn *f, size_t l) {
+  const size_t H = f->base.model.hidden;
+  const enf__egnn_layer *w = &f->layer[l];
+  size_t t = enf__field_add(&f->base, 1, H, "egnn.gcl_%zu.att_mlp.0.weight", l);
+  add_view(f, t, 0, H, w->wa, 1, NO_REVERSE);
+  t = enf__field_add(&f->base, 1, 1, "egnn.gcl_%zu.att_mlp.0.bias", l);
+  add_view(f, t, 0, 1, w->ba, 1, NO_REVERSE);
 }
 
 /* Tensors of one layer in the published order, and where their columns go. */
 static void add_layer(enf__egnn *f, size_t l) {
-  const size_t H = f->base.model.hidden, Hp = f->padded, block = Hp * Hp;
-  const enf__egnn_layer *w = &f->layer[l];
-  size_t t = add_tensor(f, H, 2 * H + 2, "egnn.gcl_%zu.edge_mlp.0.weight", l);
-  add_view(f, t, 0, H, w->node_w, 3 * Hp, w->node_wt);
-  add_view(f, t, H, H, w->node_w + Hp, 3 * Hp, w->node_wt + block);
-  add_view(f, t, 2 * H, 1, w->wq, Hp, NO_REVERSE);
-  add_view(f, t, 2 * H + 1, 1, w->w0, Hp, NO_REVERSE);
-  t = add_tensor(f, H, 1, "egnn.gcl_%zu.edge_mlp.0.bias", l);
-  add_view(f, t, 0, 1, w->node_b + Hp, Hp, NO_REVERSE);
-  t = add_tensor(f, H, H, "egnn.gcl_%zu.edge_mlp.2.weight", l);
-  add_view(f, t, 0, H, w->w2, Hp, w->w2t);
-  t = add_tensor(f, H, 1, "egnn.gcl_%zu.edge_mlp.2.bias", l);
-  add_view(f, t, 0, 1, w->b2, Hp, NO_REVERSE);
-  t = add_tensor(f, H, 2 * H, "egnn.gcl_%zu.node_mlp.0.weight", l);
-  add_view(f, t, 0, H, w->node_w + 2 * Hp, 3 * Hp, w->node_wt + 2 * block);
-  add_view(f, t, H, H, w->w5, Hp, w->w5t);
-  t = add_tensor(f, H, 1, "egnn.gcl_%zu.node_mlp.0.bias", l);
-  add_view(f, t, 0, 1, w->node_b + 2 * Hp, Hp, NO_REVERSE);
-  t = add_tensor(f, H, H, "egnn.gcl_%zu.node_mlp.2.weight", l);
-  add_view(f, t, 0, H, w->w6, Hp, w->w6t);
-  t = add_tensor(f, H, 1, "egnn.gcl_%zu.node_mlp.2.bias", l);
-  add_view(f, t, 0, 1, w->b6, Hp, NO_REVERSE);
-  t = add_tensor(f, H, H, "egnn.gcl_%zu.coord_mlp.0.weight", l);
-  add_view(f, t, 0, H, w->w3, Hp, w->w3t);
-  t = add_tensor(f, H, 1, "egnn.gcl_%zu.coord_mlp.0.bias", l);
-  add_view(f, t, 0, 1, w->b3, Hp, NO_REVERSE);
-  t = add_tensor(f, 1, H, "egnn.gcl_%zu.coord_mlp.2.weight", l);
-  add_view(f, t, 0, H, w->w4, 1, NO_REVERSE);
-  if (!f->base.model.attention)
-    return;
-  t = add_tensor(f, 1, H, "egnn.gcl_%zu.att_mlp.0.weight", l);
-  add_view(f, t, 0, H, w->wa, 1, NO_REVERSE);
-  t = add_tensor(f, 1, 1, "egnn.gcl_%zu.att_mlp.0.bias", l);
-  add_view(f, t, 0, 1, w->ba, 1, NO_REVERSE);
+  add_edge_network(f, l);
+  add_node_network(f, l);
+  add_coordinate_network(f, l);
+  if (f->base.model.attention)
+    add_attention(f, l);
 }
 
 static void build_tables(enf__egnn *f) {
@@ -112,12 +144,12 @@ static void build_tables(enf__egnn *f) {
     place_reverse(f, &f->layer[l], &next);
   f->packed_count = next;
 
-  size_t t = add_tensor(f, H, f->features, "egnn.embedding.weight", 0);
+  size_t t = enf__field_add(&f->base, H, f->features, "egnn.embedding.weight");
   add_view(f, t, 0, f->features, f->embed, f->padded, NO_REVERSE);
-  t = add_tensor(f, H, 1, "egnn.embedding.bias", 0);
+  t = enf__field_add(&f->base, H, 1, "egnn.embedding.bias");
   add_view(f, t, 0, 1, f->embed_b, f->padded, NO_REVERSE);
-  add_tensor(f, f->features, H, "egnn.embedding_out.weight", 0);
-  add_tensor(f, f->features, 1, "egnn.embedding_out.bias", 0);
+  enf__field_add(&f->base, f->features, H, "egnn.embedding_out.weight");
+  enf__field_add(&f->base, f->features, 1, "egnn.embedding_out.bias");
   for (size_t l = 0; l < f->base.model.layers; l++)
     add_layer(f, l);
 }
@@ -139,7 +171,8 @@ static enf_status allocate_tables(enf__egnn *f) {
   const enf_alloc *alloc = &f->base.alloc;
   const size_t L = f->base.model.layers;
   f->layer = enf__alloc_array(alloc, L, sizeof *f->layer);
-  f->view = enf__alloc_array(alloc, 2 + L * VIEWS_PER_LAYER, sizeof *f->view);
+  f->view =
+      enf__alloc_array(alloc, 2 + L * (tensors_per_layer(&f->base.model) + 4), sizeof *f->view);
   return f->layer && f->view ? ENF_OK : ENF_ERR_NOMEM;
 }
 
@@ -164,7 +197,8 @@ static enf_status create(enf_ctx *ctx, enf__field **field, const enf__model *mod
   f->padded = ENF__PADDED(model->hidden);
   f->features = model->species_count + 1;
   f->edges = model->particles * (model->particles - 1);
-  TRY(enf__field_open(ctx, &f->base, &enf__egnn_ops, model, 4 + model->layers * TENSORS_PER_LAYER));
+  TRY(enf__field_open(ctx, &f->base, &enf__egnn_ops, model,
+                      4 + model->layers * tensors_per_layer(model)));
   TRY(allocate_tables(f));
   build_tables(f);
   TRY(enf__field_allocate(&f->base));
@@ -215,10 +249,11 @@ static void pack(enf__field *field) {
 enum { GROUP_BYTES = 256 * 1024, GROUP_LIMIT = 64 };
 
 size_t enf__egnn_group(const enf__egnn *f, enf__work work, size_t real_bytes) {
-  const size_t N = f->base.model.particles, Hp = f->padded, L = f->base.model.layers;
+  const enf__model *m = &f->base.model;
+  const size_t N = m->particles, Hp = f->padded, L = m->layers;
   size_t reals = 6 * N * Hp + 12 * f->edges;
   if (work != ENF__VELOCITY)
-    reals = L * (7 * N * Hp + 2 * f->edges * Hp + 12 * f->edges);
+    reals = L * ((5 + m->node_depth) * N * Hp + m->edge_depth * f->edges * Hp + 12 * f->edges);
   const size_t group = GROUP_BYTES / (reals * real_bytes);
   return group < 1 ? 1 : group > GROUP_LIMIT ? GROUP_LIMIT : group;
 }
@@ -240,8 +275,10 @@ static double cost(const enf__field *field, enf__work work) {
                                   [ENF__VJP] = 3,
                                   [ENF__VJP_TRACE] = 6};
   const enf__egnn *f = (const enf__egnn *)field;
-  const double H = (double)f->padded, L = (double)field->model.layers;
-  return factor[work] * L * H * H * (2 * (double)f->edges + 5 * (double)field->model.particles);
+  const enf__model *m = &field->model;
+  const double H = (double)f->padded, L = (double)m->layers;
+  return factor[work] * L * H * H *
+         (double)(m->edge_depth * f->edges + (3 + m->node_depth) * m->particles);
 }
 
 /* name(field, run, ...) = the precision's own, with the kernel level. */

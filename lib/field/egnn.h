@@ -11,17 +11,24 @@
 #include "field/field.h"
 #include "math/kernels.h"
 
-/* Most layers; the option table has the same limit. */
-enum { ENF__EGNN_LAYERS = 32 };
+/* Most message-passing layers, most linear layers of an edge or node network; the option table has
+   the same limits. */
+enum { ENF__EGNN_LAYERS = 32, ENF__EGNN_DEPTH = 8 };
 
-/* Offsets of one layer's packed weights; Hp is H padded. */
+/* Offsets of a packed linear layer: (Hp,Hp), (Hp), and the transpose (out,in). */
 typedef struct {
-  size_t node_w, node_b;              /* (Hp,3Hp) [W1_i | W1_j | W5_h], (3Hp) [0 | b1 | b5] */
-  size_t wq, w0;                      /* (Hp) columns of W1 for q and q0 */
-  size_t w2, b2, wa, ba;              /* (Hp,Hp) (Hp) (Hp) (1) */
-  size_t w3, b3, w4;                  /* (Hp,Hp) (Hp) (Hp) */
-  size_t w5, w6, b6;                  /* (Hp,Hp) the part of W5 for messages, (Hp,Hp) (Hp) */
-  size_t node_wt, w2t, w3t, w5t, w6t; /* transposes, (out,in); node_wt is (3Hp,Hp) */
+  size_t w, b, wt;
+} enf__egnn_linear;
+
+/* Offsets of one layer's packed weights; Hp is H padded. The first linear layers of the edge and
+   node networks, W1 and W5, are taken apart; edge[k] and node[k], k = 1 ... depth-1, are the linear
+   layers behind them, tensors edge_mlp.2k and node_mlp.2k. */
+typedef struct {
+  size_t node_w, node_b, node_wt; /* (Hp,3Hp) [W1_i | W1_j | W5_h], (3Hp) [0 | b1 | b5], (3Hp,Hp) */
+  size_t wq, w0;                  /* (Hp) columns of W1 for q and q0 */
+  size_t wa, ba, w4;              /* (Hp) (1) (Hp) */
+  size_t w5, w5t;                 /* (Hp,Hp) the part of W5 for messages */
+  enf__egnn_linear edge[ENF__EGNN_DEPTH], node[ENF__EGNN_DEPTH], coord; /* coord: W3, b3 */
 } enf__egnn_layer;
 
 /* Columns col ... col+count-1 of a tensor: element (o, col+i) is packed[forward + i*ldf + o] and,

@@ -10,284 +10,16 @@
      per node.
    - layers between are dense: T = D N rows per node.
 
+   Deeper edge networks keep all this: p is carried back through the further linear layers once per
+   edge, and tangents go forward through them only on their way into messages, that is, once per
+   pair in the first layer and not at all in the last. Deeper node networks work on the rows above.
+
    "Pair rows" are the sparse form: row e(i,k) for every edge and, behind them, rows E + i D + a.
    The mean removal of v does not change the trace, because v is translation invariant. */
 #ifndef ENF__EGNN_DIVERGENCE_H
 #define ENF__EGNN_DIVERGENCE_H
 
-#include "field/egnn_forward.h"
-
-typedef struct {
-  size_t N, D, E, T, H;
-  size_t e0, n0, stride;        /* the sample's first edge and node in the group; stride of r */
-  REAL *slope1, *u, *m, *p;     /* (E,H) of the layer under way */
-  REAL *p_wq, *p_w0;            /* (E) p.wq, p.w0 */
-  REAL *gdz3, *dz2, *ones, *da; /* (tile,H), (tile) */
-  REAL *slope5;                 /* (N,H) */
-  REAL *r_first, *r_last;       /* (D,N,N) r_ik of the first and the last layer, 0 for i = k */
-  bool dense;                   /* h_dot is (N,T,H); else pair rows */
-  REAL *h_dot, *pqu_dot, *agg_dot, *z5_dot; /* (rows,H), (rows,3H), (rows,H), (rows,H) */
-  REAL *v_dot, *v_next;                     /* (N,D,T) tangents of x^l - x^0 */
-  REAL *r_dot, *q_dot, *q0_dot, *s_dot;     /* (D,T), (T) of one edge */
-  REAL *node_coef;                          /* (N,T) coefficients of the rows of a node's P and Q */
-  const REAL **node_p, **node_q;            /* (N,T) the rows themselves */
-  REAL *coef[4];                            /* (T) coefficients of one edge's terms */
-  const REAL **src[4];                      /* (T) */
-  REAL *cq, *c0, *dot;                      /* (T) */
-  REAL *work, *mix, *own; /* (T,H), (H), (N,H) of one edge, one edge, one receiver */
-  REAL **out;             /* (T) */
-} tangents;
-
-static void layout_tangents(const group *g, tangents *d, enf__arena *arena) {
-  *d = (tangents){.N = g->N, .D = g->D, .E = g->f->edges, .T = g->N * g->D, .H = g->H};
-  const size_t H = d->H, pair_rows = d->E + d->T;
-  const size_t rows = g->layers < 4 ? pair_rows : d->N * d->T;
-  const struct {
-    REAL **array;
-    size_t count;
-  } reals[] = {{&d->slope1, d->E * H},
-               {&d->u, d->E * H},
-               {&d->m, d->E * H},
-               {&d->p, d->E * H},
-               {&d->p_wq, d->E},
-               {&d->p_w0, d->E},
-               {&d->gdz3, g->tile * H},
-               {&d->dz2, g->tile * H},
-               {&d->ones, g->tile},
-               {&d->da, g->tile},
-               {&d->slope5, d->N * H},
-               {&d->r_first, d->D * d->N * d->N},
-               {&d->r_last, d->D * d->N * d->N},
-               {&d->h_dot, rows * H},
-               {&d->pqu_dot, rows * 3 * H},
-               {&d->agg_dot, rows * H},
-               {&d->z5_dot, rows * H},
-               {&d->v_dot, d->T * d->T},
-               {&d->v_next, d->T * d->T},
-               {&d->r_dot, d->D * d->T},
-               {&d->q_dot, d->T},
-               {&d->q0_dot, d->T},
-               {&d->s_dot, d->T},
-               {&d->node_coef, d->N * d->T},
-               {&d->coef[0], d->T},
-               {&d->coef[1], d->T},
-               {&d->coef[2], d->T},
-               {&d->coef[3], d->T},
-               {&d->cq, d->T},
-               {&d->c0, d->T},
-               {&d->dot, d->T},
-               {&d->work, d->T * H},
-               {&d->mix, H},
-               {&d->own, d->N * H}};
-  for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
-    *reals[i].array = ENF__TAKE(arena, REAL, reals[i].count);
-  d->node_p = ENF__TAKE(arena, const REAL *, d->N * d->T);
-  d->node_q = ENF__TAKE(arena, const REAL *, d->N * d->T);
-  for (int k = 0; k < 4; k++)
-    d->src[k] = ENF__TAKE(arena, const REAL *, d->T);
-  d->out = ENF__TAKE(arena, REAL *, d->T);
-  if (arena->base)
-    for (size_t i = 0; i < g->tile; i++)
-      d->ones[i] = 1;
-}
-
-/* Edge of receiver i and sender j. */
-static size_t edge_of(const tangents *d, size_t i, size_t j) {
-  return i * (d->N - 1) + (j < i ? j : j - 1);
-}
-
-/* Component a of r_e of a layer, for edge e of the sample. */
-static REAL r_of(const tangents *d, const layer *y, size_t e, size_t a) {
-  return y->r[a * d->stride + d->e0 + e];
-}
-
-/* slope1, u, m, p, p_wq, p_w0 of a layer's edges. */
-static void edge_slopes(group *g, size_t l, tangents *d) {
-  layer *y = &g->layer[l];
-  const enf__egnn_layer *at = y->at;
-  const size_t H = d->H;
-  const REAL *w = y->w, *wa = g->f->base.model.attention ? w + at->wa : NULL;
-  for (size_t e = 0; e < d->E; e += g->tile) {
-    const size_t rows = d->E - e < g->tile ? d->E - e : g->tile, ge = d->e0 + e;
-    g->k->coordinate_grad(rows, H, d->ones, y->z2 + ge * H, y->z3 + ge * H, y->gate + ge,
-                          w + at->b3, w + at->w4, wa, NULL, NULL, d->m + e * H, d->u + e * H,
-                          d->gdz3, d->da, NULL, NULL, NULL, NULL);
-    g->k->message_grad(rows, H, d->gdz3, w + at->w3t, y->gate + ge, NULL, NULL, d->da, wa,
-                       d->u + e * H, d->dz2, NULL);
-    g->k->edge_input(rows, H, y->pqu, y->pqu + H, 3 * H, y->row_i + ge, y->row_j + ge, w + at->wq,
-                     w + at->w0, y->q + ge, g->layer[0].q + ge, g->a1, d->slope1 + e * H);
-    g->k->edge_grad(rows, H, d->dz2, w + at->w2t, d->slope1 + e * H, w + at->wq, w + at->w0,
-                    d->p + e * H, d->p_wq + e, d->p_w0 + e);
-  }
-  for (size_t e = 0; e < d->E; e++)
-    for (size_t c = 0; c < H; c++)
-      d->u[e * H + c] *= y->gate[d->e0 + e];
-}
-
-/* ---- first layer ----------------------------------------------------------------------------- */
-
-/* Rows B_e = d(gate m)/dq of all edges into agg_dot, q and q0 moving together. */
-static void message_slopes(group *g, tangents *d) {
-  const layer *y = &g->layer[0];
-  const size_t H = d->H;
-  const REAL *w = y->w, *wq = w + y->at->wq, *w0 = w + y->at->w0;
-  const REAL *wa = g->f->base.model.attention ? w + y->at->wa : NULL;
-  for (size_t e = 0; e < d->E; e++)
-    for (size_t c = 0; c < H; c++)
-      d->z5_dot[e * H + c] = d->slope1[e * H + c] * (wq[c] + w0[c]);
-  g->k->gemm(d->E, H, H, d->z5_dot, H, w + y->at->w2, H, NULL, 0, NULL, false, d->agg_dot, H);
-  for (size_t e = 0; e < d->E; e++) {
-    REAL *B = d->agg_dot + e * H, dot = 0;
-    for (size_t c = 0; c < H; c++)
-      B[c] *= d->u[e * H + c];
-    if (!wa)
-      continue;
-    g->k->dots(1, H, wa, B, H, &dot);
-    dot *= 1 - y->gate[d->e0 + e];
-    for (size_t c = 0; c < H; c++)
-      B[c] += dot * d->m[e * H + c];
-  }
-}
-
-/* Rows of node k itself: sum_j B_kj 2 r_kj,a. */
-static void own_messages(group *g, tangents *d) {
-  const layer *y = &g->layer[0];
-  const size_t H = d->H;
-  memset(d->agg_dot + d->E * H, 0, d->T * H * sizeof(REAL));
-  for (size_t e = 0; e < d->E; e++) {
-    const size_t k = e / (d->N - 1);
-    for (size_t a = 0; a < d->D; a++) {
-      REAL *row = d->agg_dot + (d->E + k * d->D + a) * H;
-      const REAL f = 2 * r_of(d, y, e, a);
-      for (size_t c = 0; c < H; c++)
-        row[c] += f * d->agg_dot[e * H + c];
-    }
-  }
-}
-
-static void first_positions(group *g, tangents *d) {
-  const layer *y = &g->layer[0];
-  memset(d->v_dot, 0, d->T * d->T * sizeof(REAL));
-  for (size_t i = 0; i < d->N; i++)
-    for (size_t k = 0; k < d->N; k++) {
-      if (k == i)
-        continue;
-      const size_t e = edge_of(d, i, k), ge = d->e0 + e;
-      const REAL c = y->c[ge], slope = y->c_s[ge] * (d->p_wq[e] + d->p_w0[e]) + y->c_q[ge];
-      for (size_t a = 0; a < d->D; a++)
-        for (size_t b = 0; b < d->D; b++) {
-          const REAL f = (a == b ? c : 0) + 2 * slope * r_of(d, y, e, a) * r_of(d, y, e, b);
-          d->v_dot[(i * d->D + b) * d->T + a * d->N + k] = -f;
-          d->v_dot[(i * d->D + b) * d->T + a * d->N + i] += f;
-        }
-    }
-}
-
-/* ---- tangents of node features --------------------------------------------------------------- */
-
-static size_t node_of_row(const tangents *d, bool dense, size_t row) {
-  if (dense)
-    return row / d->T;
-  return row < d->E ? row / (d->N - 1) : (row - d->E) / d->D;
-}
-
-/* h_dot += W6 (silu'(z5) z5_dot), z5_dot = (what is in it) + W5 agg_dot. */
-static void node_tangents(group *g, size_t l, tangents *d, bool dense) {
-  const layer *y = &g->layer[l];
-  const size_t H = d->H, rows = dense ? d->N * d->T : d->E + d->T;
-  g->k->silu_slope(d->N * H, y->z5 + d->n0 * H, d->slope5);
-  g->k->gemm(rows, H, H, d->agg_dot, H, y->w + y->at->w5, H, d->z5_dot, H, NULL, false, d->z5_dot,
-             H);
-  for (size_t row = 0; row < rows; row++) {
-    const REAL *slope = d->slope5 + node_of_row(d, dense, row) * H;
-    for (size_t c = 0; c < H; c++)
-      d->z5_dot[row * H + c] *= slope[c];
-  }
-  g->k->gemm(rows, H, H, d->z5_dot, H, y->w + y->at->w6, H, d->h_dot, H, NULL, false, d->h_dot, H);
-  d->dense = dense;
-}
-
-static void first_layer(group *g, tangents *d) {
-  edge_slopes(g, 0, d);
-  first_positions(g, d);
-  if (g->layers == 1)
-    return;
-  const size_t reals = (d->E + d->T) * d->H;
-  message_slopes(g, d);
-  own_messages(g, d);
-  memset(d->z5_dot, 0, reals * sizeof(REAL));
-  memset(d->h_dot, 0, reals * sizeof(REAL));
-  node_tangents(g, 0, d, false);
-}
-
-/* r_ik of a layer for all pairs. */
-static void pair_table(const tangents *d, const layer *y, REAL *table) {
-  for (size_t a = 0; a < d->D; a++)
-    for (size_t i = 0; i < d->N; i++)
-      for (size_t k = 0; k < d->N; k++)
-        table[(a * d->N + i) * d->N + k] = k == i ? 0 : r_of(d, y, edge_of(d, i, k), a);
-}
-
-/* out[k] = 2 sum_a r_last_ik,a r_first_jk,a: contracts pair row (j,k) with r_ki of the last layer.
- */
-static void pair_scales(const tangents *d, size_t i, size_t j, REAL *out) {
-  const size_t N = d->N;
-  for (size_t k = 0; k < N; k++)
-    out[k] = 0;
-  for (size_t a = 0; a < d->D; a++) {
-    const REAL *last = d->r_last + (a * N + i) * N, *first = d->r_first + (a * N + j) * N;
-    for (size_t k = 0; k < N; k++)
-      out[k] += 2 * last[k] * first[k];
-  }
-}
-
-/* to (H) = sum_a -r_last_ik,a from_a, rows from_a `apart` numbers apart */
-static void contract_axes(const tangents *d, size_t i, size_t k, const REAL *from, size_t apart,
-                          REAL *to) {
-  for (size_t c = 0; c < d->H; c++)
-    to[c] = 0;
-  for (size_t a = 0; a < d->D; a++) {
-    const REAL f = -d->r_last[(a * d->N + i) * d->N + k];
-    for (size_t c = 0; c < d->H; c++)
-      to[c] += f * from[a * apart + c];
-  }
-}
-
-/* Rows (i,k), k != i, contracted over a with r_ki of the last layer; rows of i = k as they are.
-   in: stride ldi, of the present form; out (E + T, H) pair rows. */
-static void contract_rows(const tangents *d, const REAL *in, size_t ldi, REAL *out) {
-  const size_t H = d->H, D = d->D, N = d->N;
-  for (size_t i = 0; i < N; i++) {
-    pair_scales(d, i, i, d->dot);
-    for (size_t k = 0; k < N; k++) {
-      if (k == i)
-        continue;
-      const size_t e = edge_of(d, i, k);
-      REAL *to = out + e * H;
-      if (d->dense)
-        contract_axes(d, i, k, in + (i * d->T + k) * ldi, N * ldi, to);
-      else
-        for (size_t c = 0; c < H; c++)
-          to[c] = d->dot[k] * in[e * ldi + c];
-    }
-    for (size_t a = 0; a < D; a++) {
-      const size_t own = d->dense ? i * d->T + a * N + i : d->E + i * D + a;
-      memcpy(out + (d->E + i * D + a) * H, in + own * ldi, H * sizeof(REAL));
-    }
-  }
-}
-
-/* Pair rows of the first layer written out as dense rows. */
-static void expand_rows(const tangents *d, const REAL *in, size_t ldi, REAL *out) {
-  const size_t H = d->H, N = d->N;
-  for (size_t i = 0; i < N; i++)
-    for (size_t t = 0; t < d->T; t++) {
-      const size_t k = t % N, a = t / N, row = k == i ? d->E + i * d->D + a : edge_of(d, i, k);
-      const REAL f = k == i ? 1 : -2 * d->r_first[(a * N + i) * N + k];
-      for (size_t c = 0; c < H; c++)
-        out[(i * d->T + t) * H + c] = f * in[row * ldi + c];
-    }
-}
+#include "field/egnn_tangents.h"
 
 /* ---- layers between -------------------------------------------------------------------------- */
 
@@ -350,10 +82,17 @@ static void run_rows(group *g, const layer *y, tangents *d, size_t e, size_t row
                      const REAL *const *coef, const REAL *const *const *src, const REAL *cq,
                      const REAL *c0, const REAL *p) {
   const size_t H = d->H;
-  const REAL *w = y->w, *wa = g->f->base.model.attention ? w + y->at->wa : NULL;
-  g->k->tangent(rows, H, terms, coef, src, cq, w + y->at->wq, c0, w + y->at->w0, p,
-                d->slope1 + e * H, w + y->at->w2, d->u + e * H, d->m + e * H, wa,
-                1 - y->gate[d->e0 + e], d->work, d->s_dot, d->out);
+  const enf__egnn_layer *at = y->at;
+  const REAL *w = y->w, *wa = g->f->base.model.attention ? w + at->wa : NULL;
+  REAL *a_dot = d->a_dot, *next = d->a_next;
+  g->k->tangent_input(rows, H, terms, coef, src, cq, w + at->wq, c0, w + at->w0, p,
+                      d->slope[0] + e * H, a_dot, d->s_dot);
+  for (size_t k = 1; k + 1 < g->edge_depth; k++) {
+    g->k->sloped(rows, H, a_dot, w + at->edge[k].w, d->slope[k] + e * H, 0, next);
+    swap(&a_dot, &next);
+  }
+  g->k->tangent_message(rows, H, a_dot, w + at->edge[g->edge_depth - 1].w, d->u + e * H,
+                        d->m + e * H, wa, 1 - y->gate[d->e0 + e], d->out);
 }
 
 /* Dense rows of edge (i,j): all T tangents of its message; s_dot too. */

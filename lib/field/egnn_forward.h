@@ -1,12 +1,13 @@
 /* egnn_forward.h -- velocity of a group: docs/math.md, "Velocity field". Per layer
 
      z1_ij = W1 [h_i, h_j, q_ij, q0_ij] + b1,  a = silu(z1)
-     m_ij  = silu(W2 a + b2), gate_ij = sigmoid(wa.m + ba)
+     m_ij  = silu(W2 a + b2), gate_ij = sigmoid(wa.m + ba)        edge_depth - 1 such layers
      s_ij  = w4.silu(gate W3 m + b3),  c_ij = scale R tanh(s) / (sqrt(q + 1e-8) + 1)
      v_i  += sum_j c_ij r_ij,  x_i likewise
-     h_i  += W6 silu(W5 [h_i, sum_j gate_ij m_ij] + b5) + b6
+     h_i  += W6 silu(W5 [h_i, sum_j gate_ij m_ij] + b5) + b6      node_depth - 1 such layers
 
-   with W1 split over nodes: P = W1_i h, Q = W1_j h + b1 once per node. */
+   with W1 split over nodes: P = W1_i h, Q = W1_j h + b1 once per node. silu stands behind every
+   linear layer of the edge network and between those of the node network. */
 #ifndef ENF__EGNN_FORWARD_H
 #define ENF__EGNN_FORWARD_H
 
@@ -61,24 +62,39 @@ static void move_particles(group *g, const layer *y) {
     }
 }
 
+/* Linear layers 1, 2 ... of the edge network for a tile of edges, from a1: messages, which are
+   returned, and gates. */
+static REAL *messages(group *g, layer *y, size_t e, size_t rows) {
+  const enf__egnn_layer *at = y->at;
+  const REAL *w = y->w, *wa = g->f->base.model.attention ? w + at->wa : NULL;
+  REAL *a = g->a1, *m = g->m;
+  for (size_t k = 1; k < g->edge_depth; k++) {
+    const bool top = k + 1 == g->edge_depth;
+    g->k->message(rows, g->H, a, w + at->edge[k].w, w + at->edge[k].b, top ? wa : NULL, w[at->ba],
+                  y->z[k] ? y->z[k] + e * g->H : NULL, m, y->gate + e);
+    swap(&a, &m);
+  }
+  return a;
+}
+
 /* Messages, gates and coordinate networks of all edges, tile by tile; `last`: no aggregation. */
 static void edge_networks(group *g, layer *y, const REAL *q0, bool last) {
   const enf__egnn_layer *at = y->at;
-  const REAL *w = y->w, *wa = g->f->base.model.attention ? w + at->wa : NULL;
+  const REAL *w = y->w;
   const size_t H = g->H;
   for (size_t e = 0; e < g->e; e += g->tile) {
     const size_t rows = g->e - e < g->tile ? g->e - e : g->tile;
-    REAL *z2 = y->z2 ? y->z2 + e * H : NULL, *z3 = y->z3 ? y->z3 + e * H : NULL;
     g->k->edge_input(rows, H, y->pqu, y->pqu + H, 3 * H, y->row_i + e, y->row_j + e, w + at->wq,
                      w + at->w0, y->q + e, q0 + e, g->a1, NULL);
-    g->k->message(rows, H, g->a1, w + at->w2, w + at->b2, wa, w[at->ba], z2, g->m, y->gate + e);
-    g->k->coordinate(rows, H, g->m, w + at->w3, y->gate + e, w + at->b3, w + at->w4, z3, y->s + e);
+    const REAL *m = messages(g, y, e, rows);
+    g->k->coordinate(rows, H, m, w + at->coord.w, y->gate + e, w + at->coord.b, w + at->w4,
+                     y->z3 ? y->z3 + e * H : NULL, y->s + e);
     if (!last)
-      g->k->segment_sum(rows, H, g->recv + e, y->gate + e, g->m, y->agg, H);
+      g->k->segment_sum(rows, H, g->recv + e, y->gate + e, m, y->agg, H);
   }
 }
 
-/* h' = h + W6 silu(z5) + b6, z5 = W5 [h, agg] + b5; rows of the first layer are classes. */
+/* h' = h + (network of [h, agg]); rows of the first layer are classes. */
 static void node_network(group *g, size_t l, REAL *h_next) {
   layer *y = &g->layer[l];
   const enf__egnn_layer *at = y->at;
@@ -86,12 +102,17 @@ static void node_network(group *g, size_t l, REAL *h_next) {
   const REAL *w = y->w;
   for (size_t i = 0; i < g->n; i++) {
     const size_t row = l ? i : (size_t)g->node_class[i];
-    memcpy(y->z5 + i * H, y->pqu + row * 3 * H + 2 * H, H * sizeof(REAL));
+    memcpy(y->z5[0] + i * H, y->pqu + row * 3 * H + 2 * H, H * sizeof(REAL));
     memcpy(h_next + i * H, y->h + row * H, H * sizeof(REAL));
   }
-  g->k->gemm(g->n, H, H, y->agg, H, w + at->w5, H, y->z5, H, NULL, false, y->z5, H);
-  g->k->silu(g->n * H, y->z5, g->h_out);
-  g->k->gemm(g->n, H, H, g->h_out, H, w + at->w6, H, h_next, H, w + at->b6, false, h_next, H);
+  g->k->gemm(g->n, H, H, y->agg, H, w + at->w5, H, y->z5[0], H, NULL, false, y->z5[0], H);
+  for (size_t k = 1; k < g->node_depth; k++) {
+    const bool top = k + 1 == g->node_depth;
+    REAL *out = top ? h_next : y->z5[k];
+    g->k->silu(g->n * H, y->z5[k - 1], g->h_out);
+    g->k->gemm(g->n, H, H, g->h_out, H, w + at->node[k].w, H, top ? h_next : NULL, H,
+               w + at->node[k].b, false, out, H);
+  }
 }
 
 static void forward(group *g) {

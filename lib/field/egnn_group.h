@@ -38,8 +38,10 @@ typedef struct {
   const enf__egnn_layer *at;
   REAL *h;                      /* (rows,Hp) node features going in */
   REAL *pqu;                    /* (rows,3Hp) their products with W1_i, W1_j, W5_h */
-  REAL *agg, *z5;               /* (n,Hp) sum of gated messages, node network */
-  REAL *z2, *z3;                /* (e,Hp) pre-activations, or NULL */
+  REAL *agg;                    /* (n,Hp) sum of gated messages */
+  REAL *z5[ENF__EGNN_DEPTH];    /* (n,Hp) node network: pre-activation k, k = 0 ... depth-2 */
+  REAL *z[ENF__EGNN_DEPTH];     /* (e,Hp) edge network: k = 1 ... depth-1, or NULL */
+  REAL *z3;                     /* (e,Hp) coordinate network, or NULL */
   REAL *gate, *s, *th;          /* (e) gate, coordinate network, its tanh */
   REAL *r, *q;                  /* (D,e) r_ij, (e) |r_ij|^2 */
   REAL *c, *c_s, *c_q;          /* (e) coefficient of r_ij, its derivatives by s and q */
@@ -49,7 +51,7 @@ typedef struct {
 typedef struct {
   const enf__egnn *f;
   const kernels *k;
-  size_t S, N, D, H, n, e, tile, layers, class_count;
+  size_t S, N, D, H, n, e, tile, layers, edge_depth, node_depth, class_count;
   REAL R, scale;              /* range of tanh, weight of the aggregation */
   int32_t *recv, *send;       /* (e) nodes */
   int32_t *class_i, *class_j; /* (e) classes */
@@ -69,14 +71,16 @@ static void layout_graph(group *g, enf__arena *arena) {
   g->node_class = ENF__TAKE(arena, int32_t, g->n);
 }
 
-static void layout_nodes(group *g, layer *y, enf__arena *arena) {
+static void layout_nodes(group *g, layer *y, bool keep, enf__arena *arena) {
   y->pqu = ENF__TAKE(arena, REAL, g->n * 3 * g->H);
   y->agg = ENF__TAKE(arena, REAL, g->n * g->H);
-  y->z5 = ENF__TAKE(arena, REAL, g->n * g->H);
+  for (size_t k = 0; k + 1 < g->node_depth; k++)
+    y->z5[k] = keep || k == 0 ? ENF__TAKE(arena, REAL, g->n * g->H) : y->z5[0];
 }
 
 static void layout_edges(group *g, layer *y, bool keep, enf__arena *arena) {
-  y->z2 = keep ? ENF__TAKE(arena, REAL, g->e * g->H) : NULL;
+  for (size_t k = 1; k < g->edge_depth; k++)
+    y->z[k] = keep ? ENF__TAKE(arena, REAL, g->e * g->H) : NULL;
   y->z3 = keep ? ENF__TAKE(arena, REAL, g->e * g->H) : NULL;
   y->r = ENF__TAKE(arena, REAL, g->e * g->D);
   REAL **scalars[] = {&y->gate, &y->s, &y->th, &y->q, &y->c, &y->c_s, &y->c_q};
@@ -90,7 +94,7 @@ static void layout_layers(group *g, bool keep, enf__arena *arena) {
   for (size_t l = 0; l < g->layers; l++) {
     layer *y = &g->layer[l];
     if (keep || l == 0) {
-      layout_nodes(g, y, arena);
+      layout_nodes(g, y, keep, arena);
       layout_edges(g, y, keep, arena);
     } else {
       *y = g->layer[0];
@@ -127,6 +131,8 @@ static void open_group(group *g, const enf__egnn *f, enf__work work, enf__arena 
   g->class_count = m->species_count ? m->species_count : 1;
   g->n = g->S * (g->N > g->class_count ? g->N : g->class_count);
   g->e = g->S * f->edges;
+  g->edge_depth = m->edge_depth;
+  g->node_depth = m->node_depth;
   g->tile = TILE_REALS / g->H < 12 ? 12 : TILE_REALS / g->H;
   const double range = m->tanh ? 15.0 / (double)m->layers * (m->mean ? 19 : 1) : 1;
   g->R = (REAL)range;
@@ -159,6 +165,13 @@ static void enter_samples(group *g, size_t S, const double *t, const double *x) 
     g->time[s] = (REAL)t[s];
   for (size_t i = 0; i < g->n * g->D; i++)
     g->x[i] = (REAL)x[i];
+}
+
+/* Exchange two arrays that take turns. */
+static void swap(REAL **a, REAL **b) {
+  REAL *c = *a;
+  *a = *b;
+  *b = c;
 }
 
 /* Rows of node features going into a layer. */

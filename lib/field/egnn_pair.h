@@ -14,12 +14,13 @@
 
 /* What is kept of one layer beside `layer`; per-edge rows are tile-blocked: values, tangents. */
 typedef struct {
-  REAL *h_dot, *pqu_dot;       /* (rows,Hp), (rows,3Hp) */
-  REAL *agg_dot, *z5_dot;      /* (n,Hp) */
-  REAL *z2, *u3;               /* (2e,Hp) */
-  REAL *gate_dot, *s_dot;      /* (e) */
-  REAL *r_dot, *q_dot, *c_dot; /* (D,e), (e), (e) */
-  REAL *c_ss, *c_sq, *c_qq;    /* (e) second derivatives of c */
+  REAL *h_dot, *pqu_dot;         /* (rows,Hp), (rows,3Hp) */
+  REAL *agg_dot;                 /* (n,Hp) */
+  REAL *z5_dot[ENF__EGNN_DEPTH]; /* (n,Hp) of z5[k] */
+  REAL *z[ENF__EGNN_DEPTH], *u3; /* (2e,Hp) edge network: k = 1 ... depth-1; coordinate network */
+  REAL *gate_dot, *s_dot;        /* (e) */
+  REAL *r_dot, *q_dot, *c_dot;   /* (D,e), (e), (e) */
+  REAL *c_ss, *c_sq, *c_qq;      /* (e) second derivatives of c */
 } pair_layer;
 
 typedef struct {
@@ -35,7 +36,7 @@ typedef struct {
   REAL *s_bar, *s_hat, *q_bar, *q_hat, *q0_bar, *q0_hat;       /* (e) */
   REAL *net_q, *net_q0;                                        /* (2 tile) */
   REAL *logit_bar, *logit_hat;                                 /* (tile) */
-  REAL *u3_bar, *z2_bar, *slope1; /* (2 tile,Hp) values and tangents; silu', silu'' z1_dot */
+  REAL *u3_bar, *z_bar, *slope1; /* (2 tile,Hp) values and tangents; silu', silu'' z1_dot */
   REAL *grad, *scratch;
 } pair;
 
@@ -44,8 +45,10 @@ static void layout_pair_layer(const group *g, pair_layer *y, enf__arena *arena) 
   y->h_dot = ENF__TAKE(arena, REAL, n * H);
   y->pqu_dot = ENF__TAKE(arena, REAL, n * 3 * H);
   y->agg_dot = ENF__TAKE(arena, REAL, n * H);
-  y->z5_dot = ENF__TAKE(arena, REAL, n * H);
-  y->z2 = ENF__TAKE(arena, REAL, 2 * g->e * H);
+  for (size_t k = 0; k + 1 < g->node_depth; k++)
+    y->z5_dot[k] = ENF__TAKE(arena, REAL, n * H);
+  for (size_t k = 1; k < g->edge_depth; k++)
+    y->z[k] = ENF__TAKE(arena, REAL, 2 * g->e * H);
   y->u3 = ENF__TAKE(arena, REAL, 2 * g->e * H);
   y->r_dot = ENF__TAKE(arena, REAL, g->e * g->D);
   REAL **scalars[] = {&y->gate_dot, &y->s_dot, &y->q_dot, &y->c_dot, &y->c_ss, &y->c_sq, &y->c_qq};
@@ -72,7 +75,7 @@ static void layout_pair(const group *g, pair *p, enf__arena *arena) {
   REAL **scalars[] = {&p->s_bar, &p->s_hat, &p->q_bar, &p->q_hat, &p->q0_bar, &p->q0_hat};
   for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++)
     *scalars[i] = ENF__TAKE(arena, REAL, g->e);
-  REAL **tiles[] = {&p->a, &p->m, &p->u3_bar, &p->z2_bar, &p->slope1};
+  REAL **tiles[] = {&p->a, &p->m, &p->u3_bar, &p->z_bar, &p->slope1};
   for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++)
     *tiles[i] = ENF__TAKE(arena, REAL, 2 * g->tile * H);
   p->net_q = ENF__TAKE(arena, REAL, 2 * g->tile);
@@ -138,15 +141,20 @@ static void pair_edges(group *g, size_t l, pair *p) {
   const REAL *q0 = g->layer[0].q, *q0_dot = p->layer[0].q_dot;
   for (size_t e = 0; e < g->e; e += g->tile) {
     const size_t rows = g->e - e < g->tile ? g->e - e : g->tile, half = rows * H;
-    REAL *z2 = d->z2 + 2 * e * H, *u3 = d->u3 + 2 * e * H;
+    REAL *u3 = d->u3 + 2 * e * H;
+    const REAL *a = p->a;
     g->k->pair_input(rows, H, y->pqu, d->pqu_dot, 3 * H, y->row_i + e, y->row_j + e, w + at->wq,
                      w + at->w0, y->q + e, d->q_dot + e, q0 + e, q0_dot + e, p->a, p->a + half,
                      NULL, NULL);
-    g->k->gemm(2 * rows, H, H, p->a, H, w + at->w2, H, NULL, 0, NULL, false, z2, H);
-    g->k->pair_message(rows, H, z2, z2 + half, w + at->b2, wa, w[at->ba], p->m, p->m + half,
-                       y->gate + e, d->gate_dot + e);
-    g->k->gemm(2 * rows, H, H, p->m, H, w + at->w3, H, NULL, 0, NULL, false, u3, H);
-    g->k->pair_coordinate(rows, H, u3, u3 + half, y->gate + e, d->gate_dot + e, w + at->b3,
+    for (size_t k = 1; k < g->edge_depth; k++, a = p->m) {
+      REAL *z = d->z[k] + 2 * e * H;
+      g->k->gemm(2 * rows, H, H, a, H, w + at->edge[k].w, H, NULL, 0, NULL, false, z, H);
+      g->k->pair_message(rows, H, z, z + half, w + at->edge[k].b,
+                         k + 1 == g->edge_depth ? wa : NULL, w[at->ba], p->m, p->m + half,
+                         y->gate + e, d->gate_dot + e);
+    }
+    g->k->gemm(2 * rows, H, H, p->m, H, w + at->coord.w, H, NULL, 0, NULL, false, u3, H);
+    g->k->pair_coordinate(rows, H, u3, u3 + half, y->gate + e, d->gate_dot + e, w + at->coord.b,
                           w + at->w4, y->s + e, d->s_dot + e);
     if (l + 1 == g->layers)
       continue;
@@ -156,22 +164,27 @@ static void pair_edges(group *g, size_t l, pair *p) {
   }
 }
 
-/* Tangents through the node network, after node_network has made z5. */
+/* Tangents through the node network, after node_network has made its pre-activations. */
 static void node_network_tangents(group *g, size_t l, pair *p) {
   layer *y = &g->layer[l];
   pair_layer *d = &p->layer[l];
   const size_t H = g->H, all = g->n * H;
   REAL *h_next = p->layer[l + 1].h_dot;
   memset(h_next, 0, all * sizeof(REAL));
-  memset(d->z5_dot, 0, all * sizeof(REAL));
+  memset(d->z5_dot[0], 0, all * sizeof(REAL));
   for (size_t i = 0; l && i < g->n; i++) {
-    memcpy(d->z5_dot + i * H, d->pqu_dot + i * 3 * H + 2 * H, H * sizeof(REAL));
+    memcpy(d->z5_dot[0] + i * H, d->pqu_dot + i * 3 * H + 2 * H, H * sizeof(REAL));
     memcpy(h_next + i * H, d->h_dot + i * H, H * sizeof(REAL));
   }
-  g->k->gemm(g->n, H, H, d->agg_dot, H, y->w + y->at->w5, H, d->z5_dot, H, NULL, false, d->z5_dot,
-             H);
-  g->k->pair_silu(all, y->z5, d->z5_dot, p->a5, p->a5 + all, p->slope5, p->slope5 + all);
-  g->k->gemm(g->n, H, H, p->a5 + all, H, y->w + y->at->w6, H, h_next, H, NULL, false, h_next, H);
+  g->k->gemm(g->n, H, H, d->agg_dot, H, y->w + y->at->w5, H, d->z5_dot[0], H, NULL, false,
+             d->z5_dot[0], H);
+  for (size_t k = 1; k < g->node_depth; k++) {
+    const bool top = k + 1 == g->node_depth;
+    g->k->pair_silu(all, y->z5[k - 1], d->z5_dot[k - 1], p->a5, p->a5 + all, p->slope5,
+                    p->slope5 + all);
+    g->k->gemm(g->n, H, H, p->a5 + all, H, y->w + y->at->node[k].w, H, top ? h_next : NULL, H, NULL,
+               false, top ? h_next : d->z5_dot[k], H);
+  }
 }
 
 static void forward_pair(group *g, pair *p) {
@@ -210,15 +223,35 @@ static void forward_pair(group *g, pair *p) {
 
 /* ---- reverse --------------------------------------------------------------------------------- */
 
+/* Linear layers depth-1 ... 1 of the node network backwards: from h_bar, h_hat to z5_bar, z5_hat.
+ */
+static void node_layers_pair_grad(group *g, layer *y, pair_layer *d, pair *p) {
+  const size_t H = g->H, n = g->n, all = n * H;
+  const REAL *bar = p->h_bar, *hat = p->h_hat;
+  for (size_t k = g->node_depth - 1; k > 0; k--) {
+    const enf__egnn_linear *at = &y->at->node[k];
+    REAL *bar_out = k % 2 ? p->z5_bar : p->agg_bar, *hat_out = k % 2 ? p->z5_hat : p->agg_hat;
+    g->k->pair_silu(all, y->z5[k - 1], d->z5_dot[k - 1], p->a5, p->a5 + all, p->slope5,
+                    p->slope5 + all);
+    if (p->grad) {
+      g->k->gemm_grad(n, H, H, p->a5, H, bar, H, p->grad + at->w, H);
+      g->k->gemm_grad(n, H, H, p->a5 + all, H, hat, H, p->grad + at->w, H);
+      add_column_sums(n, H, bar, H, p->grad + at->b);
+    }
+    g->k->gemm(n, H, H, bar, H, y->w + at->wt, H, NULL, 0, NULL, false, bar_out, H);
+    g->k->gemm(n, H, H, hat, H, y->w + at->wt, H, NULL, 0, NULL, false, hat_out, H);
+    g->k->pair_slope(all, p->slope5, p->slope5 + all, bar_out, hat_out);
+    bar = bar_out;
+    hat = hat_out;
+  }
+}
+
 static void node_network_pair_grad(group *g, size_t l, pair *p) {
   layer *y = &g->layer[l];
   pair_layer *d = &p->layer[l];
-  const size_t H = g->H, n = g->n, all = n * H;
+  const size_t H = g->H, n = g->n;
   const REAL *w = y->w;
-  g->k->pair_silu(all, y->z5, d->z5_dot, p->a5, p->a5 + all, p->slope5, p->slope5 + all);
-  g->k->gemm(n, H, H, p->h_bar, H, w + y->at->w6t, H, NULL, 0, NULL, false, p->z5_bar, H);
-  g->k->gemm(n, H, H, p->h_hat, H, w + y->at->w6t, H, NULL, 0, NULL, false, p->z5_hat, H);
-  g->k->pair_slope(all, p->slope5, p->slope5 + all, p->z5_bar, p->z5_hat);
+  node_layers_pair_grad(g, y, d, p);
   g->k->gemm(n, H, H, p->z5_bar, H, w + y->at->w5t, H, NULL, 0, NULL, false, p->agg_bar, H);
   g->k->gemm(n, H, H, p->z5_hat, H, w + y->at->w5t, H, NULL, 0, NULL, false, p->agg_hat, H);
   for (size_t i = 0; i < n; i++) {
@@ -230,9 +263,6 @@ static void node_network_pair_grad(group *g, size_t l, pair *p) {
   }
   if (!p->grad)
     return;
-  g->k->gemm_grad(n, H, H, p->a5, H, p->h_bar, H, p->grad + y->at->w6, H);
-  g->k->gemm_grad(n, H, H, p->a5 + all, H, p->h_hat, H, p->grad + y->at->w6, H);
-  add_column_sums(n, H, p->h_bar, H, p->grad + y->at->b6);
   g->k->gemm_grad(n, H, H, y->agg, H, p->z5_bar, H, p->grad + y->at->w5, H);
   g->k->gemm_grad(n, H, H, d->agg_dot, H, p->z5_hat, H, p->grad + y->at->w5, H);
 }
@@ -256,7 +286,28 @@ static void coordinate_update_pair_grad(const group *g, const layer *y, const pa
   }
 }
 
-/* One tile of edges from u3's cotangents down to P, Q, q and the weights. */
+/* Back through linear layers top ... 2 of the edge network for a tile of edges, from the cotangents
+   of z[top] in z_bar to those of z[1], which are returned. */
+static REAL *edge_layers_pair_grad(group *g, layer *y, const pair_layer *d, pair *p, size_t e,
+                                   size_t rows) {
+  const size_t H = g->H, half = rows * H;
+  REAL *bar = p->z_bar, *next = p->u3_bar;
+  for (size_t k = g->edge_depth - 1; k > 1; k--) {
+    const REAL *z = d->z[k - 1] + 2 * e * H;
+    const enf__egnn_linear *at = &y->at->edge[k];
+    g->k->pair_silu(half, z, z + half, p->a, p->a + half, p->slope1, p->slope1 + half);
+    g->k->gemm(2 * rows, H, H, bar, H, y->w + at->wt, H, NULL, 0, NULL, false, next, H);
+    g->k->pair_slope(half, p->slope1, p->slope1 + half, next, next + half);
+    if (p->grad) {
+      g->k->gemm_grad(2 * rows, H, H, p->a, H, bar, H, p->grad + at->w, H);
+      add_column_sums(rows, H, next, H, p->grad + y->at->edge[k - 1].b);
+    }
+    swap(&bar, &next);
+  }
+  return bar;
+}
+
+/* One tile of edges from the cotangents of u3 and z[top] down to P, Q, q and the weights. */
 static void edge_tile_grad(group *g, size_t l, pair *p, size_t e, size_t rows) {
   layer *y = &g->layer[l];
   pair_layer *d = &p->layer[l];
@@ -265,14 +316,15 @@ static void edge_tile_grad(group *g, size_t l, pair *p, size_t e, size_t rows) {
   const REAL *w = y->w, *q0 = g->layer[0].q, *q0_dot = p->layer[0].q_dot;
   REAL *dwq = p->grad ? p->grad + at->wq : p->scratch;
   REAL *dw0 = p->grad ? p->grad + at->w0 : p->scratch + H;
+  if (p->grad)
+    g->k->gemm_grad(2 * rows, H, H, p->m, H, p->u3_bar, H, p->grad + at->coord.w, H);
+  const REAL *z_bar = edge_layers_pair_grad(g, y, d, p, e, rows);
   g->k->pair_input(rows, H, y->pqu, d->pqu_dot, 3 * H, y->row_i + e, y->row_j + e, w + at->wq,
                    w + at->w0, y->q + e, d->q_dot + e, q0 + e, q0_dot + e, p->a, p->a + half,
                    p->slope1, p->slope1 + half);
-  if (p->grad) {
-    g->k->gemm_grad(2 * rows, H, H, p->m, H, p->u3_bar, H, p->grad + at->w3, H);
-    g->k->gemm_grad(2 * rows, H, H, p->a, H, p->z2_bar, H, p->grad + at->w2, H);
-  }
-  g->k->gemm(2 * rows, H, H, p->z2_bar, H, w + at->w2t, H, NULL, 0, NULL, false, p->a, H);
+  if (p->grad)
+    g->k->gemm_grad(2 * rows, H, H, p->a, H, z_bar, H, p->grad + at->edge[1].w, H);
+  g->k->gemm(2 * rows, H, H, z_bar, H, w + at->edge[1].wt, H, NULL, 0, NULL, false, p->a, H);
   g->k->pair_slope(half, p->slope1, p->slope1 + half, p->a, p->a + half);
   g->k->dots(2 * rows, H, w + at->wq, p->a, H, p->net_q);
   g->k->dots(2 * rows, H, w + at->w0, p->a, H, p->net_q0);
@@ -296,23 +348,24 @@ static void pair_edges_grad(group *g, size_t l, pair *p) {
   layer *y = &g->layer[l];
   pair_layer *d = &p->layer[l];
   const enf__egnn_layer *at = y->at;
-  const size_t H = g->H;
+  const size_t H = g->H, top = g->edge_depth - 1;
   const bool last = l + 1 == g->layers;
   const REAL *w = y->w, *wa = g->f->base.model.attention ? w + at->wa : NULL;
   const REAL *agg_bar = last ? NULL : p->agg_bar, *agg_hat = last ? NULL : p->agg_hat;
   for (size_t e = 0; e < g->e; e += g->tile) {
     const size_t rows = g->e - e < g->tile ? g->e - e : g->tile, half = rows * H;
-    const REAL *z2 = d->z2 + 2 * e * H, *u3 = d->u3 + 2 * e * H;
-    g->k->pair_coordinate_grad(rows, H, p->s_bar + e, p->s_hat + e, u3, u3 + half, z2, z2 + half,
-                               y->gate + e, d->gate_dot + e, w + at->b3, w + at->w4, wa,
+    const REAL *z = d->z[top] + 2 * e * H, *u3 = d->u3 + 2 * e * H;
+    g->k->pair_coordinate_grad(rows, H, p->s_bar + e, p->s_hat + e, u3, u3 + half, z, z + half,
+                               y->gate + e, d->gate_dot + e, w + at->coord.b, w + at->w4, wa,
                                g->recv + e, agg_bar, agg_hat, p->m, p->m + half, p->u3_bar,
                                p->u3_bar + half, p->logit_bar, p->logit_hat,
-                               pair_grad_of(p, at->w4), pair_grad_of(p, at->b3),
+                               pair_grad_of(p, at->w4), pair_grad_of(p, at->coord.b),
                                pair_grad_of(p, at->wa), pair_grad_of(p, at->ba));
-    g->k->gemm(2 * rows, H, H, p->u3_bar, H, w + at->w3t, H, NULL, 0, NULL, false, p->z2_bar, H);
-    g->k->pair_message_grad(rows, H, z2, z2 + half, y->gate + e, d->gate_dot + e, g->recv + e,
-                            agg_bar, agg_hat, p->logit_bar, p->logit_hat, wa, p->z2_bar,
-                            p->z2_bar + half, pair_grad_of(p, at->b2));
+    g->k->gemm(2 * rows, H, H, p->u3_bar, H, w + at->coord.wt, H, NULL, 0, NULL, false, p->z_bar,
+               H);
+    g->k->pair_message_grad(rows, H, z, z + half, y->gate + e, d->gate_dot + e, g->recv + e,
+                            agg_bar, agg_hat, p->logit_bar, p->logit_hat, wa, p->z_bar,
+                            p->z_bar + half, pair_grad_of(p, at->edge[top].b));
     edge_tile_grad(g, l, p, e, rows);
   }
 }
@@ -337,12 +390,6 @@ static void add_vector_grads(const group *g, const layer *y, const pair_layer *d
       p->x_hat_new[j + a] -= hat;
     }
   }
-}
-
-static void swap(REAL **a, REAL **b) {
-  REAL *c = *a;
-  *a = *b;
-  *b = c;
 }
 
 static void position_grads(const group *g, size_t l, pair *p) {

@@ -49,21 +49,27 @@ static void add_column_sums(size_t rows, size_t n, const REAL *A, size_t lda, RE
 /* Gradient of a packed block, or NULL. */
 static REAL *grad_of(const reverse *b, size_t offset) { return b->grad ? b->grad + offset : NULL; }
 
-/* Through h' = h + W6 silu(z5) + b6: dz5, dagg, and dU into dpqu (classes in the first layer). */
+/* Through the node network and its residual: dz5 (of its first layer), dagg, and dU into dpqu
+ * (classes in the first layer). */
 static void node_network_grad(group *g, size_t l, reverse *b) {
   layer *y = &g->layer[l];
   const size_t H = g->H, n = g->n;
   const REAL *w = y->w;
   REAL *a5 = g->h_out;
-  g->k->silu(n * H, y->z5, a5);
-  if (b->grad) {
-    g->k->gemm_grad(n, H, H, a5, H, b->dh, H, b->grad + y->at->w6, H);
-    add_column_sums(n, H, b->dh, H, b->grad + y->at->b6);
+  const REAL *dz = b->dh;
+  for (size_t k = g->node_depth - 1; k > 0; k--) {
+    REAL *out = k % 2 ? b->dz5 : b->dagg; /* in turns; dz5 at the end */
+    if (b->grad) {
+      g->k->silu(n * H, y->z5[k - 1], a5);
+      g->k->gemm_grad(n, H, H, a5, H, dz, H, b->grad + y->at->node[k].w, H);
+      add_column_sums(n, H, dz, H, b->grad + y->at->node[k].b);
+    }
+    g->k->gemm(n, H, H, dz, H, w + y->at->node[k].wt, H, NULL, 0, NULL, false, out, H);
+    g->k->silu_slope(n * H, y->z5[k - 1], a5);
+    for (size_t i = 0; i < n * H; i++)
+      out[i] *= a5[i];
+    dz = out;
   }
-  g->k->gemm(n, H, H, b->dh, H, w + y->at->w6t, H, NULL, 0, NULL, false, b->dz5, H);
-  g->k->silu_slope(n * H, y->z5, a5);
-  for (size_t i = 0; i < n * H; i++)
-    b->dz5[i] *= a5[i];
   g->k->gemm(n, H, H, b->dz5, H, w + y->at->w5t, H, NULL, 0, NULL, false, b->dagg, H);
   if (b->grad)
     g->k->gemm_grad(n, H, H, y->agg, H, b->dz5, H, b->grad + y->at->w5, H);
@@ -86,31 +92,53 @@ static void coordinate_update_grad(const group *g, const layer *y, reverse *b) {
   }
 }
 
+/* Back through linear layers top ... 2 of the edge network, from the cotangents of z[top] in b->dz
+   to those of z[1], which are returned. */
+static REAL *edge_layers_grad(group *g, layer *y, reverse *b, size_t e, size_t rows) {
+  const enf__egnn_layer *at = y->at;
+  const size_t H = g->H;
+  REAL *dz = b->dz, *next = b->gdz3;
+  for (size_t k = g->edge_depth - 1; k > 1; k--) {
+    const REAL *z = y->z[k - 1] + e * H;
+    if (b->grad) {
+      g->k->silu(rows * H, z, g->a1);
+      g->k->gemm_grad(rows, H, H, g->a1, H, dz, H, b->grad + at->edge[k].w, H);
+    }
+    g->k->silu_slope(rows * H, z, b->slope2);
+    g->k->message_grad(rows, H, dz, y->w + at->edge[k].wt, y->gate + e, NULL, NULL, b->da + e, NULL,
+                       b->slope2, next, grad_of(b, at->edge[k - 1].b));
+    swap(&dz, &next);
+  }
+  return dz;
+}
+
 /* Edge networks backwards, tile by tile: dq and dq0 gain, dpqu and the weights' gradients too. */
 static void edge_networks_grad(group *g, size_t l, reverse *b) {
   layer *y = &g->layer[l];
   const enf__egnn_layer *at = y->at;
-  const size_t H = g->H;
+  const size_t H = g->H, top = g->edge_depth - 1;
   const bool last = l + 1 == g->layers;
   const REAL *w = y->w, *wa = g->f->base.model.attention ? w + at->wa : NULL, *q0 = g->layer[0].q;
   REAL *dwq = b->grad ? b->grad + at->wq : b->scratch,
        *dw0 = b->grad ? b->grad + at->w0 : b->scratch + H;
   for (size_t e = 0; e < g->e; e += g->tile) {
     const size_t rows = g->e - e < g->tile ? g->e - e : g->tile;
-    g->k->coordinate_grad(rows, H, b->ds + e, y->z2 + e * H, y->z3 + e * H, y->gate + e, w + at->b3,
-                          w + at->w4, wa, g->recv + e, last ? NULL : b->dagg, g->m, b->slope2,
-                          b->gdz3, b->da + e, grad_of(b, at->w4), grad_of(b, at->b3),
-                          grad_of(b, at->wa), grad_of(b, at->ba));
-    g->k->message_grad(rows, H, b->gdz3, w + at->w3t, y->gate + e, g->recv + e,
-                       last ? NULL : b->dagg, b->da + e, wa, b->slope2, b->dz, grad_of(b, at->b2));
+    g->k->coordinate_grad(rows, H, b->ds + e, y->z[top] + e * H, y->z3 + e * H, y->gate + e,
+                          w + at->coord.b, w + at->w4, wa, g->recv + e, last ? NULL : b->dagg, g->m,
+                          b->slope2, b->gdz3, b->da + e, grad_of(b, at->w4),
+                          grad_of(b, at->coord.b), grad_of(b, at->wa), grad_of(b, at->ba));
+    g->k->message_grad(rows, H, b->gdz3, w + at->coord.wt, y->gate + e, g->recv + e,
+                       last ? NULL : b->dagg, b->da + e, wa, b->slope2, b->dz,
+                       grad_of(b, at->edge[top].b));
+    if (b->grad)
+      g->k->gemm_grad(rows, H, H, g->m, H, b->gdz3, H, b->grad + at->coord.w, H);
+    const REAL *dz = edge_layers_grad(g, y, b, e, rows);
     g->k->edge_input(rows, H, y->pqu, y->pqu + H, 3 * H, y->row_i + e, y->row_j + e, w + at->wq,
                      w + at->w0, y->q + e, q0 + e, g->a1, b->slope1);
-    if (b->grad) {
-      g->k->gemm_grad(rows, H, H, g->m, H, b->gdz3, H, b->grad + at->w3, H);
-      g->k->gemm_grad(rows, H, H, g->a1, H, b->dz, H, b->grad + at->w2, H);
-    }
+    if (b->grad)
+      g->k->gemm_grad(rows, H, H, g->a1, H, dz, H, b->grad + at->edge[1].w, H);
     /* slope2 is free again: it takes dz1 */
-    g->k->edge_grad(rows, H, b->dz, w + at->w2t, b->slope1, w + at->wq, w + at->w0, b->slope2,
+    g->k->edge_grad(rows, H, dz, w + at->edge[1].wt, b->slope1, w + at->wq, w + at->w0, b->slope2,
                     b->dq_net + e, b->dq0_net + e);
     g->k->edge_scatter(rows, H, b->slope2, y->row_i + e, y->row_j + e, y->q + e, q0 + e, b->dpqu,
                        b->dpqu + H, 3 * H, dwq, dw0);

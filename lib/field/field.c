@@ -4,6 +4,7 @@
 
 #include "core/random.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,10 +41,12 @@ enf_status enf__field_open(enf_ctx *ctx, enf__field *field, const enf__field_ops
   return ENF_OK;
 }
 
-size_t enf__field_add(enf__field *field, size_t rows, size_t cols, const char *format,
-                      size_t number) {
+size_t enf__field_add(enf__field *field, size_t rows, size_t cols, const char *format, ...) {
   enf__tensor *t = &field->tensor[field->tensors];
-  snprintf(t->name, sizeof t->name, format, number);
+  va_list numbers;
+  va_start(numbers, format);
+  vsnprintf(t->name, sizeof t->name, format, numbers);
+  va_end(numbers);
   t->offset = field->params;
   t->rows = rows;
   t->cols = cols;

@@ -18,6 +18,7 @@ enum { ENF__FIELD_EGNN, ENF__FIELD_PAIR_KERNEL, ENF__FIELDS };
 typedef struct {
   int kind; /* model.field */
   size_t particles, dimensions, hidden, layers;
+  size_t edge_depth, node_depth; /* linear layers of the edge and node networks, 2 or more */
   bool attention, tanh, mean;
   size_t species_count;         /* largest species number + 1; 0: all alike, no one-hot */
   const int *species;           /* (N), or NULL */
@@ -127,9 +128,9 @@ struct enf__field {
 /* Fill the head: model and species copied; tensor table of `tensors` rows to come. NOMEM. */
 enf_status enf__field_open(enf_ctx *ctx, enf__field *field, const enf__field_ops *ops,
                            const enf__model *model, size_t tensors);
-/* Append a tensor (printf format with one size_t); returns its index. */
-size_t enf__field_add(enf__field *field, size_t rows, size_t cols, const char *format,
-                      size_t number);
+/* Append a tensor, its name as by printf; returns its index. */
+size_t enf__field_add(enf__field *field, size_t rows, size_t cols, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 /* Allocate the parameter block once all tensors are there. NOMEM. */
 enf_status enf__field_allocate(enf__field *field);
 void enf__field_close(enf__field *field);

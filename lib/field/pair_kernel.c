@@ -42,10 +42,10 @@ static void choose_shapes(enf__pair_kernel *f, const enf__model *model) {
 
 static void add_tensors(enf__pair_kernel *f) {
   enf__field *base = &f->base;
-  enf__field_add(base, f->K, 1, "pair_kernel.distance.centers", 0);
-  enf__field_add(base, f->K, 1, "pair_kernel.distance.log_widths", 0);
-  enf__field_add(base, f->times, 1, "pair_kernel.time.centers", 0);
-  enf__field_add(base, f->times, 1, "pair_kernel.time.log_widths", 0);
+  enf__field_add(base, f->K, 1, "pair_kernel.distance.centers");
+  enf__field_add(base, f->K, 1, "pair_kernel.distance.log_widths");
+  enf__field_add(base, f->times, 1, "pair_kernel.time.centers");
+  enf__field_add(base, f->times, 1, "pair_kernel.time.log_widths");
   for (size_t p = 0; p < f->species_pairs; p++) {
     enf__field_add(base, f->K, f->times, "pair_kernel.pair_%zu.weight", p);
     enf__field_add(base, f->times, 1, "pair_kernel.pair_%zu.bias", p);

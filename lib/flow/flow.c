@@ -78,6 +78,8 @@ static enf_status read_model(enf_ctx *ctx, const enf_opts *opts, enf__model *mod
                         .dimensions = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_DIMENSIONS),
                         .hidden = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_HIDDEN),
                         .layers = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_LAYERS),
+                        .edge_depth = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_EDGE_DEPTH),
+                        .node_depth = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_NODE_DEPTH),
                         .kernels = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_KERNELS),
                         .kernel_times = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_KERNEL_TIMES),
                         .kernel_range = enf__opts_real(opts, ENF__OPT_MODEL_KERNEL_RANGE),
@@ -170,6 +172,8 @@ enf_status enf_get_int(const enf_flow *flow, const char *name, int64_t *value) {
               {"tensors", enf__field_tensors(flow->field)},
               {"hidden", model->hidden},
               {"layers", model->layers},
+              {"edge_depth", model->edge_depth},
+              {"node_depth", model->node_depth},
               {"species", model->species_count ? model->species_count : 1},
               {"data_scale_fixed", flow->scale_fixed}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

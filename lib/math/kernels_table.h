@@ -60,17 +60,25 @@ typedef struct {
                        const int32_t *row_j, const ENF__REAL *q, const ENF__REAL *q0, ENF__REAL *dP,
                        ENF__REAL *dQ, size_t ldp, ENF__REAL *dwq, ENF__REAL *dw0);
 
-  /* Tangents of one edge's message: for every row r,
-       z1_dot = sum_k coef[k][r] src[k][r] + cq[r] wq + c0[r] w0   (terms of k; src[k][r]: n
-     numbers), s_dot[r] = p . z1_dot, y_r = u ((slope1 z1_dot) W), out[r] += y_r + (g1 wa.y_r) m,
-     where u = gate silu'(z2) and g1 = 1 - gate (wa NULL: no gate term). work (rows,n). p NULL: no
-     s_dot. */
-  void (*tangent)(size_t rows, size_t n, size_t terms, const ENF__REAL *const *coef,
-                  const ENF__REAL *const *const *src, const ENF__REAL *cq, const ENF__REAL *wq,
-                  const ENF__REAL *c0, const ENF__REAL *w0, const ENF__REAL *p,
-                  const ENF__REAL *slope1, const ENF__REAL *W, const ENF__REAL *u,
-                  const ENF__REAL *m, const ENF__REAL *wa, ENF__REAL g1, ENF__REAL *work,
-                  ENF__REAL *s_dot, ENF__REAL *const *out);
+  /* Tangents of one edge's message begin with, for every row r (terms of k; src[k][r]: n numbers),
+       z_dot = sum_k coef[k][r] src[k][r] + cq[r] wq + c0[r] w0, a_dot[r] = slope z_dot,
+       s_dot[r] = p . z_dot.   p NULL: no s_dot. */
+  void (*tangent_input)(size_t rows, size_t n, size_t terms, const ENF__REAL *const *coef,
+                        const ENF__REAL *const *const *src, const ENF__REAL *cq,
+                        const ENF__REAL *wq, const ENF__REAL *c0, const ENF__REAL *w0,
+                        const ENF__REAL *p, const ENF__REAL *slope, ENF__REAL *a_dot,
+                        ENF__REAL *s_dot);
+
+  /* They go through a linear layer and the silu behind it: C = (A W) slope, row by row; rows of
+     slope are lds apart, 0: the same for all. */
+  void (*sloped)(size_t rows, size_t n, const ENF__REAL *A, const ENF__REAL *W,
+                 const ENF__REAL *slope, size_t lds, ENF__REAL *C);
+
+  /* And end with the last layer and the gate: y_r = u (A_r W), out[r] += y_r + (g1 wa.y_r) m, where
+     u = gate silu'(z) and g1 = 1 - gate (wa NULL: no gate term). */
+  void (*tangent_message)(size_t rows, size_t n, const ENF__REAL *A, const ENF__REAL *W,
+                          const ENF__REAL *u, const ENF__REAL *m, const ENF__REAL *wa, ENF__REAL g1,
+                          ENF__REAL *const *out);
 
   /* y[r] = p . A[r]: A (rows,n) stride lda. */
   void (*dots)(size_t rows, size_t n, const ENF__REAL *p, const ENF__REAL *A, size_t lda,

@@ -53,6 +53,8 @@ static inline void golden_open(golden *g, const char *name) {
                           .dimensions = golden_number(g, "dim"),
                           .hidden = golden_number(g, "hidden"),
                           .layers = golden_number(g, "layers"),
+                          .edge_depth = 2,
+                          .node_depth = 2,
                           .attention = golden_number(g, "attention") != 0,
                           .tanh = golden_number(g, "tanh") != 0,
                           .mean = !strcmp(enf__st_meta_find(&g->file, "aggregation"), "mean")};

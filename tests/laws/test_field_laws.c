@@ -16,7 +16,14 @@
 
 /* ---- random networks ------------------------------------------------------------------------- */
 
-enum { EGNNS = 50, NETWORKS = EGNNS + 10, MOST = 18, SAMPLES = 2, SEED = 20 };
+enum {
+  PUBLISHED = 50,
+  EGNNS = PUBLISHED + 25,
+  NETWORKS = EGNNS + 10,
+  MOST = 18,
+  SAMPLES = 2,
+  SEED = 20
+};
 
 static const char *const kernel_names[] = {"baseline", "avx2", "avx512", "blas"};
 enum { KERNELS = 4, BLAS = 3 };
@@ -35,11 +42,16 @@ static bool coin(int network, uint32_t which) {
   return enf__random_below(SEED, which, (uint64_t)network, 2);
 }
 
+/* Edge and node networks of 2 linear layers, then deeper ones. */
 static void choose_model(int i) {
   static const size_t hidden[] = {8, 32, 40};
-  const int shape = i < EGNNS ? i : 5 * (i - EGNNS);
+  const int deep = i - PUBLISHED, shape = i < PUBLISHED ? i
+                                          : i < EGNNS   ? deep + deep % 2 * 25
+                                                        : 5 * (i - EGNNS);
   model = (enf__model){.kind = i < EGNNS ? ENF__FIELD_EGNN : ENF__FIELD_PAIR_KERNEL,
                        .layers = 1 + (size_t)shape % 5,
+                       .edge_depth = deep < 0 ? 2 : 2 + (size_t)(deep + 1) % 3,
+                       .node_depth = deep < 0 ? 2 : 2 + (size_t)(deep / 3 + 1) % 3,
                        .particles = 2 + (size_t)shape / 5 % 5,
                        .dimensions = 2 + (size_t)shape / 25,
                        .hidden = hidden[enf__random_below(SEED, 9, (uint64_t)i, 3)],
@@ -56,10 +68,11 @@ static void choose_model(int i) {
     model.species_count = 3;
   }
   size = model.particles * model.dimensions;
-  snprintf(about, sizeof about, "%s N=%zu D=%zu L=%zu H=%zu%s%s%s%s", model.kind ? "pairs" : "egnn",
-           model.particles, model.dimensions, model.layers, model.hidden,
-           model.species ? " species" : "", model.attention ? " attention" : "",
-           model.tanh ? " tanh" : "", model.mean ? " mean" : "");
+  snprintf(about, sizeof about, "%s N=%zu D=%zu L=%zu H=%zu %zu/%zu%s%s%s%s",
+           model.kind ? "pairs" : "egnn", model.particles, model.dimensions, model.layers,
+           model.hidden, model.edge_depth, model.node_depth, model.species ? " species" : "",
+           model.attention ? " attention" : "", model.tanh ? " tanh" : "",
+           model.mean ? " mean" : "");
 }
 
 /* Initial weights barely move anything; these do: velocities of order 1. */

@@ -1,6 +1,7 @@
 /* Gradients of <a,v> + b eps^T J eps + c |v|^2 + d |J eps|^2 and of <a,v> + b div v + c |v|^2, for
-   the published networks in float64, against central differences of enf__field_jvp and
-   enf__field_divergence: with respect to x, and to some numbers of every parameter tensor by name.
+   the published networks and deeper ones in float64, against central differences of enf__field_jvp
+   and enf__field_divergence: with respect to x, and to some numbers of every parameter tensor by
+   name.
  */
 #include "golden/golden.h"
 
@@ -29,6 +30,32 @@ static void open_network(const char *name) {
   enf__random_normal(1, 1, 1, B * size, a);
   enf__random_normal(1, 1, 2, B * size, eps);
   enf__random_normal(1, 1, 3, B, b);
+}
+
+/* Fresh networks of other depths in the place of the published ones, with updates of their size. */
+static const struct {
+  int file;
+  size_t layers, edge, node;
+} deeper[] = {{0, 1, 3, 2}, {0, 2, 4, 3}, {0, 5, 3, 4}, {2, 3, 2, 3},
+              {2, 2, 3, 3}, {3, 3, 4, 2}, {3, 5, 3, 3}};
+enum { DEEPER = sizeof deeper / sizeof *deeper };
+
+static void open_deeper(int i) {
+  open_network(golden_files[deeper[i].file]);
+  enf__field_destroy(g.field);
+  g.model.layers = deeper[i].layers;
+  g.model.edge_depth = deeper[i].edge;
+  g.model.node_depth = deeper[i].node;
+  ck_assert_int_eq(enf__field_create(g.ctx, &g.field, &g.model), ENF_OK);
+  enf__field_init(g.field, (uint64_t)i);
+  const double gain = g.model.tanh ? 200 : 1000;
+  for (size_t k = 0; k < enf__field_tensors(g.field); k++) {
+    const enf__tensor *tensor = enf__field_tensor(g.field, k);
+    double *w = enf__field_param_block(g.field) + tensor->offset;
+    for (size_t j = 0; strstr(tensor->name, "coord_mlp.2") && j < tensor->cols; j++)
+      w[j] *= gain;
+  }
+  enf__field_pack(g.field);
 }
 
 static void close_network(void) {
@@ -109,6 +136,14 @@ START_TEST(gradient_of_the_divergence_is_its_difference) {
 }
 END_TEST
 
+START_TEST(gradients_of_deeper_networks_are_differences) {
+  open_deeper(_i);
+  compare(eps);
+  compare(NULL);
+  close_network();
+}
+END_TEST
+
 /* c alone, d alone, both. */
 START_TEST(gradient_of_the_squares_is_its_difference) {
   open_network(golden_files[_i / 3]);
@@ -176,6 +211,7 @@ int main(void) {
   tcase_add_loop_test(tc, quadratic_form_is_that_of_the_published_network, 0, GOLDEN_FILES);
   tcase_add_loop_test(tc, gradient_of_the_quadratic_form_is_its_difference, 0, GOLDEN_FILES);
   tcase_add_loop_test(tc, gradient_of_the_divergence_is_its_difference, 0, GOLDEN_FILES);
+  tcase_add_loop_test(tc, gradients_of_deeper_networks_are_differences, 0, DEEPER);
   tcase_add_loop_test(tc, gradient_of_the_squares_is_its_difference, 0, 3 * GOLDEN_FILES);
   tcase_add_test(tc, gradient_of_the_squared_velocity_joins_that_of_the_divergence);
   tcase_add_loop_test(tc, tangent_is_the_difference_of_velocities, 0, GOLDEN_FILES);

@@ -232,8 +232,10 @@ START_TEST(fifty_steps_are_the_same_for_one_and_two_threads) {
 END_TEST
 
 START_TEST(resuming_gives_the_bits_of_the_uninterrupted_training) {
-  const int breaks[] = {0, 1, 13};
+  const int breaks[] = {0, 1, 13, 5};
   size_t bytes;
+  set("model.edge_depth", _i < 3 ? "2" : "3");
+  set("model.node_depth", _i < 3 ? "2" : "4");
   set("train.schedule", "cosine");
   set("train.clip", "0.1");
   set("train.weight_decay", "0.01");
@@ -531,7 +533,7 @@ int main(void) {
   tcase_add_test(tests, loss_is_the_mean_squared_difference_of_velocities);
   tcase_add_test(tests, gradient_is_that_of_the_loss_by_name);
   tcase_add_loop_test(tests, fifty_steps_are_the_same_for_one_and_two_threads, 0, 2);
-  tcase_add_loop_test(tests, resuming_gives_the_bits_of_the_uninterrupted_training, 0, 3);
+  tcase_add_loop_test(tests, resuming_gives_the_bits_of_the_uninterrupted_training, 0, 4);
   tcase_add_test(tests, a_training_saved_before_its_first_step_still_finds_the_scale);
   tcase_add_test(tests, steps_with_the_same_rows_do_not_allocate);
   tcase_add_test(tests, without_average_the_flow_holds_the_working_weights);

@@ -9,8 +9,9 @@
 #define INPUTS(X)                                                                                  \
   X(A)                                                                                             \
   X(B)                                                                                             \
-  X(C) X(bias) X(P) X(P_dot) X(wq) X(w0) X(q) X(q_dot) X(q0) X(q0_dot) X(wa) X(gate) X(gate_dot)   \
-      X(w4) X(z2) X(z2_dot) X(z3) X(ds) X(ds_dot) X(dagg) X(dagg_dot) X(da) X(slope) X(coef) X(u)  \
+  X(C)                                                                                             \
+  X(bias) X(P) X(P_dot) X(wq) X(w0) X(q) X(q_dot) X(q0) X(q0_dot) X(wa) X(gate) X(gate_dot) X(w4)  \
+      X(z2) X(z2_dot) X(z3) X(ds) X(ds_dot) X(dagg) X(dagg_dot) X(da) X(slope) X(coef) X(u)        \
           X(center) X(sharp) X(p0)
 #define DECLARE(name) static REAL *name;
 INPUTS(DECLARE)
@@ -140,41 +141,59 @@ enum { TERMS = 5 };
 static const REAL *term(size_t i, size_t r) { return P + (r + 3 * i) % 60 * n; }
 static size_t terms(void) { return option & 2 ? 2 : TERMS; }
 
-RUN(tangent) {
-  static REAL work[CAPACITY];
+RUN(tangent_input) {
   const REAL *row[TERMS][MOST_ROWS], *const *src[TERMS], *of[TERMS];
-  REAL *out[MOST_ROWS];
   for (size_t i = 0; i < TERMS; i++) {
     for (size_t r = 0; r < count; r++)
       row[i][r] = term(i, first + r);
     src[i] = row[i];
     of[i] = coef + i * MOST_ROWS + first;
   }
-  for (size_t r = 0; r < count; r++)
-    out[r] = y[1] + (first + r) * n;
-  k->tangent(count, n, terms(), of, src, q + first, wq, q0 + first, w0, OR_NULL(1, w4), slope, B, u,
-             C, OR_NULL(4, wa), (REAL)0.6, work, y[0] + first, out);
+  k->tangent_input(count, n, terms(), of, src, q + first, wq, q0 + first, w0, OR_NULL(1, w4), slope,
+                   y[0] + first * n, y[1] + first);
 }
-WANT(tangent) {
+WANT(tangent_input) {
   EACH_ROW {
-    double z[96], step[96], s_dot = 0, logit = 0;
-    for (size_t c = 0; c < n; c++) {
-      z[c] = (double)q[r] * (double)wq[c] + (double)q0[r] * (double)w0[c];
+    double s_dot = 0;
+    EACH_COLUMN {
+      double z = (double)q[r] * (double)wq[c] + (double)q0[r] * (double)w0[c];
       for (size_t i = 0; i < terms(); i++)
-        z[c] += (double)coef[i * MOST_ROWS + r] * (double)term(i, r)[c];
-      s_dot += (double)w4[c] * z[c];
-    }
-    for (size_t c = 0; c < n; c++) {
-      step[c] = 0;
-      for (size_t i = 0; i < n; i++)
-        step[c] += (double)slope[i] * z[i] * (double)B[i * n + c];
-      step[c] *= (double)u[c];
-      logit += option & 4 ? 0 : (double)wa[c] * step[c];
+        z += (double)coef[i * MOST_ROWS + r] * (double)term(i, r)[c];
+      s_dot += (double)w4[c] * z;
+      y[0][at] = (double)slope[c] * z;
     }
     if (!(option & 1))
-      y[0][r] = s_dot;
-    EACH_COLUMN y[1][at] += step[c] + (double)(REAL)0.6 * logit * (double)C[c];
+      y[1][r] = s_dot;
   }
+}
+
+RUN(tangent_message) {
+  REAL *out[MOST_ROWS];
+  for (size_t r = 0; r < count; r++)
+    out[r] = y[0] + (first + r) * n;
+  k->tangent_message(count, n, A + first * n, B, u, C, OR_NULL(1, wa), (REAL)0.6, out);
+}
+WANT(tangent_message) {
+  EACH_ROW {
+    double step[96], logit = 0;
+    for (size_t c = 0; c < n; c++) {
+      step[c] = (double)u[c] * times(n, A + r * n, B, n, c);
+      logit += option & 1 ? 0 : (double)wa[c] * step[c];
+    }
+    EACH_COLUMN y[0][at] += step[c] + (double)(REAL)0.6 * logit * (double)C[c];
+  }
+}
+
+/* One slope for every row, or one for all. */
+static size_t slope_stride(void) { return option & 1 ? 0 : n; }
+
+RUN(sloped) {
+  k->sloped(count, n, A + first * n, B, slope + first * slope_stride(), slope_stride(),
+            y[0] + first * n);
+}
+WANT(sloped) {
+  EACH_ROW EACH_COLUMN y[0][at] =
+      times(n, A + r * n, B, n, c) * (double)slope[r * slope_stride() + c];
 }
 
 /* ---- over edges ------------------------------------------------------------------------------ */
@@ -520,7 +539,9 @@ static const kernel_case cases[] = {
     CASE(coordinate, 2, 2, false, 0),
     CASE(message_grad, 8, 2, false, 0),
     CASE(edge_grad, 1, 3, false, 0),
-    CASE(tangent, 8, 2, false, 0),
+    CASE(tangent_input, 4, 2, false, 0),
+    CASE(tangent_message, 2, 1, false, 0),
+    CASE(sloped, 2, 1, false, 0),
     CASE(edge_input, 2, 2, false, 0),
     CASE(segment_sum, 2, 1, false, 0),
     CASE(coordinate_grad, 8, 8, false, 0),

@@ -50,8 +50,9 @@ static enf_status create(enf_flow **flow, const char *const *settings) {
 static enf_flow *small(void) {
   enf_flow *flow;
   ck_assert_int_eq(CREATE(&flow, "model.particles=4", "model.dimensions=2", "model.hidden=8",
-                          "model.layers=2", "model.species=0 0 1 2", "model.seed=3",
-                          "model.prior_std=0.7", "model.data_scale=1.3"),
+                          "model.layers=2", "model.edge_depth=3", "model.node_depth=4",
+                          "model.species=0 0 1 2", "model.seed=3", "model.prior_std=0.7",
+                          "model.data_scale=1.3"),
                    ENF_OK);
   return flow;
 }
@@ -130,6 +131,8 @@ START_TEST(a_flow_tells_its_numbers) {
   ck_assert_int_eq(number(flow, "degrees_of_freedom"), 6);
   ck_assert_int_eq(number(flow, "hidden"), 8);
   ck_assert_int_eq(number(flow, "layers"), 2);
+  ck_assert_int_eq(number(flow, "edge_depth"), 3);
+  ck_assert_int_eq(number(flow, "node_depth"), 4);
   ck_assert_int_eq(number(flow, "species"), 3);
   ck_assert_int_eq(number(flow, "data_scale_fixed"), 1);
   enf_get_real(flow, "data_scale", &scale);
@@ -293,6 +296,11 @@ static const struct {
     {"model.hidden", "9", ENF_ERR_FORMAT, "its options call for"},
     {"model.layers", "1", ENF_ERR_FORMAT, "its options call for"},
     {"model.layers", "3", ENF_ERR_FORMAT, "tensor egnn.gcl_2.edge_mlp.0.weight is missing"},
+    {"model.edge_depth", "2", ENF_ERR_FORMAT, "holds 42 tensors, its options call for 38"},
+    {"model.edge_depth", "4", ENF_ERR_FORMAT, "egnn.gcl_0.edge_mlp.6.weight is missing"},
+    {"model.node_depth", "5", ENF_ERR_FORMAT, "egnn.gcl_0.node_mlp.8.weight is missing"},
+    {"model.node_depth", "9", ENF_ERR_FORMAT, "model.node_depth: 9 is not between 2 and 8"},
+    {"model.edge_depth", "1", ENF_ERR_FORMAT, "model.edge_depth: 1 is not between 2 and 8"},
     {"model.attention", "0", ENF_ERR_FORMAT, "tensors, its options call for"},
     {"model.particles", "5", ENF_ERR_FORMAT, "lists 4 particles, model.particles is 5"},
     {"model.species", "", ENF_ERR_FORMAT, "egnn.embedding.weight has shape (8,4)"},

@@ -22,6 +22,8 @@ static void setup(void) {
                             .dimensions = D,
                             .hidden = 8,
                             .layers = 2,
+                            .edge_depth = 2,
+                            .node_depth = 2,
                             .attention = true,
                             .tanh = true};
   ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK);

@@ -1,0 +1,249 @@
+/* test_egnn.c -- the EGNN field is its formula at every depth of its edge and node networks: plain
+   loops over the published tensors, which are found by name, share nothing with the library but the
+   weights. silu stands behind every linear layer of the edge network, and between those of the node
+   and coordinate networks. Also names, shapes and initial ranges of deep networks. */
+#include "core/random.h"
+#include "field/field.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_N = 5, MOST_H = 12, SAMPLES = 3, WIDEST = 2 * MOST_H + 2 };
+
+static int species[] = {0, 2, 1, 0, 2};
+static const enf__model models[] = {
+    {.particles = 3, .dimensions = 2, .layers = 1, .edge_depth = 3, .node_depth = 3},
+    {.particles = 3, .dimensions = 3, .layers = 2, .edge_depth = 2, .node_depth = 2},
+    {.particles = 4, .dimensions = 3, .layers = 2, .edge_depth = 3, .node_depth = 2},
+    {.particles = 4, .dimensions = 2, .layers = 2, .edge_depth = 2, .node_depth = 3},
+    {.particles = 5, .dimensions = 3, .layers = 3, .edge_depth = 4, .node_depth = 3},
+    {.particles = 3, .dimensions = 3, .layers = 5, .edge_depth = 3, .node_depth = 4},
+    {.particles = 2, .dimensions = 2, .layers = 3, .edge_depth = 8, .node_depth = 8},
+};
+enum { MODELS = sizeof models / sizeof *models, VARIANTS = 8 };
+
+static enf_ctx *ctx;
+static enf__field *field;
+static enf__model model;
+static size_t size;
+static double x[SAMPLES * 3 * MOST_N], t[SAMPLES];
+
+/* Bits of the variant: attention, tanh, mean; species follow the last. */
+static void open_network(int i) {
+  model = models[i / VARIANTS];
+  model.hidden = i % 3 ? 12 : 7;
+  model.attention = i & 1;
+  model.tanh = i & 2;
+  model.mean = i & 4;
+  if (i & 4) {
+    model.species = species;
+    model.species_count = 3;
+  }
+  size = model.particles * model.dimensions;
+  ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK);
+  ctx->run.precision = ENF__FLOAT64;
+  ck_assert_int_eq(enf__field_create(ctx, &field, &model), ENF_OK);
+  enf__field_init(field, (uint64_t)i);
+  double *w = enf__field_param_block(field); /* larger ones: every layer must be felt */
+  for (size_t k = 0; k < enf__field_tensors(field); k++) {
+    const enf__tensor *tensor = enf__field_tensor(field, k);
+    const double gain = strstr(tensor->name, "coord_mlp.2") ? 300 : 2;
+    for (size_t j = 0; j < tensor->rows * tensor->cols; j++)
+      w[tensor->offset + j] *= gain;
+  }
+  enf__field_pack(field);
+  enf__random_normal(1, 1, (uint64_t)i, SAMPLES * size, x);
+  enf__random_uniform(1, 2, (uint64_t)i, SAMPLES, t);
+}
+
+static void close_network(void) {
+  enf__field_destroy(field);
+  enf_ctx_destroy(ctx);
+}
+
+/* ---- the formula ----------------------------------------------------------------------------- */
+
+static double sigmoid(double z) { return 1 / (1 + exp(-z)); }
+
+static const double *tensor_of(size_t rows, size_t cols, size_t l, const char *network,
+                               size_t number, const char *kind) {
+  char name[64];
+  snprintf(name, sizeof name, "egnn.gcl_%zu.%s.%zu.%s", l, network, number, kind);
+  for (size_t k = 0; k < enf__field_tensors(field); k++) {
+    const enf__tensor *tensor = enf__field_tensor(field, k);
+    if (strcmp(tensor->name, name) != 0)
+      continue;
+    ck_assert_uint_eq(tensor->rows, rows);
+    ck_assert_uint_eq(tensor->cols, cols);
+    return enf__field_param_view(field) + tensor->offset;
+  }
+  ck_abort_msg("there is no tensor %s", name);
+}
+
+/* y = W y + b in place, from `in` to `out` numbers. */
+static void linear(size_t in, size_t out, const double *w, const double *b, double *y) {
+  double sum[MOST_H];
+  for (size_t o = 0; o < out; o++) {
+    sum[o] = b ? b[o] : 0;
+    for (size_t i = 0; i < in; i++)
+      sum[o] += w[o * in + i] * y[i];
+  }
+  memcpy(y, sum, out * sizeof *y);
+}
+
+/* A network of `depth` linear layers of width H; silu behind each but the last, there if `end`. */
+static void network(size_t l, const char *name, size_t in, size_t depth, bool end, double *y) {
+  const size_t H = model.hidden;
+  for (size_t k = 0; k < depth; k++) {
+    linear(k ? H : in, H, tensor_of(H, k ? H : in, l, name, 2 * k, "weight"),
+           tensor_of(H, 1, l, name, 2 * k, "bias"), y);
+    for (size_t c = 0; c < H && (end || k + 1 < depth); c++)
+      y[c] *= sigmoid(y[c]);
+  }
+}
+
+static double squared_distance(const double *p, size_t i, size_t j) {
+  double sum = 0;
+  for (size_t d = 0; d < model.dimensions; d++)
+    sum += pow(p[i * model.dimensions + d] - p[j * model.dimensions + d], 2);
+  return sum;
+}
+
+/* Message m_ij (gate included) and phi_ij. */
+static double edge(size_t l, double h[][MOST_H], double q, double q0, size_t i, size_t j,
+                   double *m) {
+  const size_t H = model.hidden;
+  double y[WIDEST], s[MOST_H];
+  memcpy(y, h[i], H * sizeof *y);
+  memcpy(y + H, h[j], H * sizeof *y);
+  y[2 * H] = q;
+  y[2 * H + 1] = q0;
+  network(l, "edge_mlp", 2 * H + 2, model.edge_depth, true, y);
+  memcpy(m, y, H * sizeof *m);
+  if (model.attention) {
+    linear(H, 1, tensor_of(1, H, l, "att_mlp", 0, "weight"),
+           tensor_of(1, 1, l, "att_mlp", 0, "bias"), y);
+    for (size_t c = 0; c < H; c++)
+      m[c] *= sigmoid(y[0]);
+  }
+  memcpy(s, m, H * sizeof *s);
+  network(l, "coord_mlp", H, 1, true, s);
+  linear(H, 1, tensor_of(1, H, l, "coord_mlp", 2, "weight"), NULL, s);
+  const double range = 15.0 / (double)model.layers * (model.mean ? 19 : 1);
+  return model.tanh ? range * tanh(s[0]) : s[0];
+}
+
+static void message_layer(size_t l, double h[][MOST_H], const double *start, double *p) {
+  const size_t N = model.particles, D = model.dimensions, H = model.hidden;
+  double next[MOST_N][MOST_H], to[3 * MOST_N], m[MOST_H];
+  memcpy(to, p, size * sizeof *to);
+  for (size_t i = 0; i < N; i++) {
+    double y[WIDEST] = {0};
+    memcpy(y, h[i], H * sizeof *y);
+    for (size_t j = 0; j < N; j++) {
+      if (j == i)
+        continue;
+      const double q = squared_distance(p, i, j),
+                   phi = edge(l, h, q, squared_distance(start, i, j), i, j, m);
+      for (size_t d = 0; d < D; d++)
+        to[i * D + d] += phi * (p[i * D + d] - p[j * D + d]) / (sqrt(q + 1e-8) + 1) /
+                         (model.mean ? (double)(N - 1) : 1);
+      for (size_t c = 0; c < H; c++)
+        y[H + c] += m[c];
+    }
+    network(l, "node_mlp", 2 * H, model.node_depth, false, y);
+    for (size_t c = 0; c < H; c++)
+      next[i][c] = h[i][c] + y[c];
+  }
+  memcpy(p, to, size * sizeof *p);
+  memcpy(h, next, sizeof next);
+}
+
+static void formula(double time, const double *start, double *v) {
+  const size_t N = model.particles, D = model.dimensions, H = model.hidden,
+               features = model.species_count + 1;
+  const double *w = enf__field_param_view(field), *b = w + H * features; /* the first two tensors */
+  double h[MOST_N][MOST_H], p[3 * MOST_N];
+  memcpy(p, start, size * sizeof *p);
+  for (size_t i = 0; i < N; i++) {
+    double y[MOST_H] = {0};
+    if (model.species)
+      y[species[i]] = 1;
+    y[features - 1] = time;
+    linear(features, H, w, b, y);
+    memcpy(h[i], y, H * sizeof *y);
+  }
+  for (size_t l = 0; l < model.layers; l++)
+    message_layer(l, h, start, p);
+  for (size_t d = 0; d < D; d++) {
+    double mean = 0;
+    for (size_t i = 0; i < N; i++)
+      mean += (p[i * D + d] - start[i * D + d]) / (double)N;
+    for (size_t i = 0; i < N; i++)
+      v[i * D + d] = p[i * D + d] - start[i * D + d] - mean;
+  }
+}
+
+START_TEST(velocity_is_its_formula) {
+  open_network(_i);
+  double got[SAMPLES * 3 * MOST_N], want[3 * MOST_N], largest = 0;
+  const size_t bytes = enf__field_workspace(field, &ctx->run, ENF__VELOCITY);
+  ck_assert_int_eq(enf__reserve(ctx, 0, bytes), ENF_OK);
+  enf__field_velocity(field, &ctx->run, &ctx->workers[0], SAMPLES, t, x, got);
+  for (size_t s = 0; s < SAMPLES; s++) {
+    formula(t[s], x + s * size, want);
+    for (size_t i = 0; i < size; i++) {
+      ck_assert_double_eq_tol(got[s * size + i], want[i], 1e-12);
+      largest = fmax(largest, fabs(want[i]));
+    }
+  }
+  ck_assert_double_gt(largest, 1e-2);
+  close_network();
+}
+END_TEST
+
+/* ---- the tensors ----------------------------------------------------------------------------- */
+
+/* Uniform in +- 1/sqrt(inputs), so that no weight is beyond and some are near. */
+static void expect_range(size_t l, const char *network_name, size_t number, size_t in) {
+  const size_t H = model.hidden;
+  const double *w = tensor_of(H, in, l, network_name, number, "weight"),
+               *b = tensor_of(H, 1, l, network_name, number, "bias"), range = 1 / sqrt((double)in);
+  double largest = 0;
+  for (size_t i = 0; i < H * in; i++)
+    largest = fmax(largest, fabs(w[i]));
+  ck_assert(largest <= range && largest > 0.8 * range);
+  for (size_t i = 0; i < H; i++)
+    ck_assert_double_le(fabs(b[i]), range);
+}
+
+START_TEST(every_linear_layer_has_its_tensors_and_initial_range) {
+  open_network(_i * VARIANTS + 3);
+  enf__field_init(field, 1);
+  const size_t H = model.hidden, L = model.layers, each = model.edge_depth + model.node_depth;
+  for (size_t l = 0; l < L; l++) {
+    for (size_t k = 0; k < model.edge_depth; k++)
+      expect_range(l, "edge_mlp", 2 * k, k ? H : 2 * H + 2);
+    for (size_t k = 0; k < model.node_depth; k++)
+      expect_range(l, "node_mlp", 2 * k, k ? H : 2 * H);
+  }
+  ck_assert_uint_eq(enf__field_tensors(field), 4 + L * (2 * each + 5));
+  close_network();
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("egnn");
+  TCase *tc = tcase_create("egnn");
+  tcase_add_loop_test(tc, velocity_is_its_formula, 0, MODELS * VARIANTS);
+  tcase_add_loop_test(tc, every_linear_layer_has_its_tensors_and_initial_range, 0, MODELS);
+  suite_add_tcase(suite, tc);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  const int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed != 0;
+}
