@@ -134,7 +134,7 @@ static double square_of_jacobian(double t, const double *x) {
 
 /* The mean over samples of the integral from t = 1 down, by midpoints of many steps. */
 static double integral(bool of_jacobian) {
-  enum { STEPS = 150 };
+  enum { STEPS = 100 };
   double sum = 0, x[MOST_DIM], middle[MOST_DIM], v[MOST_DIM];
   begin();
   for (size_t i = 0; i < SAMPLES; i++) {
@@ -167,8 +167,8 @@ END_TEST
 START_TEST(frobenius_penalty_is_the_squared_norm_of_the_jacobian_in_the_mean) {
   set("model.field", fields[_i % FIELDS]);
   set("logdet.probe", _i / FIELDS ? "gaussian" : "rademacher");
-  set("train.probes", "300");
-  set("ode.steps", "5");
+  set("train.probes", "200");
+  set("ode.steps", "3");
   const double want = integral(true);
   ck_assert_double_gt(want, 1e-2);
   const double got = (loss_with("0", "0.5") - loss_with("0", "0")) / 0.5;
@@ -274,6 +274,19 @@ START_TEST(what_cannot_go_together_is_refused) {
 }
 END_TEST
 
+START_TEST(a_file_with_such_options_is_refused) {
+  penalise(2);
+  begin();
+  ck_assert_int_eq(enf_opts_set(tr->options, "train.trace", "exact"), ENF_OK);
+  OK(enf_trainer_save(ctx, tr, path));
+  enf_trainer_destroy(tr);
+  ck_assert_int_eq(enf_trainer_load(ctx, &tr, flow, path), ENF_ERR_FORMAT);
+  ck_assert_ptr_nonnull(strstr(enf_ctx_errmsg(ctx), path));
+  ck_assert_ptr_nonnull(strstr(enf_ctx_errmsg(ctx), "train.frobenius is 0.4"));
+  ck_assert_ptr_null(tr);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("penalties");
   TCase *tc = tcase_create("laws");
@@ -291,6 +304,7 @@ int main(void) {
   tcase_add_loop_test(tc, steps_are_the_same_for_one_and_two_threads_and_after_a_resumption, 0,
                       OBJECTIVES * FIELDS);
   tcase_add_loop_test(tc, what_cannot_go_together_is_refused, 0, 3);
+  tcase_add_test(tc, a_file_with_such_options_is_refused);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_ENV);
   const int failed = srunner_ntests_failed(runner);
