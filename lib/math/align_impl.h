@@ -157,8 +157,9 @@ INLINE size_t column_at(const size_t V, const problem *p, float length) {
   size_t first = 0;
   uint64_t bits = 0;
   for (;; first += AT_ONCE) {
-    UNROLL for (size_t k = first; k < V && k < first + AT_ONCE; k++) bits |=
-        (uint64_t)vec_bits((p->length[k] == vec_set(length)) & p->open[k]) << ((k - first) * LANES);
+    for (size_t k = first; k < V && k < first + AT_ONCE; k++)
+      bits |= (uint64_t)vec_bits((p->length[k] == vec_set(length)) & p->open[k])
+              << ((k - first) * LANES);
     if (bits || first + AT_ONCE >= V)
       return first * LANES + (size_t)__builtin_ctzll(bits);
   }
