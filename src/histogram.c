@@ -181,7 +181,7 @@ bool histogram_plot(const histogram *h, const char *path, const char *title) {
     middle[b] = lowest + (b + 0.5) * (highest - lowest) / BINS;
   for (int s = SETS - 1; s >= 0; s--) /* the reference lies below the lines */
     if (h->set[s].n > 0)
-      p.curve[p.series++] = (plot_series){titles[s], styles[s], BINS, middle, h->density[s]};
+      p.curve[p.series++] = (plot_series){titles[s], styles[s], BINS, middle, h->density[s], false};
   return plot_write(path, &p);
 }
 

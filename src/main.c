@@ -35,12 +35,18 @@ static const command commands[] = {
      "path-gradient. train.batch is the number of configurations or of own samples in a step.\n\n"
      "The length is --steps, or a time budget: then train.steps is set from the measured rate,\n"
      "again and again, so that the schedule ends with the budget. With both, --steps is the\n"
-     "schedule and the budget a limit. Beside FLOW.safetensors stand FLOW.trainer, which --resume\n"
-     "needs, FLOW.train.csv and FLOW.train.svg (through gnuplot). All are saved every minute;\n"
-     "Ctrl-C saves and stops with exit code 0. With --resume the model.* and train.* options are\n"
-     "those of the first run, --energy is given again, and the result is that of an uninterrupted\n"
-     "training, bit for bit; a larger --steps goes on at the schedule's last rate, and a time\n"
-     "budget plans the schedule anew.\n",
+     "schedule and the budget a limit.\n\n"
+     "With --validation the NLL of 256 of its rows (or --rows) is estimated every\n"
+     "--validate-every steps and drawn beside the loss. FLOW.safetensors is then the flow of the\n"
+     "best look, not of the last step: the one after which no look had a gain, on the same rows,\n"
+     "of at least its standard error. --patience N stops when N looks in a row had none. The NLL\n"
+     "at the end is that of the flow that is kept, exact, on 1000 rows (or --rows).\n\n"
+     "Beside FLOW.safetensors stand FLOW.trainer, which --resume needs, FLOW.train.csv and\n"
+     "FLOW.train.svg (through gnuplot). All are saved every minute; Ctrl-C saves and stops with\n"
+     "exit code 0. With --resume the model.* and train.* options are those of the first run,\n"
+     "--energy, --validation and what belongs to it are given again, and the result is that of an\n"
+     "uninterrupted training, bit for bit; a larger --steps goes on at the schedule's last rate,\n"
+     "and a time budget plans the schedule anew.\n",
      run_train},
     {SAMPLE, "sample", "FLOW", 1, 1, "Draw samples from a flow, with their exact log-density",
      "Samples FIRST ... FIRST+N-1 of the stream SEED; any way of cutting a stream gives the same\n"

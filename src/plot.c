@@ -42,7 +42,7 @@ static void put_log_axis(FILE *out, const plot *p) {
   static const double marks[] = {1, 2, 5, 1.5, 3, 4, 7};
   double lowest = INFINITY, highest = 0;
   for (size_t s = 0; s < p->series; s++)
-    for (size_t i = 0; i < p->curve[s].n; i++)
+    for (size_t i = 0; i < p->curve[s].n && !p->curve[s].right; i++)
       if (p->curve[s].y[i] > 0 && isfinite(p->curve[s].y[i])) {
         lowest = fmin(lowest, p->curve[s].y[i]);
         highest = fmax(highest, p->curve[s].y[i]);
@@ -100,6 +100,12 @@ static void put_frame(FILE *out, const char *path, const plot *p) {
   put_text(out, p->xlabel);
   fputs("\nset ylabel ", out);
   put_text(out, p->ylabel);
+  if (p->right != NULL) {
+    fputs(
+        "\nset border 11\nset ytics nomirror\nset y2tics out textcolor rgb '#444444'\nset y2label ",
+        out);
+    put_text(out, p->right);
+  }
   if (p->y == AXIS_LOG)
     put_log_axis(out, p);
   else if (p->y == AXIS_ROBUST)
@@ -119,7 +125,8 @@ static void put_script(FILE *out, const char *path, const plot *p) {
     fputs("EOD\n", out);
   }
   for (size_t s = 0; s < p->series; s++) {
-    fprintf(out, "%s $d%zu using 1:2 with %s title ", s == 0 ? "plot" : ",", s, p->curve[s].style);
+    fprintf(out, "%s $d%zu using 1:2%s with %s title ", s == 0 ? "plot" : ",", s,
+            p->curve[s].right ? " axes x1y2" : "", p->curve[s].style);
     put_text(out, p->curve[s].title);
   }
   fputs("\n", out);

@@ -8,6 +8,7 @@ typedef struct {
   const char *title, *style; /* style: gnuplot's, e.g. "lines lw 2 lc rgb '#000000'" */
   size_t n;
   const double *x, *y;
+  bool right; /* belongs to the axis on the right */
 } plot_series;
 
 /* The vertical axis: from zero, logarithmic, or as long as nearly all values. */
@@ -15,6 +16,7 @@ typedef enum { AXIS_FROM_ZERO, AXIS_LOG, AXIS_ROBUST } plot_axis;
 
 typedef struct {
   const char *title, *xlabel, *ylabel;
+  const char *right; /* label of the axis on the right, or NULL */
   plot_axis y;
   size_t series;
   plot_series curve[3];

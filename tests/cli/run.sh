@@ -128,6 +128,52 @@ pictures_are_drawn() {
   grep -q 'reweighted' h.svg && grep -q '</svg>' whole.train.svg && grep -q '</svg>' n.train.svg # its losses are all negative
 }
 
+# Looks at a validation do not change the training; cut and resumed, they are the same looks.
+watched_training_resumes() {
+  watched="$train --steps 60 --set train.ema=0.8 --set train.lr=0.03 --validation lj.npy --rows 40 --validate-every 8"
+  "$enf" $watched -o seen.safetensors --json >text || return 1
+  "$enf" $watched --seconds 0.05 -o cut_s.safetensors >/dev/null 2>note || return 1
+  grep -q 'time budget used up at step .* of 60' note || return 1
+  "$enf" train lj.npy -q -o cut_s.safetensors --resume --validation lj.npy --rows 40 --validate-every 8 -j 1 \
+    >/dev/null || return 1
+  "$enf" $train --steps 60 --set train.ema=0.8 --set train.lr=0.03 -o blind.safetensors >/dev/null || return 1
+  cmp seen.trainer blind.trainer && cmp seen.trainer cut_s.trainer && cmp seen.safetensors cut_s.safetensors || return 1
+  [ "$(head -n 1 seen.train.csv)" = step,seconds,samples,loss,lr,grad_norm,nll,nll_err,gain,gain_err ] || return 1
+  for name in seen cut_s; do cut -d , -f 1,7-10 $name.train.csv | grep -v ',,' >$name.looks; done
+  cmp seen.looks cut_s.looks && [ "$(cut -d , -f 1 seen.looks | tr '\n' ' ')" = 'step 8 16 24 32 40 48 56 60 ' ] &&
+    awk -F , -v best="$(number best_step text)" '$1 == best { nll = $2 } { last = $2 }
+      NR == 2 { first = $2 } END { exit !(nll < first - 0.3 && nll <= last + 0.1) }' seen.looks
+}
+
+# A flow that only gets worse: patience ends the training, and the flow it began with is kept.
+patience_keeps_the_best() {
+  harm="train lj.npy -q --init whole.safetensors --set train.lr=0.3 --set train.schedule=constant --set train.ema=0 --set train.clip=0 --set train.batch=16"
+  "$enf" $harm --steps 500 --validation lj.npy --validate-every 5 --patience 3 -o harmed.safetensors --json >text || return 1
+  grep -q '"ended": "stopped: no gain on the validation", "step": 15, "steps": 500,' text &&
+    [ "$(number best_step text)" = 0 ] && cmp whole.safetensors harmed.safetensors || return 1
+  "$enf" train lj.npy -q -o harmed.safetensors --resume --validation lj.npy --validate-every 5 --patience 3 --json >text &&
+    grep -q '"step": 15,' text && cmp whole.safetensors harmed.safetensors || return 1
+  "$enf" train lj.npy -q -o harmed.safetensors --resume --validation lj.npy --validate-every 5 --patience 4 --json >text &&
+    grep -q '"step": 20,' text && cmp whole.safetensors harmed.safetensors
+}
+
+looks_are_told() {
+  "$enf" $(echo "$train" | sed 's/ --quiet//') --steps 20 --validation lj.npy --rows 20 --validate-every 10 -o n.safetensors \
+    >/dev/null 2>note || return 1
+  sed -E 's/-?[0-9]+\.[0-9]+/#/g' note >found
+  grep -q '^step 10: validation NLL # +- #$' found && grep -q '^step 20: validation NLL # +- #, gain # +- #' found
+}
+
+watching_is_checked() {
+  needs='--patience and --validate-every need --validation FILE'
+  refuses 2 "$needs" $train --steps 9 --patience 3 -o n.safetensors &&
+    refuses 2 "$needs" $train --steps 9 --validate-every 3 -o n.safetensors &&
+    refuses 2 "--patience needs looks at the validation, --validate-every is 0" \
+      $train --steps 9 --validation lj.npy --validate-every 0 --patience 3 -o n.safetensors &&
+    refuses 2 "the training looked at a validation so far: --validation is needed again" \
+      train lj.npy -q -o seen.safetensors --resume --steps 70
+}
+
 # From the energy alone: the flow of trip-a-1 is close to the Boltzmann density.
 energy_training_learns() {
   "$enf" reweight pair.safetensors -e pair-dw:dim=3 -n 2000 -q --json >text || return 1
@@ -262,6 +308,7 @@ done
 for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' \
   interrupted_sampling_writes_nothing stream_can_be_cut density_of_samples_is_theirs \
   picture_is_not_needed energy_training_learns energy_training_resumes fine_tuning_improves metrics_tell_how_far_the_flow_is \
+  watched_training_resumes patience_keeps_the_best looks_are_told watching_is_checked \
   plugin_is_an_energy plugins_are_checked plugins_see_no_mean pictures_are_drawn lost_output_is_told; do
   $check
   report "$check" $?

@@ -1,0 +1,289 @@
+/* train_begin.c -- how a training begins: flags, the flow and trainer of before, data, new ones. */
+#include "progress.h"
+#include "train.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME = sizeof((training *)0)->trainer_path };
+
+/* In the order of train.objective's choices. */
+static const objective objectives[] = {
+    {"flow-matching", "flow-matching loss", true, false, true},
+    {"likelihood", "negative log-likelihood", true, false, false},
+    {"energy", "mean of u + log q", false, true, false},
+    {"mixed", "lambda (-log q) + (1 - lambda) (u + log q)", true, true, false},
+    {"path-gradient", "mean of u + log q", false, true, false},
+};
+enum { OBJECTIVES = sizeof objectives / sizeof objectives[0] };
+
+/* ---- names and options --------------------------------------------------------------------- */
+
+static int name_files(training *t, const char *path) {
+  const char ending[] = ".safetensors";
+  const size_t length = strlen(path), tail = sizeof ending - 1;
+  const bool named = length > tail && strcmp(path + length - tail, ending) == 0;
+  const int stem = (int)(named ? length - tail : length);
+  if (length + 16 > NAME)
+    return cli_fail("the name of the flow is too long");
+  snprintf(t->trainer_path, NAME, "%.*s.trainer", stem, path);
+  snprintf(t->csv_path, NAME, "%.*s.train.csv", stem, path);
+  snprintf(t->svg_path, NAME, "%.*s.train.svg", stem, path);
+  return SUCCESS;
+}
+
+static int read_budget(training *t) {
+  double seconds = 0, minutes = 0;
+  int result = cli_real(t->c, FLAG_SECONDS, 0, INFINITY, &seconds);
+  if (result == SUCCESS)
+    result = cli_real(t->c, FLAG_MINUTES, 0, INFINITY, &minutes);
+  t->budget = fmin(seconds, 60 * minutes);
+  t->timed = isfinite(t->budget) && cli_setting(t->c, "train.steps") == NULL;
+  return result;
+}
+
+/* Options that --resume and --init have fixed; of a resumed training only the goal may move. */
+static int check_kept(const cli *c) {
+  const bool resumes = cli_has(c, FLAG_RESUME);
+  if (resumes && cli_has(c, FLAG_INIT))
+    return cli_usage(c, "--init begins a training, --resume goes on with one: give one of them");
+  if (!resumes && !cli_has(c, FLAG_INIT))
+    return SUCCESS;
+  for (size_t i = 0; i < c->settings; i++) {
+    const char *name = c->setting[i].name;
+    if (strcmp(name, "train.steps") == 0 || strcmp(name, "model.dimensions") == 0)
+      continue;
+    if (strncmp(name, "model.", 6) == 0 || (resumes && strncmp(name, "train.", 6) == 0))
+      return cli_usage(c, "%s, so %s cannot be set",
+                       resumes ? "--resume keeps the options of the first run"
+                               : "--init keeps the model of its flow",
+                       name);
+  }
+  return SUCCESS;
+}
+
+/* --seed is that of the weights and of the training; with --init there are weights. */
+static int set_seeds(cli *c) {
+  int result = SUCCESS;
+  if (cli_has(c, FLAG_SEED) && !cli_has(c, FLAG_INIT))
+    result = cli_set(c, "model.seed", c->value[FLAG_SEED]);
+  if (cli_has(c, FLAG_SEED) && result == SUCCESS)
+    result = cli_set(c, "train.seed", c->value[FLAG_SEED]);
+  return result;
+}
+
+static int check_needs(const training *t) {
+  if (t->objective->needs_data && t->c->operands == 0)
+    return cli_usage(t->c, "the objective %s needs DATA", t->objective->name);
+  if (t->objective->needs_energy && !cli_has(t->c, FLAG_ENERGY))
+    return cli_usage(t->c, "the objective %s needs --energy", t->objective->name);
+  return SUCCESS;
+}
+
+/* Of a new training; a resumed one has its own. */
+static int read_objective(training *t) {
+  const char *name = cli_setting(t->c, "train.objective");
+  if (cli_has(t->c, FLAG_RESUME))
+    return SUCCESS;
+  t->objective = &objectives[0];
+  for (int i = 0; i < OBJECTIVES && name != NULL; i++)
+    if (strcmp(name, objectives[i].name) == 0)
+      t->objective = &objectives[i];
+  return check_needs(t);
+}
+
+static int read_flags(training *t) {
+  cli *c = t->c;
+  int result = cli_require(c, FLAG_OUTPUT);
+  if (result == SUCCESS)
+    result = name_files(t, c->value[FLAG_OUTPUT]);
+  if (result == SUCCESS)
+    result = read_budget(t);
+  if (result == SUCCESS)
+    result = set_seeds(c);
+  if (result == SUCCESS)
+    result = check_kept(c);
+  if (result == SUCCESS)
+    result = read_objective(t);
+  if (result == SUCCESS)
+    result = cli_configure(c);
+  return result == SUCCESS ? target_make(c, c->value[FLAG_ENERGY], &t->target) : result;
+}
+
+/* ---- a flow from before -------------------------------------------------------------------- */
+
+uint64_t trainer_number(const training *t, const char *name) {
+  int64_t value = 0;
+  enf_trainer_get_int(t->trainer, name, &value);
+  return (uint64_t)value;
+}
+
+static int load_trainer(training *t) {
+  const enf_status status = enf_trainer_load(t->c->ctx, &t->trainer, t->flow, t->trainer_path);
+  if (status != ENF_OK)
+    return cli_fail_status(t->c, status);
+  const uint64_t place = trainer_number(t, "objective");
+  if (place >= OBJECTIVES)
+    return cli_fail("%s has an objective that is not known here", t->trainer_path);
+  t->objective = &objectives[place];
+  return check_needs(t);
+}
+
+/* The flow to go on with: of --resume, with its trainer, or of --init. */
+static int load(training *t) {
+  const bool resumes = cli_has(t->c, FLAG_RESUME);
+  const char *path = t->c->value[resumes ? FLAG_OUTPUT : FLAG_INIT];
+  if (path == NULL)
+    return SUCCESS;
+  const enf_status status = enf_load(t->c->ctx, &t->flow, path);
+  if (status != ENF_OK)
+    return cli_fail_status(t->c, status);
+  flow_shape(t->flow, &t->N, &t->D);
+  const size_t D = cli_setting_or(t->c, "model.dimensions", t->D);
+  if (D != t->D)
+    return cli_fail("%s has %zu dimensions, not %zu", path, t->D, D);
+  return resumes ? load_trainer(t) : SUCCESS;
+}
+
+/* ---- data ---------------------------------------------------------------------------------- */
+
+/* The shape is that of the flow; of a new one, what the options, the energy or the data say. */
+static int read_data(training *t) {
+  if (t->flow == NULL) {
+    t->N = cli_setting_or(t->c, "model.particles", t->target.N);
+    t->D = cli_setting_or(t->c, "model.dimensions", t->target.D);
+  }
+  if (t->c->operands > 0) {
+    const int result = data_read(t->c, t->c->operand[0], t->N, t->D, &t->data);
+    if (result != SUCCESS)
+      return result;
+    t->N = t->data.N;
+    t->D = t->data.D;
+  }
+  if (t->N == 0)
+    return cli_usage(t->c, "neither DATA nor the energy says how many particles there are: "
+                           "--set model.particles=N is needed");
+  t->D = t->D > 0 ? t->D : 3;
+  return target_check(&t->target, t->data.n > 0 ? "the configurations" : "the flow", t->N, t->D);
+}
+
+static void set_number(cli *c, const char *name, double value) {
+  char text[32];
+  snprintf(text, sizeof text, "%.9g", value);
+  enf_opts_set(c->opts, name, text);
+}
+
+/* Refuses data that are not finite, too. */
+static int fix_scale(training *t) {
+  const char *text = cli_setting(t->c, "model.data_scale");
+  double scale = 0;
+  if (t->data.n == 0)
+    return SUCCESS;
+  const int result = data_scale(&t->data, t->c->operand[0], &scale);
+  if (result == SUCCESS && (text == NULL || strcmp(text, "auto") == 0))
+    set_number(t->c, "model.data_scale", scale);
+  return result;
+}
+
+/* ---- flow and trainer ---------------------------------------------------------------------- */
+
+static int create(training *t) {
+  enf_opts *opts = t->c->opts;
+  enf_status status = ENF_OK;
+  enf_opts_set_int(opts, "model.particles", (int64_t)t->N);
+  enf_opts_set_int(opts, "model.dimensions", (int64_t)t->D);
+  if (t->flow == NULL)
+    status = enf_create(t->c->ctx, &t->flow, opts);
+  if (status == ENF_OK)
+    status = enf_trainer_create(t->c->ctx, &t->trainer, t->flow, opts);
+  return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
+}
+
+/* The trainer's energy is not in its file. */
+static int make_batch(training *t) {
+  if (t->objective->needs_energy)
+    enf_trainer_set_energy(t->trainer, t->target.fn, t->target.user);
+  t->batch = (size_t)trainer_number(t, "batch");
+  if (!t->objective->needs_data)
+    return SUCCESS;
+  t->rows = cli_alloc(t->batch, sizeof *t->rows);
+  t->x = cli_alloc(t->batch, t->N * t->D * sizeof(double));
+  return t->rows != NULL && t->x != NULL ? SUCCESS : FAILURE;
+}
+
+/* ---- the beginning ----------------------------------------------------------------------------
+ */
+
+static int start_fresh(training *t) {
+  int result = fix_scale(t);
+  if (result == SUCCESS)
+    result = create(t);
+  if (result == SUCCESS)
+    result = make_batch(t);
+  if (result != SUCCESS)
+    return result;
+  t->goal = trainer_number(t, "steps");
+  curve_plan(&t->curve, t->goal);
+  return SUCCESS;
+}
+
+/* The looks of earlier sessions; the flow in the file is that of the best of them. */
+static int recall_looks(training *t) {
+  enf_flow *best = NULL;
+  if (t->curve.watched && t->watch.every == 0)
+    return cli_usage(t->c,
+                     "the training looked at a validation so far: --validation is needed again");
+  for (size_t i = 0; i < t->curve.n; i++)
+    if (t->curve.point[i].looked)
+      watch_count(&t->watch, &t->curve.point[i].look);
+  t->stopped = watch_has_seen_enough(&t->watch);
+  if (!t->curve.watched)
+    return SUCCESS;
+  const enf_status status = enf_load(t->c->ctx, &best, t->c->value[FLAG_OUTPUT]);
+  const int result =
+      status == ENF_OK ? watch_recall(t->c, &t->watch, best) : cli_fail_status(t->c, status);
+  enf_destroy(best);
+  return result;
+}
+
+static int start_again(training *t) {
+  int result = make_batch(t);
+  if (result != SUCCESS)
+    return result;
+  const uint64_t planned = trainer_number(t, "steps");
+  t->goal = cli_setting_or(t->c, "train.steps", planned);
+  t->info.step = t->first = trainer_number(t, "step");
+  t->info.skipped = trainer_number(t, "skipped");
+  curve_plan(&t->curve, planned);
+  result = curve_read(&t->curve, t->csv_path, t->info.step);
+  t->before = t->curve.n > 0 ? t->curve.point[t->curve.n - 1].seconds : 0;
+  return result == SUCCESS ? recall_looks(t) : result;
+}
+
+int training_begin(training *t) {
+  cli *c = t->c;
+  int result = read_flags(t);
+  if (result == SUCCESS)
+    result = load(t);
+  if (result == SUCCESS)
+    result = read_data(t);
+  if (result == SUCCESS)
+    result = watch_open(c, t->N, t->D, &t->watch);
+  interrupts_catch();
+  if (result != SUCCESS)
+    return result;
+  return cli_has(c, FLAG_RESUME) ? start_again(t) : start_fresh(t);
+}
+
+void training_free(training *t) {
+  enf_trainer_destroy(t->trainer);
+  enf_destroy(t->flow);
+  free(t->rows);
+  free(t->x);
+  curve_free(&t->curve);
+  watch_free(&t->watch);
+  data_free(&t->data);
+  target_free(&t->target);
+}

@@ -1,0 +1,152 @@
+/* watch.c -- looks at a validation set while a flow is trained.
+
+   A look is the mean NLL of a few hundred rows, always the same, at loose tolerances, with
+   Hutchinson's estimate of the divergence: its probes are functions of the row, so they are the
+   same at every look, and most of the noise cancels in the difference between two looks,
+
+     gain = mean_i (NLL_i at the best look - NLL_i now) +- its standard error,
+
+   which is what decides: a look is better than the best where the gain is no less than its error.
+   The rows of the best look are not kept in a file: they follow from its flow, which is. The NLL of
+   a look may be off by the tolerances and the estimate; the one at the end of the training is
+   exact. */
+#include "watch.h"
+#include "progress.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ROWS = 256, EVERY = 1000 };
+
+static const char *const cheaply[][2] = {{"ode.method", "dopri5"}, {"ode.rtol", "1e-4"},
+                                         {"ode.atol", "1e-4"},     {"logdet.method", "hutchinson"},
+                                         {"logdet.probes", "1"},   {NULL, NULL}};
+
+static int read_flags(cli *c, watch *w) {
+  const bool asked = cli_has(c, FLAG_PATIENCE) || cli_has(c, FLAG_VALIDATE_EVERY);
+  int result = cli_count(c, FLAG_PATIENCE, 1, 0, &w->patience);
+  if (result == SUCCESS)
+    result = cli_count(c, FLAG_VALIDATE_EVERY, 0, EVERY, &w->every);
+  if (result == SUCCESS && asked && !cli_has(c, FLAG_VALIDATION))
+    result = cli_usage(c, "--patience and --validate-every need --validation FILE");
+  if (result == SUCCESS && w->patience > 0 && w->every == 0)
+    result = cli_usage(c, "--patience needs looks at the validation, --validate-every is 0");
+  return result;
+}
+
+int watch_open(cli *c, size_t N, size_t D, watch *w) {
+  uint64_t rows = 0;
+  int result = read_flags(c, w);
+  if (result == SUCCESS)
+    result = cli_count(c, FLAG_ROWS, 1, ROWS, &rows);
+  if (result != SUCCESS || !cli_has(c, FLAG_VALIDATION) || w->every == 0) {
+    w->every = 0;
+    return result;
+  }
+  result = data_read(c, c->value[FLAG_VALIDATION], N, D, &w->data);
+  if (result == SUCCESS)
+    result = cli_context(c, cheaply, &w->ctx);
+  if (result != SUCCESS)
+    return result;
+  data_thin(&w->data, rows < ROWS ? rows : ROWS);
+  w->memory = cli_alloc(2 * w->data.n, sizeof(double));
+  w->best = w->memory;
+  w->now = w->memory != NULL ? w->memory + w->data.n : NULL;
+  return w->memory != NULL ? SUCCESS : FAILURE;
+}
+
+void watch_free(watch *w) {
+  free(w->memory);
+  data_free(&w->data);
+  enf_ctx_destroy(w->ctx);
+}
+
+bool watch_is_due(const watch *w, uint64_t step, bool ended) {
+  if (w->every == 0 || (w->looks > 0 && w->last_step == step))
+    return false;
+  return step % w->every == 0 || ended;
+}
+
+static int stop(void *user, uint64_t done, uint64_t total) {
+  (void)user, (void)done, (void)total;
+  return interrupted();
+}
+
+/* Rows whose integration fails are NaN: a flow may well be wild early in its training. */
+static int find_nll(const cli *c, const watch *w, const enf_flow *flow, double *nll,
+                    bool *cancelled) {
+  double failed = 0;
+  enf_ctx_set_progress(w->ctx, stop, NULL);
+  const enf_status status = enf_log_prob(w->ctx, flow, w->data.n, w->data.x, nll);
+  for (size_t i = 0; i < w->data.n; i++)
+    nll[i] = -nll[i];
+  *cancelled = status == ENF_ERR_CANCELLED;
+  enf_ctx_stat(w->ctx, "failed", &failed);
+  if (status == ENF_OK || *cancelled || failed > 0)
+    return SUCCESS;
+  return cli_fail("%s: %s", c->value[FLAG_VALIDATION], enf_ctx_errmsg(w->ctx));
+}
+
+int watch_recall(cli *c, watch *w, const enf_flow *best) {
+  bool cancelled = false;
+  const int result = find_nll(c, w, best, w->best, &cancelled);
+  return cancelled ? cli_fail("interrupted; nothing was written") : result;
+}
+
+/* The gain in a row; one that has failed now and had not, or the other way, decides it all. */
+static double row_gain(double before, double now) {
+  if (isfinite(before) && isfinite(now))
+    return before - now;
+  return isfinite(now) ? (double)INFINITY : isfinite(before) ? -(double)INFINITY : 0;
+}
+
+static void compare(watch *w, look *l) {
+  const size_t n = w->data.n;
+  double sum = 0, squares = 0;
+  for (size_t i = 0; i < n; i++)
+    sum += row_gain(w->best[i], w->now[i]);
+  l->gain = sum / (double)n;
+  for (size_t i = 0; i < n; i++) {
+    const double d = row_gain(w->best[i], w->now[i]) - l->gain;
+    squares += d * d;
+  }
+  l->gain_err = isfinite(l->gain) && n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : 0;
+}
+
+int watch_look(cli *c, watch *w, const enf_flow *flow, look *l, bool *cancelled) {
+  const int result = find_nll(c, w, flow, w->now, cancelled);
+  if (result != SUCCESS || *cancelled)
+    return result;
+  l->gain = l->gain_err = (double)NAN;
+  mean_of(w->data.n, w->now, &l->nll, &l->nll_err);
+  if (w->looks > 0)
+    compare(w, l);
+  return SUCCESS;
+}
+
+bool watch_count(watch *w, const look *l) {
+  const bool better = w->looks == 0 || l->gain >= l->gain_err;
+  w->looks++;
+  w->last_step = l->step;
+  w->stale = better ? 0 : w->stale + 1;
+  if (better) {
+    double *swap = w->best;
+    w->best = w->now;
+    w->now = swap;
+    w->best_step = l->step;
+  }
+  return better;
+}
+
+bool watch_has_seen_enough(const watch *w) { return w->patience > 0 && w->stale >= w->patience; }
+
+void watch_tell(const cli *c, const look *l, bool better) {
+  if (cli_has(c, FLAG_QUIET))
+    return;
+  fprintf(stderr, "step %llu: validation NLL %.3f +- %.3f", (unsigned long long)l->step, l->nll,
+          l->nll_err);
+  if (!isnan(l->gain))
+    fprintf(stderr, ", gain %.3f +- %.3f%s", l->gain, l->gain_err, better ? "" : ": none");
+  fputc('\n', stderr);
+}

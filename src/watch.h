@@ -1,0 +1,40 @@
+/* watch.h -- how a training does on configurations it does not see: looks at their NLL on the way.
+ */
+#ifndef WATCH_H
+#define WATCH_H
+
+#include "data.h"
+
+typedef struct {
+  uint64_t step;
+  double nll, nll_err;   /* mean over the rows; NaN: no density could be computed */
+  double gain, gain_err; /* mean of the rows' NLL at the best look before minus theirs now */
+} look;
+
+typedef struct {
+  uint64_t every;    /* steps between looks; 0: none */
+  uint64_t patience; /* looks in a row without gain that end the training; 0: never */
+  enf_ctx *ctx;      /* with looser tolerances than the tool's own */
+  dataset data;
+  double *memory, *best, *now;                 /* NLL of the rows: at the best look, at this one */
+  uint64_t looks, last_step, best_step, stale; /* stale: looks since the best */
+} watch;
+
+/* Takes --validation, --validate-every and --patience; without a file nothing is watched. */
+int watch_open(cli *c, size_t N, size_t D, watch *w);
+void watch_free(watch *w);
+
+/* Whether there is a look to take now: on round steps, and at the end. */
+bool watch_is_due(const watch *w, uint64_t step, bool ended);
+/* Look at the flow, or, for `best`, only keep its rows. *cancelled: interrupted, nothing is known.
+ */
+int watch_look(cli *c, watch *w, const enf_flow *flow, look *l, bool *cancelled);
+int watch_recall(cli *c, watch *w, const enf_flow *best);
+/* Enter a look, new or from an earlier session, into the count; whether it is the best so far:
+   the gain on the same rows is no less than its error. */
+bool watch_count(watch *w, const look *l);
+bool watch_has_seen_enough(const watch *w);
+/* One line on standard error. */
+void watch_tell(const cli *c, const look *l, bool better);
+
+#endif
