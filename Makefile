@@ -265,6 +265,11 @@ demo: deps-first
 	+@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all
 	@ENF='$(BUILD)/enf' sh examples/demo.sh $(BUILD)/demo
 
+# The tables of docs/results.md: hours of training; stopped, they go on. TEST=FILE: other test rows.
+reproduce-dw4 reproduce-lj13 reproduce-lj55: reproduce-%: deps-first
+	+@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all
+	@ENF='$(BUILD)/enf' bash examples/reproduce.sh $* $(BUILD)/reproduce-$*
+
 $(BUILD)/enf-bench: $(BENCH_OBJ) $(BUILD)/libenf.a
 	$(SAY) LD $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(BENCH_OBJ) $(BUILD)/libenf.a $(PRIVATE_LIBS)
@@ -330,6 +335,7 @@ help:
 	@echo 'make install         prefix=DIR (now $(prefix)), DESTDIR; make uninstall'
 	@echo 'make deps            install what is missing (apt-get, dnf, brew)'
 	@echo 'make bench           speed and memory beside the machine'
+	@echo 'make reproduce-dw4 reproduce-lj13 reproduce-lj55   the tables of docs/results.md, in hours'
 	@echo 'make check-asan check-ubsan check-tsan check-valgrind check-long fuzz'
 	@echo 'make abi-baseline    record the ABI of this build;  make docs, format, clean'
 	@echo 'BLAS=openblas|blas   CC=  CFLAGS=  BUILD=  JOBS=  V=1  WERROR=1'
@@ -339,4 +345,4 @@ help:
 FORCE:
 .SECONDARY:
 .PHONY: all man docs check check-asan check-ubsan check-tsan check-valgrind check-long fuzz \
-  abi-baseline demo bench deps deps-first install uninstall clean format help FORCE
+  abi-baseline demo reproduce-dw4 reproduce-lj13 reproduce-lj55 bench deps deps-first install uninstall clean format help FORCE

@@ -1,0 +1,127 @@
+#!/bin/bash
+# The rows of docs/results.md for one system, from nothing: simulate, train with each coupling, score
+# test configurations, sample, reweight. ENF is the tool, OUT takes the files.
+#
+#   ENF=build/enf bash examples/reproduce.sh dw4|lj13|lj55 OUT [RUN...]      RUN: some rows of the plan
+#
+# Interrupted, it goes on where it was: a training from its last saved state, and what is finished
+# is not done again. OUT/RUN.log has everything that was run, the machine and the times. TEST=FILE
+# takes other test configurations than simulated ones, e.g. the published rows; STEPS, SAMPLES and
+# ROWS (of tests) in the environment make everything shorter.
+set -euo pipefail
+enf=${ENF:-enf}
+system=$1 out=$2
+shift 2
+mkdir -p "$out"
+
+# Length unit 1 and a prior of width 1 are those of the publication, which its path lengths need;
+# "auto" is the default of libenf. Columns: run, coupling, data scale, seed, samples to draw.
+plan() { # seed, samples of the published kind, of the others
+  echo "independent-$1 independent 1 $1 $3"
+  echo "ot-$1 ot 1 $1 $3"
+  echo "equivariant-ot-$1 equivariant-ot 1 $1 $2"
+  echo "scaled-$1 equivariant-ot auto $1 $3"
+}
+case $system in
+dw4)
+  options="--dimensions 2" steps=40000 rows=10000 paths=20000
+  plan=$(for seed in 0 1 2; do plan $seed 500000 100000; done)
+  ;;
+lj13)
+  options="" steps=60000 rows=10000 paths=10000
+  plan=$(plan 0 100000 20000)
+  ;;
+lj55)
+  options="--set model.hidden=64 --set model.layers=7" steps=3500 rows=200 paths=500
+  plan=$(plan 0 500 500 | grep -e ^ot -e ^equivariant)
+  ;;
+*)
+  echo "there is no recipe for '$system': dw4, lj13 or lj55" >&2
+  exit 2
+  ;;
+esac
+steps=${STEPS:-$steps} rows=${ROWS:-$rows}
+
+now() { date '+%Y-%m-%d %H:%M:%S'; }
+
+# Run a command with its output in the log of the run as well.
+log=$out/data.log
+said() { echo "[$(now)] $*" | sed "s|$enf|enf|" | tee -a "$log"; }
+logged() {
+  said "$@"
+  "$@" | tee -a "$log"
+}
+
+simulate() { # FILE ROWS SEED
+  [ -f "$1" ] || logged "$enf" simulate "$system" -n "$2" --seed "$3" -o "$1"
+}
+
+machine() {
+  sed -n 's/^model name[^:]*: */processor: /p' /proc/cpuinfo | head -1
+  echo "threads: $(getconf _NPROCESSORS_ONLN)"
+}
+
+train() { # RUN COUPLING SCALE SEED
+  flow=$out/$1.safetensors
+  if [ -f "$out/$1.trainer" ]; then
+    logged "$enf" train "$out/train.npy" -o "$flow" --resume --steps "$steps"
+  else
+    # shellcheck disable=SC2086 # options are words
+    logged "$enf" train "$out/train.npy" -o "$flow" $options --seed "$4" --steps "$steps" \
+      --set "train.coupling=$2" --set "model.data_scale=$3"
+  fi
+}
+
+judge() { # as in the plan: RUN COUPLING SCALE SEED SAMPLES
+  set -- "$1" -n "${SAMPLES:-$5}" --paths "$paths" --rows "$rows" --data "$test" --seed 7 \
+    --energy "$system" --plot "$out/$1.energy.svg" --plot-distances "$out/$1.distances.svg" --json
+  run=$1
+  shift
+  said "$enf" reweight "$out/$run.safetensors" "$@"
+  "$enf" reweight "$out/$run.safetensors" "$@" >"$out/$run.part"
+  mv "$out/$run.part" "$out/$run.json"
+}
+
+number() { # JSON NAME [FORMAT]
+  value=$(sed -n "s/.*\"$2\": \\([-0-9.e+]*\\).*/\\1/p" "$1")
+  [ -z "$value" ] || LC_ALL=C printf "${3:-%.3f}" "$value"
+}
+
+pair() { # JSON NAME FORMAT: value +- error
+  echo "$(number "$1" "$2" "$3") +- $(number "$1" "$2_err" "$3")"
+}
+
+row() { # as in the plan
+  json=$out/$1.json
+  echo "| $2 | $3 | $4 | $(pair "$json" nll %.3f) | $(pair "$json" excess_nll %.4f) |" \
+    "$(pair "$json" ess %.3f), $(pair "$json" ess_clipped %.3f) of $(number "$json" samples %.0f) |" \
+    "$(pair "$json" log_z %.4f) |" \
+    "$(pair "$json" path_length %.3f) | $(number "$json" straightness) |" \
+    "$(number "$json" velocities %.1f) | $(cat "$out/$1.seconds") |"
+}
+
+simulate "$out/train.npy" 100000 1
+test=${TEST:-$out/test.npy}
+[ -n "${TEST:-}" ] || simulate "$test" 10000 2
+
+chosen=${*:-$(echo "$plan" | cut -d' ' -f1)}
+for run in $chosen; do
+  log=$out/$run.log
+  # shellcheck disable=SC2046 # columns are words
+  set -- $(echo "$plan" | grep "^$run ")
+  [ -f "$out/$run.json" ] && continue
+  machine >>"$log"
+  train "$@"
+  grep -h '^seconds of training' "$log" | awk '{s += $4} END {printf "%.0f", s}' >"$out/$run.seconds"
+  judge "$@"
+done
+
+{
+  echo "$system: $steps steps of 256, $rows test rows"
+  echo
+  echo "| coupling | data scale | seed | NLL | excess NLL | ESS, clipped | log Z | path length | straightness | evaluations | seconds |"
+  echo "|---|---|---|---|---|---|---|---|---|---|---|"
+  echo "$plan" | while read -r run coupling scale seed samples; do
+    [ ! -f "$out/$run.json" ] || row "$run" "$coupling" "$scale" "$seed" "$samples"
+  done
+} | tee "$out/table.md"
