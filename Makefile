@@ -102,6 +102,11 @@ $(BUILD)/lib/math/avx2/%.o: ISA = -O3 -mavx2 -mfma
 $(BUILD)/lib/math/avx512/%.o: ISA = -O3 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma \
                                     -mprefer-vector-width=512
 $(BUILD)/lib/math/gemm.o: ISA = $(BLAS_CFLAGS)
+# The avx512 kernels in software, and a processor that is believed to have everything.
+ifdef EMULATE
+$(BUILD)/lib/math/avx512/%.o: ISA = -O3 -mavx2 -mfma -Wno-psabi -include tests/emulated_avx512.h
+$(BUILD)/lib/core/context.o: ISA = '-D__builtin_cpu_supports(feature)=1'
+endif
 
 # Objects are made again when the flags change, archives when the list of objects does.
 define stamp
@@ -244,6 +249,16 @@ check-valgrind:
 	+@CK_FORK=no $(MAKE) --no-print-directory check-instrumented BUILD=$(BUILD)/valgrind \
 	  CFLAGS='-O1 -g' WRAPPER='valgrind -q --error-exitcode=99 --leak-check=full'
 
+# On a processor with AVX2 only, through SIMDe (libsimde-dev): the kernels, the laws that reach them and
+# the recorded outputs.
+EMULATED := $(filter unit/test_kernels% unit/test_gemm% unit/test_equivariant% golden/% laws/%,$(STATIC_TESTS))
+check-avx512:
+	+@if echo '#include <simde/x86/avx512.h>' | $(CC) -E - >/dev/null 2>&1; then \
+	  $(MAKE) --no-print-directory check-emulated BUILD=$(BUILD)/avx512 EMULATE=1; \
+	else echo '  skipped: check-avx512 (SIMDe, libsimde-dev, is not installed)'; fi
+check-emulated: FORCE
+	$(call run_items,$(EMULATED))
+
 # make fuzz FUZZ=fuzz_npy FUZZ_SECONDS=600
 FUZZ_SECONDS ?= 60
 FUZZ ?= $(notdir $(firstword $(FUZZ_TESTS)))
@@ -336,7 +351,7 @@ help:
 	@echo 'make deps            install what is missing (apt-get, dnf, brew)'
 	@echo 'make bench           speed and memory beside the machine'
 	@echo 'make reproduce-dw4 reproduce-lj13 reproduce-lj55   the tables of docs/results.md, in hours'
-	@echo 'make check-asan check-ubsan check-tsan check-valgrind check-long fuzz'
+	@echo 'make check-asan check-ubsan check-tsan check-valgrind check-avx512 check-long fuzz'
 	@echo 'make abi-baseline    record the ABI of this build;  make docs, format, clean'
 	@echo 'BLAS=openblas|blas   CC=  CFLAGS=  BUILD=  JOBS=  V=1  WERROR=1'
 
@@ -344,5 +359,5 @@ help:
 -include $(addsuffix .d,$(STATIC_BIN) $(CLIENT_BIN) $(addprefix $(BUILD)/,$(EXAMPLES)))
 FORCE:
 .SECONDARY:
-.PHONY: all man docs check check-asan check-ubsan check-tsan check-valgrind check-long fuzz \
+.PHONY: all man docs check check-asan check-ubsan check-tsan check-valgrind check-avx512 check-long fuzz \
   abi-baseline demo reproduce-dw4 reproduce-lj13 reproduce-lj55 bench deps deps-first install uninstall clean format help FORCE
