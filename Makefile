@@ -283,7 +283,7 @@ demo: deps-first
 # The tables of docs/results.md: hours of training; stopped, they go on. TEST=FILE: other test rows.
 reproduce-dw4 reproduce-lj13 reproduce-lj55: reproduce-%: deps-first
 	+@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all
-	@ENF='$(BUILD)/enf' bash examples/reproduce.sh $* $(BUILD)/reproduce-$*
+	@ENF='$(BUILD)/enf' bash bench/reproduce.sh $* $(BUILD)/reproduce-$*
 
 $(BUILD)/enf-bench: $(BENCH_OBJ) $(BUILD)/libenf.a
 	$(SAY) LD $@

@@ -2,7 +2,7 @@
 # The rows of docs/results.md for one system, from nothing: simulate, train with each coupling, score
 # test configurations, sample, reweight. ENF is the tool, OUT takes the files.
 #
-#   ENF=build/enf bash examples/reproduce.sh dw4|lj13|lj55 OUT [RUN...]      RUN: some rows of the plan
+#   ENF=build/enf bash bench/reproduce.sh dw4|lj13|lj55 OUT [RUN...]      RUN: some rows of the plan
 #
 # Interrupted, it goes on where it was: a training from its last saved state, and what is finished
 # is not done again. OUT/RUN.log has everything that was run, the machine and the times. TEST=FILE
