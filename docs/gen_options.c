@@ -9,7 +9,9 @@ static const char *const GROUPS[][2] = {
     {"run.", "How a context computes. Taken by `enf_ctx_configure`."},
     {"ode.", "Integration of trajectories. Taken by `enf_ctx_configure`."},
     {"logdet.", "The log-determinant. Taken by `enf_ctx_configure`."},
-    {"train.", "Training. Taken by `enf_trainer_create`."},
+    {"train.",
+     "Training. Taken by `enf_trainer_create`, as is logdet.probe. The objectives on the\n"
+     "density (all but flow-matching) integrate by the context's ode.* options."},
     {"sim.", "Monte Carlo simulation. Taken by `enf_simulate`."},
 };
 

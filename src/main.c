@@ -73,8 +73,8 @@ static const command commands[] = {
      "halves of the file, which chance alone keeps apart. --data also gives the NLL and, where\n"
      "log Z is known or given, the excess NLL ('enf help logprob'). --json has the histograms "
      "too.\n"
-     "Interatomic distances are those of as many evenly spaced configurations as have two "
-     "million.\n",
+     "Interatomic distances come from evenly spaced configurations, as many as have two million\n"
+     "distances.\n",
      run_reweight},
     {INFO, "info", "FLOW", 1, 1, "Describe a flow file: shapes, scale, parameters", "", run_info},
     {OPTIONS, "options", "[GROUP]", 0, 1,
