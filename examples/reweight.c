@@ -1,7 +1,8 @@
 /* reweight.c -- turn samples of a flow into averages of the true ensemble.
 
-   Weights w = exp(-u)/q make every average over flow samples unbiased; their effective sample size
-   says how good the flow is, their mean is the partition function, here known: log Z = 29.66723.
+   Weights w = exp(-u)/q turn averages over flow samples into Boltzmann averages. Their effective
+   sample size says how good the flow is; their mean is the partition function, whose logarithm is
+   known here: 29.66723.
    usage: reweight [count]      reads dw4.safetensors */
 #include <enf/enf.h>
 #include <math.h>

@@ -24,10 +24,11 @@ typedef struct enf_energy enf_energy;
  * In:   spec  "dw4"      sum_{i<j} 0.9 (d-4)^4 - 4 (d-4)^2, 4 particles in 2-D; these numbers are
  *                        called quartic=0.9,quadratic=4,centre=4
  *             "lj13" "lj55" "lj:n=13,eps=2,rm=1,spring=1"
- *                        eps sum_{i<j} [(rm/d)^12 - 2 (rm/d)^6] + spring/2 sum_i |x_i - mean|^2, 3-D
+ *                        eps sum_{i<j} [(rm/d)^12 - 2 (rm/d)^6]
+ *                        + spring/2 sum_i |x_i - mean|^2, 3-D
  *             "pair-dw:dim=3"  the DW4 pair term for two particles in 2-D or 3-D
- *             Every number may be given after a colon, as name=value, separated by commas (n and dim
- *             only where they are shown); what is not given has the value shown.
+ *             Every number may be given after a colon, as name=value, separated by commas (n and
+ *             dim only where they are shown); what is not given has the value shown.
  * Out:  energy  NULL on failure; the caller destroys it. It may outlive ctx.
  * Statuses: ARG, OPTION (unknown system or number, with the known ones), RANGE, NOMEM. Since 0.1.
  */
@@ -46,8 +47,8 @@ int enf_energy_eval(void *energy, size_t n, const double *x, double *u, double *
 /**
  * enf_energy_get_int, enf_energy_get_real: numbers of the system.
  *
- * int: "particles" "dimensions"; real: "eps" "rm" "spring", or "quartic" "quadratic" "centre", where
- * the system has them. ARG otherwise. Since 0.1.
+ * int: "particles" "dimensions"; real: "eps" "rm" "spring", or "quartic" "quadratic" "centre",
+ * where the system has them. ARG otherwise. Since 0.1.
  */
 enf_status enf_energy_get_int(const enf_energy *energy, const char *name, int64_t *value);
 enf_status enf_energy_get_real(const enf_energy *energy, const char *name, double *value);
@@ -60,8 +61,9 @@ void enf_energy_destroy(enf_energy *energy);
 typedef struct {
   size_t struct_size;
   double acceptance;       /* of moves at temperature 1 */
-  double swap_acceptance;  /* of exchanges between neighbouring temperatures; NaN without tempering */
-  double autocorrelation;  /* integrated autocorrelation time of u, in stored samples (1 = independent) */
+  double swap_acceptance;  /* of exchanges between temperatures; NaN without tempering */
+  double autocorrelation;  /* integrated autocorrelation time of u, in stored samples; 1 if they
+                              are independent */
   double mean_u, mean_u_err;
   double virial, virial_err; /* <x . grad u>, which is (N-1)D in equilibrium */
   double step;             /* leapfrog step in use at temperature 1, for unit masses */
@@ -76,10 +78,11 @@ typedef struct {
  * enf_simulate: n equilibrium samples of exp(-u) on the mean-free subspace by Hamiltonian Monte
  * Carlo with parallel tempering, for training sets and checks.
  *
- * sim.walkers walkers (at most n), each with sim.rungs temperatures from 1 to sim.hottest, start from
- * relaxed random configurations, make sim.burn_in moves, in which the step sizes are adapted, and
- * then store a sample every sim.stride moves with fixed steps. A move is sim.leapfrog gradients. Look
- * at the virial, the autocorrelation time and the error bars before trusting a new system.
+ * sim.walkers walkers (at most n), each with sim.rungs temperatures from 1 to sim.hottest, start
+ * from relaxed random configurations, make sim.burn_in moves, in which the step sizes are adapted,
+ * and then store a sample every sim.stride moves with fixed steps. A move is sim.leapfrog
+ * gradients. Look at the virial, the autocorrelation time and the error bars before trusting a new
+ * system.
  * In:   fn, user  the energy; gradients are asked for
  *       opts      model.particles, model.dimensions (not needed for built-in energies) and sim.*;
  *                 NULL for the defaults

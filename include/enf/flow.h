@@ -55,8 +55,9 @@ enf_status enf_get_real(const enf_flow *flow, const char *name, double *value);
 /**
  * enf_params_info: name and shape of parameter tensor `index`, from 0; walk it until RANGE.
  *
- * Names are those of the published networks ("egnn.gcl_0.edge_mlp.0.weight"); a bias has 1 column.
- * name is owned by the flow. name, rows, cols may be NULL. Statuses: ARG, RANGE. Since 0.1.
+ * Names are those of the published networks ("egnn.gcl_0.edge_mlp.0.weight") or begin with
+ * "pair_kernel."; docs/file-format.md lists them. A bias has 1 column. name is owned by the flow.
+ * name, rows, cols may be NULL. Statuses: ARG, RANGE. Since 0.1.
  */
 enf_status enf_params_info(const enf_flow *flow, size_t index, const char **name, size_t *rows,
                            size_t *cols);
@@ -93,10 +94,12 @@ enf_status enf_params_set(enf_ctx *ctx, enf_flow *flow, const char *tensor, cons
  * not be centred. Units: log of (length unit)^-(N-1)D. The error is controlled by ode.rtol,
  * ode.atol and logdet.tol. Cost: one transport and some dozens of divergences per sample.
  * With logdet.method hutchinson, here and in enf_sample and enf_transport, the log-determinant is
- * an estimate: that of enf_log_prob_estimate with seed 0 (enf_sample: its own seed). In:   x
- * (n,N,D) Out:  logp  (n) Threads: flow may be shared; ctx not. Statuses: ARG, NONFINITE,
- * ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM. Source: Satorras et al. 2021, arXiv:2105.09016, eq. 4.
- * Since 0.1.
+ * an estimate: that of enf_log_prob_estimate with seed 0 (enf_sample: its own seed).
+ * In:   x     (n,N,D)
+ * Out:  logp  (n)
+ * Threads: flow may be shared; ctx not.
+ * Statuses: ARG, NONFINITE, ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM.
+ * Source: Satorras et al. 2021, arXiv:2105.09016, eq. 4. Since 0.1.
  */
 enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
                         double *logp);
@@ -107,8 +110,8 @@ enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
  *
  * The gradient is exact for the numbers returned: that of the integration's own steps, through the
  * exact divergence, whatever logdet.method is. It is mean-free, equivariant under rotations and
- * reflections, and its sum over particles vanishes. logp is the number that enf_log_prob gives, to
- * the tolerance. Units: grad in 1/(length unit). The error is controlled by ode.rtol and ode.atol.
+ * reflections. logp is the number that enf_log_prob gives, to the tolerance. Units: grad in
+ * 1/(length unit). The error is controlled by ode.rtol and ode.atol.
  * Cost: N D reverse passes for each evaluation of the integration: some N D times an enf_log_prob
  * for small systems.
  * In:   x     (n,N,D)
@@ -129,10 +132,13 @@ enf_status enf_log_prob_grad(enf_ctx *ctx, const enf_flow *flow, size_t n, const
  * function of (seed, the sample's own coordinates): the result for a configuration does not depend
  * on its place in the batch. exp(logp) is not unbiased: for importance weights add var/2 to logp,
  * which corrects it to second order and needs two probes or more. Cost: one transport and, per
- * probe, some dozens of evaluations of two velocities each. In:   x     (n,N,D) Out:  logp  (n),
- * mean over the probes var   (n), variance of that mean, s^2/m over m probes; NaN for a single
- * probe Threads: flow may be shared; ctx not. Statuses: ARG, NONFINITE, ODE_STEPS, ODE_STEPSIZE,
- * CANCELLED, NOMEM. Source: Grathwohl et al. 2019, arXiv:1810.01367. Since 0.1.
+ * probe, some dozens of evaluations of two velocities each.
+ * In:   x     (n,N,D)
+ * Out:  logp  (n), mean over the probes
+ *       var   (n), variance of that mean, s^2/m over m probes; NaN for a single probe
+ * Threads: flow may be shared; ctx not.
+ * Statuses: ARG, NONFINITE, ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM.
+ * Source: Grathwohl et al. 2019, arXiv:1810.01367. Since 0.1.
  */
 enf_status enf_log_prob_estimate(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
                                  uint64_t seed, double *logp, double *var);

@@ -1,4 +1,4 @@
-/* enf/infer.h -- from samples and densities to averages and free energies. */
+/* enf/infer.h -- from samples and densities to averages, log Z, and distances of distributions. */
 #ifndef ENF_INFER_H
 #define ENF_INFER_H
 

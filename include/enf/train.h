@@ -24,9 +24,10 @@ typedef struct {
   uint64_t step;        /* steps done, this one included */
   uint64_t evaluations; /* velocity evaluations of this step, summed over samples */
   uint64_t skipped;     /* steps skipped so far because loss or gradient was not finite */
-  uint64_t capped;      /* samples of this step whose energy was capped or forces were clipped */
+  uint64_t capped;      /* samples of this step whose energy was capped or not finite, or whose
+                           forces were clipped */
   uint64_t clipped;     /* steps so far whose gradient norm was clipped */
-  uint64_t forces_clipped; /* forces on single particles shortened by train.force_clip in this step */
+  uint64_t forces_clipped; /* forces on single particles that train.force_clip shortened */
 } enf_step_info;
 
 #define ENF_STEP_INFO_INIT {sizeof(enf_step_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
@@ -34,15 +35,17 @@ typedef struct {
 /**
  * enf_trainer_create: prepare to train `flow` with the train.* options.
  *
- * The trainer keeps its own working weights, starting from the flow's.
- * Out:  tr  NULL on failure; the caller destroys it.
- * Statuses: ARG, OPTION (also train.kinetic or train.frobenius with what they cannot go with),
- * UNSUPPORTED (an objective this version does not have), NOMEM. Since 0.1.
+ * The trainer keeps its own working weights, starting from the flow's. It takes logdet.probe too;
+ * for ode.* the objectives on the density (all but flow-matching) go by the context of the step.
+ * In:   opts  NULL for the defaults
+ * Out:  tr    NULL on failure; the caller destroys it.
+ * Statuses: ARG, OPTION (train.kinetic or train.frobenius with flow-matching; train.frobenius with
+ * train.trace exact), NOMEM. Since 0.1.
  */
 enf_status enf_trainer_create(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, const enf_opts *opts);
 
 /**
- * enf_trainer_set_energy: the reduced energy that the objectives energy, mixed and path-gradient use.
+ * enf_trainer_set_energy: the reduced energy of the objectives energy, mixed and path-gradient.
  *
  * In:   fn, user  the host's energy with gradient; NULL takes it away. Kept by the trainer, not in
  *                 its file: set it again after enf_trainer_load.
@@ -58,10 +61,14 @@ enf_status enf_trainer_set_energy(enf_trainer *tr, enf_energy_fn fn, void *user)
  * After every step the flow holds the weights to use: the bias-corrected running average, or the
  * working weights where train.ema is 0. A step with a non-finite loss or gradient changes no weight
  * and is counted in info->skipped. The first step of a fresh flow fixes its data scale.
- * In:   n, x  the batch (n,N,D); need not be centred
- * Out:  info  may be NULL
+ * In:   n, x  the batch (n,N,D); need not be centred. The objectives energy and path-gradient
+ *             draw n samples of their own and do not read x: it may be NULL, and the data scale of
+ *             a fresh flow is then 1
+ * Out:  info  begins with its struct_size (ENF_STEP_INFO_INIT); may be NULL
+ * Samples whose integration fails, or whose energy is not finite, are left out of the mean.
  * Bitwise reproducible for any run.threads. No other thread may read the flow meanwhile.
- * Statuses: ARG, NONFINITE (x is; nothing is changed), CANCELLED, NOMEM. Since 0.1.
+ * Statuses: ARG, STATE (the objective needs an energy and has none), NONFINITE (x is), CALLBACK,
+ * CANCELLED, NOMEM; after each of them nothing is changed. Since 0.1.
  */
 enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double *x,
                           enf_step_info *info);
