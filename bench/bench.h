@@ -73,6 +73,9 @@ void bench_center(const bench_system *s, double *x, size_t n);
 /* Floating-point operations of the matrix products of one evaluation. */
 double bench_velocity_flops(const bench_system *s);
 double bench_divergence_flops(const bench_system *s); /* the velocity's included */
+/* Of a trajectory of `forward` velocities that is differentiated through `stages`, `plain` of them
+   without a trace. */
+double bench_pullback_flops(const bench_system *s, double forward, double stages, double plain);
 
 /* ---- works (works.c) ----------------------------------------------------------------------- */
 
@@ -96,8 +99,8 @@ struct bench_job {
   enf_ctx *ctx;
   enf_trainer *trainer;
   double *t, *x, *v, *scalar;
-  double best;                    /* seconds of the fastest run */
-  double velocities, divergences; /* per sample, of the last call */
+  double best;                           /* seconds of the fastest run */
+  double velocities, divergences, steps; /* per sample, of the last call */
 };
 
 const bench_work *bench_work_at(size_t index);
@@ -139,6 +142,9 @@ void bench_growth_batch(const bench_args *args, bench_system *s, FILE *json);
 
 /* Time and effect of optimal transport, beside a training step (coupling.c). */
 void bench_coupling(const bench_args *args, bench_system *s, FILE *json);
+
+/* Workspace of a likelihood step at several tolerances (footprint.c). */
+void bench_footprint(const bench_args *args, const bench_system *s, FILE *json);
 
 /* Peak resident bytes of a process that only computes log_prob of a system (memory.c). To be
    called before this process has grown: a child begins with the size of its parent. */

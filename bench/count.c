@@ -34,6 +34,13 @@ double bench_velocity_flops(const bench_system *s) {
   return rows * q.square;
 }
 
+/* Forward takes a velocity per evaluation; a stage on the way back one with its tangent (2), a
+   product for the rows of both (2) and one for the weights of both (2), or half of it all where its
+   weight in the step is 0 (`plain` of them). */
+double bench_pullback_flops(const bench_system *s, double forward, double stages, double plain) {
+  return (forward + 6 * (stages - plain) + 3 * plain) * bench_velocity_flops(s);
+}
+
 double bench_divergence_flops(const bench_system *s) {
   const shape q = shape_of(s);
   const double pairs = q.E + q.T, dense = q.N * q.T;

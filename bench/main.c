@@ -115,6 +115,8 @@ static void bench_one(const bench_args *args, bench_system *s, FILE *json) {
     bench_growth_batch(args, s, json);
   if (s->trained && bench_chosen(args->works, "coupling"))
     bench_coupling(args, s, json);
+  if (s->trained && bench_chosen(args->works, "memory"))
+    bench_footprint(args, s, json);
   fflush(stdout);
 }
 
@@ -150,7 +152,7 @@ static bool needs_systems(const bench_args *args) {
     if (bench_chosen(args->works, work->name))
       return true;
   return bench_chosen(args->works, "error") || bench_chosen(args->works, "batch") ||
-         bench_chosen(args->works, "coupling");
+         bench_chosen(args->works, "coupling") || bench_chosen(args->works, "memory");
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */

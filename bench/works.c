@@ -44,7 +44,11 @@ static double trajectory_flops(const bench_job *j) {
   return j->velocities * bench_velocity_flops(j->system) +
          (j->divergences > 0 ? j->divergences * bench_divergence_flops(j->system) : 0);
 }
-static double unknown_flops(const bench_job *j) { return j ? NAN : 0; }
+/* dopri5: 6 stages a step on the way back, one of them of weight 0. */
+static double likelihood_flops(const bench_job *j) {
+  const double stages = 6 * j->steps;
+  return bench_pullback_flops(j->system, j->velocities - stages, stages, j->steps);
+}
 
 static const bench_work works[] = {
     {"velocity", 0.2, 16384, NULL, run_velocity, velocity_flops},
@@ -53,7 +57,7 @@ static const bench_work works[] = {
     {"sample", 0.5, 4096, NULL, run_sample, trajectory_flops},
     {"log_prob", 5, 4096, NULL, run_log_prob, trajectory_flops},
     {"sample+density", 5, 4096, NULL, run_sample_density, trajectory_flops},
-    {"likelihood", 1, 64, "likelihood", run_training, unknown_flops},
+    {"likelihood", 1, 64, "likelihood", run_training, likelihood_flops},
 };
 
 const bench_work *bench_work_at(size_t index) {
@@ -132,6 +136,8 @@ void bench_job_run(bench_job *j) {
   j->runs++;
   if (enf_ctx_stat(j->ctx, "velocities", &value) == ENF_OK)
     j->velocities = value / (double)j->n;
+  if (enf_ctx_stat(j->ctx, "steps", &value) == ENF_OK)
+    j->steps = value / (double)j->n;
   if (enf_ctx_stat(j->ctx, "divergences", &value) == ENF_OK)
     j->divergences = value / (double)j->n;
 }

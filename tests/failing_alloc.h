@@ -1,23 +1,31 @@
-/* failing_alloc.h -- an allocator for tests: counts live blocks, fails when told, watches threads.
+/* failing_alloc.h -- an allocator for tests: counts live blocks and bytes, fails when told, watches
+   threads.
 
    failing_alloc a = {.fail_at = k}; enf_alloc alloc = failing_alloc_of(&a); allocation number k
    (from 1) and all later ones fail, or only number k if `once`; fail_at 0 never fails. `live` must
-   be 0 at the end, `foreign` must stay false: it tells that another thread than the first one
-   called. */
+   be 0 at the end, `peak` is the most bytes at a time, `foreign` must stay false: it tells that
+   another thread than the first one called. */
 #ifndef FAILING_ALLOC_H
 #define FAILING_ALLOC_H
 
 #include <enf/enf.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct {
-  size_t calls, live, fail_at;
+  size_t calls, live, bytes, peak, fail_at;
   bool once, known, foreign;
   pthread_t thread;
 } failing_alloc;
+
+/* In front of every block, which keeps its alignment. */
+typedef union {
+  size_t bytes;
+  max_align_t align;
+} failing_alloc_head;
 
 static inline void failing_alloc_watch(failing_alloc *a) {
   if (!a->known)
@@ -33,20 +41,26 @@ static inline void *failing_alloc_take(void *user, size_t bytes) {
   a->calls++;
   if (a->fail_at && (a->once ? a->calls == a->fail_at : a->calls >= a->fail_at))
     return NULL;
-  void *p = malloc(bytes);
-  if (!p)
+  failing_alloc_head *head = (failing_alloc_head *)malloc(sizeof *head + bytes);
+  if (!head)
     return NULL;
-  memset(p, 0xA5, bytes); /* nobody may count on zeros */
+  memset(head + 1, 0xA5, bytes); /* nobody may count on zeros */
+  head->bytes = bytes;
   a->live++;
-  return p;
+  a->bytes += bytes;
+  a->peak = a->peak > a->bytes ? a->peak : a->bytes;
+  return head + 1;
 }
 
 static inline void failing_alloc_free(void *user, void *p) {
   failing_alloc *a = (failing_alloc *)user;
   failing_alloc_watch(a);
-  if (p)
-    a->live--;
-  free(p);
+  if (!p)
+    return;
+  failing_alloc_head *head = (failing_alloc_head *)p - 1;
+  a->live--;
+  a->bytes -= head->bytes;
+  free(head);
 }
 
 static inline enf_alloc failing_alloc_of(failing_alloc *a) {

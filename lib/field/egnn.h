@@ -71,7 +71,7 @@ size_t enf__egnn_group(const enf__egnn *f, enf__work work, size_t real_bytes);
   void enf__egnn_vjp_trace_##suffix(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,   \
                                     const double *t, const double *x, const double *eps,           \
                                     const double *a, const double *b, const double *c,             \
-                                    const double *d, double *dx, double *dparams);
+                                    const double *d, double *dx, double *dparams, double *value);
 ENF__EGNN_PRECISION(f32)
 ENF__EGNN_PRECISION(f64)
 

@@ -481,6 +481,46 @@ static void tangent_out(const group *g, const pair *p, double *v_dot) {
   velocity_out(&of_tangents, v_dot);
 }
 
+/* Mean over the particles of one sample of one coordinate of a vector. */
+static double mean_of(const group *g, const REAL *in) {
+  double sum = 0;
+  for (size_t i = 0; i < g->N; i++)
+    sum += (double)in[i * g->D];
+  return sum / (double)g->N;
+}
+
+/* |in|^2 of sample s, in (n,D) less its mean over particles. */
+static double square_of(const group *g, const REAL *in, size_t s) {
+  double sum = 0;
+  for (size_t a = 0; a < g->D; a++) {
+    const REAL *from = in + s * g->N * g->D + a;
+    const double mean = mean_of(g, from);
+    for (size_t i = 0; i < g->N; i++)
+      sum += ((double)from[i * g->D] - mean) * ((double)from[i * g->D] - mean);
+  }
+  return sum;
+}
+
+static double form_of(const group *g, const pair *p, size_t s) {
+  const size_t size = g->N * g->D;
+  double sum = 0;
+  for (size_t k = s * size; k < (s + 1) * size; k++)
+    sum += (double)p->eps[k] * (double)p->v_dot[k];
+  return sum;
+}
+
+/* The trace grows with the unit vectors; squares belong to the first pass. */
+static void give_values(const group *g, const pair *p, size_t unit, const double *c,
+                        const double *d, double *value) {
+  for (size_t s = 0; s < g->S; s++, value += ENF__VALUES) {
+    value[ENF__TRACE_VALUE] = (unit ? value[ENF__TRACE_VALUE] : 0) + form_of(g, p, s);
+    if (unit)
+      continue;
+    value[ENF__SPEED_VALUE] = c ? square_of(g, g->v, s) : 0;
+    value[ENF__JACOBIAN_VALUE] = d ? square_of(g, p->v_dot, s) : 0;
+  }
+}
+
 void SUFFIX(enf__egnn_jvp)(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,
                            const double *t, const double *x, const double *eps, double *v,
                            double *v_dot, double *form) {
@@ -498,11 +538,8 @@ void SUFFIX(enf__egnn_jvp)(const enf__egnn *f, int kernel, enf__arena *arena, si
       velocity_out(&g, v + s * size);
     if (v_dot)
       tangent_out(&g, &p, v_dot + s * size);
-    for (size_t i = 0; i < g.S; i++) {
-      form[s + i] = 0;
-      for (size_t c = i * size; c < (i + 1) * size; c++)
-        form[s + i] += (double)p.eps[c] * (double)p.v_dot[c];
-    }
+    for (size_t i = 0; i < g.S; i++)
+      form[s + i] = form_of(&g, &p, i);
   }
   arena->used = mark;
 }
@@ -528,10 +565,7 @@ static void add_square_grad(const group *g, const REAL *in, const double *f, REA
   for (size_t s = 0; f && s < g->S; s++)
     for (size_t a = 0; a < g->D; a++) {
       const size_t from = s * g->N * g->D + a;
-      double mean = 0;
-      for (size_t i = 0; i < g->N; i++)
-        mean += (double)in[from + i * g->D];
-      mean /= (double)g->N;
+      const double mean = mean_of(g, in + from);
       for (size_t i = 0; i < g->N; i++)
         bar[from + i * g->D] += (REAL)(2 * f[s] * ((double)in[from + i * g->D] - mean));
     }
@@ -548,7 +582,7 @@ static void add_cotangents(const group *g, pair *p, const double *a, const doubl
 void SUFFIX(enf__egnn_vjp_trace)(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,
                                  const double *t, const double *x, const double *eps,
                                  const double *a, const double *b, const double *c, const double *d,
-                                 double *dx, double *dparams) {
+                                 double *dx, double *dparams, double *value) {
   const size_t mark = arena->used, size = f->base.model.particles * f->base.model.dimensions;
   group g;
   pair p;
@@ -565,6 +599,8 @@ void SUFFIX(enf__egnn_vjp_trace)(const enf__egnn *f, int kernel, enf__arena *are
       enter_samples(&g, count, t + s, x + s * size);
       set_probe(&g, &p, eps ? eps + s * size : NULL, b + s, unit);
       forward_pair(&g, &p);
+      if (value)
+        give_values(&g, &p, unit, c, d, value + s * ENF__VALUES);
       if (unit)
         memset(p.v_bar, 0, g.n * g.D * sizeof(REAL));
       else

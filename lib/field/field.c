@@ -130,6 +130,6 @@ void enf__field_vjp(const enf__field *field, const enf__run *run, enf__arena *ar
 void enf__field_vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
                           const double *t, const double *x, const double *eps, const double *a,
                           const double *b, const double *c, const double *d, double *dx,
-                          double *dparams) {
-  field->ops->vjp_trace(field, run, arena, S, t, x, eps, a, b, c, d, dx, dparams);
+                          double *dparams, double *value) {
+  field->ops->vjp_trace(field, run, arena, S, t, x, eps, a, b, c, d, dx, dparams, value);
 }

@@ -81,11 +81,13 @@ void enf__field_vjp(const enf__field *field, const enf__run *run, enf__arena *ar
 
 /* Reverse pass of sum_s <a, v> + b eps^T J eps + c |v|^2 + d |J eps|^2, or, with eps NULL, of
    sum_s <a, v> + b div v + c |v|^2: a (S,N,D), b (S), c and d (S) or NULL, eps (S,N,D). dx and
-   dparams as above. The exact divergence costs N D passes. */
+   dparams as above. The exact divergence costs N D passes. value (S,3) or NULL: the trace and, as
+   far as c and d are given, |v|^2 and |J eps|^2. */
+enum { ENF__TRACE_VALUE, ENF__SPEED_VALUE, ENF__JACOBIAN_VALUE, ENF__VALUES };
 void enf__field_vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
                           const double *t, const double *x, const double *eps, const double *a,
                           const double *b, const double *c, const double *d, double *dx,
-                          double *dparams);
+                          double *dparams, double *value);
 
 /* ---- for the fields themselves ----------------------------------------------------------------
  */
@@ -112,7 +114,8 @@ typedef struct {
               double *dparams);
   void (*vjp_trace)(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
                     const double *t, const double *x, const double *eps, const double *a,
-                    const double *b, const double *c, const double *d, double *dx, double *dparams);
+                    const double *b, const double *c, const double *d, double *dx, double *dparams,
+                    double *value);
 } enf__field_ops;
 
 /* The common head of every field's struct. */

@@ -207,8 +207,8 @@ static void vjp(const enf__field *field, const enf__run *run, enf__arena *arena,
 static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
                       const double *t, const double *x, const double *eps, const double *a,
                       const double *b, const double *c, const double *d, double *dx,
-                      double *dparams) {
-  IN_PRECISION(vjp_trace, eps, a, b, c, d, dx, dparams);
+                      double *dparams, double *value) {
+  IN_PRECISION(vjp_trace, eps, a, b, c, d, dx, dparams, value);
 }
 
 const enf__field_ops enf__pair_kernel_ops = {.create = create,

@@ -58,7 +58,7 @@ size_t enf__pair_kernel_group(const enf__pair_kernel *f);
   void enf__pair_kernel_vjp_trace_##suffix(                                                        \
       const enf__pair_kernel *f, int kernel, enf__arena *arena, size_t S, const double *t,         \
       const double *x, const double *eps, const double *a, const double *b, const double *c,       \
-      const double *d, double *dx, double *dparams);
+      const double *d, double *dx, double *dparams, double *value);
 ENF__PAIR_KERNEL_PRECISION(f32)
 ENF__PAIR_KERNEL_PRECISION(f64)
 

@@ -65,6 +65,7 @@ typedef struct {
   REAL *ones, *sink;     /* (samples), (3 samples) */
   REAL *grad;            /* (grad_count) */
   double *v, *a, *v_hat; /* (samples,N,D) v; cotangents of v and of J eps */
+  double *form;          /* (samples) */
 } group;
 
 /* ---- workspace ------------------------------------------------------------------------------- */
@@ -83,6 +84,7 @@ static void open_reverse(group *g, enf__arena *arena) {
   g->v = ENF__TAKE(arena, double, n * g->N * g->D);
   g->a = ENF__TAKE(arena, double, n * g->N * g->D);
   g->v_hat = ENF__TAKE(arena, double, n * g->N * g->D);
+  g->form = ENF__TAKE(arena, double, n);
   for (size_t i = 0; arena->base && i < n; i++)
     g->ones[i] = 1;
 }
@@ -416,11 +418,25 @@ void SUFFIX(enf__pair_kernel_vjp)(const enf__pair_kernel *f, int kernel, enf__ar
   arena->used = used;
 }
 
-/* The gradients of c |v|^2 and d |J eps|^2 join a, in g->a, and become w. */
-static void add_squares(group *g, const double *x, const double *eps, const double *c,
-                        const double *d, cotangents *of) {
+static double square_of(const group *g, const double *in, size_t sample) {
+  const size_t size = g->N * g->D;
+  double sum = 0;
+  for (size_t k = sample * size; k < (sample + 1) * size; k++)
+    sum += in[k] * in[k];
+  return sum;
+}
+
+static void give_values(const group *g, const double *c, const double *d, double *value) {
+  for (size_t s = 0; s < g->samples; s++, value += ENF__VALUES) {
+    value[ENF__TRACE_VALUE] = g->form[s];
+    value[ENF__SPEED_VALUE] = c ? square_of(g, g->v, s) : 0;
+    value[ENF__JACOBIAN_VALUE] = d ? square_of(g, g->v_hat, s) : 0;
+  }
+}
+
+/* The gradients of c |v|^2 and d |J eps|^2 join a, in g->a, and become w: v and J eps are there. */
+static void add_squares(group *g, const double *c, const double *d, cotangents *of) {
   const size_t size = g->N * g->D, count = g->samples * size;
-  forward_group(g, x, eps, c ? g->v : NULL, d ? g->v_hat : NULL, NULL);
   for (size_t k = 0; c && k < count; k++)
     g->a[k] = of->a[k] + 2 * c[k / size] * g->v[k];
   for (size_t k = 0; d && k < count; k++)
@@ -433,7 +449,7 @@ void SUFFIX(enf__pair_kernel_vjp_trace)(const enf__pair_kernel *f, int kernel, e
                                         size_t S, const double *t, const double *x,
                                         const double *eps, const double *a, const double *b,
                                         const double *c, const double *d, double *dx,
-                                        double *dparams) {
+                                        double *dparams, double *value) {
   const size_t used = arena->used, n = enf__pair_kernel_group(f);
   group g = open_group(f, kernel, true, arena);
   for (size_t s = 0; s < S; s += n) {
@@ -441,8 +457,12 @@ void SUFFIX(enf__pair_kernel_vjp_trace)(const enf__pair_kernel *f, int kernel, e
     start_group(&g, smaller(n, S - s), t + s);
     const double *probe = eps ? eps + at : NULL;
     cotangents of = {.a = a + at, .b = b + s};
+    if (c || d || value)
+      forward_group(&g, x + at, probe, c ? g.v : NULL, d ? g.v_hat : NULL, value ? g.form : NULL);
+    if (value)
+      give_values(&g, c, d, value + s * ENF__VALUES);
     if (c || d)
-      add_squares(&g, x + at, probe, c ? c + s : NULL, d ? d + s : NULL, &of);
+      add_squares(&g, c ? c + s : NULL, d ? d + s : NULL, &of);
     reverse_group(&g, x + at, probe, &of, dx ? dx + at : NULL, dparams);
   }
   arena->used = used;

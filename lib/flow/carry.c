@@ -65,7 +65,7 @@ static void layout(group *g) {
   g->path = ENF__TAKE(g->arena, enf__ode_path, lines);
   for (size_t i = 0; i < S; i++) {
     enf__ode_path path;
-    enf__ode_path_take(&path, g->arena, g->c->capacity, g->dim);
+    enf__ode_path_take(&path, g->arena, g->c->capacity, g->dim, false);
     if (g->path)
       g->path[i] = path;
   }
@@ -282,7 +282,7 @@ static enf_status carry_task(void *user, size_t task, enf__arena *arena) {
 /* Samples of a task, and steps of a record: by shapes only. */
 static void choose_sizes(enf__carry *c, size_t dim) {
   const size_t chunk = enf__field_chunk(c->flow->field, ENF__VELOCITY) / 2;
-  const size_t steps = RECORD_BYTES / enf__ode_path_bytes(dim);
+  const size_t steps = RECORD_BYTES / enf__ode_path_bytes(dim, false);
   const size_t most = c->probes ? MOST_SAMPLES / c->probes : MOST_SAMPLES;
   c->group = most < 1 || chunk < 1 ? 1 : chunk < most ? chunk : most;
   c->capacity = steps < LEAST_RECORDED  ? LEAST_RECORDED

@@ -26,7 +26,7 @@ typedef struct {
 } job;
 
 static size_t round_size(size_t n, size_t dim) {
-  const size_t fits = RECORD_BYTES / (USUAL_STEPS * enf__ode_path_bytes(dim + 1));
+  const size_t fits = RECORD_BYTES / (USUAL_STEPS * enf__ode_path_bytes(dim + 1, true));
   const size_t size = fits < LEAST_ROUND ? LEAST_ROUND : fits > MOST_ROUND ? MOST_ROUND : fits;
   return n < size ? n : size;
 }
@@ -90,7 +90,7 @@ static enf_status run_round(enf_ctx *ctx, job *j, size_t first, size_t n) {
   load(j, first);
   TRY(enf__pullback_forward(ctx, &j->p));
   score(j, first);
-  const enf__pulled pulled = {.dy = j->dz, .dlogdet = j->dlogdet, .dx = j->dx};
+  const enf__pulled pulled = {.dy = j->dz, .dlogdet = j->dlogdet, .dx = j->dx, .scale = 1};
   TRY(enf__pullback_reverse(ctx, &j->p, &pulled));
   store(j, first);
 out:

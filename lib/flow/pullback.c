@@ -4,14 +4,20 @@
 
    with the pair as the integrator's state, so that both are in its error norm; the penalty, if
    there is one, is the last number of the state, in the units of logdet. Neither influences
-   anything, so the stages that the way back needs again take velocities alone, and the reverse of
-   the rate is the field's <a,v> + b trace + c |v|^2 + d |J eps|^2 with b = dL/dlogdet, c and d from
-   dL/dpenalty.
+   anything, and the reverse of the rate is the field's <a,v> + b trace + c |v|^2 + d |J eps|^2 with
+   b = dL/dlogdet, c and d from dL/dpenalty, each times the weight of the stage on the discrete way.
+   A stage of weight 0 (dopri5's second) has only <a,v>.
+
+   Late logdets (pullback.h) are no part of the state: they are sums of weight times rate over the
+   stages that the way back meets.
 
    The samples are cut into chunks, which are tasks with a gradient buffer each, and a chunk into
    groups that are integrated together; both cuts depend on shapes only. The record of the accepted
    steps is memory of the context that grows, between parallel loops, to what the longest sample
-   needed; then the work is done again, which happens in the first calls only. */
+   needed; then the work is done again, which happens in the first calls only.
+
+   A group's share of the gradient is added when the group is through. If a sample fails on the way
+   back its group goes back once more without it, so that nothing of it stays. */
 #include "flow/pullback.h"
 #include "core/parallel.h"
 #include "ode/adjoint.h"
@@ -36,10 +42,12 @@ typedef struct {
   enf__arena *arena;
   size_t first, S, dim, width;             /* its samples; N D; numbers of a state */
   double *pair, *end;                      /* (S,width): state, later cotangents; state at t1 */
+  double *late;                            /* (S,2) logdet and penalty as far as summed */
   enf__ode_result *result;                 /* (S), of the way back */
   double *x, *v, *eps, *a, *b, *dx, *form; /* (rows,dim) or (rows): parts for the field */
   double *c, *d, *v_dot, *square;          /* the same for the penalty; |J eps|^2 */
-  double *gradient;                        /* (P), the chunk's, or NULL */
+  double *value;                           /* (rows,ENF__VALUES) */
+  double *gradient, *sum;                  /* (P), the group's; the chunk's, or NULL */
   uint64_t evaluations;
 } group;
 
@@ -50,8 +58,12 @@ static size_t dim_of(const enf__field *field) {
 
 static bool has_penalty(const enf__pullback *p) { return p->kinetic > 0 || p->frobenius > 0; }
 
+static bool is_late(const enf__pullback *p) { return p->probes && p->adjoint == ENF__DISCRETE; }
+
 /* x, logdet, penalty */
-static size_t width_of(const enf__pullback *p) { return dim_of(p->field) + 1 + has_penalty(p); }
+static size_t width_of(const enf__pullback *p) {
+  return dim_of(p->field) + (is_late(p) ? 0 : 1 + (size_t)has_penalty(p));
+}
 
 size_t enf__pullback_chunks(const enf__field *field, size_t n) {
   /* A multiple of 4 keeps 2 and 4 threads busy to the end. */
@@ -76,6 +88,9 @@ static void lay_out(group *g) {
   g->pair = ENF__TAKE(arena, double, state);
   g->end = ENF__TAKE(arena, double, state);
   g->result = ENF__TAKE(arena, enf__ode_result, g->S);
+  g->late = ENF__TAKE(arena, double, 2 * g->S);
+  g->gradient = ENF__TAKE(arena, double, enf__field_params(g->p->field));
+  g->value = ENF__TAKE(arena, double, MOST_ROWS *ENF__VALUES);
   double **vectors[] = {&g->x, &g->v, &g->eps, &g->a, &g->dx, &g->v_dot};
   for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
     *vectors[i] = ENF__TAKE(arena, double, points);
@@ -107,11 +122,14 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 size_t enf__pullback_worker_bytes(const enf__pullback *p, const enf__run *run) {
   enf__arena count = {0};
   const size_t pair = width_of(p);
-  group g = {.arena = &count, .S = group_size(p), .dim = dim_of(p->field), .width = pair};
+  enf__pullback copy = *p;
+  group g = {
+      .p = &copy, .arena = &count, .S = group_size(p), .dim = dim_of(p->field), .width = pair};
   lay_out(&g);
   const size_t back = p->adjoint == ENF__DISCRETE ? enf__adjoint_discrete_workspace(g.S, pair)
                                                   : enf__adjoint_continuous_workspace(g.S, pair);
-  const enf__work work[] = {ENF__VELOCITY, p->probes ? ENF__JVP : ENF__DIVERGENCE, ENF__VJP_TRACE};
+  const enf__work work[] = {ENF__VELOCITY, p->probes ? ENF__JVP : ENF__DIVERGENCE, ENF__VJP,
+                            ENF__VJP_TRACE};
   size_t field = 0;
   for (size_t i = 0; i < sizeof work / sizeof *work; i++)
     field = larger(field, enf__field_workspace(p->field, run, work[i]));
@@ -122,7 +140,8 @@ size_t enf__pullback_worker_bytes(const enf__pullback *p, const enf__run *run) {
 static enf_status reserve_record(enf_ctx *ctx, enf__pullback *p, size_t capacity, size_t dim) {
   enf__arena count = {0};
   enf__ode_path path;
-  enf__ode_path_take(&path, &count, capacity, dim);
+  const bool stages = p->adjoint == ENF__DISCRETE;
+  enf__ode_path_take(&path, &count, capacity, dim, stages);
   size_t bytes;
   if (__builtin_mul_overflow(count.used, p->n, &bytes))
     bytes = SIZE_MAX;
@@ -132,7 +151,7 @@ static enf_status reserve_record(enf_ctx *ctx, enf__pullback *p, size_t capacity
                      p->n, capacity);
   p->capacity = capacity;
   for (size_t i = 0; i < p->n; i++)
-    enf__ode_path_take(p->path + i, &ctx->record, capacity, dim);
+    enf__ode_path_take(p->path + i, &ctx->record, capacity, dim, stages);
   return ENF_OK;
 }
 
@@ -141,7 +160,8 @@ static size_t first_capacity(const enf_ctx *ctx, const enf__pullback *p, size_t 
   const enf__run *run = &ctx->run;
   if (run->ode_method != ENF__DOPRI5)
     return run->ode_steps;
-  const size_t fits = ctx->record.capacity / p->n / enf__ode_path_bytes(dim);
+  const size_t fits =
+      ctx->record.capacity / p->n / enf__ode_path_bytes(dim, p->adjoint == ENF__DISCRETE);
   return fits > FIRST_CAPACITY + 2 ? fits - 2 : FIRST_CAPACITY;
 }
 
@@ -170,18 +190,19 @@ static double square(size_t n, const double *x) {
 /* The penalty grows in either direction of time. */
 static double direction(const enf__pullback *p) { return p->t1 < p->t0 ? -1 : 1; }
 
-/* v into rows of a state, with the rates of logdet and penalty from b and square, or 0. */
-static void spread(const group *g, size_t S, bool rates, double *dy) {
+/* v into rows of a state, with the rates of logdet and penalty, if it has them, from b and square.
+ */
+static void spread(const group *g, size_t S, double *dy) {
   const enf__pullback *p = g->p;
   for (size_t i = 0; i < S; i++) {
     const double *v = g->v + i * g->dim;
     double *row = dy + i * g->width;
     memcpy(row, v, g->dim * sizeof *row);
-    row[g->dim] = rates ? g->b[i] : 0;
-    if (!has_penalty(p))
-      continue;
-    const double rate = p->kinetic * square(g->dim, v) + p->frobenius * g->square[i];
-    row[g->dim + 1] = rates ? direction(p) * rate : 0;
+    if (g->width > g->dim)
+      row[g->dim] = g->b[i];
+    if (g->width > g->dim + 1)
+      row[g->dim + 1] =
+          direction(p) * (p->kinetic * square(g->dim, v) + p->frobenius * g->square[i]);
   }
 }
 
@@ -191,7 +212,9 @@ static void velocity_rate(void *user, size_t S, const size_t *sample, const doub
   (void)sample;
   gather_points(g, S, y);
   enf__field_velocity(g->p->field, g->p->run, g->arena, S, t, g->x, g->v);
-  spread(g, S, false, dy);
+  memset(g->b, 0, S * sizeof *g->b);
+  memset(g->square, 0, S * sizeof *g->square);
+  spread(g, S, dy);
   g->evaluations += S;
 }
 
@@ -214,20 +237,31 @@ static void pair_rate(void *user, size_t S, const size_t *sample, const double *
     for (size_t i = 0; p->frobenius > 0 && i < S; i++)
       g->square[i] += square(g->dim, g->v_dot + i * g->dim) / (double)p->probes;
   }
-  spread(g, S, true, dy);
+  spread(g, S, dy);
 }
 
-/* a (rows of a state) into cotangents of v, |v|^2 and each probe's part of trace and |J eps|^2. */
-static void gather_cotangents(const group *g, size_t S, const double *a) {
-  const double share = g->p->probes ? 1 / (double)g->p->probes : 1;
+static double dlogdet(const group *g, size_t of) { return g->r->scale * g->r->dlogdet[of]; }
+static double dpenalty(const group *g, size_t of) {
+  return g->r->dpenalty ? g->r->scale * g->r->dpenalty[of] : 0;
+}
+
+/* Cotangents of v, |v|^2 and each probe's part of trace and |J eps|^2 from a (rows of a state) or,
+   where logdet and penalty are not in it, from their own and the stages' weights. */
+static void gather_cotangents(const group *g, size_t S, const size_t *sample, const double *a,
+                              const double *weight) {
+  const enf__pullback *p = g->p;
+  const double share = p->probes ? 1 / (double)p->probes : 1, way = direction(p);
   for (size_t i = 0; i < S; i++) {
     const double *row = a + i * g->width;
+    const size_t of = g->first + sample[i];
+    const bool late = is_late(p);
+    const double penalty = late             ? weight[i] * dpenalty(g, of)
+                           : has_penalty(p) ? row[g->dim + 1]
+                                            : 0;
     memcpy(g->a + i * g->dim, row, g->dim * sizeof *a);
-    g->b[i] = share * row[g->dim];
-    if (!has_penalty(g->p))
-      continue;
-    g->c[i] = direction(g->p) * g->p->kinetic * row[g->dim + 1];
-    g->d[i] = share * direction(g->p) * g->p->frobenius * row[g->dim + 1];
+    g->b[i] = share * (late ? weight[i] * dlogdet(g, of) : row[g->dim]);
+    g->c[i] = way * p->kinetic * penalty;
+    g->d[i] = share * way * p->frobenius * penalty;
   }
 }
 
@@ -241,22 +275,55 @@ static void add_pulled(const group *g, size_t S, bool first, double *da) {
   }
 }
 
+/* One probe's part of the integrals that the way back sums. */
+static void add_values(const group *g, size_t S, const size_t *sample, const double *weight) {
+  const enf__pullback *p = g->p;
+  const double share = 1 / (double)p->probes;
+  for (size_t i = 0; i < S; i++) {
+    const double *value = g->value + i * ENF__VALUES;
+    double *late = g->late + 2 * sample[i];
+    late[0] += weight[i] * share * value[ENF__TRACE_VALUE];
+    late[1] +=
+        weight[i] * direction(p) *
+        (p->kinetic * value[ENF__SPEED_VALUE] + share * p->frobenius * value[ENF__JACOBIAN_VALUE]);
+  }
+}
+
+static void give_cotangents(void *user, size_t first, size_t S, const double *v, double *a) {
+  const group *g = user;
+  (void)v;
+  memcpy(a, g->a + first * g->dim, S * g->dim * sizeof *a);
+}
+
+static void pull_probe(group *g, size_t S, const double *t, size_t probe, bool dx, bool params) {
+  const enf__pullback *p = g->p;
+  if (probe == 1)
+    memset(g->a, 0, S * g->dim * sizeof *g->a);
+  enf__field_vjp_trace(p->field, p->run, g->arena, S, t, g->x, p->probes ? g->eps : NULL, g->a,
+                       g->b, p->kinetic > 0 && probe == 0 ? g->c : NULL,
+                       p->frobenius > 0 ? g->d : NULL, dx ? g->dx : NULL,
+                       params ? g->gradient : NULL, is_late(p) ? g->value : NULL);
+}
+
 static void pull(void *user, size_t S, const size_t *sample, const double *t, const double *y,
-                 const double *a, double *da, bool params) {
+                 const double *a, const double *weight, double *da, bool params) {
   group *g = user;
   const enf__pullback *p = g->p;
   gather_points(g, S, y);
-  gather_cotangents(g, S, a);
+  gather_cotangents(g, S, sample, a, weight);
   g->evaluations += S;
+  if (weight && weight[0] == 0) {
+    enf__field_vjp(p->field, p->run, g->arena, S, t, g->x, give_cotangents, g, g->dx,
+                   params ? g->gradient : NULL);
+    add_pulled(g, S, true, da);
+    return;
+  }
   for (size_t probe = 0; probe < (p->probes ? p->probes : 1); probe++) {
     if (p->probes)
       gather_probes(g, S, sample, probe);
-    if (probe == 1)
-      memset(g->a, 0, S * g->dim * sizeof *g->a);
-    enf__field_vjp_trace(p->field, p->run, g->arena, S, t, g->x, p->probes ? g->eps : NULL, g->a,
-                         g->b, p->kinetic > 0 && probe == 0 ? g->c : NULL,
-                         p->frobenius > 0 ? g->d : NULL, da ? g->dx : NULL,
-                         params ? g->gradient : NULL);
+    pull_probe(g, S, t, probe, da != NULL, params);
+    if (is_late(p))
+      add_values(g, S, sample, weight);
     if (da)
       add_pulled(g, S, probe == 0, da);
   }
@@ -301,8 +368,8 @@ static void store_end(const group *g, enf__pullback_task *task) {
       continue;
     }
     memcpy(p->y + row * g->dim, end, g->dim * sizeof *end);
-    p->logdet[row] = end[g->dim];
-    p->penalty[row] = has_penalty(p) ? end[g->dim + 1] : 0;
+    p->logdet[row] = is_late(p) ? NAN : end[g->dim];
+    p->penalty[row] = is_late(p) ? NAN : has_penalty(p) ? end[g->dim + 1] : 0;
     if (p->path[row].steps > p->capacity)
       task->need = larger(task->need, p->path[row].steps);
   }
@@ -310,7 +377,7 @@ static void store_end(const group *g, enf__pullback_task *task) {
 
 static void forward_group(group *g, enf__pullback_task *task) {
   const enf__pullback *p = g->p;
-  const enf__ode ode = {p->run, pair_rate, g, g->width, p->t0, p->t1};
+  const enf__ode ode = {p->run, is_late(p) ? velocity_rate : pair_rate, g, g->width, p->t0, p->t1};
   load_start(g);
   enf__ode_solve(&ode, g->arena, g->S, g->pair, p->result + g->first,
                  p->adjoint == ENF__DISCRETE ? p->path + g->first : NULL);
@@ -324,28 +391,51 @@ static void load_cotangents(const group *g) {
   for (size_t i = 0; i < g->S; i++) {
     const size_t row = g->first + i;
     double *a = g->pair + i * g->width;
-    memcpy(a, g->r->dy + row * g->dim, g->dim * sizeof *a);
-    a[g->dim] = g->r->dlogdet[row];
-    if (has_penalty(p))
-      a[g->dim + 1] = g->r->dpenalty ? g->r->dpenalty[row] : 0;
-    const bool good = p->result[row].status == ENF_OK && all_finite(g->width, a);
+    for (size_t c = 0; c < g->dim; c++)
+      a[c] = g->r->scale * g->r->dy[row * g->dim + c];
+    const double others[] = {dlogdet(g, row), has_penalty(p) ? dpenalty(g, row) : 0};
+    memcpy(a + g->dim, others, (g->width - g->dim) * sizeof *a);
+    const bool good =
+        p->result[row].status == ENF_OK && all_finite(g->dim, a) && all_finite(2, others);
     g->result[i].status = good ? ENF_OK : SKIP;
   }
 }
 
-/* dx goes out; what went wrong on the way back is the sample's failure from now on. */
+/* Did sample i of the group, which was well at t1, come back well? */
+static bool came_back(const group *g, size_t i) {
+  return g->result[i].status == ENF_OK && all_finite(g->dim, g->pair + i * g->width) &&
+         (!is_late(g->p) || all_finite(2, g->late + 2 * i));
+}
+
+/* What went wrong on the way back is the sample's failure from now on. True if that is news. */
+static bool note_failures(const group *g) {
+  bool news = false;
+  for (size_t i = 0; i < g->S; i++) {
+    enf__ode_result *result = g->p->result + g->first + i;
+    if (result->status != ENF_OK || came_back(g, i))
+      continue;
+    news = news || g->result[i].status == ENF_OK;
+    result->status = ENF_ERR_ADJOINT;
+  }
+  return news;
+}
+
 static void store_pulled(const group *g) {
+  const enf__pullback *p = g->p;
   for (size_t i = 0; i < g->S; i++) {
     const size_t row = g->first + i;
-    const double *a = g->pair + i * g->width;
-    enf__ode_result *result = g->p->result + row;
-    if (result->status == ENF_OK && (g->result[i].status != ENF_OK || !all_finite(g->dim, a)))
-      result->status = ENF_ERR_ADJOINT;
-    if (g->r->dx && result->status == ENF_OK)
-      memcpy(g->r->dx + row * g->dim, a, g->dim * sizeof *a);
+    const bool good = p->result[row].status == ENF_OK;
+    if (is_late(p)) {
+      p->logdet[row] = good ? g->late[2 * i] : NAN;
+      p->penalty[row] = good ? g->late[2 * i + 1] : NAN;
+    }
+    if (g->r->dx && good)
+      memcpy(g->r->dx + row * g->dim, g->pair + i * g->width, g->dim * sizeof *g->pair);
     else if (g->r->dx)
       fill_nan(g->dim, g->r->dx + row * g->dim);
   }
+  for (size_t k = 0; g->sum && k < enf__field_params(p->field); k++)
+    g->sum[k] += g->gradient[k];
 }
 
 static size_t solve_back(const group *g, const enf__adjoint *adjoint) {
@@ -361,14 +451,19 @@ static size_t solve_back(const group *g, const enf__adjoint *adjoint) {
 
 static void reverse_group(group *g, enf__pullback_task *task) {
   const enf__pullback *p = g->p;
-  const enf__adjoint adjoint = {p->run, velocity_rate, pull, g, g->width, g->gradient != NULL};
-  load_cotangents(g);
-  if (p->adjoint == ENF__DISCRETE)
-    enf__adjoint_discrete(&adjoint, g->arena, g->S, g->result, p->path + g->first, g->pair);
-  else
-    task->need = solve_back(g, &adjoint);
-  if (task->need == 0)
-    store_pulled(g);
+  const enf__adjoint adjoint = {p->run, velocity_rate, pull, g, g->width, g->sum != NULL};
+  do {
+    memset(g->gradient, 0, enf__field_params(p->field) * sizeof *g->gradient);
+    memset(g->late, 0, 2 * g->S * sizeof *g->late);
+    load_cotangents(g);
+    if (p->adjoint == ENF__DISCRETE)
+      enf__adjoint_discrete(&adjoint, g->arena, g->S, g->result, p->path + g->first, g->pair);
+    else
+      task->need = solve_back(g, &adjoint);
+    if (task->need)
+      return;
+  } while (note_failures(g) && g->sum);
+  store_pulled(g);
 }
 
 /* ---- chunks -------------------------------------------------------------------------------- */
@@ -389,7 +484,7 @@ static enf_status run_chunk(void *user, size_t chunk, enf__arena *arena) {
   g.width = width_of(p);
   lay_out(&g);
   if (j->r && j->r->gradients)
-    g.gradient = j->r->gradients + chunk * enf__field_params(p->field);
+    g.sum = j->r->gradients + chunk * enf__field_params(p->field);
   task->need = 0;
   while (task->next < end && !(j->r && task->need)) {
     g.first = task->next;

@@ -2,10 +2,14 @@
    log-determinant, and the gradient of a function of both carried back.
 
    Two phases, so that a host's energy may be asked in between on the calling thread:
-     forward  x(t0) -> y = x(t1) and logdet = log |dy/dx|, integrated together by the run options
-              (ode.*), with a record of the accepted steps;
+     forward  x(t0) -> y = x(t1) by the run options (ode.*), with a record of the accepted steps;
      reverse  dL/dy, dL/dlogdet -> dL/dx and the gradient by the parameters.
-   logdet is the integral of the exact divergence or, with probes, of the mean of eps^T J eps.
+   logdet = log |dy/dx| is the integral of the exact divergence or, with probes, of the mean of
+   eps^T J eps. Exact, or with the continuous adjoint, it is integrated with x, its error is under
+   control, and it is there after forward. With probes and the discrete adjoint its noise is far
+   above the error of any step that x allows: forward moves x alone, reverse meets the stages of the
+   accepted steps anyway and sums what they say by the method's own weights; logdet and penalty are
+   there after reverse ("late").
    On request a penalty on the path joins it (Finlay et al. 2020, arXiv:2002.02798), the integral
    over |dt| of kinetic |v|^2 + frobenius |J eps|^2, mean over probes, whose expectation is |J|_F^2.
 
@@ -17,9 +21,10 @@
      enf__pullback_reverse(ctx, &p, &r);
 
    Samples are independent: what one gives does not depend on the others, nor anything on the
-   number of threads. A sample whose result->status is not OK has NaN for y, logdet, penalty and dx
-   and adds nothing to the gradient. Reverse gives the status ADJOINT to samples whose cotangents
-   are not finite or whose way back fails (in the latter case the gradient may not be finite). */
+   number of threads. A sample that fails in forward has NaN for y, logdet, penalty and dx. Reverse
+   gives the status ADJOINT to samples whose cotangents are not finite or whose way back fails,
+   through values that are not finite, say; they have NaN for dx, and for a late logdet and penalty.
+   A sample whose result->status is not OK adds nothing to the gradient. */
 #ifndef ENF__PULLBACK_H
 #define ENF__PULLBACK_H
 
@@ -50,8 +55,8 @@ typedef struct {
 
   /* results of forward, taken from the caller's arena by enf__pullback_take */
   double *y;               /* (n,N,D) */
-  double *logdet;          /* (n) */
-  double *penalty;         /* (n) */
+  double *logdet;          /* (n), late or not */
+  double *penalty;         /* (n), with it */
   enf__ode_result *result; /* (n) */
   size_t failed;           /* how many of them */
   uint64_t evaluations;    /* of the field so far, forward and reverse, summed over samples */
@@ -65,11 +70,12 @@ typedef struct {
 
 typedef struct {
   const double *dy;       /* (n,N,D) */
-  const double *dlogdet;  /* (n) */
+  const double *dlogdet;  /* (n); may not depend on logdet if that is late */
   double *dx;             /* (n,N,D), mean-free, or NULL */
   double *gradients;      /* (enf__pullback_chunks,P) accumulated with +=, their sum is the gradient
                              by the parameters; or NULL */
   const double *dpenalty; /* (n), or NULL: 0 */
+  double scale;           /* of all cotangents */
 } enf__pulled;
 
 /* Pieces that n samples are cut into, at most 16, with a gradient buffer each: by shapes only. */

@@ -7,9 +7,9 @@
      kappa_i = h (b_i lambda + sum_{j>i} a_ji mu_j),   mu_i = kappa_i^T df/dy(t_i, Y_i),
      dL/dy = lambda + sum_i mu_i,   dL/dtheta += kappa_i^T df/dtheta(t_i, Y_i).
 
-   The record has y and the first k; the stages between are evaluated again. The error estimate and
-   the evaluation at the new point do not influence y', so a dopri5 step costs 4 evaluations and 6
-   reverse passes. Samples walk side by side, each through steps of its own.
+   The record has y and the k that the Y_i follow from. The error estimate and the evaluation at the
+   new point do not influence y', so a dopri5 step costs 6 reverse passes and no evaluation. Samples
+   walk side by side, each through steps of its own.
 
    Continuous (Chen et al. 2018, arXiv:1806.07366): y' = f, a' = -a^T df/dy backward from t1, with
    error control on y and a; a is scaled by its largest number first, as tolerances have no other
@@ -28,7 +28,7 @@ typedef struct {
   size_t stages; /* that influence the new point */
   size_t active;
   size_t *sample, *step; /* of a row; its steps that are still to be walked */
-  double *t0, *h, *t;
+  double *t0, *h, *t, *weight;
   double *y[ENF__ODE_STAGES], *k[ENF__ODE_STAGES]; /* (S,dim) Y_i; k_i, then mu_i */
   double *lambda, *kappa;
 } walk;
@@ -40,6 +40,7 @@ static void lay_out_walk(walk *w, enf__arena *arena, size_t S, size_t dim) {
   w->t0 = ENF__TAKE(arena, double, S);
   w->h = ENF__TAKE(arena, double, S);
   w->t = ENF__TAKE(arena, double, S);
+  w->weight = ENF__TAKE(arena, double, S);
   w->lambda = ENF__TAKE(arena, double, state);
   w->kappa = ENF__TAKE(arena, double, state);
   for (size_t i = 0; i + 1 < ENF__ODE_STAGES; i++) {
@@ -79,7 +80,7 @@ static void leave(walk *w, size_t row, double *a) {
   memcpy(w->lambda + row * dim, w->lambda + last * dim, bytes);
 }
 
-/* y, k_0, t and h of every row's step. */
+/* y, t, h and the first k of every row's step. */
 static void load_steps(walk *w, const enf__ode_path *path) {
   const size_t dim = w->adjoint->dim, bytes = dim * sizeof(double);
   for (size_t row = 0; row < w->active; row++) {
@@ -90,12 +91,16 @@ static void load_steps(walk *w, const enf__ode_path *path) {
     w->h[row] = p->t[n + 1] - p->t[n];
     memcpy(w->y[0] + row * dim, node, bytes);
     memcpy(w->k[0] + row * dim, node + dim, bytes);
+    for (size_t i = 1; i + 1 < w->stages; i++)
+      memcpy(w->k[i] + row * dim, p->stage + (ENF__ODE_KEPT * n + i - 1) * dim, bytes);
   }
 }
 
 static void set_times(walk *w, size_t stage) {
-  for (size_t row = 0; row < w->active; row++)
+  for (size_t row = 0; row < w->active; row++) {
     w->t[row] = w->t0[row] + w->method->c[stage] * w->h[row];
+    w->weight[row] = w->h[row] * w->method->a[w->stages][stage];
+  }
 }
 
 /* out (rows,dim) += factor v */
@@ -115,17 +120,12 @@ static void step_by(const walk *w, const double *base, double *out) {
 }
 
 static void restore_stages(walk *w) {
-  const enf__adjoint *adj = w->adjoint;
-  const size_t count = w->active * adj->dim;
+  const size_t count = w->active * w->adjoint->dim;
   for (size_t i = 1; i < w->stages; i++) {
     memset(w->y[i], 0, count * sizeof(double));
     for (size_t j = 0; j < i; j++)
       add(count, w->method->a[i][j], w->k[j], w->y[i]);
     step_by(w, w->y[0], w->y[i]);
-    if (i + 1 == w->stages)
-      break;
-    set_times(w, i);
-    adj->f(adj->user, w->active, w->sample, w->t, w->y[i], w->k[i]);
   }
 }
 
@@ -140,7 +140,8 @@ static void reverse_stages(walk *w) {
       add(count, w->method->a[j][i], w->k[j], w->kappa);
     step_by(w, NULL, w->kappa);
     set_times(w, i);
-    adj->pull(adj->user, w->active, w->sample, w->t, w->y[i], w->kappa, w->k[i], adj->params);
+    adj->pull(adj->user, w->active, w->sample, w->t, w->y[i], w->kappa, w->weight, w->k[i],
+              adj->params);
   }
   for (size_t i = 0; i < w->stages; i++)
     add(count, 1, w->k[i], w->lambda);
@@ -216,7 +217,7 @@ static void pair_rate(void *user, size_t S, const size_t *sample, const double *
     memcpy(w->a + i * dim, y + (2 * i + 1) * dim, bytes);
   }
   adj->f(adj->user, S, sample, t, w->y, w->dy);
-  adj->pull(adj->user, S, sample, t, w->y, w->a, w->da, false);
+  adj->pull(adj->user, S, sample, t, w->y, w->a, NULL, w->da, false);
   for (size_t i = 0; i < S; i++) {
     memcpy(dy + 2 * i * dim, w->dy + i * dim, bytes);
     for (size_t c = 0; c < dim; c++)
@@ -246,7 +247,7 @@ static void load_pairs(back *w, size_t S, const double *y, const double *a) {
 static void flush(back *w) {
   const enf__adjoint *adj = w->adjoint;
   if (w->points)
-    adj->pull(adj->user, w->points, w->sample, w->t, w->y, w->a, NULL, true);
+    adj->pull(adj->user, w->points, w->sample, w->t, w->y, w->a, NULL, NULL, true);
   w->points = 0;
 }
 

@@ -13,21 +13,26 @@ enum { ENF__ADJOINT_ROWS = 48 };
 
 /* Reverse of f for S samples of the solve: cotangents a (S,dim) of f(t,y) -> da (S,dim) =
    a^T df/dy. With `params` also accumulate the gradient of sum <a,f> by the
-   parameters; da may be NULL then. */
+   parameters; da may be NULL then.
+   Discrete: weight (S) = h b_i, so that the sum of weight g(t,y) over all calls is the integral of
+   g along the path by the method's own rule, and gradients of it may join da: as if g were one
+   more component of f. It is 0 for all rows or for none. Continuous: weight is NULL. */
 typedef void (*enf__ode_pull)(void *user, size_t S, const size_t *sample, const double *t,
-                              const double *y, const double *a, double *da, bool params);
+                              const double *y, const double *a, const double *weight, double *da,
+                              bool params);
 
 typedef struct {
   const enf__run *run; /* of the solve; continuous: tolerances and method of the way back */
-  enf__ode_rhs f;      /* may give 0 for components of y' if f does not depend on those of y */
+  enf__ode_rhs f;      /* continuous; may give 0 for components that f does not depend on */
   enf__ode_pull pull;
   void *user;
   size_t dim;
   bool params; /* are their gradients wanted */
 } enf__adjoint;
 
-/* Walk back the recorded steps: a (S,dim) holds dL/dy(t1) and gets dL/dy(t0). Samples whose
-   result->status is not OK are left alone; their paths may be incomplete. */
+/* Walk back the recorded steps, which need their stages: a (S,dim) holds dL/dy(t1) and gets
+   dL/dy(t0). Samples whose result->status is not OK are left alone; their paths may be incomplete.
+ */
 void enf__adjoint_discrete(const enf__adjoint *adjoint, enf__arena *arena, size_t S,
                            const enf__ode_result *result, const enf__ode_path *path, double *a);
 size_t enf__adjoint_discrete_workspace(size_t S, size_t dim);

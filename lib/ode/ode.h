@@ -15,7 +15,8 @@
 
 /* ---- methods ------------------------------------------------------------------------------- */
 
-enum { ENF__ODE_STAGES = 7 };
+/* Stages, and those of them that restore the points of a step beside its first one. */
+enum { ENF__ODE_STAGES = 7, ENF__ODE_KEPT = ENF__ODE_STAGES - 3 };
 
 /* One explicit Runge-Kutta method. The last stage is f at the new point (its row of `a` is the
    weights b), so it is the first stage of the next step: for dopri5 by nature, for the others
@@ -57,6 +58,7 @@ typedef struct {
   size_t capacity, steps; /* steps > capacity: only the first `capacity` are recorded */
   double *t;              /* (capacity+1) */
   double *node;           /* (capacity+1, 3, dim): y, f, and the step's interpolant correction */
+  double *stage;          /* (capacity, ENF__ODE_KEPT, dim) k_1 ... of the steps, or NULL */
 } enf__ode_path;
 
 /* Integrate: y (S,dim) from t0 to t1 in place. Samples whose result->status is not OK are left
@@ -68,9 +70,11 @@ size_t enf__ode_workspace(size_t S, size_t dim);
 
 /* ---- paths (path.c) ------------------------------------------------------------------------ */
 
-void enf__ode_path_take(enf__ode_path *path, enf__arena *arena, size_t capacity, size_t dim);
+/* With `stages` the record has those too, which the discrete adjoint wants (adjoint.h). */
+void enf__ode_path_take(enf__ode_path *path, enf__arena *arena, size_t capacity, size_t dim,
+                        bool stages);
 /* Bytes of one recorded step. */
-size_t enf__ode_path_bytes(size_t dim);
+size_t enf__ode_path_bytes(size_t dim, bool stages);
 /* y(t) inside step n, of order 4 for dopri5 and 3 for the others. */
 void enf__ode_path_at(const enf__ode_path *path, size_t dim, size_t n, double t, double *y);
 

@@ -9,15 +9,19 @@
    without an interpolant of their own r5 = 0, which is the cubic Hermite polynomial. */
 #include "ode/ode.h"
 
-void enf__ode_path_take(enf__ode_path *path, enf__arena *arena, size_t capacity, size_t dim) {
+void enf__ode_path_take(enf__ode_path *path, enf__arena *arena, size_t capacity, size_t dim,
+                        bool stages) {
   path->capacity = capacity;
   path->steps = 0;
   path->t = ENF__TAKE(arena, double, capacity + 1);
   const size_t numbers = (capacity + 1) * 3 * dim;
   path->node = ENF__TAKE(arena, double, numbers);
+  path->stage = stages ? ENF__TAKE(arena, double, capacity *ENF__ODE_KEPT *dim) : NULL;
 }
 
-size_t enf__ode_path_bytes(size_t dim) { return (3 * dim + 1) * sizeof(double); }
+size_t enf__ode_path_bytes(size_t dim, bool stages) {
+  return ((3 + (stages ? ENF__ODE_KEPT : 0)) * dim + 1) * sizeof(double);
+}
 
 void enf__ode_path_at(const enf__ode_path *path, size_t dim, size_t n, double t, double *y) {
   const double *y0 = path->node + 3 * dim * n, *f0 = y0 + dim, *r5 = f0 + dim;

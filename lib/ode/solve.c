@@ -136,6 +136,9 @@ static void record_step(const solver *s, size_t row, size_t n) {
       sum += s->method->dense[m] * s->k[m][row * dim + i];
     r5[i] = s->slot[row].h * sum;
   }
+  double *kept = path->stage ? path->stage + ENF__ODE_KEPT * dim * n : NULL;
+  for (size_t m = 1; kept && m + 2 < s->method->stages; m++)
+    memcpy(kept + (m - 1) * dim, s->k[m] + row * dim, dim * sizeof *kept);
 }
 
 /* ---- slots --------------------------------------------------------------------------------- */

@@ -108,20 +108,12 @@ enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *
 
 /* ---- energy ---------------------------------------------------------------------------------- */
 
-/* 1 / number of samples that count. */
-static double share_of(const enf__batch *b, const enf__energies *e) {
-  size_t count = 0;
-  for (size_t i = 0; i < b->n; i++)
-    count += isfinite(e->u[i]);
-  return 1 / (double)count;
-}
-
 /* Mean of u + log q + penalty over the samples that count. */
-static double energy_loss(const enf__batch *b, const enf__leg *leg, const enf__energies *e) {
-  const double share = share_of(b, e);
+static double energy_loss(const enf__batch *b, const enf__leg *leg, const enf__energies *e,
+                          double share) {
   double loss = -b->log_volume;
   for (size_t i = 0; i < b->n; i++)
-    if (isfinite(e->u[i]))
+    if (enf__leg_counts(leg, i))
       loss += share * (e->u[i] - leg->p.logdet[i] + leg->p.penalty[i] +
                        enf__prior_log_density(b->prior, leg->start + i * dim_of(b)));
   return isfinite(share) ? loss : NAN;
@@ -131,19 +123,19 @@ enf_status enf__add_energy(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, enf
                            double weight, enf__slope *slope) {
   const size_t dim = dim_of(b);
   enf_status status;
+  double share;
   enf__draw_starts(b, leg);
   TRY(enf__leg_forward(ctx, b, leg));
   TRY(enf__ask_energies(ctx, b, leg, e, slope));
-  const double share = weight * share_of(b, e);
   for (size_t i = 0; i < b->n; i++) {
-    leg->dlogdet[i] = isfinite(e->u[i]) ? -share : NAN;
-    leg->dpenalty[i] = share;
+    leg->dlogdet[i] = isfinite(e->u[i]) ? -1 : NAN;
+    leg->dpenalty[i] = 1;
     for (size_t k = i * dim; k < (i + 1) * dim; k++)
-      leg->dy[k] = share * b->scale * e->grad[k];
+      leg->dy[k] = b->scale * e->grad[k];
   }
-  slope->loss += weight * energy_loss(b, leg, e);
-  TRY(enf__leg_reverse(ctx, leg, NULL, slope->gradients));
-  slope->evaluations += leg->p.evaluations;
+  TRY(enf__leg_reverse_mean(ctx, leg, weight, slope->gradients, &share));
+  slope->loss += weight * energy_loss(b, leg, e, share);
+  enf__leg_cost(leg, slope);
 out:
   return status;
 }
@@ -204,25 +196,25 @@ const enf__objective enf__mixed = {.call_bytes = call_bytes,
 
 /* ---- path gradient --------------------------------------------------------------------------- */
 
-/* up->dy = (grad u + grad log q) / samples, the latter from the way back down. */
+/* up->dy = grad u + grad log q, the latter from the way back down. */
 static enf_status path_cotangents(enf_ctx *ctx, const enf__batch *b, work *w) {
   const size_t dim = dim_of(b);
-  const double share = share_of(b, &w->e);
   enf__leg *up = &w->up, *down = &w->down;
   enf_status status;
   for (size_t i = 0; i < b->n * dim; i++)
     down->start[i] = isfinite(w->e.u[i / dim]) ? up->p.y[i] : up->start[i];
   TRY(enf__leg_forward(ctx, b, down));
   for (size_t i = 0; i < b->n; i++) {
-    down->dlogdet[i] = enf__leg_ok(down, i) ? 1 : NAN;
+    down->dlogdet[i] = 1;
+    down->dpenalty[i] = 0;
     enf__prior_gradient(b->prior, down->p.y + i * dim, down->dy + i * dim);
   }
-  TRY(enf__leg_reverse(ctx, down, up->dy, NULL));
+  TRY(enf__leg_reverse(ctx, down, up->dy));
   for (size_t i = 0; i < b->n; i++) {
     up->dlogdet[i] = isfinite(w->e.u[i]) ? 0 : NAN;
-    up->dpenalty[i] = share;
+    up->dpenalty[i] = 1;
     for (size_t k = i * dim; k < (i + 1) * dim; k++)
-      up->dy[k] = share * (up->dy[k] + b->scale * w->e.grad[k]);
+      up->dy[k] += b->scale * w->e.grad[k];
   }
 out:
   return status;
@@ -230,18 +222,20 @@ out:
 
 static enf_status evaluate_path_gradient(enf_ctx *ctx, const enf__batch *b, enf__slope *slope) {
   enf_status status;
+  double share;
   work w = lay_out(b, slope, &ctx->arena);
   w.down.p.kinetic = w.down.p.frobenius = 0; /* the way down is there for grad log q only */
   enf__draw_starts(b, &w.up);
   TRY(enf__leg_forward(ctx, b, &w.up));
   TRY(enf__ask_energies(ctx, b, &w.up, &w.e, slope));
-  slope->loss = energy_loss(b, &w.up, &w.e);
-  slope->evaluations = w.up.p.evaluations;
+  enf__leg_cost(&w.up, slope);
   TRY(path_cotangents(ctx, b, &w));
   /* the record of the way up is gone: make it again */
   TRY(enf__leg_forward(ctx, b, &w.up));
-  TRY(enf__leg_reverse(ctx, &w.up, NULL, slope->gradients));
-  slope->evaluations += w.up.p.evaluations + w.down.p.evaluations;
+  TRY(enf__leg_reverse_mean(ctx, &w.up, 1, slope->gradients, &share));
+  slope->loss = energy_loss(b, &w.up, &w.e, share);
+  enf__leg_cost(&w.up, slope);
+  enf__leg_cost(&w.down, slope);
 out:
   return status;
 }

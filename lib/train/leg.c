@@ -59,15 +59,47 @@ enf_status enf__leg_forward(enf_ctx *ctx, const enf__batch *b, enf__leg *leg) {
   return enf__pullback_forward(ctx, &leg->p);
 }
 
-enf_status enf__leg_reverse(enf_ctx *ctx, enf__leg *leg, double *dx, double *gradients) {
+bool enf__leg_ok(const enf__leg *leg, size_t i) { return leg->p.result[i].status == ENF_OK; }
+
+bool enf__leg_counts(const enf__leg *leg, size_t i) {
+  return enf__leg_ok(leg, i) && isfinite(leg->dlogdet[i]);
+}
+
+static double share_of(const enf__leg *leg) {
+  size_t count = 0;
+  for (size_t i = 0; i < leg->p.n; i++)
+    count += enf__leg_counts(leg, i);
+  return 1 / (double)count;
+}
+
+static enf_status reverse(enf_ctx *ctx, enf__leg *leg, double scale, double *dx,
+                          double *gradients) {
   const enf__pulled r = {.dy = leg->dy,
                          .dlogdet = leg->dlogdet,
                          .dx = dx,
                          .gradients = gradients,
-                         .dpenalty = leg->dpenalty};
+                         .dpenalty = leg->dpenalty,
+                         .scale = scale};
   return enf__pullback_reverse(ctx, &leg->p, &r);
 }
 
-bool enf__leg_ok(const enf__leg *leg, size_t i) {
-  return leg->p.result[i].status == ENF_OK && isfinite(leg->p.logdet[i] + leg->p.penalty[i]);
+enf_status enf__leg_reverse(enf_ctx *ctx, enf__leg *leg, double *dx) {
+  return reverse(ctx, leg, 1, dx, NULL);
+}
+
+/* The gradient is linear in the share, so when failures on the way raise it, what the others are
+   short of is added by going back again. */
+enf_status enf__leg_reverse_mean(enf_ctx *ctx, enf__leg *leg, double weight, double *gradients,
+                                 double *share) {
+  enf_status status = ENF_OK;
+  for (double given = 0; (*share = share_of(leg)) != given && isfinite(*share); given = *share)
+    TRY(reverse(ctx, leg, weight * (*share - given), NULL, gradients));
+out:
+  return status;
+}
+
+void enf__leg_cost(const enf__leg *leg, enf__slope *slope) {
+  slope->evaluations += leg->p.evaluations;
+  for (size_t i = 0; i < leg->p.n; i++)
+    slope->steps += leg->p.result[i].accepted;
 }

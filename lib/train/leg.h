@@ -10,7 +10,8 @@ typedef struct {
   enf__pullback p;
   double *eps;          /* (n,probes,N,D), or NULL: exact divergence */
   double *start;        /* (n,N,D) where it begins; filled by the objective */
-  double *dy, *dlogdet; /* (n,N,D), (n) filled by the objective; NaN leaves a sample out */
+  double *dy, *dlogdet; /* (n,N,D), (n) of each sample's loss, filled by the objective; NaN in
+                           dlogdet leaves the sample out */
   double *dpenalty;     /* (n) filled by the objective */
 } enf__leg;
 
@@ -18,11 +19,20 @@ typedef struct {
    train.kinetic and train.frobenius; arrays from the call's
    arena (or counted). */
 enf__leg enf__leg_take(const enf__batch *batch, double t0, double t1, enf__arena *arena);
-/* Probes are keyed by the samples' numbers in the training; `again`: carry the same once more. */
+/* Probes are keyed by the samples' numbers in the training. */
 enf_status enf__leg_forward(enf_ctx *ctx, const enf__batch *batch, enf__leg *leg);
-/* dx and gradients as in enf__pulled, or NULL. */
-enf_status enf__leg_reverse(enf_ctx *ctx, enf__leg *leg, double *dx, double *gradients);
-bool enf__leg_ok(const enf__leg *leg, size_t i); /* did sample i arrive? */
+bool enf__leg_ok(const enf__leg *leg, size_t i); /* did sample i arrive, or come back? */
+
+/* Back, for every sample's own loss: dx, (n,N,D). */
+enf_status enf__leg_reverse(enf_ctx *ctx, enf__leg *leg, double *dx);
+/* Back, for the mean of the losses over the samples that are not left out and do not fail on the
+   way: gradients, as in enf__pulled, gain weight times its gradient; share is 1 / their number, or
+   infinite. Logdet and penalty of those that count (enf__leg_counts) are there after it. */
+enf_status enf__leg_reverse_mean(enf_ctx *ctx, enf__leg *leg, double weight, double *gradients,
+                                 double *share);
+bool enf__leg_counts(const enf__leg *leg, size_t i);
+/* What the leg has cost so far joins slope. */
+void enf__leg_cost(const enf__leg *leg, enf__slope *slope);
 
 /* Bytes of a worker's arena for legs in either direction. */
 size_t enf__leg_worker_bytes(const enf__batch *batch, const enf__run *run);

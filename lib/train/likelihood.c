@@ -5,42 +5,42 @@
    z the point the data row x comes from at time 0, k = (N-1)D, s the data scale; the
    log-determinant with Hutchinson's estimate or the exact divergence (train.trace), and of the
    penalty on the path (train.kinetic, train.frobenius; flow/pullback.h). Its gradient goes through
-   the integration (train.adjoint). A sample whose integration fails is left out of the
-   mean; if all fail the loss is NaN and the step changes nothing. */
+   the integration (train.adjoint). A sample whose integration fails, there or back, is left out of
+   the mean; if all fail the loss is NaN and the step changes nothing. */
 #include "train/density.h"
 
 #include <math.h>
 #include <string.h>
 
-static size_t arrived(const enf__batch *b, const enf__leg *leg) {
-  size_t count = 0;
+/* Mean of -log q, in host units, and penalty over the samples that count. */
+static double likelihood_loss(const enf__batch *b, const enf__leg *leg, double share) {
+  const size_t dim = b->prior->particles * b->prior->dimensions;
+  double loss = b->log_volume;
   for (size_t i = 0; i < b->n; i++)
-    count += enf__leg_ok(leg, i);
-  return count;
+    if (enf__leg_counts(leg, i))
+      loss -= share * (enf__prior_log_density(b->prior, leg->p.y + i * dim) + leg->p.logdet[i] -
+                       leg->p.penalty[i]);
+  return isfinite(share) ? loss : NAN;
 }
 
 enf_status enf__add_likelihood(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, double weight,
                                enf__slope *slope) {
   const size_t dim = b->prior->particles * b->prior->dimensions;
   enf_status status;
+  double share;
   memcpy(leg->start, b->x, b->n * dim * sizeof *leg->start);
   TRY(enf__leg_forward(ctx, b, leg));
-  const double share = weight / (double)arrived(b, leg);
-  double loss = weight * b->log_volume;
   for (size_t i = 0; i < b->n; i++) {
-    const double *z = leg->p.y + i * dim;
     double *dy = leg->dy + i * dim;
-    leg->dlogdet[i] = enf__leg_ok(leg, i) ? -share : NAN;
-    leg->dpenalty[i] = share;
-    enf__prior_gradient(b->prior, z, dy);
+    leg->dlogdet[i] = -1;
+    leg->dpenalty[i] = 1;
+    enf__prior_gradient(b->prior, leg->p.y + i * dim, dy);
     for (size_t k = 0; k < dim; k++)
-      dy[k] *= -share;
-    if (enf__leg_ok(leg, i))
-      loss -= share * (enf__prior_log_density(b->prior, z) + leg->p.logdet[i] - leg->p.penalty[i]);
+      dy[k] = -dy[k];
   }
-  slope->loss += isfinite(share) ? loss : NAN;
-  TRY(enf__leg_reverse(ctx, leg, NULL, slope->gradients));
-  slope->evaluations += leg->p.evaluations;
+  TRY(enf__leg_reverse_mean(ctx, leg, weight, slope->gradients, &share));
+  slope->loss += weight * likelihood_loss(b, leg, share);
+  enf__leg_cost(leg, slope);
 out:
   return status;
 }

@@ -34,7 +34,7 @@ typedef struct {
 /* One step's loss and gradient, in the call's arena. */
 typedef struct {
   double loss;
-  uint64_t evaluations, capped, forces_clipped;
+  uint64_t evaluations, steps, capped, forces_clipped; /* steps: accepted, forward */
   size_t buffers;
   double *gradients; /* (buffers,P): their sum is the gradient */
 } enf__slope;

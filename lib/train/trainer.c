@@ -313,6 +313,7 @@ enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double 
   counters[ENF__STEP]++;
   counters[ENF__SAMPLES] += n;
   TRY(learn(ctx, tr, &slope, rate, norm));
+  ctx->stats.steps = (double)slope.steps;
   ctx->stats.velocities = (double)slope.evaluations;
   ctx->stats.seconds = enf__seconds() - started;
   const enf_step_info all = {.loss = slope.loss,

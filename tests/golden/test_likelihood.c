@@ -85,7 +85,7 @@ START_TEST(likelihood_gradient_agrees_with_the_published_network) {
   double *gradients = calloc(p.chunks * enf__field_params(g.field), sizeof *gradients);
   ck_assert_int_eq(enf__pullback_forward(g.ctx, &p), ENF_OK);
   const double nll = score(&p, logp, dy, dlogdet);
-  const enf__pulled pulled = {dy, dlogdet, dx, gradients, NULL};
+  const enf__pulled pulled = {dy, dlogdet, dx, gradients, NULL, 1};
   ck_assert_int_eq(enf__pullback_reverse(g.ctx, &p, &pulled), ENF_OK);
   expect("ml.nll", 1, &nll, 1e-10);
   expect("ml.logp", SAMPLES, logp, 1e-10);

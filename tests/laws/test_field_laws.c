@@ -207,7 +207,7 @@ static void vjp_trace(size_t S, const double *times, const double *points, const
                       const double *cotangent, const double *weight, double *dx, double *dparams) {
   enf__arena arena = open_arena(ENF__VJP_TRACE);
   enf__field_vjp_trace(field, &ctx->run, &arena, S, times, points, probe, cotangent, weight, NULL,
-                       NULL, dx, dparams);
+                       NULL, dx, dparams, NULL);
   close_arena(&arena);
 }
 

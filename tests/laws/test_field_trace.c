@@ -97,7 +97,7 @@ static void compare(const double *probe) {
   const size_t P = enf__field_params(g.field);
   double *dx = malloc(B * size * sizeof *dx), *grad = calloc(P, sizeof *grad), largest = 0;
   enf__field_vjp_trace(g.field, &g.ctx->run, workspace(ENF__VJP_TRACE), B, t, x, probe, a, b, c, d,
-                       dx, grad);
+                       dx, grad, NULL);
   for (size_t i = 0; i < B * size; i++)
     largest = fmax(largest, fabs(dx[i]));
   for (size_t i = 0; i < B * size; i += 3) {

@@ -2,6 +2,7 @@
    path gradient: its two laws), a host's energy cannot do harm, and a training is the same for any
    number of threads, after a resumption, and without memory to spare. */
 #include "laws/objectives.h"
+#include "train/leg.h"
 
 /* ---- the gradient is the loss's -------------------------------------------------------------- */
 
@@ -416,6 +417,70 @@ START_TEST(without_memory_a_step_fails_and_works_afterwards) {
 }
 END_TEST
 
+/* ---- memory and failures of a step -------------------------------------------------------------
+ */
+
+/* What the context keeps after a likelihood step of `steps` fixed steps. */
+static size_t bytes_after_step(const char *steps, uint64_t *evaluations) {
+  set("ode.steps", steps);
+  begin();
+  *evaluations = step().evaluations;
+  end();
+  return memory.bytes;
+}
+
+/* Beyond them nothing grows with the evaluations. */
+START_TEST(memory_of_a_likelihood_step_is_its_checkpoints) {
+  uint64_t few, many;
+  set("train.objective", "likelihood");
+  const size_t small = bytes_after_step("4", &few), large = bytes_after_step("40", &many);
+  ck_assert_uint_gt(many, 9 * few);
+  ck_assert_uint_gt(large, small);
+  const size_t steps = 36 * ROWS * enf__ode_path_bytes(dim, true);
+  ck_assert_uint_le(large - small, steps + ROWS * 256); /* for alignment */
+}
+END_TEST
+
+/* A probe that is not finite spoils one sample on the way back: the mean is over the others. */
+START_TEST(the_mean_is_over_the_samples_that_come_back) {
+  enum { BAD = 5 };
+  double share[2], *sum[2];
+  begin();
+  const size_t params = enf__field_params(flow->field);
+  enf__batch batch = batch_of(ROWS, 0);
+  for (int k = 0; k < 2; k++) {
+    enf__arena count = {0};
+    enf__leg_take(&batch, 1, 0, &count);
+    OK(enf__reserve(ctx, count.used, enf__leg_worker_bytes(&batch, &ctx->run)));
+    enf__leg leg = enf__leg_take(&batch, 1, 0, &ctx->arena);
+    double *gradients = calloc(enf__pullback_chunks(flow->field, ROWS) * params, sizeof *gradients);
+    memcpy(leg.start, data, ROWS * dim * sizeof *data);
+    OK(enf__leg_forward(ctx, &batch, &leg));
+    for (size_t i = 0; i < ROWS; i++) {
+      leg.dlogdet[i] = -1;
+      leg.dpenalty[i] = 0;
+      memcpy(leg.dy + i * dim, leg.p.y + i * dim, dim * sizeof *leg.dy);
+    }
+    if (k)
+      leg.eps[BAD * dim] = NAN;
+    else
+      leg.dlogdet[BAD] = NAN;
+    OK(enf__leg_reverse_mean(ctx, &leg, 0.7, gradients, &share[k]));
+    for (size_t i = 0; i < ROWS; i++)
+      ck_assert_int_eq(enf__leg_counts(&leg, i), i != BAD);
+    for (size_t i = params; i < leg.p.chunks * params; i++)
+      gradients[i % params] += gradients[i];
+    sum[k] = gradients;
+  }
+  ck_assert_double_eq(share[0], 1.0 / (ROWS - 1));
+  ck_assert_double_eq(share[1], share[0]);
+  for (size_t i = 0; i < params; i++)
+    ck_assert_double_eq_tol(sum[0][i], sum[1][i], 1e-12);
+  free(sum[0]);
+  free(sum[1]);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("objectives");
   TCase *laws = tcase_create("laws"), *hosts = tcase_create("hosts"), *bits = tcase_create("bits");
@@ -438,6 +503,7 @@ int main(void) {
   tcase_add_loop_test(hosts, numbers_that_are_none_never_reach_the_weights, 0, 18);
   tcase_add_loop_test(hosts, spoiled_samples_do_not_count_in_the_mean, 0, 2);
   tcase_add_test(hosts, energies_beyond_the_cap_still_point_downhill);
+  tcase_add_test(hosts, the_mean_is_over_the_samples_that_come_back);
   tcase_add_test(hosts, forces_are_clipped_particle_by_particle);
   tcase_add_loop_test(hosts, the_energy_is_asked_on_the_callers_thread_and_may_not_use_the_context,
                       1, OBJECTIVES);
@@ -445,6 +511,7 @@ int main(void) {
   tcase_add_loop_test(bits, resuming_gives_the_bits_of_the_uninterrupted_training, 0, CHOICES);
   tcase_add_loop_test(bits, steps_with_the_same_rows_do_not_allocate, 0, CHOICES);
   tcase_add_loop_test(bits, without_memory_a_step_fails_and_works_afterwards, 0, CHOICES);
+  tcase_add_test(bits, memory_of_a_likelihood_step_is_its_checkpoints);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_ENV);
   const int failed = srunner_ntests_failed(runner);

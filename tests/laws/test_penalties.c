@@ -196,7 +196,11 @@ static double path_energy_after(const char *kinetic) {
   enf__leg leg = enf__leg_take(&batch, 1, 0, &ctx->arena);
   memcpy(leg.start, data, ROWS * dim * sizeof *data);
   OK(enf__leg_forward(ctx, &batch, &leg));
-  double sum = 0;
+  double sum = 0, share;
+  memset(leg.dy, 0, ROWS * dim * sizeof *leg.dy);
+  memset(leg.dlogdet, 0, ROWS * sizeof *leg.dlogdet);
+  memset(leg.dpenalty, 0, ROWS * sizeof *leg.dpenalty);
+  OK(enf__leg_reverse_mean(ctx, &leg, 1, NULL, &share));
   for (size_t i = 0; i < ROWS; i++)
     sum += leg.p.penalty[i] / ROWS;
   end();

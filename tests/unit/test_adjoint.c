@@ -44,8 +44,9 @@ static void cheap_rate(void *user, size_t S, const size_t *sample, const double 
 static size_t pulls;
 
 static void pull(void *user, size_t S, const size_t *sample, const double *t, const double *y,
-                 const double *a, double *da, bool want_params) {
+                 const double *a, const double *weight, double *da, bool want_params) {
   (void)user;
+  (void)weight;
   (void)sample;
   ck_assert_uint_le(S, ENF__ADJOINT_ROWS); /* more than MOST samples */
   pulls += S;
@@ -86,7 +87,7 @@ static void begin(problem *p, enf__run run, double t0, double t1, size_t S) {
     p->start[i] =
         i % DIM == 2 ? 0 : sin(1.0 + 2.5 * (double)i) * (0.5 + 0.25 * (double)(i / DIM % 3));
   for (size_t i = 0; i < S; i++)
-    enf__ode_path_take(p->path + i, &p->arena, CAPACITY, 2 * DIM);
+    enf__ode_path_take(p->path + i, &p->arena, CAPACITY, 2 * DIM, true);
 }
 
 static double cotangent(size_t i) { return cos(3.0 * (double)i); }

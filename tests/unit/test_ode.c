@@ -300,7 +300,7 @@ static double interpolant_error(int method, double tol, size_t fixed, double t0,
   enf__ode_result result = {0};
   enf__ode_path path;
   enf__arena arena = arena_of((size_t)1 << 20);
-  enf__ode_path_take(&path, &arena, 256, 2);
+  enf__ode_path_take(&path, &arena, 256, 2, false);
   enf__ode_solve(&ode, &arena, 1, y, &result, &path);
   ck_assert_uint_eq(path.steps, result.accepted);
   ck_assert_double_eq(path.t[0], t0);
@@ -337,7 +337,7 @@ START_TEST(recording_changes_nothing_and_says_when_it_is_full) {
   enf__ode_path path;
   enf__arena arena = arena_of((size_t)1 << 20);
   solve(&ode, 1, a, &r, NULL);
-  enf__ode_path_take(&path, &arena, 2, 2);
+  enf__ode_path_take(&path, &arena, 2, 2, false);
   enf__ode_solve(&ode, &arena, 1, b, &s, &path);
   ck_assert_mem_eq(a, b, sizeof a);
   ck_assert_uint_gt(path.steps, path.capacity);

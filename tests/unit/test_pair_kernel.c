@@ -314,9 +314,9 @@ static void check_gradients(const double *with_b, const double *probe) {
   if (with_b) {
     enf__arena *arena = workspace(ENF__VJP_TRACE);
     enf__field_vjp_trace(field, &ctx->run, arena, SAMPLES, t, x, probe, a, b, of_v, of_tangent, dx,
-                         grad);
+                         grad, NULL);
     enf__field_vjp_trace(field, &ctx->run, arena, SAMPLES, t, x, probe, a, b, of_v, of_tangent,
-                         alone, NULL);
+                         alone, NULL, NULL);
   } else {
     enf__arena mine = {0};
     const size_t bytes = enf__field_workspace(field, &ctx->run, ENF__VJP);
@@ -369,7 +369,7 @@ START_TEST(gradients_in_float32_are_close) {
     for (int p = 0; p < 2; p++) {
       configure(p ? "float32" : "float64", "auto");
       enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE), SAMPLES, t, x,
-                           probe ? eps : NULL, a, b, NULL, NULL, dx[p], grad + (size_t)p * P);
+                           probe ? eps : NULL, a, b, NULL, NULL, dx[p], grad + (size_t)p * P, NULL);
     }
     expect_near(SAMPLES * size, dx[1], dx[0], 2e-5, "dx");
     for (size_t k = 0; k < enf__field_tensors(field); k++) {
@@ -450,7 +450,7 @@ START_TEST(velocity_and_gradient_are_mean_free) {
   double v[MOST], dx[MOST];
   velocity(SAMPLES, t, x, v);
   enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE), SAMPLES, t, x, eps, a, b, NULL,
-                       NULL, dx, NULL);
+                       NULL, dx, NULL, NULL);
   for (size_t s = 0; s < SAMPLES; s++)
     for (size_t c = 0; c < 3; c++) {
       double sum = 0, sum_dx = 0;
@@ -488,7 +488,7 @@ START_TEST(coincident_and_distant_particles_give_finite_numbers) {
   expect_finite(SAMPLES, div);
   for (int probe = 0; probe < 2; probe++) {
     enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE), SAMPLES, t, x,
-                         probe ? eps : NULL, a, b, squares, probe ? squares : NULL, dx, grad);
+                         probe ? eps : NULL, a, b, squares, probe ? squares : NULL, dx, grad, NULL);
     expect_finite(SAMPLES * size, dx);
     expect_finite(P, grad);
   }
@@ -527,7 +527,7 @@ START_TEST(a_sample_does_not_depend_on_the_others) {
   enf__random_normal(2, 1, 3, S, weight);
   enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), S, times, at, probe, v, NULL, form);
   enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE), S, times, at, probe, probe,
-                       weight, NULL, NULL, dx, NULL);
+                       weight, NULL, NULL, dx, NULL, NULL);
   for (size_t s = 0; s < S; s++) {
     const size_t i = s * DIM;
     enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), 1, times + s, at + i, probe + i, one,
@@ -535,7 +535,7 @@ START_TEST(a_sample_does_not_depend_on_the_others) {
     ck_assert_mem_eq(one, v + i, sizeof one);
     ck_assert_mem_eq(&one_form, form + s, sizeof one_form);
     enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE), 1, times + s, at + i,
-                         probe + i, probe + i, weight + s, NULL, NULL, one, NULL);
+                         probe + i, probe + i, weight + s, NULL, NULL, one, NULL, NULL);
     ck_assert_mem_eq(one, dx + i, sizeof one);
   }
   formula(times[69], at + 69 * DIM, one);

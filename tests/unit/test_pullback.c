@@ -82,7 +82,7 @@ static void free_outcome(outcome *o) {
   free(o);
 }
 
-static void run(int adjoint, bool probes, double t0, size_t n, bool reverse, outcome *o) {
+static void run(int adjoint, bool probes, double t0, size_t n, outcome *o) {
   enf__pullback p = {.field = field,
                      .adjoint = adjoint,
                      .n = n,
@@ -95,6 +95,12 @@ static void run(int adjoint, bool probes, double t0, size_t n, bool reverse, out
   ck_assert_int_eq(enf__reserve(ctx, bytes, enf__pullback_worker_bytes(&p, &ctx->run)), ENF_OK);
   enf__pullback_take(&p, &ctx->arena);
   ck_assert_int_eq(enf__pullback_forward(ctx, &p), ENF_OK);
+  double *gradients = calloc(p.chunks * P, sizeof *gradients);
+  const enf__pulled pulled = {dy, dlogdet, o->dx, gradients, NULL, 1};
+  ck_assert_int_eq(enf__pullback_reverse(ctx, &p, &pulled), ENF_OK);
+  memset(o->gradient, 0, P * sizeof *o->gradient);
+  for (size_t k = 0; k < p.chunks * P; k++)
+    o->gradient[k % P] += gradients[k];
   o->loss = 0;
   for (size_t i = 0; i < n * DIM; i++)
     o->loss += dy[i] * p.y[i];
@@ -102,14 +108,6 @@ static void run(int adjoint, bool probes, double t0, size_t n, bool reverse, out
     o->loss += dlogdet[i] * p.logdet[i];
   memcpy(o->y, p.y, n * DIM * sizeof(double));
   memcpy(o->logdet, p.logdet, n * sizeof(double));
-  if (!reverse)
-    return;
-  double *gradients = calloc(p.chunks * P, sizeof *gradients);
-  const enf__pulled pulled = {dy, dlogdet, o->dx, gradients, NULL};
-  ck_assert_int_eq(enf__pullback_reverse(ctx, &p, &pulled), ENF_OK);
-  memset(o->gradient, 0, P * sizeof *o->gradient);
-  for (size_t k = 0; k < p.chunks * P; k++)
-    o->gradient[k % P] += gradients[k];
   o->failed = p.failed;
   for (size_t i = 0; i < n; i++)
     o->status[i] = p.result[i].status;
@@ -120,7 +118,7 @@ static double change(double *number, double by, bool probes, double t0, outcome 
   const double keep = *number;
   *number = keep + by;
   enf__field_pack(field);
-  run(ENF__DISCRETE, probes, t0, 3, false, o);
+  run(ENF__DISCRETE, probes, t0, 3, o);
   *number = keep;
   enf__field_pack(field);
   return o->loss;
@@ -137,7 +135,7 @@ START_TEST(gradients_are_those_of_the_loss) {
   const bool probes = _i & 2;
   const double t0 = _i & 4 ? 1 : 0;
   configure("1e-9", "1");
-  run(_i & 1 ? ENF__CONTINUOUS : ENF__DISCRETE, probes, t0, 3, true, o);
+  run(_i & 1 ? ENF__CONTINUOUS : ENF__DISCRETE, probes, t0, 3, o);
   for (size_t i = 0; i < 3 * DIM; i += 4) {
     /* the loss sees the mean-free part of x only */
     const double want = difference(x + i, probes, t0, other);
@@ -168,9 +166,9 @@ static void expect_equal(const outcome *a, const outcome *b, size_t n) {
 START_TEST(threads_change_no_bit) {
   outcome *one = make_outcome(), *two = make_outcome();
   configure("1e-5", "1");
-  run(_i, true, 1, MOST, true, one);
+  run(_i, true, 1, MOST, one);
   configure("1e-5", "2");
-  run(_i, true, 1, MOST, true, two);
+  run(_i, true, 1, MOST, two);
   expect_equal(one, two, MOST);
   free_outcome(one);
   free_outcome(two);
@@ -180,15 +178,15 @@ END_TEST
 /* Tight tolerances take more steps than the first record holds: the work is done again, once. */
 START_TEST(a_growing_record_changes_no_bit) {
   outcome *small = make_outcome(), *large = make_outcome();
-  configure("1e-11", "1");
-  run(_i, true, 1, 10, true, small);
+  configure("1e-12", "1");
+  run(_i, true, 1, 10, small);
   const size_t grown = ctx->record.capacity;
-  run(_i, true, 1, 10, true, large);
+  run(_i, true, 1, 10, large);
   ck_assert_uint_eq(ctx->record.capacity, grown);
   expect_equal(small, large, 10);
   configure("1e-3", "1");
   enf__arena_free(&ctx->alloc, &ctx->record);
-  run(_i, true, 1, 10, true, large);
+  run(_i, true, 1, 10, large);
   ck_assert_uint_lt(ctx->record.capacity, grown);
   free_outcome(small);
   free_outcome(large);
@@ -200,20 +198,56 @@ START_TEST(bad_samples_add_nothing) {
   configure("1e-5", "1");
   dlogdet[1] = 0;
   memset(dy + DIM, 0, DIM * sizeof *dy);
-  run(ENF__DISCRETE, true, 1, 4, true, good);
+  run(ENF__DISCRETE, true, 1, 4, good);
   x[DIM] = NAN;
   dlogdet[2] = INFINITY;
-  run(ENF__DISCRETE, true, 1, 4, true, o);
+  run(ENF__DISCRETE, true, 1, 4, o);
   ck_assert_uint_eq(o->failed, 2);
   ck_assert_int_eq(o->status[1], ENF_ERR_NONFINITE);
   ck_assert_int_eq(o->status[2], ENF_ERR_ADJOINT);
   ck_assert(isnan(o->y[DIM]) && isnan(o->logdet[1]) && isnan(o->dx[DIM]) && isnan(o->dx[2 * DIM]));
-  ck_assert_double_eq(o->logdet[2], good->logdet[2]);
+  ck_assert(isnan(o->logdet[2]));
+  ck_assert_double_eq(o->logdet[3], good->logdet[3]);
   ck_assert_mem_eq(o->dx + 3 * DIM, good->dx + 3 * DIM, DIM * sizeof(double));
   for (size_t k = 0; k < P; k++)
     ck_assert(isfinite(o->gradient[k]));
   free_outcome(o);
   free_outcome(good);
+}
+END_TEST
+
+/* J eps is not finite where v is: found on the way back only. */
+START_TEST(a_sample_that_fails_on_the_way_back_leaves_nothing) {
+  outcome *o = make_outcome(), *without = make_outcome();
+  configure("1e-5", "1");
+  dlogdet[1] = NAN;
+  run(ENF__DISCRETE, true, 1, 4, without);
+  dlogdet[1] = 1;
+  eps[PROBES * DIM + 1] = NAN;
+  run(ENF__DISCRETE, true, 1, 4, o);
+  ck_assert_uint_eq(o->failed, 1);
+  ck_assert_int_eq(o->status[1], ENF_ERR_ADJOINT);
+  ck_assert(isfinite(o->y[DIM]) && isnan(o->logdet[1]) && isnan(o->dx[DIM]));
+  ck_assert_mem_eq(o->gradient, without->gradient, P * sizeof(double));
+  ck_assert_double_eq(o->logdet[2], without->logdet[2]);
+  free_outcome(o);
+  free_outcome(without);
+}
+END_TEST
+
+/* The sum over the stages is the integral that the continuous adjoint's forward solves. */
+START_TEST(late_logdets_are_the_integral) {
+  outcome *late = make_outcome(), *coupled = make_outcome();
+  for (int k = 0; k < 2; k++) {
+    const double tolerance = k ? 1e-9 : 1e-5;
+    configure(k ? "1e-9" : "1e-5", "1");
+    run(ENF__DISCRETE, true, _i, 10, late);
+    run(ENF__CONTINUOUS, true, _i, 10, coupled);
+    for (size_t i = 0; i < 10; i++)
+      ck_assert_double_eq_tol(late->logdet[i], coupled->logdet[i], 100 * tolerance);
+  }
+  free_outcome(late);
+  free_outcome(coupled);
 }
 END_TEST
 
@@ -246,6 +280,8 @@ int main(void) {
   tcase_add_loop_test(c, threads_change_no_bit, 0, 2);
   tcase_add_loop_test(c, a_growing_record_changes_no_bit, 0, 2);
   tcase_add_test(c, bad_samples_add_nothing);
+  tcase_add_test(c, a_sample_that_fails_on_the_way_back_leaves_nothing);
+  tcase_add_loop_test(c, late_logdets_are_the_integral, 0, 2);
   tcase_add_loop_test(c, probes_are_functions_of_seed_and_coordinates, 0, 2);
   suite_add_tcase(suite, c);
   SRunner *runner = srunner_create(suite);

@@ -39,7 +39,7 @@ static void integrate(enf__integrand g, double tol, double t0, double t1, size_t
   for (size_t i = 0; i < S; i++) {
     y[2 * i] = sin(t0 + (double)(phase + i));
     y[2 * i + 1] = cos(t0 + (double)(phase + i));
-    enf__ode_path_take(path + i, &arena, CAPACITY, 2);
+    enf__ode_path_take(path + i, &arena, CAPACITY, 2, false);
   }
   enf__ode_solve(&ode, &arena, S, y, result, path);
   const size_t used = arena.used;
