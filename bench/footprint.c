@@ -77,7 +77,7 @@ static footprint step(const bench_args *args, const bench_system *s, const char 
 }
 
 void bench_footprint(const bench_args *args, const bench_system *s, FILE *json) {
-  static const char *const tolerances[] = {"1e-4", "1e-5", "1e-6", "1e-7"};
+  static const char *const tolerances[] = {"1e-3", "1e-4", "1e-5", "1e-6"};
   printf("  memory of a likelihood step, batch %d, 1 thread\n"
          "  tolerance  steps/smp  evaluations/smp      MB\n",
          BATCH);

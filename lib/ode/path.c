@@ -20,7 +20,7 @@ void enf__ode_path_take(enf__ode_path *path, enf__arena *arena, size_t capacity,
 }
 
 size_t enf__ode_path_bytes(size_t dim, bool stages) {
-  return ((3 + (stages ? ENF__ODE_KEPT : 0)) * dim + 1) * sizeof(double);
+  return ((3 + (stages ? (size_t)ENF__ODE_KEPT : 0)) * dim + 1) * sizeof(double);
 }
 
 void enf__ode_path_at(const enf__ode_path *path, size_t dim, size_t n, double t, double *y) {
