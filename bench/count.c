@@ -48,10 +48,13 @@ double bench_divergence_flops(const bench_system *s) {
   if (q.L > 1) /* first: edge and node networks; last: Q of pairs, P of nodes */
     rows += (q.edge - 1) * q.E + q.node * pairs + q.E + q.T;
   for (double l = 1; l + 1 < q.L; l++) {
-    const bool contract = l + 2 == q.L;
-    rows += 3 * (l > 1 ? dense : pairs);                           /* [P | Q | U] */
-    rows += (q.edge - 1) * q.E * (contract ? q.N - 1 + q.D : q.T); /* W2 and further */
-    rows += q.node * (contract ? pairs : dense);                   /* W5, W6 and further */
+    const bool contract = l + 2 == q.L, split = l == 1 && !contract && q.edge < 3;
+    rows += 3 * (l > 1 ? dense : pairs); /* [P | Q | U] */
+    if (split)                           /* W2: rows of Q; the sum of W2 for P, and P itself */
+      rows += q.E * (q.N + q.D) + 3 * q.E + pairs;
+    else /* W2 and further */
+      rows += (q.edge - 1) * q.E * (contract ? q.N - 1 + q.D : q.T);
+    rows += q.node * (contract ? pairs : dense); /* W5, W6 and further */
   }
   return bench_velocity_flops(s) + rows * q.square;
 }

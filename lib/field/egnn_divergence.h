@@ -8,7 +8,11 @@
    - last layer: only x_k's own update counts; h_dot_i (i != k) enters only contracted over a with
      r_ki, so the layer before it forms those contractions alone: again one row per pair and D rows
      per node.
-   - layers between are dense: T = D N rows per node.
+   - layers between are dense: T = D N rows per node. Behind the first layer, where pair rows come
+     in, z1_dot of edge (i,j) is P of a row of i, Q of a row of j, and w_q q_dot + w_0 q0_dot, and
+     the tangent of the message is linear in it: z1_dot G_ij, G_ij = diag(silu') W2 diag(u) and the
+     gate's. So all P take is A_i = sum_j G_ij, one matrix per node, and for Q go N + D rows per
+   edge through W2, not T. (With deeper edge networks A_i has no such short sum: T rows.)
 
    Deeper edge networks keep all this: p is carried back through the further linear layers once per
    edge, and tangents go forward through them only on their way into messages, that is, once per
@@ -137,6 +141,71 @@ static void edge_s_dot(group *g, tangents *d, size_t e, size_t i, size_t j) {
   add_node_dots(g, d, d->p + e * d->H, j, d->H);
 }
 
+/* ---- the layer behind the first, where the next is dense ---------------------------------------
+ */
+
+/* A (H,H), the sum of G_ij over the edges e, e+1 ... of receiver i: row z W becomes the message
+   tangent y = u (slope z W2) + (1 - gate)(wa.y) m, so
+     A = W2 o sum_j slope_j u_j' + sum_j v_j m_j',  v = (1 - gate) slope W2 (u wa). */
+static void sum_messages(group *g, const layer *y, tangents *d, size_t e) {
+  const size_t H = d->H, rows = d->N - 1;
+  const enf__egnn_layer *at = y->at;
+  const REAL *w2 = y->w + at->edge[1].w, *wa = y->w + at->wa;
+  REAL *v = d->a_next;
+  memset(d->through, 0, H * H * sizeof(REAL));
+  g->k->gemm_grad(rows, H, H, d->slope[0] + e * H, H, d->u + e * H, H, d->through, H);
+  for (size_t k = 0; k < H * H; k++)
+    d->through[k] *= w2[k];
+  if (!g->f->base.model.attention)
+    return;
+  for (size_t r = 0; r < rows; r++)
+    for (size_t c = 0; c < H; c++)
+      d->a_dot[r * H + c] = (1 - y->gate[d->e0 + e + r]) * d->u[(e + r) * H + c] * wa[c];
+  g->k->sloped(rows, H, d->a_dot, y->w + at->edge[1].wt, d->slope[0] + e * H, H, v);
+  g->k->gemm_grad(rows, H, H, v, H, d->m + e * H, H, d->through, H);
+}
+
+/* agg_dot begins with what P gives to the messages of each receiver. */
+static void receive_rows(group *g, const layer *y, tangents *d) {
+  const size_t N = d->N, D = d->D, H = d->H, ld = 3 * H;
+  for (size_t i = 0; i < N; i++) {
+    const size_t e = i * (N - 1), own = d->E + i * D;
+    sum_messages(g, y, d, e);
+    g->k->gemm(N - 1, H, H, d->pqu_dot + e * ld, ld, d->through, H, NULL, 0, NULL, false,
+               d->z5_dot + e * H, H);
+    g->k->gemm(D, H, H, d->pqu_dot + own * ld, ld, d->through, H, NULL, 0, NULL, false,
+               d->z5_dot + own * H, H);
+  }
+  expand_rows(d, d->z5_dot, H, d->agg_dot);
+}
+
+/* The other rows of edge (i,j): pair row (j,k) of Q in place k, in place k = j that of wq, and
+   behind them the D rows of Q of node j itself. w0 joins row (j,i), which has the same
+   coefficient, and the last D. */
+static void sent_edge(group *g, const layer *y, tangents *d, size_t e, size_t i, size_t j) {
+  const size_t N = d->N, D = d->D, H = d->H, ld = 3 * H;
+  const REAL *const coef[1] = {d->coef[0]}, *const *const src[1] = {d->src[0]};
+  const REAL *q = d->pqu_dot + H;
+  for (size_t row = 0; row < N + D; row++) {
+    const size_t a = row - N;
+    const bool own = row >= N;
+    d->coef[0][row] = row != j;
+    d->cq[row] = row == j;
+    d->c0[row] = own ? d->q0_dot[a * N + j] : row == i;
+    d->src[0][row] = q + (own ? d->E + j * D + a : row == j ? 0 : edge_of(d, j, row)) * ld;
+    d->out[row] = own ? d->agg_dot + (i * d->T + a * N + j) * H : d->own + row * H;
+  }
+  memset(d->own, 0, N * H * sizeof(REAL));
+  edge_s_dot(g, d, e, i, j);
+  run_rows(g, y, d, e, N + D, 1, coef, src, d->cq, d->c0, NULL);
+  for (size_t a = 0; a < D; a++)
+    for (size_t k = 0; k < N; k++)
+      d->dot[a * N + k] = -2 * d->r_first[(a * N + j) * N + k];
+  g->k->spread(N, H, D, N, d->dot, d->own, d->q_dot, d->own + j * H, d->agg_dot + i * d->T * H);
+}
+
+/* ---- the layer before the last --------------------------------------------------------------- */
+
 /* Rows (i,k) of receiver i: their P, contracted, in node_p, and where they are added up in out. */
 static void list_contracted_rows(tangents *d, size_t i) {
   const size_t N = d->N, D = d->D, H = d->H, ld = 3 * H;
@@ -234,6 +303,8 @@ static void contracted_edge(group *g, const layer *y, tangents *d, size_t e, siz
   run_rows(g, y, d, e, d->N - 1 + d->D, d->dense ? 1 + d->D : 2, coef, src, d->cq, d->c0, NULL);
 }
 
+/* ---- layers between, whole ------------------------------------------------------------------- */
+
 /* h_dot and U in the form the layer leaves behind; U goes to z5_dot. */
 static void convert_rows(tangents *d, bool contract, size_t rows) {
   const size_t H = d->H, rows_out = contract ? d->E + d->T : d->N * d->T;
@@ -254,17 +325,21 @@ static void middle_layer(group *g, size_t l, tangents *d) {
   const layer *y = &g->layer[l];
   const size_t H = d->H, rows = d->dense ? d->N * d->T : d->E + d->T;
   const bool contract = l + 2 == g->layers;
+  const bool split = !d->dense && !contract && g->edge_depth == 2;
   edge_slopes(g, l, d);
   g->k->gemm(rows, H, 3 * H, d->h_dot, H, y->w + y->at->node_w, 3 * H, NULL, 0, NULL, false,
              d->pqu_dot, 3 * H);
   memcpy(d->v_next, d->v_dot, d->T * d->T * sizeof(REAL));
-  memset(d->agg_dot, 0, (contract ? d->E + d->T : d->N * d->T) * H * sizeof(REAL));
-  if (!contract)
+  if (split)
+    receive_rows(g, y, d);
+  else
+    memset(d->agg_dot, 0, (contract ? d->E + d->T : d->N * d->T) * H * sizeof(REAL));
+  if (!contract && !split)
     list_dense_rows(d);
   for (size_t e = 0; e < d->E; e++) {
     const size_t i = (size_t)g->recv[e], j = (size_t)g->send[e];
     edge_tangents(y, d, e, i, j);
-    (contract ? contracted_edge : dense_edge)(g, y, d, e, i, j);
+    (contract ? contracted_edge : split ? sent_edge : dense_edge)(g, y, d, e, i, j);
     move_tangents(y, d, e, i);
   }
   REAL *v = d->v_dot;

@@ -28,6 +28,7 @@ typedef struct {
   REAL *cq, *c0, *dot;                      /* (T) */
   REAL *a_dot, *a_next;                     /* (T,H) of one edge */
   REAL *mix, *own;                          /* (H), (N,H) of one edge, one receiver */
+  REAL *through;                            /* (H,H) of one receiver */
   REAL **out;                               /* (T) */
 } tangents;
 
@@ -71,7 +72,8 @@ static void layout_tangents(const group *g, tangents *d, enf__arena *arena) {
                {&d->a_dot, d->T * H},
                {&d->a_next, d->T * H},
                {&d->mix, H},
-               {&d->own, d->N * H}};
+               {&d->own, d->N * H},
+               {&d->through, g->layers < 4 ? 0 : H * H}};
   for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
     *reals[i].array = ENF__TAKE(arena, REAL, reals[i].count);
   for (size_t k = 0; k + 1 < g->edge_depth; k++)

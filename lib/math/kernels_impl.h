@@ -400,6 +400,20 @@ static void sloped(size_t rows, size_t n, const REAL *A, const REAL *W, const RE
 #undef BLOCK
 }
 
+static void spread(size_t rows, size_t n, size_t copies, size_t apart, const REAL *f, const REAL *y,
+                   const REAL *g, const REAL *z, REAL *out) {
+  for (size_t c = 0; c < n; c += (size_t)L) {
+    const vec zc = vec_load(z + c);
+    for (size_t r = 0; r < rows; r++) {
+      const vec yc = vec_load(y + r * n + c);
+      for (size_t k = 0, t = r; k < copies; k++, t += apart) {
+        const vec sum = vec_fma(vec_set(g[t]), zc, vec_load(out + t * n + c));
+        vec_store(out + t * n + c, vec_fma(vec_set(f[t]), yc, sum));
+      }
+    }
+  }
+}
+
 INLINE void dots_block(const int R, size_t n, const REAL *p, const REAL *A, size_t lda, REAL *y) {
   vec dot[MR];
   UNROLL for (int r = 0; r < R; r++) dot[r] = vec_set(0);
@@ -436,6 +450,7 @@ const enf__kernels_f32 ENF__TABLE = {
     .tangent_input = tangent_input,
     .tangent_message = tangent_message,
     .sloped = sloped,
+    .spread = spread,
     .dots = dots,
     .pair_input = pair_input,
     .pair_message = pair_message,

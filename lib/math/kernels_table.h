@@ -80,6 +80,11 @@ typedef struct {
                           const ENF__REAL *u, const ENF__REAL *m, const ENF__REAL *wa, ENF__REAL g1,
                           ENF__REAL *const *out);
 
+  /* Products that rows share: out[t] += f[t] y[r] + g[t] z for every row r and t = r, r + apart,
+     ... (`copies` of them). */
+  void (*spread)(size_t rows, size_t n, size_t copies, size_t apart, const ENF__REAL *f,
+                 const ENF__REAL *y, const ENF__REAL *g, const ENF__REAL *z, ENF__REAL *out);
+
   /* y[r] = p . A[r]: A (rows,n) stride lda. */
   void (*dots)(size_t rows, size_t n, const ENF__REAL *p, const ENF__REAL *A, size_t lda,
                ENF__REAL *y);

@@ -10,9 +10,10 @@
   X(A)                                                                                             \
   X(B)                                                                                             \
   X(C)                                                                                             \
-  X(bias) X(P) X(P_dot) X(wq) X(w0) X(q) X(q_dot) X(q0) X(q0_dot) X(wa) X(gate) X(gate_dot) X(w4)  \
-      X(z2) X(z2_dot) X(z3) X(ds) X(ds_dot) X(dagg) X(dagg_dot) X(da) X(slope) X(coef) X(u)        \
-          X(center) X(sharp) X(p0)
+  X(bias)                                                                                          \
+  X(P) X(P_dot) X(wq) X(w0) X(q) X(q_dot) X(q0) X(q0_dot) X(wa) X(gate) X(gate_dot) X(w4) X(z2)    \
+      X(z2_dot) X(z3) X(ds) X(ds_dot) X(dagg) X(dagg_dot) X(da) X(slope) X(coef) X(u) X(center)    \
+          X(sharp) X(p0)
 #define DECLARE(name) static REAL *name;
 INPUTS(DECLARE)
 #undef DECLARE
@@ -260,6 +261,14 @@ WANT(edge_scatter) {
     y[1][c] += (double)q[r] * (double)A[at];
     y[2][c] += (double)q0[r] * (double)A[at];
   }
+}
+
+RUN(spread) {
+  k->spread(count, n, 2, rows, coef + first, A + first * n, ds_dot + first, w4, y[0] + first * n);
+}
+WANT(spread) {
+  EACH_ROW for (size_t t = r; t < 2 * rows; t += rows) for (size_t c = 0; c < n; c++)
+      y[0][t * n + c] += (double)coef[t] * (double)A[r * n + c] + (double)ds_dot[t] * (double)w4[c];
 }
 
 RUN(dots) { k->dots(count, n, wq, A + first * (n + 32), n + 32, y[0] + first); }
@@ -546,6 +555,7 @@ static const kernel_case cases[] = {
     CASE(segment_sum, 2, 1, false, 0),
     CASE(coordinate_grad, 8, 8, false, 0),
     CASE(edge_scatter, 1, 3, false, 0),
+    CASE(spread, 1, 1, false, 0),
     CASE(dots, 1, 1, false, 0),
     CASE(silu_slope, 1, 1, false, 0),
     CASE(pair_input, 2, 4, false, 0),

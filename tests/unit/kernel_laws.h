@@ -118,7 +118,7 @@ static size_t most(size_t a, size_t b) { return a > b ? a : b; }
 
 /* Numbers of an output that a case may reach, and some that it may not. */
 static size_t extent(const kernel_case *t) {
-  const size_t reach = most(rows * (n + 32), most(NODES * 3 * n, 2 * MOST_ROWS)) + 64;
+  const size_t reach = most(2 * rows * n, most(NODES * 3 * n, 2 * MOST_ROWS)) + 64;
   return t->sums_rows ? most(reach, K * (n + 32) + 64) : reach;
 }
 
