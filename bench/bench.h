@@ -86,6 +86,7 @@ typedef struct {
   double seconds;        /* aimed at for one run */
   size_t most;           /* samples of one call; further calls beyond it */
   const char *objective; /* of training works, else NULL */
+  const char *adjoint;   /* train.adjoint, where it is used, else NULL */
   enf_status (*run)(bench_job *job);
   double (*flops)(const bench_job *job); /* per sample */
 } bench_work;

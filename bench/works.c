@@ -50,14 +50,18 @@ static double likelihood_flops(const bench_job *j) {
   return bench_pullback_flops(j->system, j->velocities - stages, stages, j->steps);
 }
 
+/* Of the continuous adjoint, whose way back is another integration, is not counted. */
+static double unknown_flops(const bench_job *j) { return j ? NAN : 0; }
+
 static const bench_work works[] = {
-    {"velocity", 0.2, 16384, NULL, run_velocity, velocity_flops},
-    {"flow-matching", 0.3, 0, "flow-matching", run_training, training_flops},
-    {"divergence", 0.4, 8192, NULL, run_divergence, divergence_flops},
-    {"sample", 0.5, 4096, NULL, run_sample, trajectory_flops},
-    {"log_prob", 5, 4096, NULL, run_log_prob, trajectory_flops},
-    {"sample+density", 5, 4096, NULL, run_sample_density, trajectory_flops},
-    {"likelihood", 1, 64, "likelihood", run_training, likelihood_flops},
+    {"velocity", 0.2, 16384, NULL, NULL, run_velocity, velocity_flops},
+    {"flow-matching", 0.3, 0, "flow-matching", NULL, run_training, training_flops},
+    {"divergence", 0.4, 8192, NULL, NULL, run_divergence, divergence_flops},
+    {"sample", 0.5, 4096, NULL, NULL, run_sample, trajectory_flops},
+    {"log_prob", 5, 4096, NULL, NULL, run_log_prob, trajectory_flops},
+    {"sample+density", 5, 4096, NULL, NULL, run_sample_density, trajectory_flops},
+    {"likelihood", 1, 64, "likelihood", "discrete", run_training, likelihood_flops},
+    {"continuous", 1, 64, "likelihood", "continuous", run_training, unknown_flops},
 };
 
 const bench_work *bench_work_at(size_t index) {
@@ -95,6 +99,8 @@ static bool open_trainer(bench_job *j) {
   enf_opts *opts =
       bench_options(j->args, j->ctx, "train.lr", "0", "train.coupling", "independent", NULL);
   const bool known = enf_opts_set(opts, "train.objective", j->work->objective) == ENF_OK;
+  if (j->work->adjoint)
+    bench_check(enf_opts_set(opts, "train.adjoint", j->work->adjoint), enf_opts_errmsg(opts));
   if (known)
     bench_check(enf_trainer_create(j->ctx, &j->trainer, j->system->flow, opts),
                 enf_ctx_errmsg(j->ctx));
