@@ -35,8 +35,8 @@ typedef struct {
 /**
  * enf_trainer_create: prepare to train `flow` with the train.* options.
  *
- * The trainer keeps its own working weights, starting from the flow's. It takes logdet.probe too;
- * for ode.* the objectives on the density (all but flow-matching) go by the context of the step.
+ * The trainer keeps its own working weights, starting from the flow's. For ode.* and logdet.probe
+ * the objectives on the density (all but flow-matching) go by the context of the step.
  * In:   opts  NULL for the defaults
  * Out:  tr    NULL on failure; the caller destroys it.
  * Statuses: ARG, OPTION (train.kinetic or train.frobenius with flow-matching; train.frobenius with

@@ -51,10 +51,9 @@ void enf__leg_buffers(const enf__batch *b, enf__slope *slope, enf__arena *arena)
 
 enf_status enf__leg_forward(enf_ctx *ctx, const enf__batch *b, enf__leg *leg) {
   const uint64_t seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED);
-  const int kind = (int)enf__opts_int(b->options, ENF__OPT_LOGDET_PROBE);
   const size_t dim = dim_of(b);
   for (size_t i = 0; leg->eps && i < b->n; i++)
-    enf__probe_draw(kind, seed, b->first + i, leg->p.probes, dim,
+    enf__probe_draw(ctx->run.probe, seed, b->first + i, leg->p.probes, dim,
                     leg->eps + i * leg->p.probes * dim);
   return enf__pullback_forward(ctx, &leg->p);
 }
