@@ -80,7 +80,8 @@ EXAMPLES := $(basename $(wildcard examples/*.c examples/*.cpp) $(if $(FC),$(wild
 # examples/enf.f90 is the module of the Fortran host.
 EXAMPLES := $(filter-out examples/enf,$(EXAMPLES))
 SCRIPTS := $(patsubst tests/%,%,$(wildcard tests/abi/check.sh tests/project/check.sh tests/cli/run.sh))
-ITEMS := $(STATIC_TESTS) $(CLIENT_TESTS) $(FUZZ_TESTS) $(EXAMPLES) $(SCRIPTS)
+# The longest first, so that no core idles at the end.
+ITEMS := $(SCRIPTS) $(STATIC_TESTS) $(CLIENT_TESTS) $(FUZZ_TESTS) $(EXAMPLES)
 # Under sanitizers and valgrind: what runs our own code.
 INSTRUMENTED := $(STATIC_TESTS) $(filter-out abi/%,$(CLIENT_TESTS)) $(FUZZ_TESTS)
 
