@@ -71,8 +71,11 @@ static const command commands[] = {
      "those configurations, before and after reweighting: the total variation (TV) of histograms,\n"
      "0 to 1, and the Wasserstein-1 distance (W1) in their own unit; beside them those of the two\n"
      "halves of the file, which chance alone keeps apart. --data also gives the NLL and, where\n"
-     "log Z is known or given, the excess NLL ('enf help logprob'). --json has the histograms "
-     "too.\n"
+     "log Z is known or given, the excess NLL ('enf help logprob'), and log Z by Bennett's\n"
+     "acceptance ratio (BAR) from samples and data together, with the error of independent rows.\n"
+     "--json has the histograms too.\n\n"
+     "-o writes configurations of the Boltzmann density itself, all of weight 1: the independence\n"
+     "Metropolis chain over the samples, in which some of them repeat.\n\n"
      "Interatomic distances come from evenly spaced configurations, as many as have two million\n"
      "distances.\n",
      run_reweight},

@@ -2,6 +2,7 @@
 
    w = exp(-u - log q), normalised; reweighted mean <u> = sum w u with the error
    sqrt(sum w^2 (u - <u>)^2) (delta method). */
+#include "chain.h"
 #include "draw.h"
 #include "histogram.h"
 #include "pairs.h"
@@ -23,10 +24,11 @@ typedef struct {
   target target;
   double *u, *logw, *u_reference;
   enf_weights weights;
-  double mean_u, mean_u_err;
+  double mean_u, mean_u_err, acceptance;
   uint64_t paths_wanted, rows;
   paths paths;
-  score score; /* n = 0: no --data */
+  score score;                     /* n = 0: no --data */
+  double log_z_bar, log_z_bar_err; /* from samples and --data together */
   histogram energies, distances;
   double *distance, *distance_logw, *distance_reference;
   const char *picture, *distance_picture;
@@ -54,8 +56,10 @@ static int check_flags(const cli *c) {
     return cli_usage(c, "--data is --reference with the NLL: give one of them");
   if (cli_has(c, FLAG_ROWS) && reference_of(c) == NULL)
     return cli_usage(c, "--rows needs --data or --reference");
-  const int result = check_picture(c, FLAG_PLOT, "--plot");
-  return result != SUCCESS ? result : check_picture(c, FLAG_PLOT_DISTANCES, "--plot-distances");
+  int result = check_picture(c, FLAG_PLOT, "--plot");
+  if (result == SUCCESS)
+    result = check_picture(c, FLAG_PLOT_DISTANCES, "--plot-distances");
+  return result == SUCCESS ? data_check_output(c, FLAG_OUTPUT, true) : result;
 }
 
 static int read_flags(cli *c, reweighting *w) {
@@ -135,10 +139,36 @@ static int weigh(cli *c, reweighting *w) {
 
 /* ---- what only the flow itself can tell ------------------------------------------------------ */
 
+/* sign (u + log q) of n configurations; +infinity, a move that is never made, where one of them is
+   not finite. */
+static void find_work(size_t n, double sign, const double *u, const double *logp, double *work) {
+  for (size_t i = 0; i < n; i++) {
+    work[i] = sign * (u[i] + logp[i]);
+    if (!isfinite(work[i]))
+      work[i] = INFINITY;
+  }
+}
+
+static int bridge(cli *c, const double *logp, reweighting *w) {
+  const size_t n = w->samples.data.n, rows = w->reference.n;
+  double *work = cli_alloc(n + rows, sizeof *work), difference;
+  if (work == NULL)
+    return FAILURE;
+  find_work(n, 1, w->u, w->samples.logp, work);
+  find_work(rows, -1, w->u_reference, logp, work + n);
+  const enf_status status =
+      enf_bar(c->ctx, n, work, rows, work + n, &difference, &w->log_z_bar_err);
+  w->log_z_bar = -difference;
+  free(work);
+  return status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
+}
+
 static int score_data(cli *c, const enf_flow *flow, reweighting *w) {
   double *logp = cli_alloc(w->reference.n, sizeof(double));
-  const int result =
+  int result =
       logp != NULL ? score_flow(c, flow, &w->reference, &w->target, logp, &w->score) : FAILURE;
+  if (result == SUCCESS)
+    result = bridge(c, logp, w);
   free(logp);
   return result;
 }
@@ -230,6 +260,8 @@ static void print_comparison(report *r, const cli *c, const reweighting *w) {
   if (w->score.n > 0) {
     report_text(r, "data", "data", c->value[FLAG_DATA]);
     score_report(r, &w->score);
+    report_measured(r, "log_z_bar", "log Z, BAR", w->log_z_bar, w->log_z_bar_err, w->target.log_z,
+                    w->target.log_z_err);
   }
   if (w->energies.key != NULL)
     histogram_report(r, &w->energies);
@@ -252,6 +284,10 @@ static void print_reweighting(const cli *c, const reweighting *w) {
   paths_report(&r, &w->paths);
   if (c->operands > 0)
     effort_report(&r, &w->samples.effort);
+  if (cli_has(c, FLAG_OUTPUT)) {
+    report_real(&r, "acceptance", "acceptance of the chain", w->acceptance);
+    report_text(&r, "output", "written to", c->value[FLAG_OUTPUT]);
+  }
   if (w->picture != NULL)
     report_text(&r, "plot", "energy histogram", w->picture);
   if (w->distance_picture != NULL)
@@ -282,6 +318,8 @@ int run_reweight(cli *c) {
     result = get_configurations(c, &w);
   if (result == SUCCESS)
     result = weigh(c, &w);
+  if (result == SUCCESS && cli_has(c, FLAG_OUTPUT))
+    result = chain_write(c, &w.samples, w.u, &w.acceptance);
   if (result == SUCCESS)
     result = measure_flow(c, &w);
   if (result == SUCCESS)

@@ -42,6 +42,64 @@ enf_status enf_reweight(enf_ctx *ctx, size_t n, const double *logp, const double
                         enf_weights *out);
 
 /**
+ * enf_metropolis: independence Metropolis over flow samples, a chain whose stationary density is
+ * exp(-u)/Z.
+ *
+ * At sample i the chain moves there with probability min(1, w_i / w_c), w = exp(-u - log q), and
+ * otherwise stays at c. Configurations state[0], state[1], ... all have weight 1: what a program
+ * that knows no weights can use. They repeat, where importance weights lose nothing; the start is a
+ * flow sample, so drop the first few autocorrelation times.
+ * In:   seed      of the random numbers; `first` is the number of logp[0], u[0] in their stream
+ *       logp      (n) log-density of the samples (enf_sample)
+ *       u         (n) reduced energies; the weights' rules are those of enf_reweight
+ * Out:  state     (n) index (0 ... n-1) of the sample the chain is at after each proposal. Before
+ *                 the first sample of weight above 0 the chain has not begun: these hold its index
+ *       accepted  moves made, at most n - 1; may be NULL
+ * To go on with more samples put the last state before them, its number being `first`.
+ * Cost: O(n).
+ * Statuses: ARG (n = 0 too), NONFINITE (all weights 0).
+ * Source: Hastings 1970, Biometrika 57, 97; Tierney 1994, Ann. Statist. 22, 1701. Since 0.1.
+ */
+enf_status enf_metropolis(enf_ctx *ctx, uint64_t seed, uint64_t first, size_t n, const double *logp,
+                          const double *u, size_t *state, uint64_t *accepted);
+
+/**
+ * enf_bar: difference of free energy F_1 - F_0 = -log(Z_1/Z_0) by Bennett's acceptance ratio, from
+ * samples of both densities exp(-u_0)/Z_0 and exp(-u_1)/Z_1.
+ *
+ * With a flow as density 0 (u_0 = -log q, Z_0 = 1) and equilibrium data as samples of density 1,
+ * the result is -log Z: of all estimates from both sets the one with the least error.
+ * In:   forward  (n_forward) u_1 - u_0 at samples of density 0; the flow: u + log q
+ *       reverse  (n_reverse) u_0 - u_1 at samples of density 1; the data: -log q - u
+ *                A work is +infinity where the other density is 0.
+ * Out:  difference  F_1 - F_0 in units of kT
+ *       err      its standard error if the samples are independent; +infinity without overlap; may
+ *                be NULL
+ * Cost: O(n), about 50 exponentials a sample.
+ * Statuses: ARG (n_forward or n_reverse 0 too), NONFINITE (a work is NaN, -infinity or beyond
+ * 1e300, or a direction has no finite one).
+ * Source: Bennett 1976, J. Comput. Phys. 22, 245. Since 0.1.
+ */
+enf_status enf_bar(enf_ctx *ctx, size_t n_forward, const double *forward, size_t n_reverse,
+                   const double *reverse, double *difference, double *err);
+
+/**
+ * enf_free_energy: difference of free energy F_1 - F_0 = -log(P_1/P_0) of two states of one system,
+ * by the weights of the samples in them (a histogram of two bins).
+ *
+ * In:   logw   (n) log of the weights (enf_reweight), normalised or not, 700 at most; NULL: all alike
+ *       state  (n) 0 or 1; what has another number is in neither
+ * Out:  difference  in units of kT
+ *       err    its standard error for independent samples (delta method); may be NULL
+ * Example: the two minima of alanine dipeptide are state = 0 < phi && phi < 2.
+ * Cost: O(n).
+ * Statuses: ARG (n = 0 too), NONFINITE (a state has no weight, or a log weight is NaN or above
+ * 700). Since 0.1.
+ */
+enf_status enf_free_energy(enf_ctx *ctx, size_t n, const double *logw, const int *state,
+                           double *difference, double *err);
+
+/**
  * enf_histogram: weighted counts of values in `bins` equal bins of [lowest, highest].
  *
  * In:   values (n); weights (n) or NULL for 1 each. Values outside, and NaN, are not counted.

@@ -12,8 +12,7 @@
  */
 #include "core/core.h"
 #include "core/random.h"
-#include <enf/infer.h>
-#include <math.h>
+#include "infer/weight.h"
 #include <string.h>
 
 enum { MOST_GROUPS = 4096, RESAMPLES = 200, CLIP_ONE_IN = 1000 };
@@ -36,13 +35,6 @@ static void lay_out(job *j, enf__arena *arena) {
   j->w = ENF__TAKE(arena, double, j->n);
   j->rank = ENF__TAKE(arena, double, j->n);
   j->group = ENF__TAKE(arena, sums, j->groups);
-}
-
-/* -u - logp; -infinity where the weight is 0; *bad where that is because of what is no number. */
-static double log_weight(double logp, double u, bool *bad) {
-  const double value = -u - logp;
-  *bad = !isfinite(logp) || isnan(u) || value == INFINITY;
-  return *bad ? -INFINITY : value;
 }
 
 /* ---- the largest weights ------------------------------------------------------------------- */
@@ -157,7 +149,7 @@ static double find_logs(job *j, const double *logp, const double *u, enf_weights
   double largest = -INFINITY;
   for (size_t i = 0; i < j->n; i++) {
     bool bad;
-    j->w[i] = log_weight(logp[i], u[i], &bad);
+    j->w[i] = enf__log_weight(logp[i], u[i], &bad);
     out->n_nonfinite += bad;
     if (j->w[i] > largest)
       largest = j->w[i];
