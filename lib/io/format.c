@@ -24,7 +24,7 @@ static const struct {
     {ENF__OPT_TRAIN_PROBES, "1"},         {ENF__OPT_TRAIN_ENERGY_CAP, "1000"},
     {ENF__OPT_TRAIN_FORCE_CLIP, "0"},     {ENF__OPT_TRAIN_LAMBDA, "0.5"},
     {ENF__OPT_TRAIN_LAMBDA_END, "0.5"},   {ENF__OPT_TRAIN_KINETIC, "0"},
-    {ENF__OPT_TRAIN_FROBENIUS, "0"},
+    {ENF__OPT_TRAIN_FROBENIUS, "0"},      {ENF__OPT_TRAIN_OPTIMIZER, "adamw"},
 };
 
 size_t enf__format_metas(const char *format, enf__st_meta meta[ENF__FORMAT_METAS]) {

@@ -1,10 +1,13 @@
-/* optimiser.c -- AdamW, the running average of the weights, and learning-rate schedules.
+/* optimiser.c -- updates of the weights, their running average, and learning-rate schedules.
 
    With gradient g (shrunk if clipped) and number of updates k (this one included), beta1 = 0.9,
-   beta2 = 0.999, eps = 1e-8 (Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2):
+   beta2 = 0.999, eps = 1e-8, w -= rate (direction + decay w), where AdamW (Loshchilov and Hutter
+   2019, arXiv:1711.05101, algorithm 2) goes in the
 
+     direction = m/(1-beta1^k) / (sqrt(v/(1-beta2^k)) + eps),
      m = beta1 m + (1-beta1) g,  v = beta2 v + (1-beta2) g^2,
-     w -= rate (m/(1-beta1^k) / (sqrt(v/(1-beta2^k)) + eps) + decay w).
+
+   and SOAP (soap.c) does the same in better coordinates.
 
    Running average with decay e: a_k = e a_(k-1) + (1-e) w_k from a_0 = 0, divided by 1-e^k. Kept
    here in its corrected form, average = w + (average - w) (e - e^k)/(1 - e^k), which is w itself
@@ -18,34 +21,38 @@
 #include <string.h>
 
 #define PIECE ((size_t)4096)
-#define BETA1 0.9
-#define BETA2 0.999
-#define EPS 1e-8
 /* Where schedules end, as a share of the peak. */
 #define FLOOR 0.01
 #define PI 3.14159265358979323846
 
-enf_status enf__optimiser_create(enf_ctx *ctx, enf__optimiser *o, size_t params,
-                                 const double *weights) {
-  const enf_alloc *alloc = &ctx->alloc;
-  *o = (enf__optimiser){.alloc = *alloc, .params = params};
-  o->moment1 = enf__alloc_array(alloc, params, sizeof *o->moment1);
-  o->moment2 = enf__alloc_array(alloc, params, sizeof *o->moment2);
-  o->average = enf__alloc_array(alloc, params, sizeof *o->average);
-  if (!o->moment1 || !o->moment2 || !o->average) {
-    enf__optimiser_free(o);
+static enf_status make(enf_ctx *ctx, enf__optimiser *o, const double *weights,
+                       const enf__field *field) {
+  const size_t params = o->params;
+  o->moment1 = enf__alloc_array(&o->alloc, params, sizeof *o->moment1);
+  o->moment2 = enf__alloc_array(&o->alloc, params, sizeof *o->moment2);
+  o->average = enf__alloc_array(&o->alloc, params, sizeof *o->average);
+  if (!o->moment1 || !o->moment2 || !o->average)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for the moments of %zu parameters", params);
-  }
   memset(o->moment1, 0, params * sizeof *o->moment1);
   memset(o->moment2, 0, params * sizeof *o->moment2);
   memcpy(o->average, weights, params * sizeof *o->average);
-  return ENF_OK;
+  return field ? enf__soap_create(ctx, &o->soap, field) : ENF_OK;
+}
+
+enf_status enf__optimiser_create(enf_ctx *ctx, enf__optimiser *o, size_t params,
+                                 const double *weights, const enf__field *field) {
+  *o = (enf__optimiser){.alloc = ctx->alloc, .params = params};
+  const enf_status status = make(ctx, o, weights, field);
+  if (status != ENF_OK)
+    enf__optimiser_free(o);
+  return status;
 }
 
 void enf__optimiser_free(enf__optimiser *o) {
   enf__free(&o->alloc, o->moment1);
   enf__free(&o->alloc, o->moment2);
   enf__free(&o->alloc, o->average);
+  enf__soap_free(&o->soap);
   *o = (enf__optimiser){0};
 }
 
@@ -132,41 +139,74 @@ enf_status enf__gradient_sum(enf_ctx *ctx, size_t params, size_t buffers, double
 
 typedef struct {
   const enf__optimiser *o;
-  const double *gradient;
-  double *weights;
-  double shrink, rate, decay; /* rate / (1-beta1^k), rate weight_decay */
-  double correct2;            /* 1 / (1-beta2^k) */
-  double keep;                /* share of the old average that stays */
+  const enf__update *update;
+  double *gradient, *weights;
+  double correct1, correct2; /* 1 / (1-beta1^k), 1 / (1-beta2^k) */
+  double keep;               /* share of the old average that stays */
 } pass;
 
-static enf_status update_piece(void *user, size_t piece, enf__arena *arena) {
-  const pass p = *(const pass *)user;
-  const size_t begin = piece * PIECE, size = piece_size(p.o->params, piece);
-  double *restrict m = p.o->moment1 + begin, *restrict v = p.o->moment2 + begin;
-  double *restrict average = p.o->average + begin, *restrict w = p.weights + begin;
-  const double *restrict gradient = p.gradient + begin;
-  (void)arena;
+/* The gradient becomes AdamW's direction. */
+static void direct(const pass *p, size_t begin, size_t size) {
+  double *restrict m = p->o->moment1 + begin, *restrict v = p->o->moment2 + begin;
+  double *restrict g = p->gradient + begin;
   for (size_t k = 0; k < size; k++) {
-    const double g = gradient[k] * p.shrink;
-    m[k] = BETA1 * m[k] + (1 - BETA1) * g;
-    v[k] = BETA2 * v[k] + (1 - BETA2) * g * g;
-    w[k] -= p.rate * m[k] / (sqrt(v[k] * p.correct2) + EPS) + p.decay * w[k];
-    average[k] = w[k] + (average[k] - w[k]) * p.keep;
+    m[k] = ENF__BETA1 * m[k] + (1 - ENF__BETA1) * g[k];
+    v[k] = ENF__BETA2 * v[k] + (1 - ENF__BETA2) * g[k] * g[k];
+    g[k] = m[k] * p->correct1 / (sqrt(v[k] * p->correct2) + ENF__EPS);
   }
+}
+
+static void move(const pass *p, size_t begin, size_t size) {
+  double *restrict average = p->o->average + begin, *restrict w = p->weights + begin;
+  const double *restrict direction = p->gradient + begin;
+  const double rate = p->update->rate, decay = rate * p->update->weight_decay;
+  for (size_t k = 0; k < size; k++) {
+    w[k] -= rate * direction[k] + decay * w[k];
+    average[k] = w[k] + (average[k] - w[k]) * p->keep;
+  }
+}
+
+static enf_status shrink_piece(void *user, size_t piece, enf__arena *arena) {
+  const pass *p = user;
+  double *g = p->gradient + piece * PIECE;
+  (void)arena;
+  for (size_t k = 0; k < piece_size(p->o->params, piece); k++)
+    g[k] *= p->update->shrink;
   return ENF_OK;
 }
 
+static enf_status update_piece(void *user, size_t piece, enf__arena *arena) {
+  const pass *p = user;
+  const size_t begin = piece * PIECE, size = piece_size(p->o->params, piece);
+  (void)arena;
+  if (p->o->soap.count == 0)
+    direct(p, begin, size);
+  move(p, begin, size);
+  return ENF_OK;
+}
+
+size_t enf__optimiser_worker_bytes(const enf__optimiser *o) {
+  return enf__soap_worker_bytes(&o->soap);
+}
+
 enf_status enf__optimiser_update(enf_ctx *ctx, enf__optimiser *o, const enf__update *update,
-                                 const double *gradient, double *weights) {
+                                 double *gradient, double *weights) {
+  enf_status status;
   const double k = (double)(o->updates + 1), decayed = pow(update->ema, k);
+  const enf__moments moments = {o->updates + 1, o->moment1, o->moment2};
   pass p = {.o = o,
+            .update = update,
             .gradient = gradient,
             .weights = weights,
-            .shrink = update->shrink,
-            .rate = update->rate / (1 - pow(BETA1, k)),
-            .decay = update->rate * update->weight_decay,
-            .correct2 = 1 / (1 - pow(BETA2, k)),
+            .correct1 = 1 / (1 - pow(ENF__BETA1, k)),
+            .correct2 = 1 / (1 - pow(ENF__BETA2, k)),
             .keep = (update->ema - decayed) / (1 - decayed)};
+  if (update->shrink < 1)
+    TRY(enf__parallel_for(ctx, pieces(o->params), shrink_piece, &p, 0, 0));
+  if (o->soap.count > 0)
+    TRY(enf__soap_direct(ctx, &o->soap, &moments, gradient));
   o->updates++;
-  return enf__parallel_for(ctx, pieces(o->params), update_piece, &p, 0, 0);
+  TRY(enf__parallel_for(ctx, pieces(o->params), update_piece, &p, 0, 0));
+out:
+  return status;
 }

@@ -1,8 +1,16 @@
-/* optimiser.h -- AdamW with clipping, a running average of the weights, and schedules. */
+/* optimiser.h -- SOAP or AdamW with clipping, a running average of the weights, and schedules. */
 #ifndef ENF__OPTIMISER_H
 #define ENF__OPTIMISER_H
 
-#include "core/core.h"
+#include "train/soap.h"
+
+/* Decays of the moments, and what is added to a root; the published ones. */
+#define ENF__BETA1 0.9
+#define ENF__BETA2 0.999
+#define ENF__EPS 1e-8
+
+/* Choices of train.optimizer, in the table's order. */
+enum { ENF__OPTIMIZER_AUTO, ENF__SOAP, ENF__ADAMW };
 
 /* Choices of train.schedule, in the table's order. */
 enum { ENF__CONSTANT, ENF__COSINE, ENF__ONE_CYCLE, ENF__STEPWISE };
@@ -14,11 +22,12 @@ typedef struct {
   double *moment2;  /* (P) of its square */
   double *average;  /* (P) of the weights, bias-corrected: the weights to use */
   uint64_t updates; /* done so far */
+  enf__soap soap;   /* empty: AdamW */
 } enf__optimiser;
 
-/* Moments zero, average = weights (P). */
+/* Moments zero, average = weights (P). SOAP for the tensors of `field`, AdamW if that is NULL. */
 enf_status enf__optimiser_create(enf_ctx *ctx, enf__optimiser *optimiser, size_t params,
-                                 const double *weights);
+                                 const double *weights, const enf__field *field);
 void enf__optimiser_free(enf__optimiser *optimiser); /* fine on a zeroed one */
 
 /* Learning rate of step number `step` (from 0) of `steps` planned ones. */
@@ -37,8 +46,11 @@ typedef struct {
   double ema; /* decay of the running average; 0: it is the weights */
 } enf__update;
 
-/* One AdamW update of weights (P) from gradient (P), and of the running average. */
+/* Bytes of a worker's arena that enf__optimiser_update takes. */
+size_t enf__optimiser_worker_bytes(const enf__optimiser *optimiser);
+
+/* One update of weights (P) from gradient (P), which is spent, and of the running average. */
 enf_status enf__optimiser_update(enf_ctx *ctx, enf__optimiser *optimiser, const enf__update *update,
-                                 const double *gradient, double *weights);
+                                 double *gradient, double *weights);
 
 #endif

@@ -46,6 +46,13 @@ static enf_status check_options(enf_ctx *ctx, const enf_opts *opts) {
   return ENF_OK;
 }
 
+/* The pair kernel's coefficients belong to local functions: in other axes they learn slower. */
+static bool uses_soap(const enf_trainer *tr) {
+  const int64_t kind = enf__opts_int(tr->options, ENF__OPT_TRAIN_OPTIMIZER);
+  const bool fits = enf__field_model(tr->field)->kind == ENF__FIELD_EGNN;
+  return kind == ENF__OPTIMIZER_AUTO ? fits : kind == ENF__SOAP;
+}
+
 enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **out, enf_flow *flow,
                              const enf_opts *opts) {
   enf_status status;
@@ -60,7 +67,8 @@ enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **out, enf_flow *flow,
   TRY(enf__field_create(ctx, &tr->field, enf__field_model(flow->field)));
   memcpy(enf__field_param_block(tr->field), weights, params * sizeof *weights);
   enf__field_pack(tr->field);
-  TRY(enf__optimiser_create(ctx, &tr->optimiser, params, weights));
+  TRY(enf__optimiser_create(ctx, &tr->optimiser, params, weights,
+                            uses_soap(tr) ? tr->field : NULL));
   *out = tr;
 out:
   if (status != ENF_OK)
@@ -263,9 +271,11 @@ static enf_status reserve(enf_ctx *ctx, const enf_trainer *tr, const enf__batch 
   const enf__objective *objective = objective_of(tr);
   enf__arena count = {0};
   ENF__TAKE(&count, double, batch->n * batch->prior->particles * batch->prior->dimensions);
-  return enf__reserve(
-      ctx, count.used + objective->call_bytes(batch) + enf__gradient_bytes(tr->optimiser.params),
-      objective->worker_bytes(batch, &ctx->run));
+  const size_t call =
+      count.used + objective->call_bytes(batch) + enf__gradient_bytes(tr->optimiser.params);
+  const size_t loss = objective->worker_bytes(batch, &ctx->run);
+  const size_t update = enf__optimiser_worker_bytes(&tr->optimiser);
+  return enf__reserve(ctx, call, loss > update ? loss : update);
 }
 
 static double progress_of(const enf_trainer *tr) {

@@ -3,7 +3,9 @@
    Safetensors. Metadata: "format" = "libenf trainer" and what io/format.c adds, every train.* and
    every model.* option as text; model.data_scale is the number in use, or auto while there is none.
    Tensors: "counters" (U64: steps, skipped, clipped, samples, updates), and of every parameter
-   tensor NAME "weights.NAME", "moment1.NAME", "moment2.NAME" and "average.NAME" (F64, rows x cols).
+   tensor NAME "weights.NAME", "moment1.NAME", "moment2.NAME" and "average.NAME" (F64, rows x cols);
+   with train.optimizer soap also "left.NAME" and "left_basis.NAME" (rows x rows), "right.NAME" and
+   "right_basis.NAME" (cols x cols), where that is more than 1.
 
    Nothing is trusted. The file belongs to a flow with the same model.* options, model.seed aside;
    another one is refused with SHAPE. The data scale is the file's: where it is still open there,
@@ -18,22 +20,49 @@
 #define FORMAT "libenf trainer"
 enum { COUNTERS = ENF__COUNTERS + 1 };
 
-static const char *const groups[] = {"weights", "moment1", "moment2", "average"};
-enum { WEIGHTS, MOMENT1, MOMENT2, AVERAGE, GROUPS };
+static const char *const groups[] = {"weights", "moment1",    "moment2", "average",
+                                     "left",    "left_basis", "right",   "right_basis"};
+enum { WEIGHTS, MOMENT1, MOMENT2, AVERAGE, LEFT, LEFT_BASIS, RIGHT, RIGHT_BASIS, GROUPS };
 
 typedef char tensor_name[96];
 
-/* The block of parameters (P) that a group of tensors shows. */
-static double *block_of(const enf_trainer *tr, size_t group) {
-  double *const blocks[GROUPS] = {[WEIGHTS] = enf__field_param_block(tr->field),
-                                  [MOMENT1] = tr->optimiser.moment1,
-                                  [MOMENT2] = tr->optimiser.moment2,
-                                  [AVERAGE] = tr->optimiser.average};
-  return blocks[group];
+/* A tensor of the file and where its numbers are in memory. */
+typedef struct {
+  tensor_name name;
+  size_t group, rows, cols;
+  double *data;
+} entry;
+
+static size_t most_entries(const enf_trainer *tr) { return GROUPS * enf__field_tensors(tr->field); }
+
+static void find_block(const enf_trainer *tr, const enf__tensor *view, entry *e) {
+  double *const blocks[] = {[WEIGHTS] = enf__field_param_block(tr->field),
+                            [MOMENT1] = tr->optimiser.moment1,
+                            [MOMENT2] = tr->optimiser.moment2,
+                            [AVERAGE] = tr->optimiser.average};
+  e->rows = view->rows;
+  e->cols = view->cols;
+  e->data = blocks[e->group] + view->offset;
 }
 
-static void name_tensor(size_t group, const enf__tensor *view, tensor_name name) {
-  snprintf(name, sizeof(tensor_name), "%s.%s", groups[group], view->name);
+static void find_side(const enf__factor *factor, entry *e) {
+  const enf__side *side = &factor->side[e->group >= RIGHT];
+  const bool basis = e->group == LEFT_BASIS || e->group == RIGHT_BASIS;
+  e->rows = e->cols = side->n;
+  e->data = basis ? side->basis : side->second;
+}
+
+/* Entry `number` of most_entries; false if this training has none. */
+static bool find_entry(const enf_trainer *tr, size_t number, entry *e) {
+  const size_t views = enf__field_tensors(tr->field), tensor = number % views;
+  const enf__tensor *view = enf__field_tensor(tr->field, tensor);
+  *e = (entry){.group = number / views};
+  snprintf(e->name, sizeof e->name, "%s.%s", groups[e->group], view->name);
+  if (e->group < LEFT)
+    find_block(tr, view, e);
+  else if (tr->optimiser.soap.count > 0)
+    find_side(&tr->optimiser.soap.factor[tensor], e);
+  return e->data != NULL;
 }
 
 static bool in_group(enf__opt id, const char *prefix) {
@@ -62,7 +91,7 @@ typedef struct {
   uint64_t counters[COUNTERS];
   size_t tensors;
   enf__st_tensor *tensor;
-  tensor_name *names;
+  entry *entries;
 } tables;
 
 static size_t list_metas(tables *t, const enf_trainer *tr) {
@@ -79,7 +108,6 @@ static size_t list_metas(tables *t, const enf_trainer *tr) {
 }
 
 static void list_tensors(tables *t, const enf_trainer *tr) {
-  const size_t views = enf__field_tensors(tr->field);
   memcpy(t->counters, tr->counters, sizeof tr->counters);
   t->counters[ENF__COUNTERS] = tr->optimiser.updates;
   t->tensor[t->tensors++] = (enf__st_tensor){.name = "counters",
@@ -88,15 +116,16 @@ static void list_tensors(tables *t, const enf_trainer *tr) {
                                              .shape = {COUNTERS},
                                              .count = COUNTERS,
                                              .data = t->counters};
-  for (size_t k = 0; k < GROUPS * views; k++) {
-    const enf__tensor *view = enf__field_tensor(tr->field, k % views);
-    name_tensor(k / views, view, t->names[k]);
-    t->tensor[t->tensors++] = (enf__st_tensor){.name = t->names[k],
+  for (size_t k = 0; k < most_entries(tr); k++) {
+    entry *e = &t->entries[k];
+    if (!find_entry(tr, k, e))
+      continue;
+    t->tensor[t->tensors++] = (enf__st_tensor){.name = e->name,
                                                .dtype = ENF__F64,
                                                .ndim = 2,
-                                               .shape = {view->rows, view->cols},
-                                               .count = view->rows * view->cols,
-                                               .data = block_of(tr, k / views) + view->offset};
+                                               .shape = {e->rows, e->cols},
+                                               .count = e->rows * e->cols,
+                                               .data = e->data};
   }
 }
 
@@ -108,15 +137,15 @@ enf_status enf_trainer_save(enf_ctx *ctx, const enf_trainer *tr, const char *pat
   TRY(enf__trainer_check(ctx, tr));
   if (!path)
     TRY(enf__fail(ctx, ENF_ERR_ARG, "path is NULL"));
-  const size_t count = GROUPS * enf__field_tensors(tr->field);
+  const size_t count = most_entries(tr);
   t.tensor = enf__alloc_array(&ctx->alloc, count + 1, sizeof *t.tensor);
-  t.names = enf__alloc_array(&ctx->alloc, count, sizeof *t.names);
-  if (!t.tensor || !t.names)
+  t.entries = enf__alloc_array(&ctx->alloc, count, sizeof *t.entries);
+  if (!t.tensor || !t.entries)
     TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a table of %zu tensors", count));
   list_tensors(&t, tr);
   TRY(enf__st_write(ctx, path, list_metas(&t, tr), t.metas, t.tensors, t.tensor));
 out:
-  enf__free(&ctx->alloc, t.names);
+  enf__free(&ctx->alloc, t.entries);
   enf__free(&ctx->alloc, t.tensor);
   return status;
 }
@@ -189,32 +218,33 @@ static enf_status read_counters(const reader *r, enf_trainer *tr) {
   return ENF_OK;
 }
 
-static enf_status read_tensor(const reader *r, enf_trainer *tr, size_t group,
-                              const enf__tensor *view) {
-  tensor_name name;
-  name_tensor(group, view, name);
-  const enf__st_tensor *tensor = enf__st_find(&r->file, name);
-  double *data = block_of(tr, group) + view->offset;
+static enf_status read_entry(const reader *r, const entry *e) {
+  const enf__st_tensor *tensor = enf__st_find(&r->file, e->name);
   if (!tensor || tensor->dtype != ENF__F64)
-    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "tensor %s is %s", name,
+    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "tensor %s is %s", e->name,
                             tensor ? "not F64" : "missing");
-  if (tensor->ndim != 2 || tensor->shape[0] != view->rows || tensor->shape[1] != view->cols)
+  if (tensor->ndim != 2 || tensor->shape[0] != e->rows || tensor->shape[1] != e->cols)
     return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
-                            "tensor %s is not %zu x %zu, as the options call for", name, view->rows,
-                            view->cols);
-  enf__st_doubles(tensor, data);
+                            "tensor %s is not %zu x %zu, as the options call for", e->name, e->rows,
+                            e->cols);
+  enf__st_doubles(tensor, e->data);
   for (size_t i = 0; i < tensor->count; i++)
-    if (!isfinite(data[i]) || (group == MOMENT2 && data[i] < 0))
+    if (!isfinite(e->data[i]) || (e->group == MOMENT2 && e->data[i] < 0))
       return enf__file_refuse(r->ctx, ENF_ERR_NONFINITE, r->path, "value %zu of tensor %s is %g", i,
-                              name, data[i]);
+                              e->name, e->data[i]);
   return ENF_OK;
 }
 
 static enf_status read_tensors(const reader *r, enf_trainer *tr) {
-  const size_t views = enf__field_tensors(tr->field), count = GROUPS * views + 1;
+  size_t count = 1;
   enf_status status = read_counters(r, tr);
-  for (size_t k = 0; k < GROUPS * views && status == ENF_OK; k++)
-    status = read_tensor(r, tr, k / views, enf__field_tensor(tr->field, k % views));
+  for (size_t k = 0; k < most_entries(tr) && status == ENF_OK; k++) {
+    entry e;
+    if (!find_entry(tr, k, &e))
+      continue;
+    status = read_entry(r, &e);
+    count++;
+  }
   if (status == ENF_OK && r->file.tensors != count)
     status = enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
                               "holds %zu tensors, a training of this network has %zu",

@@ -178,7 +178,7 @@ START_TEST(progress_cancels) {
     work *w = work_of(SIZE_MAX, 20000);
     ck_assert_int_eq(enf__parallel_for(ctx, 200, count_task, w, 2, 399), ENF_ERR_CANCELLED);
     ck_assert_ptr_nonnull(strstr(enf_ctx_errmsg(ctx), "cancelled"));
-    if (c == 0)
+    if (c == 0 && thread_counts[_i] == 1) /* others might finish before the caller reports */
       ck_assert_int_eq(w->runs[199], 0);
     enf_ctx_set_progress(ctx, NULL, NULL);
     w = work_of(SIZE_MAX, 0);

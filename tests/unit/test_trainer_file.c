@@ -99,7 +99,13 @@ static const flaw flaws[] = {
     {NULL, NULL, "weights." EDGE, put_nan, ENF_ERR_NONFINITE,
      "value 2 of tensor weights." EDGE " is nan"},
     {NULL, NULL, "moment2." EDGE, put_negative, ENF_ERR_NONFINITE,
-     "value 2 of tensor moment2." EDGE " is -1"}};
+     "value 2 of tensor moment2." EDGE " is -1"},
+    {NULL, NULL, "left_basis." EDGE, lose_a_row, ENF_ERR_FORMAT,
+     "tensor left_basis." EDGE " is not 4 x 4, as the options call for"},
+    {NULL, NULL, "right." EDGE, put_nan, ENF_ERR_NONFINITE,
+     "value 2 of tensor right." EDGE " is nan"},
+    {"train.optimizer", "adamw", NULL, NULL, ENF_ERR_FORMAT,
+     " tensors, a training of this network has "}};
 enum { FLAWS = sizeof flaws / sizeof *flaws };
 
 /* Write the good file with the flaw as "bad". */

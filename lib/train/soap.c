@@ -1,0 +1,305 @@
+/* soap.c -- SOAP (Vyas et al. 2024, arXiv:2409.11321, algorithm 3): Adam in the eigenbases of
+   Shampoo's second moments.
+
+   For every parameter tensor, a matrix of m rows and n columns with gradient G, and L, R running
+   averages of G G^T and G^T G whose eigenvectors are the rows of U_L and U_R:
+
+     M = beta1 M + (1-beta1) G,  V = beta2 V + (1-beta2) (U_L G U_R^T)^2,
+     direction = U_L^T [ U_L M U_R^T c1 / (sqrt(V c2) + eps) ] U_R,  c = 1/(1 - beta^k).
+
+   The bases begin as the identity, so the first updates are Adam's, and follow their second moments
+   by one step of orthogonal iteration every tenth update: U becomes the orthonormalised U L. With
+   a shift of 1e-12 of its trace a moment without full rank is no special case. A side of length 1
+   has nothing to turn.
+
+   One task does one tensor, in float64; products are the context's kernels, on copies whose
+   columns are padded with zeros. */
+#include "train/soap.h"
+#include "core/parallel.h"
+#include "math/kernels.h"
+#include "train/optimiser.h"
+#include <math.h>
+#include <string.h>
+
+#define BETA_SECOND 0.99
+#define SHIFT 1e-12
+enum { LEFT, RIGHT, SIDES, RENEWED_EVERY = 10 };
+
+/* ---- making -------------------------------------------------------------------------------- */
+
+static size_t side_size(const enf__side *s) { return s->n > 1 ? s->n * s->n : 0; }
+
+static void set_shapes(enf__soap *soap, const enf__field *field) {
+  for (size_t i = 0; i < soap->count; i++) {
+    const enf__tensor *t = enf__field_tensor(field, i);
+    soap->factor[i] = (enf__factor){.offset = t->offset, .side = {{.n = t->rows}, {.n = t->cols}}};
+  }
+}
+
+static size_t block_size(const enf__soap *soap) {
+  size_t size = 0;
+  for (size_t i = 0; i < soap->count; i++)
+    for (int s = 0; s < SIDES; s++)
+      size += 2 * side_size(&soap->factor[i].side[s]);
+  return size;
+}
+
+static void set_sides(enf__soap *soap) {
+  double *next = soap->block;
+  for (size_t i = 0; i < soap->count; i++)
+    for (int k = 0; k < SIDES; k++) {
+      enf__side *s = &soap->factor[i].side[k];
+      const size_t size = side_size(s);
+      if (size == 0)
+        continue;
+      s->second = next;
+      s->basis = next + size;
+      next += 2 * size;
+      memset(s->second, 0, 2 * size * sizeof *s->second);
+      for (size_t j = 0; j < s->n; j++)
+        s->basis[j * s->n + j] = 1;
+    }
+}
+
+enf_status enf__soap_create(enf_ctx *ctx, enf__soap *soap, const enf__field *field) {
+  *soap = (enf__soap){.alloc = ctx->alloc, .count = enf__field_tensors(field)};
+  soap->factor = enf__alloc_array(&ctx->alloc, soap->count, sizeof *soap->factor);
+  if (soap->factor) {
+    set_shapes(soap, field);
+    soap->block = enf__alloc_array(&ctx->alloc, block_size(soap), sizeof *soap->block);
+  }
+  if (!soap->block) {
+    enf__soap_free(soap);
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for the second moments of %zu tensors",
+                     enf__field_tensors(field));
+  }
+  set_sides(soap);
+  return ENF_OK;
+}
+
+void enf__soap_free(enf__soap *soap) {
+  enf__free(&soap->alloc, soap->factor);
+  enf__free(&soap->alloc, soap->block);
+  *soap = (enf__soap){0};
+}
+
+/* ---- one tensor ---------------------------------------------------------------------------- */
+
+typedef struct {
+  const enf__kernels_f64 *kernels;
+  const enf__moments *moments;
+  const enf__soap *soap;
+  double *gradient;
+} job;
+
+/* Padded copies: of a matrix like the gradient (rows, columns), its transpose, a product; of a
+   square matrix of each side, and what renewing a basis needs. */
+typedef struct {
+  size_t rows, columns, longest;
+  double *G, *turned, *product; /* (longest,longest) */
+  double *basis[SIDES];         /* (rows,rows), (columns,columns) */
+  double *across;               /* (columns,columns) basis[RIGHT] transposed */
+  double *dots, *row;           /* (longest) */
+} room;
+
+static room lay_out(const enf__factor *f, enf__arena *arena) {
+  room r = {.rows = ENF__PADDED(f->side[LEFT].n), .columns = ENF__PADDED(f->side[RIGHT].n)};
+  r.longest = r.rows > r.columns ? r.rows : r.columns;
+  r.G = ENF__TAKE(arena, double, r.longest *r.longest);
+  r.turned = ENF__TAKE(arena, double, r.longest *r.longest);
+  r.product = ENF__TAKE(arena, double, r.longest *r.longest);
+  r.basis[LEFT] = ENF__TAKE(arena, double, r.rows *r.rows);
+  r.basis[RIGHT] = ENF__TAKE(arena, double, r.columns *r.columns);
+  r.across = ENF__TAKE(arena, double, r.columns *r.columns);
+  r.dots = ENF__TAKE(arena, double, r.longest);
+  r.row = ENF__TAKE(arena, double, r.longest);
+  return r;
+}
+
+/* to (padded rows, padded columns) = from (m,n) */
+static void widen(size_t m, size_t n, const double *from, double *to) {
+  const size_t stride = ENF__PADDED(n);
+  memset(to, 0, ENF__PADDED(m) * stride * sizeof *to);
+  for (size_t i = 0; i < m; i++)
+    memcpy(to + i * stride, from + i * n, n * sizeof *to);
+}
+
+static void narrow(size_t m, size_t n, const double *from, double *to) {
+  const size_t stride = ENF__PADDED(n);
+  for (size_t i = 0; i < m; i++)
+    memcpy(to + i * n, from + i * stride, n * sizeof *to);
+}
+
+/* to (columns,rows) = transpose of from (rows,columns); both padded */
+static void transpose(size_t rows, size_t columns, const double *from, double *to) {
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < columns; j++)
+      to[j * rows + i] = from[i * columns + j];
+}
+
+/* The product is the new G. */
+static void accept(room *r) {
+  double *product = r->product;
+  r->product = r->G;
+  r->G = product;
+}
+
+/* G becomes G B, B (columns,columns). */
+static void multiply(const enf__kernels_f64 *k, const double *B, room *r) {
+  k->gemm(r->rows, r->columns, r->columns, r->G, r->columns, B, r->columns, NULL, 0, NULL, false,
+          r->product, r->columns);
+  accept(r);
+}
+
+/* G becomes U_L G U_R^T. */
+static void turn(const enf__kernels_f64 *k, const enf__factor *f, room *r) {
+  if (f->side[LEFT].n > 1) {
+    k->gemm(r->rows, r->rows, r->columns, r->basis[LEFT], r->rows, r->G, r->columns, NULL, 0, NULL,
+            false, r->product, r->columns);
+    accept(r);
+  }
+  if (f->side[RIGHT].n > 1)
+    multiply(k, r->across, r);
+}
+
+/* G becomes U_L^T G U_R. */
+static void turn_back(const enf__kernels_f64 *k, const enf__factor *f, room *r) {
+  if (f->side[LEFT].n > 1) {
+    memset(r->product, 0, r->rows * r->columns * sizeof *r->product);
+    k->gemm_grad(r->rows, r->rows, r->columns, r->basis[LEFT], r->rows, r->G, r->columns,
+                 r->product, r->columns);
+    accept(r);
+  }
+  if (f->side[RIGHT].n > 1)
+    multiply(k, r->basis[RIGHT], r);
+}
+
+/* second = beta second + (1-beta) A^T A, A (rows,n) padded. */
+static void gather(const enf__kernels_f64 *k, const enf__side *s, size_t rows, const double *A,
+                   const room *r) {
+  const size_t n = ENF__PADDED(s->n);
+  memset(r->product, 0, n * n * sizeof *r->product);
+  k->gemm_grad(rows, n, n, A, n, A, n, r->product, n);
+  for (size_t i = 0; i < s->n; i++)
+    for (size_t j = 0; j < s->n; j++)
+      s->second[i * s->n + j] =
+          BETA_SECOND * s->second[i * s->n + j] + (1 - BETA_SECOND) * r->product[i * n + j];
+}
+
+/* Row j of U (n,n) minus its part along the rows above; twice is enough (Giraud et al. 2005). */
+static void make_orthogonal(const enf__kernels_f64 *k, size_t n, size_t j, double *U,
+                            const room *r) {
+  double *row = U + j * n;
+  for (int pass = 0; pass < 2; pass++) {
+    memset(r->dots, 0, n * sizeof *r->dots);
+    k->dots(j, n, row, U, n, r->dots);
+    for (size_t i = 0; i < j; i++)
+      r->dots[i] = -r->dots[i];
+    k->gemm(1, ENF__PADDED(j), n, r->dots, n, U, n, row, n, NULL, false, r->row, n);
+    memcpy(row, r->row, n * sizeof *row);
+  }
+}
+
+/* The rows of U (n,n), padded, become orthonormal; false where they have no length. */
+static bool orthonormalise(const enf__kernels_f64 *k, const enf__side *s, double *U,
+                           const room *r) {
+  const size_t n = ENF__PADDED(s->n);
+  for (size_t j = 0; j < s->n; j++) {
+    double square, *row = U + j * n;
+    make_orthogonal(k, n, j, U, r);
+    k->dots(1, n, row, row, n, &square);
+    if (!(square > 0) || isinf(square))
+      return false;
+    for (size_t i = 0; i < n; i++)
+      row[i] /= sqrt(square);
+  }
+  return true;
+}
+
+/* One step of orthogonal iteration; without a gradient so far, or where it fails, the basis stays.
+ */
+static void renew(const enf__kernels_f64 *k, const enf__side *s, double *U, const room *r) {
+  const size_t n = ENF__PADDED(s->n);
+  double trace = 0;
+  for (size_t i = 0; i < s->n; i++)
+    trace += s->second[i * s->n + i];
+  if (!(trace > 0))
+    return;
+  widen(s->n, s->n, s->second, r->turned);
+  for (size_t i = 0; i < n * n; i++)
+    r->turned[i] /= trace;
+  for (size_t i = 0; i < s->n; i++)
+    r->turned[i * n + i] += SHIFT;
+  k->gemm(n, n, n, U, n, r->turned, n, NULL, 0, NULL, false, r->product, n);
+  if (orthonormalise(k, s, r->product, r))
+    narrow(s->n, s->n, r->product, s->basis);
+}
+
+static void load_bases(const enf__factor *f, const room *r) {
+  for (int i = 0; i < SIDES; i++)
+    if (f->side[i].n > 1)
+      widen(f->side[i].n, f->side[i].n, f->side[i].basis, r->basis[i]);
+  if (f->side[RIGHT].n > 1)
+    transpose(r->columns, r->columns, r->basis[RIGHT], r->across);
+}
+
+/* The second moments of the rows and columns of gradient g, and now and then the bases. */
+static void follow(const enf__kernels_f64 *k, const enf__factor *f, const double *g, bool renews,
+                   const room *r) {
+  widen(f->side[LEFT].n, f->side[RIGHT].n, g, r->G);
+  transpose(r->rows, r->columns, r->G, r->turned);
+  if (f->side[LEFT].n > 1)
+    gather(k, &f->side[LEFT], r->columns, r->turned, r);
+  if (f->side[RIGHT].n > 1)
+    gather(k, &f->side[RIGHT], r->rows, r->G, r);
+  for (int i = 0; i < SIDES && renews; i++)
+    if (f->side[i].n > 1)
+      renew(k, &f->side[i], r->basis[i], r);
+}
+
+static enf_status direct(void *user, size_t index, enf__arena *arena) {
+  const job *j = user;
+  const enf__factor *f = &j->soap->factor[index];
+  room r = lay_out(f, arena);
+  const size_t m = f->side[LEFT].n, n = f->side[RIGHT].n;
+  const double number = (double)j->moments->number;
+  const double c1 = 1 / (1 - pow(ENF__BETA1, number)), c2 = 1 / (1 - pow(ENF__BETA2, number));
+  double *g = j->gradient + f->offset, *M = j->moments->moment1 + f->offset;
+  double *V = j->moments->moment2 + f->offset;
+  load_bases(f, &r);
+  widen(m, n, g, r.G);
+  turn(j->kernels, f, &r);
+  for (size_t i = 0; i < m; i++)
+    for (size_t l = 0; l < n; l++) {
+      const double turned = r.G[i * r.columns + l];
+      V[i * n + l] = ENF__BETA2 * V[i * n + l] + (1 - ENF__BETA2) * turned * turned;
+      M[i * n + l] = ENF__BETA1 * M[i * n + l] + (1 - ENF__BETA1) * g[i * n + l];
+    }
+  follow(j->kernels, f, g, j->moments->number % RENEWED_EVERY == 0, &r);
+  widen(m, n, M, r.G);
+  turn(j->kernels, f, &r);
+  for (size_t i = 0; i < m; i++)
+    for (size_t l = 0; l < n; l++)
+      r.G[i * r.columns + l] *= c1 / (sqrt(V[i * n + l] * c2) + ENF__EPS);
+  turn_back(j->kernels, f, &r);
+  narrow(m, n, r.G, g);
+  return ENF_OK;
+}
+
+/* ---- all of them --------------------------------------------------------------------------- */
+
+size_t enf__soap_worker_bytes(const enf__soap *soap) {
+  size_t most = 0;
+  for (size_t i = 0; i < soap->count; i++) {
+    enf__arena count = {0};
+    lay_out(&soap->factor[i], &count);
+    most = count.used > most ? count.used : most;
+  }
+  return most;
+}
+
+enf_status enf__soap_direct(enf_ctx *ctx, enf__soap *soap, const enf__moments *moments,
+                            double *gradient) {
+  job j = {enf__kernels_f64_of(ctx->run.kernel), moments, soap, gradient};
+  return enf__parallel_for(ctx, soap->count, direct, &j, 0, 0);
+}
