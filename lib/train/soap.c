@@ -4,13 +4,15 @@
    For every parameter tensor, a matrix of m rows and n columns with gradient G, and L, R running
    averages of G G^T and G^T G whose eigenvectors are the rows of U_L and U_R:
 
-     M = beta1 M + (1-beta1) G,  V = beta2 V + (1-beta2) (U_L G U_R^T)^2,
+     M = beta1 M + (1-beta1) G,  V = beta2 V + (1-beta2) (U_L G U_R^T)^2,  beta2 = 0.99 as for L, R,
      direction = U_L^T [ U_L M U_R^T c1 / (sqrt(V c2) + eps) ] U_R,  c = 1/(1 - beta^k).
 
    The bases begin as the identity, so the first updates are Adam's, and follow their second moments
    by one step of orthogonal iteration every tenth update: U becomes the orthonormalised U L. With
-   a shift of 1e-12 of its trace a moment without full rank is no special case. A side of length 1
-   has nothing to turn.
+   a shift of 1e-12 of its trace a moment without full rank is no special case. V follows: a new
+   component has the old ones' squares in the shares of B o B, B = U_new U_old^T. (Left as it is, a
+   component with a small V would take over the momentum of a large one when two change places: a
+   step without bound.) A side of length 1 has nothing to turn.
 
    One task does one tensor, in float64; products are the context's kernels, on copies whose
    columns are padded with zeros. */
@@ -216,23 +218,58 @@ static bool orthonormalise(const enf__kernels_f64 *k, const enf__side *s, double
   return true;
 }
 
-/* One step of orthogonal iteration; without a gradient so far, or where it fails, the basis stays.
- */
-static void renew(const enf__kernels_f64 *k, const enf__side *s, double *U, const room *r) {
+/* The product becomes the next basis: one step of orthogonal iteration from U. False without a
+   gradient so far, or where that fails. */
+static bool iterate(const enf__kernels_f64 *k, const enf__side *s, const double *U, const room *r) {
   const size_t n = ENF__PADDED(s->n);
   double trace = 0;
   for (size_t i = 0; i < s->n; i++)
     trace += s->second[i * s->n + i];
   if (!(trace > 0))
-    return;
+    return false;
   widen(s->n, s->n, s->second, r->turned);
   for (size_t i = 0; i < n * n; i++)
     r->turned[i] /= trace;
   for (size_t i = 0; i < s->n; i++)
     r->turned[i * n + i] += SHIFT;
   k->gemm(n, n, n, U, n, r->turned, n, NULL, 0, NULL, false, r->product, n);
-  if (orthonormalise(k, s, r->product, r))
+  return orthonormalise(k, s, r->product, r);
+}
+
+/* The squares of the components of the next basis, the product, in the old one, to G. */
+static void find_shares(const enf__kernels_f64 *k, size_t n, const double *U, const room *r) {
+  transpose(n, n, U, r->turned);
+  k->gemm(n, n, n, r->product, n, r->turned, n, NULL, 0, NULL, false, r->G, n);
+  for (size_t i = 0; i < n * n; i++)
+    r->G[i] *= r->G[i];
+}
+
+/* V (m,n) of uncorrelated old components becomes that of the new ones, by their shares G. */
+static void turn_squares(const enf__kernels_f64 *k, const enf__factor *f, int side, double *V,
+                         const room *r) {
+  const size_t m = f->side[LEFT].n, n = f->side[RIGHT].n;
+  widen(m, n, V, r->turned);
+  if (side == LEFT) {
+    k->gemm(r->rows, r->rows, r->columns, r->G, r->rows, r->turned, r->columns, NULL, 0, NULL,
+            false, r->product, r->columns);
+    narrow(m, n, r->product, V);
+  } else {
+    transpose(r->columns, r->columns, r->G, r->product);
+    k->gemm(r->rows, r->columns, r->columns, r->turned, r->columns, r->product, r->columns, NULL, 0,
+            NULL, false, r->G, r->columns);
+    narrow(m, n, r->G, V);
+  }
+}
+
+static void renew(const enf__kernels_f64 *k, const enf__factor *f, double *V, const room *r) {
+  for (int i = 0; i < SIDES; i++) {
+    const enf__side *s = &f->side[i];
+    if (s->n == 1 || !iterate(k, s, r->basis[i], r))
+      continue;
     narrow(s->n, s->n, r->product, s->basis);
+    find_shares(k, ENF__PADDED(s->n), r->basis[i], r);
+    turn_squares(k, f, i, V, r);
+  }
 }
 
 static void load_bases(const enf__factor *f, const room *r) {
@@ -243,8 +280,8 @@ static void load_bases(const enf__factor *f, const room *r) {
     transpose(r->columns, r->columns, r->basis[RIGHT], r->across);
 }
 
-/* The second moments of the rows and columns of gradient g, and now and then the bases. */
-static void follow(const enf__kernels_f64 *k, const enf__factor *f, const double *g, bool renews,
+/* The second moments of the rows and columns of gradient g. */
+static void follow(const enf__kernels_f64 *k, const enf__factor *f, const double *g,
                    const room *r) {
   widen(f->side[LEFT].n, f->side[RIGHT].n, g, r->G);
   transpose(r->rows, r->columns, r->G, r->turned);
@@ -252,9 +289,6 @@ static void follow(const enf__kernels_f64 *k, const enf__factor *f, const double
     gather(k, &f->side[LEFT], r->columns, r->turned, r);
   if (f->side[RIGHT].n > 1)
     gather(k, &f->side[RIGHT], r->rows, r->G, r);
-  for (int i = 0; i < SIDES && renews; i++)
-    if (f->side[i].n > 1)
-      renew(k, &f->side[i], r->basis[i], r);
 }
 
 static enf_status direct(void *user, size_t index, enf__arena *arena) {
@@ -263,7 +297,7 @@ static enf_status direct(void *user, size_t index, enf__arena *arena) {
   room r = lay_out(f, arena);
   const size_t m = f->side[LEFT].n, n = f->side[RIGHT].n;
   const double number = (double)j->moments->number;
-  const double c1 = 1 / (1 - pow(ENF__BETA1, number)), c2 = 1 / (1 - pow(ENF__BETA2, number));
+  const double c1 = 1 / (1 - pow(ENF__BETA1, number)), c2 = 1 / (1 - pow(BETA_SECOND, number));
   double *g = j->gradient + f->offset, *M = j->moments->moment1 + f->offset;
   double *V = j->moments->moment2 + f->offset;
   load_bases(f, &r);
@@ -272,10 +306,10 @@ static enf_status direct(void *user, size_t index, enf__arena *arena) {
   for (size_t i = 0; i < m; i++)
     for (size_t l = 0; l < n; l++) {
       const double turned = r.G[i * r.columns + l];
-      V[i * n + l] = ENF__BETA2 * V[i * n + l] + (1 - ENF__BETA2) * turned * turned;
+      V[i * n + l] = BETA_SECOND * V[i * n + l] + (1 - BETA_SECOND) * turned * turned;
       M[i * n + l] = ENF__BETA1 * M[i * n + l] + (1 - ENF__BETA1) * g[i * n + l];
     }
-  follow(j->kernels, f, g, j->moments->number % RENEWED_EVERY == 0, &r);
+  follow(j->kernels, f, g, &r);
   widen(m, n, M, r.G);
   turn(j->kernels, f, &r);
   for (size_t i = 0; i < m; i++)
@@ -283,6 +317,8 @@ static enf_status direct(void *user, size_t index, enf__arena *arena) {
       r.G[i * r.columns + l] *= c1 / (sqrt(V[i * n + l] * c2) + ENF__EPS);
   turn_back(j->kernels, f, &r);
   narrow(m, n, r.G, g);
+  if (j->moments->number % RENEWED_EVERY == 0)
+    renew(j->kernels, f, V, &r);
   return ENF_OK;
 }
 
