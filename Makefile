@@ -281,7 +281,7 @@ demo: deps-first
 	+@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all
 	@ENF='$(BUILD)/enf' sh examples/demo.sh $(BUILD)/demo
 
-# The tables of docs/results.md: hours of training; stopped, they go on. TEST=FILE: other test rows.
+# The tables of docs/results.md: hours of training; stopped, they go on. TRAIN=FILE, TEST=FILE: other rows.
 reproduce-dw4 reproduce-lj13 reproduce-lj55: reproduce-%: deps-first
 	+@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all
 	@ENF='$(BUILD)/enf' bash bench/reproduce.sh $* $(BUILD)/reproduce-$*

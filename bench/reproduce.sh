@@ -66,10 +66,10 @@ machine() {
 train() { # RUN COUPLING SCALE SEED
   flow=$out/$1.safetensors
   if [ -f "$out/$1.trainer" ]; then
-    logged "$enf" train "$train" -o "$flow" --resume --steps "$steps"
+    logged "$enf" train "$data" -o "$flow" --resume --steps "$steps"
   else
     # shellcheck disable=SC2086 # options are words
-    logged "$enf" train "$train" -o "$flow" $options --seed "$4" --steps "$steps" \
+    logged "$enf" train "$data" -o "$flow" $options --seed "$4" --steps "$steps" \
       --set "train.coupling=$2" --set "model.data_scale=$3"
   fi
 }
@@ -99,11 +99,12 @@ row() { # as in the plan
     "$(pair "$json" ess %.3f), $(pair "$json" ess_clipped %.3f) of $(number "$json" samples %.0f) |" \
     "$(pair "$json" log_z %.4f) |" \
     "$(pair "$json" path_length %.3f) | $(number "$json" straightness) |" \
-    "$(number "$json" velocities %.1f) | $(cat "$out/$1.seconds") |"
+    "$(number "$json" velocities %.1f) | $(number "$json" effective_rate %.1f) |" \
+    "$(cat "$out/$1.seconds") |"
 }
 
-train=${TRAIN:-$out/train.npy}
-[ -n "${TRAIN:-}" ] || simulate "$train" 100000 1
+data=${TRAIN:-$out/train.npy}
+[ -n "${TRAIN:-}" ] || simulate "$data" 100000 1
 test=${TEST:-$out/test.npy}
 [ -n "${TEST:-}" ] || simulate "$test" 10000 2
 
@@ -122,8 +123,8 @@ done
 {
   echo "$system: $steps steps of 256, $rows test rows"
   echo
-  echo "| coupling | data scale | seed | NLL | excess NLL | ESS, clipped | log Z | path length | straightness | evaluations | seconds |"
-  echo "|---|---|---|---|---|---|---|---|---|---|---|"
+  echo "| coupling | data scale | seed | NLL | excess NLL | ESS, clipped | log Z | path length | straightness | evaluations | effective samples per second | seconds of training |"
+  echo "|---|---|---|---|---|---|---|---|---|---|---|---|"
   echo "$plan" | while read -r run coupling scale seed samples; do
     [ ! -f "$out/$run.json" ] || row "$run" "$coupling" "$scale" "$seed" "$samples"
   done

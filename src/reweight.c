@@ -273,6 +273,13 @@ static void print_comparison(report *r, const cli *c, const reweighting *w) {
   histogram_report(r, &w->distances);
 }
 
+static void print_effort(report *r, const reweighting *w) {
+  const effort *e = &w->samples.effort;
+  effort_report(r, e);
+  report_real(r, "effective_rate", "effective samples per second",
+              w->weights.ess * (double)e->n / e->seconds);
+}
+
 static void print_reweighting(const cli *c, const reweighting *w) {
   report r = report_begin(c);
   report_text(&r, "energy", "energy", w->target.spec);
@@ -283,7 +290,7 @@ static void print_reweighting(const cli *c, const reweighting *w) {
   print_comparison(&r, c, w);
   paths_report(&r, &w->paths);
   if (c->operands > 0)
-    effort_report(&r, &w->samples.effort);
+    print_effort(&r, w);
   if (cli_has(c, FLAG_OUTPUT)) {
     report_real(&r, "acceptance", "acceptance of the chain", w->acceptance);
     report_text(&r, "output", "written to", c->value[FLAG_OUTPUT]);

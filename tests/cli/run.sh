@@ -26,7 +26,7 @@ report() { # report NAME VERDICT
 }
 
 mask() {
-  sed -E -e 's/"(seconds|rate|velocities|divergences|capped)": [^,}]*/"\1": #/g' \
+  sed -E -e 's/"(seconds|rate|effective_rate|velocities|divergences|capped)": [^,}]*/"\1": #/g' \
     -e 's/"(u|distance)_(range|density_[a-z]*)": \[[^]]*\]/"\1_\2": #/g' -e 's/-?[0-9]+\.[0-9]+(e[+-]?[0-9]+)?/#/g' \
     -e 's/[0-9]+e[+-][0-9]+/#/g' \
     -e 's/^([^{]*(seconds|per second|per sample|energy, samples|capped|(TV|W1), (samples|reweighted|data halves))[^ ]*) +[-0-9#].*$/\1 #/' -e 's/  +/  /g' \
