@@ -111,12 +111,13 @@ test=${TEST:-$out/test.npy}
 chosen=${*:-$(echo "$plan" | cut -d' ' -f1)}
 for run in $chosen; do
   log=$out/$run.log
-  # shellcheck disable=SC2046 # columns are words
-  set -- $(echo "$plan" | grep "^$run ")
+  columns=$(echo "$plan" | grep "^$run ") || { echo "there is no run '$run' of $system" >&2; exit 2; }
+  # shellcheck disable=SC2086 # they are words
+  set -- $columns
   [ -f "$out/$run.json" ] && continue
   machine >>"$log"
   train "$@"
-  grep -h '^seconds of training' "$log" | awk '{s += $4} END {printf "%.0f", s}' >"$out/$run.seconds"
+  grep -h '^seconds of training' "$log" | awk '{s = $4} END {printf "%.0f", s}' >"$out/$run.seconds"
   judge "$@"
 done
 

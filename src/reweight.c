@@ -72,7 +72,11 @@ static int read_flags(cli *c, reweighting *w) {
 }
 
 static int read_samples(cli *c, const target *t, draws *d) {
-  int result = data_read(c, c->value[FLAG_X], t->N, t->D, &d->data);
+  int result = cli_count(c, FLAG_SEED, 0, 0, &d->seed);
+  if (result == SUCCESS)
+    result = cli_count(c, FLAG_FIRST, 0, 0, &d->first);
+  if (result == SUCCESS)
+    result = data_read(c, c->value[FLAG_X], t->N, t->D, &d->data);
   if (result == SUCCESS)
     result = vector_read(c, c->value[FLAG_LOGP], &d->data.n, &d->logp);
   return result;
@@ -139,28 +143,40 @@ static int weigh(cli *c, reweighting *w) {
 
 /* ---- what only the flow itself can tell ------------------------------------------------------ */
 
-/* sign (u + log q) of n configurations; +infinity, a move that is never made, where one of them is
-   not finite. */
-static void find_work(size_t n, double sign, const double *u, const double *logp, double *work) {
+/* Work u + log q of the samples: +infinity, where the flow never goes or it is unknown, is weight
+ * 0.
+ */
+static void find_forward(size_t n, const double *u, const double *logp, double *work) {
   for (size_t i = 0; i < n; i++) {
-    work[i] = sign * (u[i] + logp[i]);
-    if (!isfinite(work[i]))
-      work[i] = INFINITY;
+    const double value = u[i] + logp[i];
+    work[i] = fabs(value) <= 1e300 ? value : (double)INFINITY;
   }
 }
 
+/* Work -log q - u of the configurations where both are known; how many these are. */
+static size_t find_reverse(size_t n, const double *u, const double *logp, double *work) {
+  size_t known = 0;
+  for (size_t i = 0; i < n; i++) {
+    const double value = -logp[i] - u[i];
+    if (fabs(value) <= 1e300)
+      work[known++] = value;
+  }
+  return known;
+}
+
+/* NaN where the samples and the data have nothing in common: the rest of the report stands. */
 static int bridge(cli *c, const double *logp, reweighting *w) {
-  const size_t n = w->samples.data.n, rows = w->reference.n;
-  double *work = cli_alloc(n + rows, sizeof *work), difference;
+  const size_t n = w->samples.data.n;
+  double *work = cli_alloc(n + w->reference.n, sizeof *work), difference;
   if (work == NULL)
     return FAILURE;
-  find_work(n, 1, w->u, w->samples.logp, work);
-  find_work(rows, -1, w->u_reference, logp, work + n);
-  const enf_status status =
-      enf_bar(c->ctx, n, work, rows, work + n, &difference, &w->log_z_bar_err);
+  find_forward(n, w->u, w->samples.logp, work);
+  const size_t known = find_reverse(w->reference.n, w->u_reference, logp, work + n);
+  if (enf_bar(c->ctx, n, work, known, work + n, &difference, &w->log_z_bar_err) != ENF_OK)
+    difference = w->log_z_bar_err = (double)NAN;
   w->log_z_bar = -difference;
   free(work);
-  return status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
+  return SUCCESS;
 }
 
 static int score_data(cli *c, const enf_flow *flow, reweighting *w) {

@@ -73,12 +73,13 @@ enf_status enf_metropolis(enf_ctx *ctx, uint64_t seed, uint64_t first, size_t n,
  *       reverse  (n_reverse) u_0 - u_1 at samples of density 1; the data: -log q - u
  *                A work is +infinity where the other density is 0.
  * Out:  difference  F_1 - F_0 in units of kT
- *       err      its standard error if the samples are independent; +infinity without overlap; may
- *                be NULL
- * Cost: O(n), about 50 exponentials a sample.
+ *       err      its standard error if the samples are independent; enormous or +infinity without
+ *                overlap; may be NULL
+ * Cost: O(n), about 50 logarithms a sample and more the wider the works are spread.
  * Statuses: ARG (n_forward or n_reverse 0 too), NONFINITE (a work is NaN, -infinity or beyond
  * 1e300, or a direction has no finite one).
- * Source: Bennett 1976, J. Comput. Phys. 22, 245. Since 0.1.
+ * Source: Bennett 1976, J. Comput. Phys. 22, 245; error: Shirts et al. 2003, Phys. Rev. Lett. 91,
+ * 140601. Since 0.1.
  */
 enf_status enf_bar(enf_ctx *ctx, size_t n_forward, const double *forward, size_t n_reverse,
                    const double *reverse, double *difference, double *err);
@@ -87,14 +88,14 @@ enf_status enf_bar(enf_ctx *ctx, size_t n_forward, const double *forward, size_t
  * enf_free_energy: difference of free energy F_1 - F_0 = -log(P_1/P_0) of two states of one system,
  * by the weights of the samples in them (a histogram of two bins).
  *
- * In:   logw   (n) log of the weights (enf_reweight), normalised or not, 700 at most; NULL: all alike
+ * In:   logw   (n) log of the weights (enf_reweight), normalised or not; NULL: all alike
  *       state  (n) 0 or 1; what has another number is in neither
  * Out:  difference  in units of kT
  *       err    its standard error for independent samples (delta method); may be NULL
  * Example: the two minima of alanine dipeptide are state = 0 < phi && phi < 2.
  * Cost: O(n).
- * Statuses: ARG (n = 0 too), NONFINITE (a state has no weight, or a log weight is NaN or above
- * 700). Since 0.1.
+ * Statuses: ARG (n = 0 too), NONFINITE (a state has no weight, or a log weight is NaN or
+ * +infinity). Since 0.1.
  */
 enf_status enf_free_energy(enf_ctx *ctx, size_t n, const double *logw, const int *state,
                            double *difference, double *err);

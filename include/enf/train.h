@@ -105,8 +105,9 @@ enf_status enf_trainer_set_steps(enf_trainer *tr, uint64_t steps);
 /**
  * enf_trainer_save, enf_trainer_load: keep a training and go on with it, bit for bit.
  *
- * The file holds options, moments, working weights, running average and counters; flow is the one
- * to go on with (same model options), and gets the weights to use and the data scale.
+ * The file holds options, moments (those of SOAP with their bases), working weights, running average
+ * and counters; flow is the one to go on with (same model options), and gets the weights to use and
+ * the data scale.
  * Statuses: ARG, IO, FORMAT, VERSION, SHAPE (the file is of another network, prior or data scale),
  * NONFINITE (a number in it is), NOMEM. Since 0.1.
  */

@@ -6,9 +6,10 @@
 
      sum_F f(M + w - c) = sum_R f(-M + w + c),   f(x) = 1 / (1 + exp x).
 
-   The left side grows with c and the right side falls, so the root is unique; it is bisected. The
-   variance is that of Bennett's eq. 10a, sum over both of (<f^2>/<f>^2 - 1)/n, for independent
-   samples. */
+   The left side grows with c and the right side falls, so the root is unique; it is bisected, on
+   the logarithms of both sides, which differ even where f is too small for a number. The variance
+   of independent samples is 1 / sum f(x) f(-x) - 1/n_F - 1/n_R over all of them (Shirts et al.
+   2003, Phys. Rev. Lett. 91, 140601): beyond any bound without overlap. */
 #include "core/core.h"
 #include <enf/infer.h>
 #include <math.h>
@@ -17,47 +18,40 @@ typedef struct {
   const char *name;
   size_t n;
   const double *work; /* (n) */
+  double least;       /* of the works */
   double shift;       /* of work in f, without c */
   double sign;        /* of c in f */
 } side;
 
+static double argument(const side *s, double work, double c) {
+  return s->shift + work + s->sign * c;
+}
+
 static double fermi(double x) { return 1 / (1 + exp(x)); }
 
-static double fermi_sum(const side *s, double c, double *squares) {
+static double log_fermi(double x) { return x > 0 ? -x - log1p(exp(-x)) : -log1p(exp(x)); }
+
+static double log_sum(const side *s, double c) {
+  const double top = log_fermi(argument(s, s->least, c));
   double sum = 0;
-  *squares = 0;
-  for (size_t i = 0; i < s->n; i++) {
-    const double f = fermi(s->shift + s->work[i] + s->sign * c);
-    sum += f;
-    *squares += f * f;
-  }
-  return sum;
+  for (size_t i = 0; i < s->n; i++)
+    sum += exp(log_fermi(argument(s, s->work[i], c)) - top);
+  return top + log(sum);
 }
 
 /* Above 0 where c is above the root. */
-static double imbalance(const side s[2], double c) {
-  double squares;
-  return fermi_sum(&s[0], c, &squares) - fermi_sum(&s[1], c, &squares);
-}
+static double imbalance(const side s[2], double c) { return log_sum(&s[0], c) - log_sum(&s[1], c); }
 
-/* The root lies where some f leaves 0 or 1: between these, with a margin that grows until it
-   does. */
+/* The root lies near where the f of the least works leave 0: between these, with a margin that
+   grows until it does. */
 static void bracket(const side s[2], double *low, double *high) {
-  *low = INFINITY;
-  *high = -INFINITY;
-  for (int k = 0; k < 2; k++)
-    for (size_t i = 0; i < s[k].n; i++) {
-      const double c = -s[k].sign * (s[k].shift + s[k].work[i]);
-      if (isinf(c))
-        continue;
-      *low = fmin(*low, c);
-      *high = fmax(*high, c);
-    }
+  const double forward = s[0].shift + s[0].least, reverse = -s[1].shift - s[1].least;
   double margin = 1;
-  while (imbalance(s, *low - margin) > 0 || imbalance(s, *high + margin) < 0)
+  while (imbalance(s, fmin(forward, reverse) - margin) > 0 ||
+         imbalance(s, fmax(forward, reverse) + margin) < 0)
     margin *= 2;
-  *low -= margin;
-  *high += margin;
+  *low = fmin(forward, reverse) - margin;
+  *high = fmax(forward, reverse) + margin;
 }
 
 static double bisect(const side s[2]) {
@@ -71,32 +65,33 @@ static double bisect(const side s[2]) {
 }
 
 static double variance(const side s[2], double c) {
-  double sum = 0;
-  for (int k = 0; k < 2; k++) {
-    double squares;
-    const double f = fermi_sum(&s[k], c, &squares);
-    sum += f > 0 ? squares / (f * f) - 1 / (double)s[k].n : (double)INFINITY;
-  }
-  return sum;
+  double information = 0;
+  for (int k = 0; k < 2; k++)
+    for (size_t i = 0; i < s[k].n; i++) {
+      const double x = argument(&s[k], s[k].work[i], c);
+      information += fermi(x) * fermi(-x);
+    }
+  return 1 / information - 1 / (double)s[0].n - 1 / (double)s[1].n;
 }
 
 /* +infinity is a move to where the other density is 0. */
 static bool usable(double work) { return work == (double)INFINITY || fabs(work) <= 1e300; }
 
-static enf_status check_side(enf_ctx *ctx, const side *s) {
-  bool overlap = false;
+/* Finds the least work. */
+static enf_status check_side(enf_ctx *ctx, side *s) {
   if (s->n == 0)
     return enf__fail(ctx, ENF_ERR_ARG, "%s holds no work: both directions are needed", s->name);
   if (!s->work)
     return enf__fail(ctx, ENF_ERR_ARG, "%s is NULL", s->name);
+  s->least = INFINITY;
   for (size_t i = 0; i < s->n; i++) {
     if (!usable(s->work[i]))
       return enf__fail(ctx, ENF_ERR_NONFINITE,
                        "%s[%zu] is %g: a work is a number up to 1e300, or +infinity", s->name, i,
                        s->work[i]);
-    overlap |= isfinite(s->work[i]);
+    s->least = fmin(s->least, s->work[i]);
   }
-  if (!overlap)
+  if (isinf(s->least))
     return enf__fail(ctx, ENF_ERR_NONFINITE, "every work in %s is +infinity: there is no overlap",
                      s->name);
   return ENF_OK;
@@ -104,9 +99,8 @@ static enf_status check_side(enf_ctx *ctx, const side *s) {
 
 enf_status enf_bar(enf_ctx *ctx, size_t n_forward, const double *forward, size_t n_reverse,
                    const double *reverse, double *difference, double *err) {
-  const double M = log((double)n_forward / (double)n_reverse);
-  const side s[2] = {{"forward", n_forward, forward, M, -1},
-                     {"reverse", n_reverse, reverse, -M, 1}};
+  side s[2] = {{.name = "forward", .n = n_forward, .work = forward, .sign = -1},
+               {.name = "reverse", .n = n_reverse, .work = reverse, .sign = 1}};
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
     return status;
@@ -114,6 +108,8 @@ enf_status enf_bar(enf_ctx *ctx, size_t n_forward, const double *forward, size_t
     TRY(enf__fail(ctx, ENF_ERR_ARG, "difference is NULL"));
   TRY(check_side(ctx, &s[0]));
   TRY(check_side(ctx, &s[1]));
+  s[0].shift = log((double)n_forward / (double)n_reverse);
+  s[1].shift = -s[0].shift;
   *difference = bisect(s);
   if (err)
     *err = sqrt(fmax(variance(s, *difference), 0));
@@ -123,41 +119,59 @@ out:
 
 /* ---- states, by weights -------------------------------------------------------------------- */
 
+/* Samples of one state. */
+typedef struct {
+  double top; /* largest log weight */
+  double sum; /* of weights, the largest 1 */
+} state_sum;
+
+static bool counts(int state) { return state == 0 || state == 1; }
+
+static double log_weight(const double *logw, size_t i) { return logw ? logw[i] : 0; }
+
 static enf_status sum_weights(enf_ctx *ctx, size_t n, const double *logw, const int *state,
-                              double sum[2]) {
-  sum[0] = sum[1] = 0;
+                              state_sum s[2]) {
+  s[0] = s[1] = (state_sum){-INFINITY, 0};
   for (size_t i = 0; i < n; i++) {
-    if (logw && !(logw[i] <= 700))
+    const double value = log_weight(logw, i);
+    if (!(value < (double)INFINITY))
       return enf__fail(ctx, ENF_ERR_NONFINITE,
-                       "logw[%zu] is %g: log weights are those of enf_reweight, 0 at most", i,
-                       logw[i]);
-    if (state[i] == 0 || state[i] == 1)
-      sum[state[i]] += logw ? exp(logw[i]) : 1;
+                       "logw[%zu] is %g: a log weight is a number or -infinity", i, value);
+    if (counts(state[i]))
+      s[state[i]].top = fmax(s[state[i]].top, value);
   }
   for (int k = 0; k < 2; k++)
-    if (!(sum[k] > 0))
+    if (s[k].top == -(double)INFINITY)
       return enf__fail(ctx, ENF_ERR_NONFINITE, "no sample of weight above 0 is in state %d", k);
+  for (size_t i = 0; i < n; i++)
+    if (counts(state[i]))
+      s[state[i]].sum += exp(log_weight(logw, i) - s[state[i]].top);
+  return ENF_OK;
+}
+
+static enf_status check_states(enf_ctx *ctx, size_t n, const int *state, const double *difference) {
+  if (n == 0)
+    return enf__fail(ctx, ENF_ERR_ARG, "n is 0: there are no samples");
+  if (!state || !difference)
+    return enf__fail(ctx, ENF_ERR_ARG, "%s is NULL", state ? "difference" : "state");
   return ENF_OK;
 }
 
 enf_status enf_free_energy(enf_ctx *ctx, size_t n, const double *logw, const int *state,
                            double *difference, double *err) {
-  double sum[2], squares = 0;
+  state_sum s[2];
+  double squares = 0;
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
     return status;
-  if (n == 0 || !state || !difference)
-    TRY(enf__fail(ctx, ENF_ERR_ARG,
-                  n == 0   ? "n is 0: there are no samples"
-                  : !state ? "state is NULL"
-                           : "difference is NULL"));
-  TRY(sum_weights(ctx, n, logw, state, sum));
+  TRY(check_states(ctx, n, state, difference));
+  TRY(sum_weights(ctx, n, logw, state, s));
   for (size_t i = 0; i < n; i++)
-    if (state[i] == 0 || state[i] == 1) {
-      const double share = (logw ? exp(logw[i]) : 1) / sum[state[i]];
+    if (counts(state[i])) {
+      const double share = exp(log_weight(logw, i) - s[state[i]].top) / s[state[i]].sum;
       squares += share * share;
     }
-  *difference = log(sum[0]) - log(sum[1]);
+  *difference = (s[0].top - s[1].top) + log(s[0].sum / s[1].sum);
   if (err)
     *err = sqrt(squares);
 out:

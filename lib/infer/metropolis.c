@@ -5,6 +5,7 @@
 #include "core/core.h"
 #include "core/random.h"
 #include "infer/weight.h"
+#include <enf/infer.h>
 
 /* The first sample of weight above 0; n if there is none. */
 static size_t find_start(size_t n, const double *logp, const double *u) {

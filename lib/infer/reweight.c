@@ -13,6 +13,7 @@
 #include "core/core.h"
 #include "core/random.h"
 #include "infer/weight.h"
+#include <enf/infer.h>
 #include <string.h>
 
 enum { MOST_GROUPS = 4096, RESAMPLES = 200, CLIP_ONE_IN = 1000 };

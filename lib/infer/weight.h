@@ -2,7 +2,6 @@
 #ifndef ENF__INFER_WEIGHT_H
 #define ENF__INFER_WEIGHT_H
 
-#include <enf/infer.h>
 #include <math.h>
 #include <stdbool.h>
 

@@ -7,7 +7,7 @@
      direction = m/(1-beta1^k) / (sqrt(v/(1-beta2^k)) + eps),
      m = beta1 m + (1-beta1) g,  v = beta2 v + (1-beta2) g^2,
 
-   and SOAP (soap.c) does the same in better coordinates.
+   and SOAP (soap.c) does the same in better coordinates, with beta2 = 0.99.
 
    Running average with decay e: a_k = e a_(k-1) + (1-e) w_k from a_0 = 0, divided by 1-e^k. Kept
    here in its corrected form, average = w + (average - w) (e - e^k)/(1 - e^k), which is w itself
@@ -146,7 +146,7 @@ typedef struct {
 } pass;
 
 /* The gradient becomes AdamW's direction. */
-static void direct(const pass *p, size_t begin, size_t size) {
+static void find_direction(const pass *p, size_t begin, size_t size) {
   double *restrict m = p->o->moment1 + begin, *restrict v = p->o->moment2 + begin;
   double *restrict g = p->gradient + begin;
   for (size_t k = 0; k < size; k++) {
@@ -180,7 +180,7 @@ static enf_status update_piece(void *user, size_t piece, enf__arena *arena) {
   const size_t begin = piece * PIECE, size = piece_size(p->o->params, piece);
   (void)arena;
   if (p->o->soap.count == 0)
-    direct(p, begin, size);
+    find_direction(p, begin, size);
   move(p, begin, size);
   return ENF_OK;
 }
@@ -204,7 +204,7 @@ enf_status enf__optimiser_update(enf_ctx *ctx, enf__optimiser *o, const enf__upd
   if (update->shrink < 1)
     TRY(enf__parallel_for(ctx, pieces(o->params), shrink_piece, &p, 0, 0));
   if (o->soap.count > 0)
-    TRY(enf__soap_direct(ctx, &o->soap, &moments, gradient));
+    TRY(enf__soap_direction(ctx, &o->soap, &moments, gradient));
   o->updates++;
   TRY(enf__parallel_for(ctx, pieces(o->params), update_piece, &p, 0, 0));
 out:

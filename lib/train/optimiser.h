@@ -19,7 +19,7 @@ typedef struct {
   enf_alloc alloc;
   size_t params;    /* P */
   double *moment1;  /* (P) running average of the gradient */
-  double *moment2;  /* (P) of its square */
+  double *moment2;  /* (P) of its square; SOAP: in the bases */
   double *average;  /* (P) of the weights, bias-corrected: the weights to use */
   uint64_t updates; /* done so far */
   enf__soap soap;   /* empty: AdamW */

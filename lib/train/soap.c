@@ -212,8 +212,9 @@ static bool orthonormalise(const enf__kernels_f64 *k, const enf__side *s, double
     k->dots(1, n, row, row, n, &square);
     if (!(square > 0) || isinf(square))
       return false;
+    const double length = sqrt(square);
     for (size_t i = 0; i < n; i++)
-      row[i] /= sqrt(square);
+      row[i] /= length;
   }
   return true;
 }
@@ -284,14 +285,15 @@ static void load_bases(const enf__factor *f, const room *r) {
 static void follow(const enf__kernels_f64 *k, const enf__factor *f, const double *g,
                    const room *r) {
   widen(f->side[LEFT].n, f->side[RIGHT].n, g, r->G);
-  transpose(r->rows, r->columns, r->G, r->turned);
-  if (f->side[LEFT].n > 1)
+  if (f->side[LEFT].n > 1) {
+    transpose(r->rows, r->columns, r->G, r->turned);
     gather(k, &f->side[LEFT], r->columns, r->turned, r);
+  }
   if (f->side[RIGHT].n > 1)
     gather(k, &f->side[RIGHT], r->rows, r->G, r);
 }
 
-static enf_status direct(void *user, size_t index, enf__arena *arena) {
+static enf_status find_direction(void *user, size_t index, enf__arena *arena) {
   const job *j = user;
   const enf__factor *f = &j->soap->factor[index];
   room r = lay_out(f, arena);
@@ -334,8 +336,8 @@ size_t enf__soap_worker_bytes(const enf__soap *soap) {
   return most;
 }
 
-enf_status enf__soap_direct(enf_ctx *ctx, enf__soap *soap, const enf__moments *moments,
-                            double *gradient) {
+enf_status enf__soap_direction(enf_ctx *ctx, enf__soap *soap, const enf__moments *moments,
+                               double *gradient) {
   job j = {enf__kernels_f64_of(ctx->run.kernel), moments, soap, gradient};
-  return enf__parallel_for(ctx, soap->count, direct, &j, 0, 0);
+  return enf__parallel_for(ctx, soap->count, find_direction, &j, 0, 0);
 }

@@ -28,7 +28,7 @@ typedef struct {
 enf_status enf__soap_create(enf_ctx *ctx, enf__soap *soap, const enf__field *field);
 void enf__soap_free(enf__soap *soap); /* fine on a zeroed one */
 
-/* Bytes of a worker's arena that enf__soap_direct takes. */
+/* Bytes of a worker's arena that enf__soap_direction takes. */
 size_t enf__soap_worker_bytes(const enf__soap *soap);
 
 /* Number of this update (from 1) and the moments, all of them (P). */
@@ -39,7 +39,7 @@ typedef struct {
 } enf__moments;
 
 /* gradient (P) becomes the direction to go against. */
-enf_status enf__soap_direct(enf_ctx *ctx, enf__soap *soap, const enf__moments *moments,
+enf_status enf__soap_direction(enf_ctx *ctx, enf__soap *soap, const enf__moments *moments,
                             double *gradient);
 
 #endif

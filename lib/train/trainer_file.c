@@ -94,13 +94,19 @@ typedef struct {
   entry *entries;
 } tables;
 
+/* A train.* option of the training, as text; what auto stands for may change in later versions. */
+static const char *print_train(const enf_trainer *tr, enf__opt id, char number[32]) {
+  if (id == ENF__OPT_TRAIN_OPTIMIZER)
+    return tr->optimiser.soap.count > 0 ? "soap" : "adamw";
+  return enf__opts_print(tr->options, id, number);
+}
+
 static size_t list_metas(tables *t, const enf_trainer *tr) {
   size_t count = enf__format_metas(FORMAT, t->metas);
   for (enf__opt id = 0; id < ENF__OPT_COUNT; id++) {
     char *number = t->numbers[id];
     if (in_group(id, "train."))
-      t->metas[count++] =
-          (enf__st_meta){enf__opts_name(id), enf__opts_print(tr->options, id, number)};
+      t->metas[count++] = (enf__st_meta){enf__opts_name(id), print_train(tr, id, number)};
     else if (in_group(id, "model."))
       t->metas[count++] = (enf__st_meta){enf__opts_name(id), print_model(tr->flow, id, number)};
   }
@@ -213,6 +219,12 @@ static enf_status read_counters(const reader *r, enf_trainer *tr) {
     return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "has no tensor \"counters\" of %d U64",
                             COUNTERS);
   memcpy(values, tensor->data, sizeof values);
+  if (values[ENF__STEP] > INT64_MAX || values[ENF__SKIPPED] > values[ENF__STEP] ||
+      values[ENF__COUNTERS] != values[ENF__STEP] - values[ENF__SKIPPED])
+    return enf__file_refuse(
+        r->ctx, ENF_ERR_FORMAT, r->path, "counts %llu updates in %llu steps with %llu skipped",
+        (unsigned long long)values[ENF__COUNTERS], (unsigned long long)values[ENF__STEP],
+        (unsigned long long)values[ENF__SKIPPED]);
   memcpy(tr->counters, values, sizeof tr->counters);
   tr->optimiser.updates = values[ENF__COUNTERS];
   return ENF_OK;
@@ -235,6 +247,35 @@ static enf_status read_entry(const reader *r, const entry *e) {
   return ENF_OK;
 }
 
+/* |U U^T - 1|, its largest element */
+static double skewness(size_t n, const double *U) {
+  double most = 0;
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j <= i; j++) {
+      double dot = 0;
+      for (size_t l = 0; l < n; l++)
+        dot += U[i * n + l] * U[j * n + l];
+      most = fmax(most, fabs(dot - (i == j)));
+    }
+  return most;
+}
+
+/* What SOAP relies on: bases are orthonormal, second moments have no negative diagonal. */
+static enf_status check_side(const reader *r, const entry *e) {
+  if (e->group == LEFT_BASIS || e->group == RIGHT_BASIS) {
+    if (skewness(e->rows, e->data) <= 1e-6)
+      return ENF_OK;
+    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                            "the rows of tensor %s are not orthonormal", e->name);
+  }
+  for (size_t i = 0; i < e->rows; i++)
+    if (e->data[i * e->rows + i] < 0)
+      return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                              "element (%zu,%zu) of tensor %s is %g, not a mean of squares", i, i,
+                              e->name, e->data[i * e->rows + i]);
+  return ENF_OK;
+}
+
 static enf_status read_tensors(const reader *r, enf_trainer *tr) {
   size_t count = 1;
   enf_status status = read_counters(r, tr);
@@ -243,6 +284,8 @@ static enf_status read_tensors(const reader *r, enf_trainer *tr) {
     if (!find_entry(tr, k, &e))
       continue;
     status = read_entry(r, &e);
+    if (status == ENF_OK && e.group >= LEFT)
+      status = check_side(r, &e);
     count++;
   }
   if (status == ENF_OK && r->file.tensors != count)

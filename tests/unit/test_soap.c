@@ -1,6 +1,6 @@
-/* test_soap.c -- SOAP: Adam before the first turn, second moments by their definition, orthonormal
-   eigenbases, the same bits on any number of threads, and fewer steps where axes are not
-   eigenvectors. */
+/* test_soap.c -- SOAP: Adam before the first turn, second moments by their definition, whole
+   updates by plain loops, orthonormal bases, the same bits on any number of threads, and fewer
+   steps where axes are not eigenvectors. */
 #include "core/random.h"
 #include "train/optimiser.h"
 #include <check.h>
@@ -15,28 +15,36 @@ static enf__field *field;
 static size_t params;
 static double *w, *g;
 
-/* Shapes (7,1), (7,16), (7,7), (1,7), (1,1) ... */
-static void open_network(void) {
+/* Shapes (H,1), (H,2H+2), (H,2H), (H,H), (1,H), (1,1): padded to 32 or, in one side or both, more.
+ */
+static const size_t widths[] = {7, 20, 40};
+enum { WIDTHS = 3 };
+
+static void open_width(size_t width) {
   const enf__model model = {.particles = 3,
                             .dimensions = 2,
-                            .hidden = 7,
+                            .hidden = width,
                             .layers = 2,
                             .edge_depth = 2,
                             .node_depth = 2,
                             .attention = true,
                             .tanh = true};
-  ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK);
   ck_assert_int_eq(enf__field_create(ctx, &field, &model), ENF_OK);
   params = enf__field_params(field);
   w = malloc(params * sizeof *w);
   g = malloc(params * sizeof *g);
 }
 
+static void open_context(void) { ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK); }
+
 static void close_network(void) {
   enf__field_destroy(field);
   enf_ctx_destroy(ctx);
   free(w), free(g);
 }
+
+/* Loop tests: every width. */
+#define OPEN_WIDTH() open_width(widths[_i % WIDTHS])
 
 static void set_threads(int64_t threads) {
   enf_opts *opts;
@@ -74,6 +82,7 @@ static void adam(uint64_t k, double rate, double *to, double *m, double *v) {
 }
 
 START_TEST(begins_as_adam) {
+  OPEN_WIDTH();
   double *other = calloc(3 * params, sizeof *other);
   enf__optimiser o = begin(field);
   for (uint64_t k = 1; k <= BEFORE_THE_TURN + 1; k++) {
@@ -110,13 +119,17 @@ static double skewness(const enf__soap *soap) {
   return most;
 }
 
-/* Gradients that are random, of rank one, zero, or tiny. */
+/* Gradients that are random, always the same, zero, or tiny. */
+enum { RANDOM, CONSTANT, ZERO, TINY, KINDS };
+
 START_TEST(bases_are_orthonormal_whatever_comes) {
+  OPEN_WIDTH();
+  const int kind = _i / WIDTHS;
   enf__optimiser o = begin(field);
-  for (uint64_t k = 0; k < 200; k++) {
-    draw_gradient(_i == 1 ? 0 : k);
-    for (size_t i = 0; i < params && _i >= 2; i++)
-      g[i] *= _i == 2 ? 0 : 1e-140;
+  for (uint64_t k = 0; k < 60; k++) {
+    draw_gradient(kind == CONSTANT ? 0 : k);
+    for (size_t i = 0; i < params && kind >= ZERO; i++)
+      g[i] *= kind == ZERO ? 0 : 1e-140;
     update(&o, 0.01);
   }
   ck_assert_double_lt(skewness(&o.soap), 1e-13);
@@ -126,32 +139,143 @@ START_TEST(bases_are_orthonormal_whatever_comes) {
 }
 END_TEST
 
-/* second = sum_k 0.01 0.99^(n-k) G G^T, and G^T G. */
+/* Element (i,j) of G G^T (side 0) or G^T G (side 1). */
+static double square_of(const enf__factor *f, int side, size_t i, size_t j) {
+  const size_t rows = f->side[0].n, cols = f->side[1].n;
+  const double *G = g + f->offset;
+  double sum = 0;
+  for (size_t l = 0; l < (side == 0 ? cols : rows); l++)
+    sum += side == 0 ? G[i * cols + l] * G[j * cols + l] : G[l * cols + i] * G[l * cols + j];
+  return sum;
+}
+
 START_TEST(second_moments_are_averages) {
-  const size_t steps = 13;
+  OPEN_WIDTH();
   enf__optimiser o = begin(field);
-  for (uint64_t k = 0; k < steps; k++) {
+  for (uint64_t k = 0; k < 13; k++) {
+    enf__soap *soap = &o.soap;
+    double **before = calloc(2 * soap->count, sizeof *before);
+    for (size_t f = 0; f < 2 * soap->count; f++) {
+      const enf__side *s = &soap->factor[f / 2].side[f % 2];
+      before[f] = malloc(s->n * s->n * sizeof **before);
+      if (s->n > 1)
+        memcpy(before[f], s->second, s->n * s->n * sizeof **before);
+    }
     draw_gradient(k);
     update(&o, 0.1);
-  }
-  for (size_t f = 0; f < o.soap.count; f++)
-    for (int side = 0; side < 2; side++) {
-      const enf__factor *factor = &o.soap.factor[f];
-      const size_t rows = factor->side[0].n, cols = factor->side[1].n, n = factor->side[side].n;
-      for (size_t i = 0; i < n && n > 1; i++)
-        for (size_t j = 0; j < n; j++) {
-          double sum = 0;
-          for (uint64_t k = 0; k < steps; k++) {
-            draw_gradient(k);
-            const double *G = g + factor->offset;
-            for (size_t l = 0; l < rows * cols / n; l++)
-              sum += 0.01 * pow(0.99, (double)(steps - 1 - k)) *
-                     (side == 0 ? G[i * cols + l] * G[j * cols + l]
-                                : G[l * cols + i] * G[l * cols + j]);
-          }
-          ck_assert_double_eq_tol(factor->side[side].second[i * n + j], sum, 1e-13);
-        }
+    draw_gradient(k);
+    for (size_t f = 0; f < 2 * soap->count; f++) {
+      const enf__side *s = &soap->factor[f / 2].side[f % 2];
+      for (size_t i = 0; i < s->n * s->n && s->n > 1; i++)
+        ck_assert_double_eq_tol(s->second[i],
+                                0.99 * before[f][i] + 0.01 * square_of(&soap->factor[f / 2],
+                                                                       (int)(f % 2), i / s->n,
+                                                                       i % s->n),
+                                1e-13);
+      free(before[f]);
     }
+    free(before);
+  }
+  enf__optimiser_free(&o);
+}
+END_TEST
+
+/* ---- one update by plain loops ----------------------------------------------------------------
+ */
+
+/* to (m,n) = U_L from U_R^T, or U_L^T from U_R if `back`; a side of 1 is left alone. */
+static void turn(size_t m, size_t n, const double *UL, const double *UR, bool back,
+                 const double *from, double *to) {
+  double *half = calloc(m * n, sizeof *half);
+  for (size_t i = 0; i < m; i++)
+    for (size_t j = 0; j < n; j++)
+      for (size_t l = 0; l < m; l++)
+        half[i * n + j] += (m == 1 ? 1 : back ? UL[l * m + i] : UL[i * m + l]) * from[l * n + j];
+  memset(to, 0, m * n * sizeof *to);
+  for (size_t i = 0; i < m; i++)
+    for (size_t j = 0; j < n; j++)
+      for (size_t l = 0; l < n; l++)
+        to[i * n + j] += half[i * n + l] * (n == 1 ? 1 : back ? UR[l * n + j] : UR[j * n + l]);
+  free(half);
+}
+
+/* to (n,n) = squares of U_new U_old^T */
+static void find_shares(size_t n, const double *now, const double *old, double *to) {
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++) {
+      double dot = 0;
+      for (size_t l = 0; l < n; l++)
+        dot += now[i * n + l] * old[j * n + l];
+      to[i * n + j] = dot * dot;
+    }
+}
+
+static double *copy_of(size_t n, const double *x) {
+  double *copy = calloc(n, sizeof *copy);
+  if (x)
+    memcpy(copy, x, n * sizeof *copy);
+  return copy;
+}
+
+/* Update `number`, which renews bases if 10 divides it, of one tensor. */
+static void expect_update(enf__optimiser *o, size_t index, uint64_t number) {
+  const enf__factor *f = &o->soap.factor[index];
+  const size_t m = f->side[0].n, n = f->side[1].n, size = m * n;
+  double *UL = copy_of(m * m, f->side[0].basis), *UR = copy_of(n * n, f->side[1].basis);
+  double *M = copy_of(size, o->moment1 + f->offset), *V = copy_of(size, o->moment2 + f->offset);
+  double *x = copy_of(size, w + f->offset), *turned = calloc(size, sizeof *turned);
+  double *direction = calloc(size, sizeof *direction);
+  draw_gradient(number);
+  const double *G = g + f->offset;
+  turn(m, n, UL, UR, false, G, turned);
+  for (size_t i = 0; i < size; i++) {
+    V[i] = 0.99 * V[i] + 0.01 * turned[i] * turned[i];
+    M[i] = 0.9 * M[i] + 0.1 * G[i];
+  }
+  turn(m, n, UL, UR, false, M, turned);
+  for (size_t i = 0; i < size; i++)
+    turned[i] /=
+        (1 - pow(0.9, (double)number)) * (sqrt(V[i] / (1 - pow(0.99, (double)number))) + 1e-8);
+  turn(m, n, UL, UR, true, turned, direction);
+  update(o, 0.1);
+  for (size_t i = 0; i < size; i++)
+    ck_assert_double_eq_tol(w[f->offset + i], x[i] - 0.1 * (direction[i] + 0.1 * x[i]), 1e-12);
+  if (number % 10 == 0) {
+    double *BL = calloc(m * m, sizeof *BL), *BR = calloc(n * n, sizeof *BR);
+    if (m > 1)
+      find_shares(m, f->side[0].basis, UL, BL);
+    if (n > 1)
+      find_shares(n, f->side[1].basis, UR, BR);
+    turn(m, n, BL, BR, false, V, turned);
+    memcpy(V, turned, size * sizeof *V);
+    free(BL), free(BR);
+  }
+  for (size_t i = 0; i < size; i++)
+    ck_assert_double_eq_tol(o->moment2[f->offset + i], V[i], 1e-12);
+  free(UL), free(UR), free(M), free(V), free(x), free(turned), free(direction);
+}
+
+/* Every tensor in one of the updates 21, 22 ... */
+START_TEST(updates_match_plain_loops) {
+  OPEN_WIDTH();
+  enf__optimiser o = begin(field);
+  uint64_t number = 1;
+  for (; number <= 20; number++) {
+    draw_gradient(number);
+    update(&o, 0.1);
+  }
+  for (size_t index = 0; index < o.soap.count; index++)
+    expect_update(&o, index, number++);
+  /* and the largest where bases are renewed */
+  for (; number % 10 != 0; number++) {
+    draw_gradient(number);
+    update(&o, 0.1);
+  }
+  size_t largest = 0;
+  for (size_t index = 0; index < o.soap.count; index++)
+    if (o.soap.factor[index].side[1].n > o.soap.factor[largest].side[1].n)
+      largest = index;
+  expect_update(&o, largest, number);
   enf__optimiser_free(&o);
 }
 END_TEST
@@ -159,7 +283,7 @@ END_TEST
 /* A fixed rotation of rows and of columns with axes of lengths 1, 1/2, 1/4 ..., as a product of
    Householder reflections; from axes to parameters if `out`, else back. */
 static void reflect(size_t n, size_t stride, double *x) {
-  double v[16], square = 0, dot = 0;
+  double v[128], square = 0, dot = 0;
   for (size_t i = 0; i < n; i++)
     v[i] = sin(1.0 + (double)(i * i)), square += v[i] * v[i], dot += v[i] * x[i * stride];
   for (size_t i = 0; i < n; i++)
@@ -201,13 +325,13 @@ static double slope(uint64_t step, double noise) {
 }
 
 START_TEST(turned_axes_are_found) {
+  open_width(widths[0]);
   double loss[2];
   for (int soap = 0; soap < 2; soap++) {
     enf__optimiser o = begin(soap ? field : NULL);
-    const enf__update u = {.shrink = 1};
     for (uint64_t k = 0; k < 3000; k++) {
-      enf__update now = u;
-      now.rate = enf__learning_rate(ENF__ONE_CYCLE, 0.01, k, 3000);
+      const enf__update now = {.shrink = 1,
+                               .rate = enf__learning_rate(ENF__ONE_CYCLE, 0.01, k, 3000)};
       slope(k, 0.1);
       ck_assert_int_eq(enf__optimiser_update(ctx, &o, &now, g, w), ENF_OK);
     }
@@ -219,6 +343,7 @@ START_TEST(turned_axes_are_found) {
 END_TEST
 
 START_TEST(bits_do_not_depend_on_threads) {
+  OPEN_WIDTH();
   double *one = malloc(params * sizeof *one);
   for (int threads = 1; threads <= 3; threads++) {
     set_threads(threads);
@@ -239,12 +364,13 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("soap");
   TCase *tests = tcase_create("laws");
-  tcase_add_checked_fixture(tests, open_network, close_network);
-  tcase_add_test(tests, begins_as_adam);
-  tcase_add_loop_test(tests, bases_are_orthonormal_whatever_comes, 0, 4);
-  tcase_add_test(tests, second_moments_are_averages);
+  tcase_add_checked_fixture(tests, open_context, close_network);
+  tcase_add_loop_test(tests, begins_as_adam, 0, WIDTHS);
+  tcase_add_loop_test(tests, bases_are_orthonormal_whatever_comes, 0, KINDS * WIDTHS);
+  tcase_add_loop_test(tests, second_moments_are_averages, 0, WIDTHS);
+  tcase_add_loop_test(tests, updates_match_plain_loops, 0, WIDTHS);
   tcase_add_test(tests, turned_axes_are_found);
-  tcase_add_test(tests, bits_do_not_depend_on_threads);
+  tcase_add_loop_test(tests, bits_do_not_depend_on_threads, 0, WIDTHS);
   suite_add_tcase(suite, tests);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_ENV);

@@ -61,6 +61,18 @@ static void put(enf__st_tensor *tensor, double value) {
   numbers[2] = value;
   tensor->data = numbers;
 }
+static void put_first(enf__st_tensor *tensor, double value) {
+  put(tensor, 0);
+  numbers[0] = value;
+}
+static void put_large_first(enf__st_tensor *tensor) { put_first(tensor, 1e200); }
+static void put_negative_first(enf__st_tensor *tensor) { put_first(tensor, -1); }
+static uint64_t counted[5];
+static void count_beyond(enf__st_tensor *tensor) {
+  memcpy(counted, tensor->data, sizeof counted);
+  counted[4] = UINT64_MAX;
+  tensor->data = counted;
+}
 static void put_nan(enf__st_tensor *tensor) { put(tensor, NAN); }
 static void put_negative(enf__st_tensor *tensor) { put(tensor, -1); }
 
@@ -104,6 +116,12 @@ static const flaw flaws[] = {
      "tensor left_basis." EDGE " is not 4 x 4, as the options call for"},
     {NULL, NULL, "right." EDGE, put_nan, ENF_ERR_NONFINITE,
      "value 2 of tensor right." EDGE " is nan"},
+    {NULL, NULL, "left_basis." EDGE, put_large_first, ENF_ERR_FORMAT,
+     "the rows of tensor left_basis." EDGE " are not orthonormal"},
+    {NULL, NULL, "right." EDGE, put_negative_first, ENF_ERR_FORMAT,
+     "element (0,0) of tensor right." EDGE " is -1, not a mean of squares"},
+    {NULL, NULL, "counters", count_beyond, ENF_ERR_FORMAT,
+     "counts 18446744073709551615 updates in 1 steps with 0 skipped"},
     {"train.optimizer", "adamw", NULL, NULL, ENF_ERR_FORMAT,
      " tensors, a training of this network has "}};
 enum { FLAWS = sizeof flaws / sizeof *flaws };
