@@ -82,6 +82,7 @@ judge() { # as in the plan: RUN COUPLING SCALE SEED SAMPLES
   said "$enf" reweight "$out/$run.safetensors" "$@"
   "$enf" reweight "$out/$run.safetensors" "$@" >"$out/$run.part"
   mv "$out/$run.part" "$out/$run.json"
+  sed 's/, "[a-z_]*": \[[^]]*\]//g' "$out/$run.json" >>"$log" # without the histograms
 }
 
 number() { # JSON NAME [FORMAT]
