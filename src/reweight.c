@@ -143,9 +143,7 @@ static int weigh(cli *c, reweighting *w) {
 
 /* ---- what only the flow itself can tell ------------------------------------------------------ */
 
-/* Work u + log q of the samples: +infinity, where the flow never goes or it is unknown, is weight
- * 0.
- */
+/* Work u + log q of the samples; where that is no number the weight is 0: +infinity. */
 static void find_forward(size_t n, const double *u, const double *logp, double *work) {
   for (size_t i = 0; i < n; i++) {
     const double value = u[i] + logp[i];

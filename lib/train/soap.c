@@ -237,54 +237,48 @@ static bool iterate(const enf__kernels_f64 *k, const enf__side *s, const double 
   return orthonormalise(k, s, r->product, r);
 }
 
-/* The squares of the components of the next basis, the product, in the old one, to G. */
-static void find_shares(const enf__kernels_f64 *k, size_t n, const double *U, const room *r) {
-  transpose(n, n, U, r->turned);
-  k->gemm(n, n, n, r->product, n, r->turned, n, NULL, 0, NULL, false, r->G, n);
-  for (size_t i = 0; i < n * n; i++)
-    r->G[i] *= r->G[i];
-}
-
-/* V (m,n) of uncorrelated old components becomes that of the new ones, by their shares G. */
-static void turn_squares(const enf__kernels_f64 *k, const enf__factor *f, int side, double *V,
-                         const room *r) {
-  const size_t m = f->side[LEFT].n, n = f->side[RIGHT].n;
-  widen(m, n, V, r->turned);
-  if (side == LEFT) {
-    k->gemm(r->rows, r->rows, r->columns, r->G, r->rows, r->turned, r->columns, NULL, 0, NULL,
-            false, r->product, r->columns);
-    narrow(m, n, r->product, V);
-  } else {
-    transpose(r->columns, r->columns, r->G, r->product);
-    k->gemm(r->rows, r->columns, r->columns, r->turned, r->columns, r->product, r->columns, NULL, 0,
-            NULL, false, r->G, r->columns);
-    narrow(m, n, r->G, V);
-  }
-}
-
-static void renew(const enf__kernels_f64 *k, const enf__factor *f, double *V, const room *r) {
-  for (int i = 0; i < SIDES; i++) {
-    const enf__side *s = &f->side[i];
-    if (s->n == 1 || !iterate(k, s, r->basis[i], r))
-      continue;
-    narrow(s->n, s->n, r->product, s->basis);
-    find_shares(k, ENF__PADDED(s->n), r->basis[i], r);
-    turn_squares(k, f, i, V, r);
-  }
+/* Before `turn`: the right side's matrix is needed transposed. */
+static void lay_across(const enf__factor *f, const room *r) {
+  if (f->side[RIGHT].n > 1)
+    transpose(r->columns, r->columns, r->basis[RIGHT], r->across);
 }
 
 static void load_bases(const enf__factor *f, const room *r) {
   for (int i = 0; i < SIDES; i++)
     if (f->side[i].n > 1)
       widen(f->side[i].n, f->side[i].n, f->side[i].basis, r->basis[i]);
-  if (f->side[RIGHT].n > 1)
-    transpose(r->columns, r->columns, r->basis[RIGHT], r->across);
+  lay_across(f, r);
 }
 
-/* The second moments of the rows and columns of gradient g. */
-static void follow(const enf__kernels_f64 *k, const enf__factor *f, const double *g,
-                   const room *r) {
-  widen(f->side[LEFT].n, f->side[RIGHT].n, g, r->G);
+/* U becomes the shares of its rows' squares in those of the next basis, the product. */
+static void find_shares(const enf__kernels_f64 *k, size_t n, double *U, const room *r) {
+  transpose(n, n, U, r->turned);
+  k->gemm(n, n, n, r->product, n, r->turned, n, NULL, 0, NULL, false, U, n);
+  for (size_t i = 0; i < n * n; i++)
+    U[i] *= U[i];
+}
+
+/* The next bases, and V (m,n) in them. */
+static void renew(const enf__kernels_f64 *k, const enf__factor *f, double *V, room *r) {
+  const size_t m = f->side[LEFT].n, n = f->side[RIGHT].n;
+  for (int i = 0; i < SIDES; i++) {
+    const enf__side *s = &f->side[i];
+    const size_t padded = ENF__PADDED(s->n);
+    if (s->n == 1)
+      continue;
+    if (!iterate(k, s, r->basis[i], r))
+      memcpy(r->product, r->basis[i], padded * padded * sizeof *r->product);
+    narrow(s->n, s->n, r->product, s->basis);
+    find_shares(k, padded, r->basis[i], r);
+  }
+  lay_across(f, r);
+  widen(m, n, V, r->G);
+  turn(k, f, r);
+  narrow(m, n, r->G, V);
+}
+
+/* The second moments of the rows and columns of the gradient, G, which stays. */
+static void follow(const enf__kernels_f64 *k, const enf__factor *f, const room *r) {
   if (f->side[LEFT].n > 1) {
     transpose(r->rows, r->columns, r->G, r->turned);
     gather(k, &f->side[LEFT], r->columns, r->turned, r);
@@ -304,6 +298,7 @@ static enf_status find_direction(void *user, size_t index, enf__arena *arena) {
   double *V = j->moments->moment2 + f->offset;
   load_bases(f, &r);
   widen(m, n, g, r.G);
+  follow(j->kernels, f, &r);
   turn(j->kernels, f, &r);
   for (size_t i = 0; i < m; i++)
     for (size_t l = 0; l < n; l++) {
@@ -311,7 +306,6 @@ static enf_status find_direction(void *user, size_t index, enf__arena *arena) {
       V[i * n + l] = BETA_SECOND * V[i * n + l] + (1 - BETA_SECOND) * turned * turned;
       M[i * n + l] = ENF__BETA1 * M[i * n + l] + (1 - ENF__BETA1) * g[i * n + l];
     }
-  follow(j->kernels, f, g, &r);
   widen(m, n, M, r.G);
   turn(j->kernels, f, &r);
   for (size_t i = 0; i < m; i++)

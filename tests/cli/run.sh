@@ -107,6 +107,20 @@ density_of_samples_is_theirs() {
   awk -v a="$a" -v b="$b" 'BEGIN { d = a + b; exit !(d < 0.01 && d > -0.01) }'
 }
 
+# A chain is made of the samples; its seed decides which, the same one alike.
+chain_is_made_of_samples() {
+  "$enf" sample whole.safetensors -n 300 -q -o c.xyz --logp c_logp.npy >/dev/null || return 1
+  for seed in 1 1 2; do
+    "$enf" reweight --x c.xyz --logp c_logp.npy -e lj:n=4 --seed $seed -q -o chain$seed.xyz >text || return 1
+    [ ! -e first.xyz ] || [ $seed = 2 ] || cmp first.xyz chain$seed.xyz || return 1
+    [ -e first.xyz ] || cp chain$seed.xyz first.xyz
+    grep -q '^acceptance of the chain  *0\.[0-9]' text || return 1
+  done
+  ! cmp -s chain1.xyz chain2.xyz && [ "$(wc -l <chain1.xyz)" = "$(wc -l <c.xyz)" ] || return 1
+  sort -u c.xyz >c.lines && sort -u chain1.xyz | comm -13 c.lines - | grep -q . && return 1
+  return 0
+}
+
 # Without gnuplot all else is done and one line says what is missing.
 picture_is_not_needed() {
   mkdir -p nothing
@@ -307,7 +321,7 @@ for args in "$here"/*.args; do
 done
 for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' \
   interrupted_sampling_writes_nothing stream_can_be_cut density_of_samples_is_theirs \
-  picture_is_not_needed energy_training_learns energy_training_resumes fine_tuning_improves metrics_tell_how_far_the_flow_is \
+  chain_is_made_of_samples picture_is_not_needed energy_training_learns energy_training_resumes fine_tuning_improves metrics_tell_how_far_the_flow_is \
   watched_training_resumes patience_keeps_the_best looks_are_told watching_is_checked \
   plugin_is_an_energy plugins_are_checked plugins_see_no_mean pictures_are_drawn lost_output_is_told; do
   $check

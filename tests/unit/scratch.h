@@ -7,6 +7,7 @@
 #define ENF_TEST_SCRATCH_H
 
 #include "io/io.h"
+#include "suite.h"
 #include <check.h>
 #include <dirent.h>
 #include <stdio.h>
@@ -97,15 +98,10 @@ static inline void damage(char *data, size_t bytes, uint64_t seed) {
   }
 }
 
+/* run_suite with the scratch directory around it. */
 static inline int run_case(const char *name, TCase *tests) {
-  Suite *suite = suite_create(name);
   tcase_add_unchecked_fixture(tests, open_scratch, close_scratch);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(name, tests);
 }
 
 #endif

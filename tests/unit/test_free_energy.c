@@ -1,6 +1,7 @@
 /* test_free_energy.c -- Bennett's acceptance ratio and weighted states: exact values, honest
    errors, the laws of a difference. */
 #include "core/random.h"
+#include "suite.h"
 #include <check.h>
 #include <enf/enf.h>
 #include <math.h>
@@ -190,7 +191,6 @@ START_TEST(unusable_states_are_refused) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("free_energy");
   TCase *tests = tcase_create("laws");
   tcase_add_checked_fixture(tests, open_context, close_context);
   tcase_add_loop_test(tests, gaussians_differ_by_the_ratio_of_their_widths, 0, 3);
@@ -203,10 +203,5 @@ int main(void) {
   tcase_add_test(tests, states_are_counted);
   tcase_add_loop_test(tests, weighted_states_are_within_their_errors, 0, 3);
   tcase_add_test(tests, unusable_states_are_refused);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("free_energy", tests);
 }

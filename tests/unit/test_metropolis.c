@@ -1,6 +1,7 @@
 /* test_metropolis.c -- independence Metropolis: the target's averages, detailed balance, cutting.
  */
 #include "core/random.h"
+#include "suite.h"
 #include <check.h>
 #include <enf/enf.h>
 #include <math.h>
@@ -115,7 +116,6 @@ START_TEST(misuse_is_refused) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("metropolis");
   TCase *tests = tcase_create("laws");
   tcase_add_checked_fixture(tests, open_context, close_context);
   tcase_add_test(tests, chain_has_the_target_and_detailed_balance);
@@ -123,10 +123,5 @@ int main(void) {
   tcase_add_test(tests, cut_chain_is_the_whole_one);
   tcase_add_test(tests, impossible_proposals_are_never_taken);
   tcase_add_test(tests, misuse_is_refused);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("metropolis", tests);
 }

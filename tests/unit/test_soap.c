@@ -2,6 +2,7 @@
    updates by plain loops, orthonormal bases, the same bits on any number of threads, and fewer
    steps where axes are not eigenvectors. */
 #include "core/random.h"
+#include "suite.h"
 #include "train/optimiser.h"
 #include <check.h>
 #include <math.h>
@@ -37,7 +38,7 @@ static void open_width(size_t width) {
 
 static void open_context(void) { ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK); }
 
-static void close_network(void) {
+static void close_context(void) {
   enf__field_destroy(field);
   enf_ctx_destroy(ctx);
   free(w), free(g);
@@ -362,19 +363,13 @@ START_TEST(bits_do_not_depend_on_threads) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("soap");
   TCase *tests = tcase_create("laws");
-  tcase_add_checked_fixture(tests, open_context, close_network);
+  tcase_add_checked_fixture(tests, open_context, close_context);
   tcase_add_loop_test(tests, begins_as_adam, 0, WIDTHS);
   tcase_add_loop_test(tests, bases_are_orthonormal_whatever_comes, 0, KINDS * WIDTHS);
   tcase_add_loop_test(tests, second_moments_are_averages, 0, WIDTHS);
   tcase_add_loop_test(tests, updates_match_plain_loops, 0, WIDTHS);
   tcase_add_test(tests, turned_axes_are_found);
   tcase_add_loop_test(tests, bits_do_not_depend_on_threads, 0, WIDTHS);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("soap", tests);
 }
