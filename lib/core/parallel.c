@@ -4,9 +4,11 @@
    taken from one atomic counter, in order; a thread that took a task always finishes it. So when a
    task fails, all tasks below it have been run, and the lowest failed task is the same for any
    number of threads. Workers sleep between loops, block all signals, and compute in the caller's
-   rounding mode. They never allocate. A forked child has no workers: its loops run on the caller's
-   thread. With one thread there is no pool and no lock. Nested loops are not supported. */
+   rounding mode; denormal numbers are flushed while a task runs (flush.h). They never allocate. A
+   forked child has no workers: its loops run on the caller's thread. With one thread there is no
+   pool and no lock. Nested loops are not supported. */
 #include "core/parallel.h"
+#include "core/flush.h"
 #include <fenv.h>
 #include <pthread.h>
 #include <signal.h>
@@ -60,16 +62,22 @@ static enf_status report_between(loop *l) {
   return done < l->units_total ? enf__report(l->ctx, done, l->units_total) : ENF_OK;
 }
 
+static enf_status run_task(const loop *l, size_t task, const enf__arena *memory) {
+  enf__arena arena = {memory->base, 0, memory->capacity};
+  const uint64_t state = enf__flush_begin();
+  const enf_status status = l->fn(l->user, task, &arena);
+  enf__flush_end(state);
+  return status;
+}
+
 /* Take tasks until there are none, one fails, or another thread has met a failure. */
 static outcome run_tasks(loop *l, size_t index) {
   outcome result = {ENF_OK, SIZE_MAX};
-  const enf__arena memory = l->ctx->workers[index];
   while (result.status == ENF_OK && !atomic_load_explicit(&l->stop, memory_order_relaxed)) {
     size_t task = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
     if (task >= l->count)
       break;
-    enf__arena arena = {memory.base, 0, memory.capacity};
-    result = (outcome){l->fn(l->user, task, &arena), task};
+    result = (outcome){run_task(l, task, &l->ctx->workers[index]), task};
     atomic_fetch_add_explicit(&l->done, l->units_per_task, memory_order_relaxed);
     if (result.status != ENF_OK || index != 0 || !is_reported(l))
       continue;
@@ -87,7 +95,7 @@ static outcome worse(outcome a, outcome b) {
   return b.status == ENF_OK || a.task <= b.task ? a : b;
 }
 
-/* Rounding mode and flushing of denormals are those of the caller; exceptions do not trap. */
+/* The rounding mode is the caller's; exceptions do not trap. */
 static void adopt_fenv(const fenv_t *env) {
   fenv_t ignored;
   fesetenv(env);

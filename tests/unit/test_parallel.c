@@ -1,10 +1,12 @@
 /* test_parallel.c -- the parallel loop: every task once, failures and cancelling the same for any
    number of threads, callbacks and the allocator on the caller's thread, forked children. */
+#include "core/flush.h"
 #include "core/options.h"
 #include "core/parallel.h"
 #include "failing_alloc.h"
 #include <check.h>
 #include <fenv.h>
+#include <float.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -246,6 +248,48 @@ START_TEST(workers_round_as_the_caller_does) {
 }
 END_TEST
 
+/* A product below the smallest normal number: 0 where such are flushed. */
+static double tiny_product(void) {
+  volatile double small = DBL_MIN, half = 0.5, product = small * half;
+  return product;
+}
+
+static enf_status tiny_task(void *user, size_t task, enf__arena *arena) {
+  (void)arena;
+  nap(1000000);
+  ((double *)user)[task] = tiny_product();
+  return ENF_OK;
+}
+
+static int tiny_report(void *user, uint64_t done, uint64_t total) {
+  (void)done, (void)total;
+  if (tiny_product() == 0)
+    ++*(int *)user;
+  return 0;
+}
+
+/* The host's state comes back after every task: callbacks and what follows the loop have it. */
+START_TEST(denormals_are_flushed_in_tasks_and_nowhere_else) {
+  const uint64_t state = enf__flush_state();
+  enf__flush_set(state | ENF__FLUSH_BITS);
+  const bool obeyed = tiny_product() == 0; /* not under valgrind */
+  enf__flush_set(state);
+  for (int64_t threads = 1; threads <= 4 && obeyed; threads += 3) {
+    enf_ctx *ctx = context_of(NULL, threads);
+    double products[20];
+    int flushed = 0;
+    enf_ctx_set_progress(ctx, tiny_report, &flushed);
+    ck_assert_double_eq(tiny_product(), DBL_MIN / 2);
+    ck_assert_int_eq(enf__parallel_for(ctx, 20, tiny_task, products, 1, 20), ENF_OK);
+    ck_assert_double_eq(tiny_product(), DBL_MIN / 2);
+    ck_assert_int_eq(flushed, 0);
+    for (int i = 0; i < 20; i++)
+      ck_assert_double_eq(products[i], 0);
+    enf_ctx_destroy(ctx);
+  }
+}
+END_TEST
+
 typedef struct {
   pthread_t caller;
   atomic_int open; /* workers that would take a signal */
@@ -365,6 +409,7 @@ int main(void) {
   tcase_add_loop_test(c, progress_cancels, 0, COUNTS);
   tcase_add_test(c, workers_can_be_changed_and_work_does_not_allocate);
   tcase_add_test(c, workers_round_as_the_caller_does);
+  tcase_add_test(c, denormals_are_flushed_in_tasks_and_nowhere_else);
   tcase_add_test(c, signals_stay_with_the_host);
   tcase_add_test(c, a_forked_child_works_alone_and_may_configure_anew);
   tcase_add_test(c, contexts_on_different_threads_are_independent);
