@@ -1,6 +1,6 @@
 /* Arrays in files as a host sees them: errors first, then a round trip through every kind of
    name. */
-#include <check.h>
+#include "suite.h"
 #include <enf/enf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,17 +118,11 @@ START_TEST(an_array_goes_through_every_kind_of_file_and_outlives_its_context) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("array");
   TCase *tests = tcase_create("array");
   tcase_add_unchecked_fixture(tests, setup, teardown);
   tcase_add_test(tests, a_read_that_cannot_be_is_refused);
   tcase_add_test(tests, a_write_that_cannot_be_is_refused);
   tcase_add_test(tests, nothing_is_known_about_no_array);
   tcase_add_test(tests, an_array_goes_through_every_kind_of_file_and_outlives_its_context);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("array", tests);
 }

@@ -1,6 +1,6 @@
 /* Metrics as a host sees them: the length and straightness of paths, the distance of distributions,
    interatomic distances. Known flows and closed forms; every refusal with its sentence. */
-#include <check.h>
+#include "suite.h"
 #include <enf/enf.h>
 #include <math.h>
 #include <stdlib.h>
@@ -449,17 +449,10 @@ static void add_distances(TCase *c) {
 }
 
 int main(void) {
-  Suite *suite = suite_create("metrics");
   TCase *paths = tcase_create("paths"), *distances = tcase_create("distances");
   tcase_add_checked_fixture(paths, setup, teardown);
   tcase_add_checked_fixture(distances, setup, teardown);
   add_paths(paths);
   add_distances(distances);
-  suite_add_tcase(suite, paths);
-  suite_add_tcase(suite, distances);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("metrics", paths);
 }

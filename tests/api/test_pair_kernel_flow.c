@@ -1,6 +1,6 @@
 /* A flow with the pair-kernel field as a host sees it: refusals, its parameters, a round trip
    through a file, and a log-density that belongs to its samples. */
-#include <check.h>
+#include "suite.h"
 #include <enf/enf.h>
 #include <math.h>
 #include <stdio.h>
@@ -99,16 +99,10 @@ START_TEST(a_file_gives_the_same_flow) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("pair-kernel flow");
   TCase *c = tcase_create("pair-kernel flow");
   tcase_add_checked_fixture(c, setup, teardown);
   tcase_add_test(c, options_out_of_bounds_are_refused);
   tcase_add_test(c, samples_have_the_density_they_were_told);
   tcase_add_test(c, a_file_gives_the_same_flow);
-  suite_add_tcase(suite, c);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("pair-kernel flow", c);
 }

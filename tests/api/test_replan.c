@@ -1,5 +1,5 @@
 /* enf_trainer_set_steps: a training whose length is planned again on the way. */
-#include <check.h>
+#include "suite.h"
 #include <enf/enf.h>
 #include <stdlib.h>
 
@@ -68,14 +68,8 @@ START_TEST(refused_lengths_change_nothing) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("replan");
   TCase *tests = tcase_create("set_steps");
   tcase_add_test(tests, next_rate_is_that_of_the_new_schedule);
   tcase_add_test(tests, refused_lengths_change_nothing);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite("replan", tests);
 }

@@ -5,8 +5,7 @@
 
 #include "field/field.h"
 #include "io/io.h"
-
-#include <check.h>
+#include "suite.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

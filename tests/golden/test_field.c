@@ -119,14 +119,8 @@ START_TEST(field_agrees_with_the_published_network) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("golden field");
   TCase *tc = tcase_create("field");
   tcase_set_timeout(tc, 60);
   tcase_add_loop_test(tc, field_agrees_with_the_published_network, 0, GOLDEN_FILES);
-  suite_add_tcase(suite, tc);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("golden field", tc);
 }

@@ -148,15 +148,9 @@ START_TEST(log_prob_agrees_with_the_published_network) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("golden likelihood");
   TCase *tc = tcase_create("likelihood");
   tcase_set_timeout(tc, 60);
   tcase_add_loop_test(tc, likelihood_gradient_agrees_with_the_published_network, 0, GOLDEN_FILES);
   tcase_add_loop_test(tc, log_prob_agrees_with_the_published_network, 0, GOLDEN_FILES);
-  suite_add_tcase(suite, tc);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("golden likelihood", tc);
 }

@@ -5,8 +5,8 @@
 
 #include "../failing_alloc.h"
 #include "core/random.h"
+#include "suite.h"
 #include "train/train.h"
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <unistd.h>

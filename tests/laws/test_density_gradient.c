@@ -1,7 +1,7 @@
 /* test_density_gradient.c -- enf_log_prob_grad is the gradient of enf_log_prob, and
    enf_log_prob_estimate an honest estimate of it. The flows are far from the identity. Public calls
    only. */
-#include <check.h>
+#include "suite.h"
 #include <enf/enf.h>
 #include <math.h>
 #include <stdlib.h>
@@ -300,7 +300,6 @@ START_TEST(a_gradient_can_be_cancelled) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("density gradient");
   TCase *tc = tcase_create("laws");
   tcase_add_checked_fixture(tc, setup, teardown);
   tcase_set_timeout(tc, 60);
@@ -314,10 +313,5 @@ int main(void) {
   tcase_add_test(tc, too_many_steps_are_said);
   tcase_add_test(tc, what_is_missing_is_named);
   tcase_add_test(tc, a_gradient_can_be_cancelled);
-  suite_add_tcase(suite, tc);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("density gradient", tc);
 }

@@ -7,8 +7,8 @@
    whatever law is being tested. */
 #include "core/random.h"
 #include "field/field.h"
+#include "suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -589,7 +589,6 @@ START_TEST(bits_of_a_sample_do_not_depend_on_the_others) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("field laws");
   TCase *tc = tcase_create("field");
   tcase_set_timeout(tc, 60);
   tcase_add_loop_test(tc, velocity_turns_with_the_particles, 0, NETWORKS);
@@ -601,10 +600,5 @@ int main(void) {
   tcase_add_loop_test(tc, gradient_of_every_tensor_is_that_of_differences, 0, NETWORKS);
   tcase_add_loop_test(tc, precisions_and_kernel_tables_are_close_to_each_other, 0, NETWORKS);
   tcase_add_loop_test(tc, bits_of_a_sample_do_not_depend_on_the_others, 0, NETWORKS);
-  suite_add_tcase(suite, tc);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("field laws", tc);
 }

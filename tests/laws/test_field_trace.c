@@ -205,7 +205,6 @@ START_TEST(quadratic_form_is_that_of_the_published_network) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("field trace gradients");
   TCase *tc = tcase_create("trace");
   tcase_set_timeout(tc, 60);
   tcase_add_loop_test(tc, quadratic_form_is_that_of_the_published_network, 0, GOLDEN_FILES);
@@ -215,10 +214,5 @@ int main(void) {
   tcase_add_loop_test(tc, gradient_of_the_squares_is_its_difference, 0, 3 * GOLDEN_FILES);
   tcase_add_test(tc, gradient_of_the_squared_velocity_joins_that_of_the_divergence);
   tcase_add_loop_test(tc, tangent_is_the_difference_of_velocities, 0, GOLDEN_FILES);
-  suite_add_tcase(suite, tc);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("field trace gradients", tc);
 }

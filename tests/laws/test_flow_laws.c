@@ -1,7 +1,7 @@
 /* test_flow_laws.c -- what holds of every flow: symmetry, an exact density, two directions, and
    results that depend on the sample alone. The flows are made far from the identity by enlarging
    the last coordinate weights. Public calls only. */
-#include <check.h>
+#include "suite.h"
 #include <enf/enf.h>
 #include <math.h>
 #include <stdio.h>
@@ -467,7 +467,6 @@ START_TEST(a_call_can_be_cancelled) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("flow laws");
   TCase *c = tcase_create("flow laws");
   tcase_add_checked_fixture(c, setup, teardown);
   tcase_add_loop_test(c, log_prob_is_invariant, 0, 8);
@@ -485,10 +484,5 @@ int main(void) {
   tcase_add_test(c, velocity_refuses_times_outside_sample_by_sample);
   tcase_add_test(c, too_few_steps_are_said);
   tcase_add_test(c, a_call_can_be_cancelled);
-  suite_add_tcase(suite, c);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("flow laws", c);
 }

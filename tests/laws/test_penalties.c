@@ -292,11 +292,9 @@ START_TEST(a_file_with_such_options_is_refused) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("penalties");
   TCase *tc = tcase_create("laws");
   tcase_add_checked_fixture(tc, open_for_density, close_bag);
   tcase_set_timeout(tc, 60);
-  suite_add_tcase(suite, tc);
   tcase_add_loop_test(tc, gradient_is_that_of_the_loss_by_name, 0, LOSSES * FIELDS * PENALTIES);
   tcase_add_loop_test(tc, kinetic_goes_with_the_exact_trace, 0, FIELDS);
   tcase_add_loop_test(tc, both_adjoints_agree, 0, 2 * FIELDS * PENALTIES);
@@ -309,9 +307,5 @@ int main(void) {
                       OBJECTIVES * FIELDS);
   tcase_add_loop_test(tc, what_cannot_go_together_is_refused, 0, 3);
   tcase_add_test(tc, a_file_with_such_options_is_refused);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("penalties", tc);
 }

@@ -4,7 +4,7 @@
    four standard errors, as the simulation itself estimates them from its walkers. Seeds are fixed.
  */
 #include "failing_alloc.h"
-#include <check.h>
+#include "suite.h"
 #include <enf/enf.h>
 #include <math.h>
 #include <stdbool.h>
@@ -340,7 +340,6 @@ START_TEST(no_memory_is_reported_and_the_context_works_afterwards) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("simulate");
   TCase *tests = tcase_create("simulate");
   tcase_set_timeout(tests, 60);
   tcase_add_checked_fixture(tests, setup, teardown);
@@ -358,10 +357,5 @@ int main(void) {
   tcase_add_test(tests, wrong_arguments_are_refused);
   tcase_add_test(tests, missing_and_contradicting_shapes_are_refused);
   tcase_add_test(tests, no_memory_is_reported_and_the_context_works_afterwards);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("simulate", tests);
 }

@@ -2,8 +2,8 @@
    resumption, its gradient is the loss's, and what goes wrong changes nothing. */
 #include "../failing_alloc.h"
 #include "core/random.h"
+#include "suite.h"
 #include "train/train.h"
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -526,7 +526,6 @@ START_TEST(without_memory_a_call_fails_and_leaks_nothing) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("training");
   TCase *tests = tcase_create("laws");
   tcase_add_checked_fixture(tests, open_bag, close_bag);
   tcase_add_loop_test(tests, the_loss_goes_down, 0, 5);
@@ -548,10 +547,5 @@ int main(void) {
   tcase_add_test(tests, a_cancelled_step_leaves_the_training_as_it_was);
   tcase_add_test(tests, misuse_is_refused);
   tcase_add_test(tests, without_memory_a_call_fails_and_leaks_nothing);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("training", tests);
 }

@@ -7,7 +7,7 @@
    with as many live blocks as it began with; a hot one does not even allocate when repeated. All
    memory is taken on the calling thread, with two threads at work. */
 #include "failing_alloc.h"
-#include <check.h>
+#include "suite.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -435,16 +435,10 @@ START_TEST(a_repeated_call_keeps_no_memory) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("out of memory");
   TCase *tcase = tcase_create("scenarios");
   tcase_add_unchecked_fixture(tcase, setup, teardown);
   tcase_add_loop_test(tcase, a_call_without_memory_fails_cleanly_and_works_afterwards, 0,
                       SCENARIOS);
   tcase_add_loop_test(tcase, a_repeated_call_keeps_no_memory, 0, SCENARIOS);
-  suite_add_tcase(suite, tcase);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("out of memory", tcase);
 }

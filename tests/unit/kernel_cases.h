@@ -11,7 +11,8 @@
   X(B)                                                                                             \
   X(C)                                                                                             \
   X(bias)                                                                                          \
-  X(P) X(P_dot) X(wq) X(w0) X(q) X(q_dot) X(q0) X(q0_dot) X(wa) X(gate) X(gate_dot) X(w4) X(z2)    \
+  X(P)                                                                                             \
+  X(P_dot) X(wq) X(w0) X(q) X(q_dot) X(q0) X(q0_dot) X(wa) X(gate) X(gate_dot) X(w4) X(z2)         \
       X(z2_dot) X(z3) X(ds) X(ds_dot) X(dagg) X(dagg_dot) X(da) X(slope) X(coef) X(u) X(center)    \
           X(sharp) X(p0)
 #define DECLARE(name) static REAL *name;

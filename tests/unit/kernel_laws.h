@@ -11,7 +11,6 @@
 #include "math/kernels_impl.h"
 #undef L
 
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -35,6 +34,7 @@ typedef enf__kernels_f32 kernels;
 #define SMALLEST 1e-35
 #endif
 
+#include "suite.h"
 #include "unit/kernel_cases.h"
 
 /* ---- tables ---------------------------------------------------------------------------------- */
@@ -330,7 +330,6 @@ START_TEST(every_function_of_a_table_has_a_case) {
 END_TEST
 
 static int run_kernel_laws(const char *name) {
-  Suite *suite = suite_create(name);
   TCase *tc = tcase_create("kernels");
   tcase_set_timeout(tc, 60);
   tcase_add_test(tc, every_function_of_a_table_has_a_case);
@@ -339,11 +338,6 @@ static int run_kernel_laws(const char *name) {
   tcase_add_loop_test(tc, functions_are_accurate, 0, TABLES);
   tcase_add_loop_test(tc, functions_keep_nan_and_know_infinity, 0, TABLES);
   tcase_add_loop_test(tc, functions_take_any_count_in_place, 0, TABLES);
-  suite_add_tcase(suite, tc);
   find_tables();
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(name, tc);
 }

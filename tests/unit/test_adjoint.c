@@ -1,7 +1,7 @@
 /* test_adjoint.c -- gradients through the integrator: known ones, those of the steps taken against
    finite differences of the same steps, and both adjoints against each other. */
 #include "ode/adjoint.h"
-#include <check.h>
+#include "suite.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -328,7 +328,6 @@ START_TEST(a_record_that_is_too_small_is_said) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("adjoint");
   TCase *c = tcase_create("adjoint");
   tcase_add_checked_fixture(c, setup, teardown);
   tcase_add_loop_test(c, discrete_is_the_gradient_of_the_steps_taken, 0, 6);
@@ -340,10 +339,5 @@ int main(void) {
   tcase_add_loop_test(c, a_sample_does_not_depend_on_the_others, 0, 2);
   tcase_add_test(c, failed_samples_are_left_alone);
   tcase_add_test(c, a_record_that_is_too_small_is_said);
-  suite_add_tcase(suite, c);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("adjoint", c);
 }

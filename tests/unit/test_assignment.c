@@ -1,7 +1,7 @@
 /* The assignment is a permutation of least total cost: against all permutations for n <= 7, and
    against an O(n^3) Hungarian method in double precision, on random, tied and degenerate costs. */
 #include "math/assignment.h"
-#include <check.h>
+#include "suite.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,15 +177,9 @@ START_TEST(costs_that_are_not_numbers_give_the_identity) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("assignment");
   TCase *tests = tcase_create("laws");
   tcase_add_test(tests, small_problems_match_all_permutations);
   tcase_add_test(tests, large_problems_match_the_hungarian_method);
   tcase_add_test(tests, costs_that_are_not_numbers_give_the_identity);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("assignment", tests);
 }

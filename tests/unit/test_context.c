@@ -3,7 +3,7 @@
 #include "core/options.h"
 #include "core/parallel.h"
 #include "failing_alloc.h"
-#include <check.h>
+#include "suite.h"
 
 static enf_ctx *ctx;
 static enf_opts *opts;
@@ -344,9 +344,7 @@ START_TEST(the_clock_runs_forward) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("context");
   TCase *c = tcase_create("context");
-  suite_add_tcase(suite, c);
   tcase_add_checked_fixture(c, make, drop);
   tcase_add_test(c, a_new_context_has_the_documented_defaults);
   tcase_add_test(c, creating_checks_its_arguments);
@@ -366,9 +364,5 @@ int main(void) {
   tcase_add_test(c, a_workspace_that_finds_no_memory_is_nomem);
   tcase_add_test(c, a_callback_may_not_use_its_context);
   tcase_add_test(c, the_clock_runs_forward);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("context", c);
 }

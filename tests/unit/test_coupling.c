@@ -2,8 +2,8 @@
    blocks to the least total squared distance, whatever the threads. */
 #include "core/options.h"
 #include "core/random.h"
+#include "suite.h"
 #include "train/coupling.h"
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,7 +145,6 @@ START_TEST(one_row_gets_its_draw) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("coupling");
   TCase *tests = tcase_create("laws");
   tcase_add_checked_fixture(tests, open_context, close_context);
   tcase_add_test(tests, independent_draws_are_those_of_the_sample_numbers);
@@ -155,10 +154,5 @@ int main(void) {
   tcase_add_test(tests, pairs_do_not_depend_on_threads);
   tcase_add_test(tests, a_block_that_overflows_keeps_its_order);
   tcase_add_test(tests, one_row_gets_its_draw);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("coupling", tests);
 }

@@ -4,8 +4,8 @@
    and coordinate networks. Also names, shapes and initial ranges of deep networks. */
 #include "core/random.h"
 #include "field/field.h"
+#include "suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,14 +236,8 @@ START_TEST(every_linear_layer_has_its_tensors_and_initial_range) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("egnn");
   TCase *tc = tcase_create("egnn");
   tcase_add_loop_test(tc, velocity_is_its_formula, 0, MODELS * VARIANTS);
   tcase_add_loop_test(tc, every_linear_layer_has_its_tensors_and_initial_range, 0, MODELS);
-  suite_add_tcase(suite, tc);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("egnn", tc);
 }

@@ -1,7 +1,7 @@
 /* test_energy.c -- the built-in energies: values by hand, gradients, symmetries, refusals. */
 #include "comma_locale.h"
 #include "failing_alloc.h"
-#include <check.h>
+#include "suite.h"
 #include <enf/enf.h>
 #include <math.h>
 #include <string.h>
@@ -326,7 +326,6 @@ START_TEST(no_memory_is_reported_and_nothing_leaks) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("energy");
   TCase *tests = tcase_create("energy");
   tcase_add_checked_fixture(tests, setup, teardown);
   tcase_add_test(tests, two_lennard_jones_particles_at_rm_have_minus_eps_and_their_spring);
@@ -347,10 +346,5 @@ int main(void) {
   tcase_add_test(tests, specs_do_not_follow_the_locale);
   tcase_add_test(tests, null_arguments_are_refused);
   tcase_add_test(tests, no_memory_is_reported_and_nothing_leaks);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("energy", tests);
 }

@@ -5,8 +5,8 @@
 #include "math/assignment.h"
 #include "math/center.h"
 #include "math/kabsch.h"
+#include "suite.h"
 #include "train/coupling.h"
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -487,7 +487,6 @@ START_TEST(one_row_is_aligned_with_its_draw) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("equivariant coupling");
   TCase *pair = tcase_create("pair"), *block = tcase_create("block");
   tcase_add_checked_fixture(pair, open_context, close_context);
   tcase_add_loop_test(pair, permutation_is_the_best_of_all, 0, LEVELS);
@@ -504,11 +503,5 @@ int main(void) {
   tcase_add_test(block, one_row_is_aligned_with_its_draw);
   tcase_set_timeout(pair, 60);
   tcase_set_timeout(block, 60);
-  suite_add_tcase(suite, pair);
-  suite_add_tcase(suite, block);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("equivariant coupling", pair);
 }

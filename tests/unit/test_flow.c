@@ -2,7 +2,7 @@
    which sentence, and that a file gives back the flow bit for bit. */
 #include "flow/flow.h"
 #include "io/io.h"
-#include <check.h>
+#include "suite.h"
 #include <enf/enf.h>
 #include <math.h>
 #include <stdio.h>
@@ -438,7 +438,6 @@ END_TEST
 /* ---- all ------------------------------------------------------------------------------------ */
 
 int main(void) {
-  Suite *suite = suite_create("flow");
   TCase *c = tcase_create("flow");
   tcase_add_checked_fixture(c, setup, teardown);
   tcase_add_loop_test(c, contradictory_options_are_refused, 0, REFUSALS);
@@ -454,10 +453,5 @@ int main(void) {
   tcase_add_loop_test(c, inconsistent_tensors_are_refused, 0, 6);
   tcase_add_test(c, single_precision_tensors_are_read);
   tcase_add_test(c, bad_arguments_of_batched_calls_are_refused);
-  suite_add_tcase(suite, c);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("flow", c);
 }

@@ -1,7 +1,7 @@
 /* test_format.c -- metadata of libenf's own files: older ones load as what they meant, newer ones
    are told apart from broken ones. */
 #include "io/io.h"
-#include <check.h>
+#include "suite.h"
 #include <enf/version.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,7 +117,6 @@ START_TEST(formats_are_told_apart) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("format");
   TCase *tests = tcase_create("laws");
   tcase_add_checked_fixture(tests, setup, teardown);
   tcase_add_test(tests, every_option_is_set);
@@ -128,10 +127,5 @@ int main(void) {
   tcase_add_test(tests, an_unknown_option_of_our_own_version_is_an_error);
   tcase_add_test(tests, other_groups_are_not_looked_at);
   tcase_add_test(tests, formats_are_told_apart);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("format", tests);
 }

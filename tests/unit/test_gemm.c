@@ -1,8 +1,8 @@
 /* The kernel table `blas` never asks for a product that a BLAS would share among threads of its
    own: this program stands in for the BLAS and looks at every call. */
 #include "math/kernels.h"
+#include "suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -87,7 +87,6 @@ START_TEST(float64_is_cut_alike) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("products by BLAS");
   TCase *tc = tcase_create("gemm");
   tcase_set_timeout(tc, 60);
   tcase_add_checked_fixture(tc, setup, teardown);
@@ -95,10 +94,5 @@ int main(void) {
   tcase_add_test(tc, large_products_of_edges_are_cut);
   tcase_add_test(tc, large_gradients_are_cut);
   tcase_add_test(tc, float64_is_cut_alike);
-  suite_add_tcase(suite, tc);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("products by BLAS", tc);
 }

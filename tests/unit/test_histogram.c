@@ -1,5 +1,5 @@
 /* test_histogram.c -- every value lands in the one bin that holds it. */
-#include <check.h>
+#include "suite.h"
 #include <enf/enf.h>
 #include <math.h>
 
@@ -59,16 +59,10 @@ START_TEST(misuse_is_refused) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("histogram");
   TCase *tests = tcase_create("laws");
   tcase_add_checked_fixture(tests, open_context, close_context);
   tcase_add_test(tests, edges_belong_to_the_bin_above_and_the_last_to_the_last);
   tcase_add_test(tests, weights_are_summed);
   tcase_add_test(tests, misuse_is_refused);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("histogram", tests);
 }

@@ -2,7 +2,7 @@
    points on a plane, a line or in one place are as good as any. */
 #include "math/center.h"
 #include "math/kabsch.h"
-#include <check.h>
+#include "suite.h"
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -277,7 +277,6 @@ START_TEST(distance_has_the_signed_sum_of_singular_values) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("kabsch");
   TCase *tests = tcase_create("laws");
   tcase_add_test(tests, rotation_reaches_the_distance);
   tcase_add_test(tests, no_rotation_reaches_less);
@@ -285,10 +284,5 @@ int main(void) {
   tcase_add_test(tests, identical_points_stay);
   tcase_add_test(tests, mirror_images_need_reflections);
   tcase_add_test(tests, distance_has_the_signed_sum_of_singular_values);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("kabsch", tests);
 }

@@ -1,7 +1,7 @@
 /* test_memory.c -- aligned blocks and arenas over the host's allocator. */
 #include "core/core.h"
 #include "failing_alloc.h"
-#include <check.h>
+#include "suite.h"
 
 static bool is_aligned(const void *p) { return (uintptr_t)p % ENF__ALIGN == 0; }
 
@@ -110,18 +110,12 @@ START_TEST(an_overflowing_layout_cannot_be_reserved) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("memory");
   TCase *c = tcase_create("memory");
-  suite_add_tcase(suite, c);
   tcase_add_test(c, blocks_are_aligned_and_whole);
   tcase_add_test(c, sizes_that_overflow_never_reach_the_host);
   tcase_add_test(c, a_failing_host_gives_null);
   tcase_add_test(c, the_counted_size_is_just_enough);
   tcase_add_test(c, reserve_keeps_what_is_enough);
   tcase_add_test(c, an_overflowing_layout_cannot_be_reserved);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("memory", c);
 }

@@ -1,7 +1,7 @@
 /* test_ode.c -- the integrator: its orders, its exactness, its limits, and that samples of one
    call know nothing of each other. */
 #include "ode/ode.h"
-#include <check.h>
+#include "suite.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -347,7 +347,6 @@ START_TEST(recording_changes_nothing_and_says_when_it_is_full) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("ode");
   TCase *c = tcase_create("ode");
   tcase_add_checked_fixture(c, setup, teardown);
   tcase_add_loop_test(c, fixed_methods_have_order_four, 0, 2);
@@ -365,10 +364,5 @@ int main(void) {
   tcase_add_test(c, dopri5_interpolates_as_well_as_it_integrates);
   tcase_add_test(c, fixed_methods_interpolate_with_order_four);
   tcase_add_test(c, recording_changes_nothing_and_says_when_it_is_full);
-  suite_add_tcase(suite, c);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("ode", c);
 }

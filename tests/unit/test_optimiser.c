@@ -1,8 +1,8 @@
 /* test_optimiser.c -- AdamW and the running average against numbers worked out by hand, schedules
    at their corners, sums of gradients that do not depend on threads. */
 #include "core/options.h"
+#include "suite.h"
 #include "train/optimiser.h"
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,7 +144,6 @@ START_TEST(gradient_sums_do_not_depend_on_threads) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("optimiser");
   TCase *tests = tcase_create("laws");
   tcase_add_checked_fixture(tests, open_context, close_context);
   tcase_add_test(tests, two_steps_match_numbers_by_hand);
@@ -153,10 +152,5 @@ int main(void) {
   tcase_add_test(tests, schedules_have_the_promised_corners);
   tcase_add_loop_test(tests, rates_rise_once_and_then_fall, 0, 8);
   tcase_add_test(tests, gradient_sums_do_not_depend_on_threads);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("optimiser", tests);
 }

@@ -2,7 +2,7 @@
 #include "comma_locale.h"
 #include "core/options.h"
 #include "failing_alloc.h"
-#include <check.h>
+#include "suite.h"
 #include <math.h>
 
 static enf_ctx *ctx;
@@ -478,9 +478,7 @@ START_TEST(a_number_of_any_length_is_safe) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("options");
   TCase *c = tcase_create("options");
-  suite_add_tcase(suite, c);
   tcase_add_checked_fixture(c, make, drop);
   tcase_add_test(c, every_row_is_sound);
   tcase_add_test(c, names_are_unique);
@@ -502,9 +500,5 @@ int main(void) {
   tcase_add_test(c, numbers_are_read_and_written_with_a_point);
   tcase_add_test(c, numbers_follow_no_locale);
   tcase_add_test(c, a_number_of_any_length_is_safe);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("options", c);
 }

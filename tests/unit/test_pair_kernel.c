@@ -2,7 +2,7 @@
    reverse pass are those of finite differences, by tensor name; its symmetries; its bits. */
 #include "core/random.h"
 #include "field/field.h"
-#include <check.h>
+#include "suite.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -545,7 +545,6 @@ START_TEST(a_sample_does_not_depend_on_the_others) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("pair kernel");
   TCase *c = tcase_create("pair kernel");
   tcase_set_timeout(c, 60);
   tcase_add_loop_test(c, velocity_is_its_formula_in_every_precision_and_kernel, 0, MODELS);
@@ -561,10 +560,5 @@ int main(void) {
   tcase_add_loop_test(c, coincident_and_distant_particles_give_finite_numbers, 0, 2);
   tcase_add_test(c, a_number_that_is_not_one_stays_in_its_sample);
   tcase_add_loop_test(c, a_sample_does_not_depend_on_the_others, 0, 2);
-  suite_add_tcase(suite, c);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("pair kernel", c);
 }

@@ -4,7 +4,7 @@
 #include "core/options.h"
 #include "core/parallel.h"
 #include "failing_alloc.h"
-#include <check.h>
+#include "suite.h"
 #include <fenv.h>
 #include <float.h>
 #include <signal.h>
@@ -399,9 +399,7 @@ START_TEST(contexts_on_different_threads_are_independent) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("parallel");
   TCase *c = tcase_create("parallel");
-  suite_add_tcase(suite, c);
   tcase_add_loop_test(c, every_task_runs_once, 0, COUNTS);
   tcase_add_loop_test(c, tasks_run_together_on_as_many_threads_as_asked, 0, COUNTS);
   tcase_add_loop_test(c, the_lowest_failed_task_is_reported, 0, COUNTS);
@@ -413,9 +411,5 @@ int main(void) {
   tcase_add_test(c, signals_stay_with_the_host);
   tcase_add_test(c, a_forked_child_works_alone_and_may_configure_anew);
   tcase_add_test(c, contexts_on_different_threads_are_independent);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("parallel", c);
 }

@@ -1,7 +1,7 @@
 /* test_prior.c -- the mean-free Gaussian: normalised, mean-free, of the right width. */
 #include "core/random.h"
 #include "prior/prior.h"
-#include <check.h>
+#include "suite.h"
 #include <math.h>
 #include <string.h>
 
@@ -70,16 +70,10 @@ START_TEST(gradient_is_that_of_the_density) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("prior");
   TCase *c = tcase_create("prior");
   tcase_add_loop_test(c, density_integrates_to_one, 0, 2);
   tcase_add_test(c, samples_are_mean_free_and_functions_of_their_index);
   tcase_add_test(c, samples_have_the_density_s_width);
   tcase_add_test(c, gradient_is_that_of_the_density);
-  suite_add_tcase(suite, c);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("prior", c);
 }

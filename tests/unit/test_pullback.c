@@ -4,7 +4,7 @@
 #include "flow/probe.h"
 #include "flow/pullback.h"
 #include "math/center.h"
-#include <check.h>
+#include "suite.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -272,7 +272,6 @@ START_TEST(probes_are_functions_of_seed_and_coordinates) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("pullback");
   TCase *c = tcase_create("pullback");
   tcase_add_checked_fixture(c, setup, teardown);
   tcase_set_timeout(c, 30);
@@ -283,10 +282,5 @@ int main(void) {
   tcase_add_test(c, a_sample_that_fails_on_the_way_back_leaves_nothing);
   tcase_add_loop_test(c, late_logdets_are_the_integral, 0, 2);
   tcase_add_loop_test(c, probes_are_functions_of_seed_and_coordinates, 0, 2);
-  suite_add_tcase(suite, c);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("pullback", c);
 }

@@ -1,7 +1,7 @@
 /* test_quadrature.c -- integrals along recorded paths: known values, an honest error, points where
    the difficulty is, and that samples of one call know nothing of each other. */
 #include "ode/ode.h"
-#include <check.h>
+#include "suite.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -159,7 +159,6 @@ START_TEST(samples_marked_as_failed_are_left_alone) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("quadrature");
   TCase *c = tcase_create("quadrature");
   tcase_add_checked_fixture(c, setup, teardown);
   tcase_add_loop_test(c, smooth_integrals_are_found, 0, 4);
@@ -168,10 +167,5 @@ int main(void) {
   tcase_add_test(c, refinement_ends_and_the_error_is_honest);
   tcase_add_test(c, samples_know_nothing_of_each_other);
   tcase_add_test(c, samples_marked_as_failed_are_left_alone);
-  suite_add_tcase(suite, c);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("quadrature", c);
 }

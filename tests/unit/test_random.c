@@ -3,7 +3,7 @@
    Philox vectors are those of the Random123 distribution (kat_vectors, philox4x32 10). The other
    numbers were computed by an independent implementation in exact integers and 40 digits. */
 #include "core/random.h"
-#include <check.h>
+#include "suite.h"
 #include <math.h>
 #include <string.h>
 
@@ -190,9 +190,7 @@ START_TEST(all_orders_are_equally_likely) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("random");
   TCase *c = tcase_create("random");
-  suite_add_tcase(suite, c);
   tcase_add_test(c, philox_gives_the_published_vectors);
   tcase_add_test(c, seed_stream_index_and_block_have_their_places);
   tcase_add_test(c, uniforms_are_the_known_ones);
@@ -206,9 +204,5 @@ int main(void) {
   tcase_add_test(c, permutations_are_the_known_ones);
   tcase_add_test(c, a_permutation_takes_every_place_once);
   tcase_add_test(c, all_orders_are_equally_likely);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("random", c);
 }

@@ -1,7 +1,7 @@
 /* test_reweight.c -- importance weights: known normaliser, known errors, every rule about numbers
    that are none. */
 #include "core/random.h"
-#include <check.h>
+#include "suite.h"
 #include <enf/enf.h>
 #include <math.h>
 #include <stdlib.h>
@@ -210,7 +210,6 @@ START_TEST(misuse_is_refused) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("reweight");
   TCase *tests = tcase_create("laws");
   tcase_add_checked_fixture(tests, open_context, close_context);
   tcase_add_loop_test(tests, gaussian_normaliser_is_found_within_its_error, 0, 5);
@@ -223,10 +222,5 @@ int main(void) {
   tcase_add_test(tests, unknown_errors_are_infinite);
   tcase_add_test(tests, older_structs_are_not_overrun);
   tcase_add_test(tests, misuse_is_refused);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("reweight", tests);
 }

@@ -1,5 +1,5 @@
 /* test_status.c -- statuses have a text each, and the version is that of the headers. */
-#include <check.h>
+#include "suite.h"
 #include <enf/enf.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,16 +51,10 @@ START_TEST(version_is_that_of_the_headers) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("status");
   TCase *c = tcase_create("status");
-  suite_add_tcase(suite, c);
   tcase_add_test(c, every_status_has_a_text_of_its_own);
   tcase_add_test(c, the_table_has_every_pinned_status);
   tcase_add_test(c, unknown_statuses_have_a_text);
   tcase_add_test(c, version_is_that_of_the_headers);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("status", c);
 }

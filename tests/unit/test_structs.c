@@ -1,6 +1,6 @@
 /* test_structs.c -- public structs that grow, between a program and a library of other versions. */
 #include "core/core.h"
-#include <check.h>
+#include "suite.h"
 #include <string.h>
 
 typedef struct {
@@ -56,15 +56,9 @@ START_TEST(a_struct_below_the_first_version_is_refused) {
 END_TEST
 
 int main(void) {
-  Suite *suite = suite_create("structs");
   TCase *tests = tcase_create("laws");
   tcase_add_test(tests, an_older_program_gets_its_members_and_nothing_behind);
   tcase_add_test(tests, a_newer_program_keeps_what_the_library_does_not_know);
   tcase_add_test(tests, a_struct_below_the_first_version_is_refused);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite("structs", tests);
 }
