@@ -161,13 +161,13 @@ watched_training_resumes() {
 
 # A flow that only gets worse: patience ends the training, and the flow it began with is kept.
 patience_keeps_the_best() {
-  harm="train lj.npy -q --init whole.safetensors --set train.lr=0.3 --set train.schedule=constant --set train.ema=0 --set train.clip=0 --set train.batch=16"
+  harm="train lj.npy -q --rows 20 --init whole.safetensors --set train.lr=0.3 --set train.schedule=constant --set train.ema=0 --set train.clip=0 --set train.batch=16"
   "$enf" $harm --steps 500 --validation lj.npy --validate-every 5 --patience 3 -o harmed.safetensors --json >text || return 1
   grep -q '"ended": "stopped: no gain on the validation", "step": 15, "steps": 500,' text &&
     [ "$(number best_step text)" = 0 ] && cmp whole.safetensors harmed.safetensors || return 1
-  "$enf" train lj.npy -q -o harmed.safetensors --resume --validation lj.npy --validate-every 5 --patience 3 --json >text &&
+  "$enf" train lj.npy -q -o harmed.safetensors --resume --rows 20 --validation lj.npy --validate-every 5 --patience 3 --json >text &&
     grep -q '"step": 15,' text && cmp whole.safetensors harmed.safetensors || return 1
-  "$enf" train lj.npy -q -o harmed.safetensors --resume --validation lj.npy --validate-every 5 --patience 4 --json >text &&
+  "$enf" train lj.npy -q -o harmed.safetensors --resume --rows 20 --validation lj.npy --validate-every 5 --patience 4 --json >text &&
     grep -q '"step": 20,' text && cmp whole.safetensors harmed.safetensors
 }
 
