@@ -14,34 +14,40 @@ system=$1 out=$2
 shift 2
 mkdir -p "$out"
 
-# Length unit 1 and a prior of width 1 are those of the publication, which its path lengths need;
-# "auto" is the default of libenf. Columns: run, coupling, data scale, seed, samples to draw.
-plan() { # seed, samples of the published kind, of the others
-  echo "independent-$1 independent 1 $1 $3"
-  echo "ot-$1 ot 1 $1 $3"
-  echo "equivariant-ot-$1 equivariant-ot 1 $1 $2"
+# Columns: run, coupling, layers x width, data scale, seed, steps, samples to draw. Length unit 1 and
+# a prior of width 1 are those of the publication, which its path lengths need; "auto" is the
+# default of libenf.
+plan() { # NETWORK SEED STEPS SAMPLES [SAMPLES of the other couplings]
+  echo "equivariant-ot-$2 equivariant-ot $1 1 $2 $3 $4"
+  echo "ot-$2 ot $1 1 $2 $3 ${5:-$4}"
+  echo "independent-$2 independent $1 1 $2 $3 ${5:-$4}"
 }
-scaled() { echo "scaled-$1 equivariant-ot auto $1 $2"; }
 case $system in
 dw4)
-  # Transport problems of 16 cost little, and paths are as short as the published ones.
-  options="--dimensions 2 --set train.ot_block=16" steps=50000 rows=10000 paths=20000
-  plan=$(for seed in 0 1 2; do plan $seed 500000 100000; done; scaled 0 100000)
+  options="--dimensions 2 --set train.batch=256" rows=10000 paths=20000
+  plan=$(
+    for seed in 0 1 2; do plan 3x32 $seed 50000 500000 100000; done
+    echo "scaled-0 equivariant-ot 3x32 auto 0 50000 100000"
+  )
   ;;
 lj13)
-  options="" steps=30000 rows=10000 paths=10000
-  plan=$(plan 0 100000 20000; scaled 0 20000)
+  options="" rows=10000 paths=10000
+  plan=$(
+    echo "deep-0 equivariant-ot 4x32 1 0 80000 100000"
+    plan 3x32 0 40000 20000
+    echo "scaled-0 equivariant-ot 3x32 auto 0 40000 20000"
+  )
   ;;
 lj55)
-  options="--set model.hidden=64 --set model.layers=7" steps=3500 rows=200 paths=500
-  plan=$(plan 0 500 500 | grep -v ^independent)
+  options="" rows=200 paths=500
+  plan=$(plan 3x32 0 100000 500 | grep -v ^independent)
   ;;
 *)
   echo "there is no recipe for '$system': dw4, lj13 or lj55" >&2
   exit 2
   ;;
 esac
-steps=${STEPS:-$steps} rows=${ROWS:-$rows}
+rows=${ROWS:-$rows}
 
 now() { date '+%Y-%m-%d %H:%M:%S'; }
 
@@ -62,19 +68,25 @@ machine() {
   echo "threads: $(getconf _NPROCESSORS_ONLN)"
 }
 
-train() { # RUN COUPLING SCALE SEED
-  flow=$out/$1.safetensors
+# Plain assignments cost next to nothing, so they may be larger; equivariant ones have the default.
+blocks() { # COUPLING
+  [ "$1" != ot ] || echo "--set train.ot_block=64"
+}
+
+train() { # as in the plan
+  flow=$out/$1.safetensors steps=${STEPS:-$6}
   if [ -f "$out/$1.trainer" ]; then
     logged "$enf" train "$data" -o "$flow" --resume --steps "$steps"
   else
-    # shellcheck disable=SC2086 # options are words
-    logged "$enf" train "$data" -o "$flow" $options --seed "$4" --steps "$steps" \
-      --set "train.coupling=$2" --set "model.data_scale=$3"
+    # shellcheck disable=SC2046,SC2086 # options are words
+    logged "$enf" train "$data" -o "$flow" $options $(blocks "$2") --seed "$5" --steps "$steps" \
+      --set "train.coupling=$2" --set "model.layers=${3%x*}" --set "model.hidden=${3#*x}" \
+      --set "model.data_scale=$4"
   fi
 }
 
-judge() { # as in the plan: RUN COUPLING SCALE SEED SAMPLES
-  set -- "$1" -n "${SAMPLES:-$5}" --paths "$paths" --rows "$rows" --data "$test" --seed 7 \
+judge() { # as in the plan
+  set -- "$1" -n "${SAMPLES:-$7}" --paths "$paths" --rows "$rows" --data "$test" --seed 7 \
     --energy "$system" --plot "$out/$1.energy.svg" --plot-distances "$out/$1.distances.svg" --json
   run=$1
   shift
@@ -95,7 +107,7 @@ pair() { # JSON NAME FORMAT: value +- error
 
 row() { # as in the plan
   json=$out/$1.json
-  echo "| $2 | $3 | $4 | $(pair "$json" nll %.3f) | $(pair "$json" excess_nll %.4f) |" \
+  echo "| $2 | $3 | $4 | $5 | ${STEPS:-$6} | $(pair "$json" nll %.3f) | $(pair "$json" excess_nll %.4f) |" \
     "$(pair "$json" ess %.3f), $(pair "$json" ess_clipped %.3f) of $(number "$json" samples %.0f) |" \
     "$(pair "$json" log_z %.4f) |" \
     "$(pair "$json" path_length %.3f) | $(number "$json" straightness) |" \
@@ -122,11 +134,10 @@ for run in $chosen; do
 done
 
 {
-  echo "$system: $steps steps of 256, $rows test rows"
-  echo
-  echo "| coupling | data scale | seed | NLL | excess NLL | ESS, clipped | log Z | path length | straightness | evaluations | effective samples per second | seconds of training |"
-  echo "|---|---|---|---|---|---|---|---|---|---|---|---|"
-  echo "$plan" | while read -r run coupling scale seed samples; do
-    [ ! -f "$out/$run.json" ] || row "$run" "$coupling" "$scale" "$seed" "$samples"
+  echo "| coupling | layers x width | data scale | seed | steps | NLL | excess NLL | ESS, clipped | log Z | path length | straightness | evaluations | effective samples per second | seconds of training |"
+  echo "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+  echo "$plan" | while read -r run columns; do
+    # shellcheck disable=SC2086 # they are words
+    [ ! -f "$out/$run.json" ] || row "$run" $columns
   done
 } | tee "$out/table.md"

@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ROWS = 256, EVERY = 1000 };
+enum { ROWS = 256, EVERY = 4000 };
 
 static const char *const cheaply[][2] = {{"ode.method", "dopri5"}, {"ode.rtol", "1e-4"},
                                          {"ode.atol", "1e-4"},     {"logdet.method", "hutchinson"},
