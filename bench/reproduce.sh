@@ -5,9 +5,9 @@
 #   ENF=build/enf bash bench/reproduce.sh dw4|lj13|lj55 OUT [RUN...]      RUN: some rows of the plan
 #
 # Interrupted, it goes on where it was: a training from its last saved state, and what is finished
-# is not done again. OUT/RUN.log has everything that was run, the machine and the times. TRAIN=FILE
-# and TEST=FILE take other configurations than simulated ones, e.g. the published rows; STEPS,
-# SAMPLES and ROWS (of tests) in the environment make everything shorter.
+# is not done again. OUT/RUN.log has what was run, what it printed, the machine and the times.
+# TRAIN=FILE and TEST=FILE take other configurations than simulated ones, e.g. the published rows;
+# STEPS, SAMPLES and ROWS (of tests) in the environment make everything shorter: in another OUT.
 set -euo pipefail
 enf=${ENF:-enf}
 system=$1 out=$2
@@ -85,6 +85,11 @@ train() { # as in the plan
   fi
 }
 
+# What the last report of the training in the log says of NAME.
+trained() { # NAME
+  sed -n "s/^$1   *//p" "$log" | tail -1
+}
+
 judge() { # as in the plan
   set -- "$1" -n "${SAMPLES:-$7}" --paths "$paths" --rows "$rows" --data "$test" --seed 7 \
     --energy "$system" --plot "$out/$1.energy.svg" --plot-distances "$out/$1.distances.svg" --json
@@ -102,17 +107,18 @@ number() { # JSON NAME [FORMAT]
 }
 
 pair() { # JSON NAME FORMAT: value +- error
-  echo "$(number "$1" "$2" "$3") +- $(number "$1" "$2_err" "$3")"
+  value=$(number "$1" "$2" "$3")
+  [ -z "$value" ] || echo "$value +- $(number "$1" "$2_err" "$3")"
 }
 
 row() { # as in the plan
-  json=$out/$1.json
-  echo "| $2 | $3 | $4 | $5 | ${STEPS:-$6} | $(pair "$json" nll %.3f) | $(pair "$json" excess_nll %.4f) |" \
+  json=$out/$1.json log=$out/$1.log
+  echo "| $2 | $3 | $4 | $5 | $(trained steps) | $(pair "$json" nll %.3f) | $(pair "$json" excess_nll %.4f) |" \
     "$(pair "$json" ess %.3f), $(pair "$json" ess_clipped %.3f) of $(number "$json" samples %.0f) |" \
     "$(pair "$json" log_z %.4f) |" \
     "$(pair "$json" path_length %.3f) | $(number "$json" straightness) |" \
     "$(number "$json" velocities %.1f) | $(number "$json" effective_rate %.1f) |" \
-    "$(cat "$out/$1.seconds") |"
+    "$(LC_ALL=C printf %.0f "$(trained 'seconds of training')") |"
 }
 
 data=${TRAIN:-$out/train.npy}
@@ -129,7 +135,7 @@ for run in $chosen; do
   [ -f "$out/$run.json" ] && continue
   machine >>"$log"
   train "$@"
-  grep -h '^seconds of training' "$log" | awk '{s = $4} END {printf "%.0f", s}' >"$out/$run.seconds"
+  [ "$(trained training)" = finished ] || { echo "$run is not finished: run it again" >&2; exit 1; }
   judge "$@"
 done
 

@@ -10,8 +10,8 @@ static const char *const GROUPS[][2] = {
     {"ode.", "Integration of trajectories. Taken by `enf_ctx_configure`."},
     {"logdet.", "The log-determinant. Taken by `enf_ctx_configure`."},
     {"train.",
-     "Training. Taken by `enf_trainer_create`, as is logdet.probe. The objectives on the\n"
-     "density (all but flow-matching) integrate by the context's ode.* options."},
+     "Training. Taken by `enf_trainer_create`. The objectives on the density (all but\n"
+     "flow-matching) integrate by the context's ode.* options and draw its logdet.probe."},
     {"sim.", "Monte Carlo simulation. Taken by `enf_simulate`."},
 };
 

@@ -33,6 +33,8 @@ int score_flow(cli *c, const enf_flow *flow, const dataset *data, const target *
   s->effort = effort_read(c, data->n, cli_seconds() - start);
   progress_end(&p);
   enf_ctx_set_progress(c->ctx, NULL, NULL);
+  if (status == ENF_ERR_CANCELLED)
+    return s->n = 0, SUCCESS;
   const int result = settle_failed(c, status, data->n, &s->failed);
   if (result != SUCCESS)
     return result;
@@ -66,6 +68,8 @@ static int evaluate(cli *c, const enf_flow *flow, const dataset *data, const tar
   int result = logp != NULL ? target_check(t, "the configurations", data->N, data->D) : FAILURE;
   if (result == SUCCESS)
     result = score_flow(c, flow, data, t, logp, &s);
+  if (result == SUCCESS && s.n == 0)
+    result = cli_fail_status(c, ENF_ERR_CANCELLED);
   if (result == SUCCESS && cli_has(c, FLAG_OUTPUT))
     result = vector_write(c, c->value[FLAG_OUTPUT], data->n, logp);
   if (result == SUCCESS)
@@ -80,6 +84,8 @@ static int load_and_evaluate(cli *c, const target *t) {
   size_t N = 0, D = 0;
   uint64_t rows = 0;
   int result = cli_count(c, FLAG_ROWS, 1, UINT64_MAX, &rows);
+  if (result == SUCCESS && cli_has(c, FLAG_U) && cli_has(c, FLAG_ROWS))
+    result = cli_usage(c, "--u has an energy for every configuration: --rows cannot choose some");
   if (result != SUCCESS)
     return result;
   const enf_status status = enf_load(c->ctx, &flow, c->operand[0]);

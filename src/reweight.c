@@ -8,6 +8,7 @@
 #include "pairs.h"
 #include "paths.h"
 #include "plot.h"
+#include "progress.h"
 #include "report.h"
 #include "score.h"
 #include "target.h"
@@ -54,17 +55,21 @@ static int check_flags(const cli *c) {
     return cli_usage(c, "--data and --paths need FLOW; --reference does not");
   if (cli_has(c, FLAG_DATA) && cli_has(c, FLAG_REFERENCE))
     return cli_usage(c, "--data is --reference with the NLL: give one of them");
+  if (cli_has(c, FLAG_U) && !cli_has(c, FLAG_X))
+    return cli_usage(c, "--u has the energies of --x and --logp: they are needed");
   if (cli_has(c, FLAG_ROWS) && reference_of(c) == NULL)
     return cli_usage(c, "--rows needs --data or --reference");
   int result = check_picture(c, FLAG_PLOT, "--plot");
   if (result == SUCCESS)
     result = check_picture(c, FLAG_PLOT_DISTANCES, "--plot-distances");
+  if (result == SUCCESS)
+    result = data_check_output(c, FLAG_LOGW, false);
   return result == SUCCESS ? data_check_output(c, FLAG_OUTPUT, true) : result;
 }
 
 static int read_flags(cli *c, reweighting *w) {
   int result = check_flags(c);
-  if (result == SUCCESS)
+  if (result == SUCCESS && !cli_has(c, FLAG_U))
     result = cli_require(c, FLAG_ENERGY);
   if (result == SUCCESS)
     result = cli_count(c, FLAG_PATHS, 0, PATHS, &w->paths_wanted);
@@ -97,6 +102,8 @@ static int get_reference(cli *c, reweighting *w, size_t N, size_t D) {
   if (result != SUCCESS)
     return result;
   data_thin(&w->reference, w->rows);
+  if (cli_has(c, FLAG_U)) /* which has none of the reference */
+    return SUCCESS;
   w->u_reference = cli_alloc(w->reference.n, sizeof(double));
   return w->u_reference == NULL ? FAILURE : target_eval(&w->target, &w->reference, w->u_reference);
 }
@@ -181,7 +188,7 @@ static int score_data(cli *c, const enf_flow *flow, reweighting *w) {
   double *logp = cli_alloc(w->reference.n, sizeof(double));
   int result =
       logp != NULL ? score_flow(c, flow, &w->reference, &w->target, logp, &w->score) : FAILURE;
-  if (result == SUCCESS)
+  if (result == SUCCESS && w->score.n > 0)
     result = bridge(c, logp, w);
   free(logp);
   return result;
@@ -195,22 +202,24 @@ static int measure_flow(cli *c, reweighting *w) {
   if (status != ENF_OK)
     return cli_fail_status(c, status);
   int result = paths_measure(c, flow, &w->samples, (size_t)w->paths_wanted, &w->paths);
-  if (result == SUCCESS && cli_has(c, FLAG_DATA))
+  if (result == SUCCESS && cli_has(c, FLAG_DATA) && !interrupted())
     result = score_data(c, flow, w);
   enf_destroy(flow);
+  if (result == SUCCESS && interrupted())
+    cli_note("interrupted; path lengths or the score of --data are not in the report");
   return result;
 }
 
 /* ---- histograms ------------------------------------------------------------------------------ */
 
 static int compare_energies(const cli *c, reweighting *w) {
-  const size_t n = w->samples.data.n;
+  const size_t n = w->samples.data.n, known = w->u_reference != NULL ? w->reference.n : 0;
   w->energies = (histogram){.key = "u",
                             .label = "energies",
                             .axis = "reduced energy u",
                             .set = {{n, 1, w->u, NULL, 0.1},
                                     {n, 1, w->u, w->logw, 1e-3},
-                                    {w->reference.n, 1, w->u_reference, NULL, 1e-3}}};
+                                    {known, 1, w->u_reference, NULL, 1e-3}}};
   return histogram_make(c, &w->energies);
 }
 
@@ -234,7 +243,7 @@ static const char *draw_picture(const cli *c, const histogram *h, flag f, const 
 /* Only what was asked for. */
 static int compare(const cli *c, reweighting *w) {
   int result = SUCCESS;
-  if (w->reference.n > 0 || cli_has(c, FLAG_PLOT))
+  if (w->u_reference != NULL || cli_has(c, FLAG_PLOT))
     result = compare_energies(c, w);
   if (result == SUCCESS && (w->reference.n > 0 || cli_has(c, FLAG_PLOT_DISTANCES)))
     result = compare_distances(c, w);
@@ -254,7 +263,7 @@ static void print_energies(report *r, const reweighting *w) {
                   t->mean_u_err);
   mean_of(w->samples.data.n, w->u, &mean, &error);
   report_measured(r, "mean_u_samples", "mean energy, samples", mean, error, (double)NAN, 0);
-  if (w->reference.n == 0)
+  if (w->u_reference == NULL)
     return;
   mean_of(w->reference.n, w->u_reference, &mean, &error);
   report_measured(r, "mean_u_reference", "mean energy, reference", mean, error, (double)NAN, 0);
@@ -309,6 +318,8 @@ static void print_reweighting(const cli *c, const reweighting *w) {
     report_real(&r, "acceptance", "acceptance of the chain", w->acceptance);
     report_text(&r, "output", "written to", c->value[FLAG_OUTPUT]);
   }
+  if (cli_has(c, FLAG_LOGW))
+    report_text(&r, "logw", "log-weights", c->value[FLAG_LOGW]);
   if (w->picture != NULL)
     report_text(&r, "plot", "energy histogram", w->picture);
   if (w->distance_picture != NULL)
@@ -339,6 +350,8 @@ int run_reweight(cli *c) {
     result = get_configurations(c, &w);
   if (result == SUCCESS)
     result = weigh(c, &w);
+  if (result == SUCCESS && cli_has(c, FLAG_LOGW))
+    result = vector_write(c, c->value[FLAG_LOGW], w.samples.data.n, w.logw);
   if (result == SUCCESS && cli_has(c, FLAG_OUTPUT))
     result = chain_write(c, &w.samples, w.u, &w.acceptance);
   if (result == SUCCESS)

@@ -6,7 +6,7 @@
 #include "target.h"
 
 typedef struct {
-  size_t n;
+  size_t n; /* 0: interrupted, nothing is known */
   uint64_t failed;
   double nll, nll_err;       /* nats per configuration */
   double excess, excess_err; /* mean of (-log q) - (u + log Z); NaN without energy and log Z */

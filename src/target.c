@@ -79,11 +79,25 @@ static int open_plugin(target *t) {
   return result;
 }
 
+static int open_energies(cli *c, target *t) {
+  if (t->spec != NULL)
+    return cli_usage(c, "--u is in the place of --energy: give one of them");
+  t->spec = c->value[FLAG_U];
+  return vector_read(c, t->spec, &t->given, &t->u);
+}
+
+static int open_target(cli *c, target *t) {
+  if (cli_has(c, FLAG_U))
+    return open_energies(c, t);
+  return plugin_named(t->spec) ? open_plugin(t) : open_builtin(c, t);
+}
+
 int target_make(cli *c, const char *spec, target *t) {
   *t = (target){.spec = spec, .log_z = (double)NAN, .mean_u = (double)NAN};
-  if (spec == NULL)
-    return cli_has(c, FLAG_LOG_Z) ? cli_usage(c, "--log-z is of no use without --energy") : SUCCESS;
-  const int result = plugin_named(spec) ? open_plugin(t) : open_builtin(c, t);
+  if (spec == NULL && !cli_has(c, FLAG_U))
+    return cli_has(c, FLAG_LOG_Z) ? cli_usage(c, "--log-z is of no use without an energy")
+                                  : SUCCESS;
+  const int result = open_target(c, t);
   if (result != SUCCESS)
     return result;
   if (cli_has(c, FLAG_LOG_Z))
@@ -94,6 +108,7 @@ int target_make(cli *c, const char *spec, target *t) {
 void target_free(target *t) {
   enf_energy_destroy(t->builtin);
   plugin_close(&t->plugin);
+  free(t->u);
   *t = (target){0};
 }
 
@@ -141,7 +156,17 @@ static int eval_block(const target *t, const dataset *data, size_t first, double
   return SUCCESS;
 }
 
+static int take_given(const target *t, size_t n, double *u) {
+  if (n != t->given)
+    return cli_fail("%s holds %zu energies for %zu configurations", t->spec, t->given, n);
+  for (size_t i = 0; i < n; i++)
+    u[i] = isfinite(t->u[i]) ? t->u[i] : INFINITY;
+  return SUCCESS;
+}
+
 int target_eval(const target *t, const dataset *data, double *u) {
+  if (t->u != NULL)
+    return take_given(t, data->n, u);
   double *x = cli_alloc(BLOCK, data->N * data->D * sizeof(double));
   int result = x != NULL ? SUCCESS : FAILURE;
   for (size_t first = 0; first < data->n && result == SUCCESS; first += BLOCK)

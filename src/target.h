@@ -13,17 +13,20 @@ typedef struct {
   size_t N, D; /* 0: the plugin does not say */
   /* Exact values with their uncertainty (0: all digits shown); NaN where unknown. */
   double log_z, log_z_err, mean_u, mean_u_err;
+  size_t given; /* of --u: how many energies, */
+  double *u;    /* (given), or NULL */
   enf_energy *builtin;
   plugin plugin;
 } target;
 
-/* From a spec or the name of a plugin; --log-z, if given, replaces the table's log Z. spec NULL
-   gives an empty target. */
+/* From a spec or the name of a plugin, or of the energies in the file of --u; --log-z, if given,
+   replaces the table's log Z. With neither an empty target. */
 int target_make(cli *c, const char *spec, target *t);
 void target_free(target *t);
 /* Refuse another shape; `what` has it: "the configurations". */
 int target_check(const target *t, const char *what, size_t N, size_t D);
-/* u (n): energies of the mean-free configurations, +infinity where they or it are not finite. */
+/* u (n): energies of the mean-free configurations, +infinity where they or it are not finite. Those
+   of --u are those of the n configurations it is asked for. */
 int target_eval(const target *t, const dataset *data, double *u);
 
 #endif

@@ -9,6 +9,9 @@
 
 enum { NAME = sizeof((training *)0)->trainer_path };
 
+/* Until the rate of a resumed training with a time budget is known. */
+static const uint64_t NO_GOAL = 1000000000;
+
 /* In the order of train.objective's choices. */
 static const objective objectives[] = {
     {"flow-matching", "flow-matching loss", true, false, true},
@@ -253,7 +256,7 @@ static int start_again(training *t) {
   if (result != SUCCESS)
     return result;
   const uint64_t planned = trainer_number(t, "steps");
-  t->goal = cli_setting_or(t->c, "train.steps", planned);
+  t->goal = t->timed ? NO_GOAL : cli_setting_or(t->c, "train.steps", planned);
   t->info.step = t->first = trainer_number(t, "step");
   t->info.skipped = trainer_number(t, "skipped");
   curve_plan(&t->curve, planned);

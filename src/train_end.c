@@ -86,7 +86,8 @@ static void report_steps(report *r, const training *t) {
     report_count(r, "capped", "energies or forces capped", t->capped);
     report_count(r, "forces_clipped", "forces clipped", t->forces_clipped);
   }
-  report_real(r, "loss", "loss (smoothed)", t->curve.smoothed);
+  if (t->info.step > t->first)
+    report_real(r, "loss", "loss (smoothed)", t->curve.smoothed);
   report_real(r, "seconds", "seconds of training", seconds);
   report_real(r, "rate", "samples per second", seconds > 0 ? (double)samples / seconds : 0);
 }
@@ -115,6 +116,8 @@ int training_end(training *t) {
   const int result = cli_has(t->c, FLAG_VALIDATION) && !interrupted() ? validate(t, &s) : SUCCESS;
   if (result == SUCCESS)
     print_training(t, &s);
+  if (cli_has(t->c, FLAG_VALIDATION) && s.n == 0)
+    cli_note("interrupted; the NLL at the end was not computed");
   if (!training_finished(t))
     cli_note("%s at step %llu of %llu; all is saved, --resume goes on", how_it_ended(t),
              (unsigned long long)t->info.step, (unsigned long long)t->goal);

@@ -6,7 +6,7 @@
    held together at large ones.
 
      cc -O2 -fPIC -shared -o soft.so energy.c -lm
-     enf train --objective energy --energy soft.so --set model.field=pair-kernel -o soft.safetensors
+     enf train --objective energy --energy soft.so --set model.field=pair-kernel --steps 1500 -o soft.safetensors
      enf reweight soft.safetensors --energy soft.so -n 10000
 
    The tool looks for the names below; a plugin without the two sizes takes them from DATA or from

@@ -241,6 +241,50 @@ metrics_tell_how_far_the_flow_is() {
   ! grep -qE 'path|nll|tv_|density' text
 }
 
+zeros() { # zeros N: a .npy file of them, to standard output
+  printf '\223NUMPY\001\000v\000%-117s\n' "{'descr': '<f8', 'fortran_order': False, 'shape': ($1,), }"
+  head -c $((8 * $1)) /dev/zero
+}
+
+# Energies of a file weigh as those of an energy that is the same; log-weights are written normalised.
+energies_come_from_a_file() {
+  zeros 100 >u.npy
+  from="reweight --x x.npy --logp logp.npy -q --json"
+  "$enf" $from --u u.npy --reference lj.npy --logw logw.npy >a.json &&
+    "$enf" $from -e lj:n=4,eps=0,spring=0 >b.json || return 1
+  for key in ess log_z max_weight; do
+    [ "$(number $key a.json)" = "$(number $key b.json)" ] || return 1
+  done
+  od -A n -t f8 -v -j 128 logw.npy | awk '{ for (i = 1; i <= NF; i++) { n++; sum += exp($i) } }
+    END { exit !(n == 100 && sum > 1 - 1e-9 && sum < 1 + 1e-9) }' || return 1
+  ! grep -q '"mean_u_reference"\|"tv_u' a.json && grep -q '"tv_distance_samples"' a.json || return 1
+  "$enf" logprob whole.safetensors x.npy --u u.npy --log-z 2 -q --json >text || return 1
+  echo "$(number nll text) $(number excess_nll text)" | awk '{ d = $1 - $2 - 2; exit !(d < 1e-9 && -d < 1e-9) }' || return 1
+  refuses 2 '--u is in the place of --energy: give one of them' $from --u u.npy -e lj:n=4 &&
+    refuses 2 '--u has the energies of --x and --logp: they are needed' reweight whole.safetensors -n 9 --u u.npy &&
+    refuses 2 '--u has an energy for every configuration' logprob whole.safetensors x.npy --u u.npy --rows 5 &&
+    refuses 1 'u.npy holds 100 energies for 2000 configurations' logprob whole.safetensors lj.npy --u u.npy --log-z 2
+}
+
+# A time budget goes on with a training that has reached its end.
+a_budget_goes_on_with_a_finished_training() {
+  "$enf" $train --steps 20 -o more.safetensors >/dev/null &&
+    "$enf" train lj.npy -q -o more.safetensors --resume --seconds 0.3 --json >text || return 1
+  [ "$(sed -E 's/.*"step": ([0-9]+),.*/\1/' text)" -gt 20 ]
+}
+
+# Ctrl-C while the NLL at the end is computed: the training is reported, and that it has no NLL.
+interrupted_scores_keep_the_report() {
+  "$enf" simulate lj:n=4 -n 20000 -o many.npy -q >/dev/null
+  "$enf" $train --steps 1 -o s.safetensors --validation many.npy --rows 20000 --validate-every 0 \
+    --set ode.rtol=1e-6 --set ode.atol=1e-6 --set logdet.tol=1e-9 >text 2>note &
+  pid=$!
+  sleep 1
+  kill -INT $pid
+  wait $pid && grep -q '^training *finished' text && ! grep -q '^NLL' text &&
+    grep -q 'interrupted; the NLL at the end was not computed' note
+}
+
 compile() { # compile NAME.so, a plugin, from standard input
   ${CC:-cc} -x c -fPIC -shared -o "$1" - -lm
 }
@@ -321,7 +365,8 @@ for args in "$here"/*.args; do
 done
 for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' \
   interrupted_sampling_writes_nothing stream_can_be_cut density_of_samples_is_theirs \
-  chain_is_made_of_samples picture_is_not_needed energy_training_learns energy_training_resumes fine_tuning_improves metrics_tell_how_far_the_flow_is \
+  chain_is_made_of_samples picture_is_not_needed energy_training_learns energy_training_resumes a_budget_goes_on_with_a_finished_training \
+  interrupted_scores_keep_the_report energies_come_from_a_file fine_tuning_improves metrics_tell_how_far_the_flow_is \
   watched_training_resumes patience_keeps_the_best looks_are_told watching_is_checked \
   plugin_is_an_energy plugins_are_checked plugins_see_no_mean pictures_are_drawn lost_output_is_told; do
   $check
