@@ -42,11 +42,11 @@ static const command commands[] = {
      "of at least its standard error. --patience N stops when N looks in a row had none. The NLL\n"
      "at the end is that of the flow that is kept, exact, on 1000 rows (or --rows).\n\n"
      "Beside FLOW.safetensors stand FLOW.trainer, which --resume needs, FLOW.train.csv and\n"
-     "FLOW.train.svg (through gnuplot). All but the picture are saved every minute; Ctrl-C saves and stops with\n"
-     "exit code 0. With --resume the model.* and train.* options are those of the first run,\n"
-     "--energy, --validation and what belongs to it are given again, and the result is that of an\n"
-     "uninterrupted training, bit for bit; a larger --steps goes on at the schedule's last rate,\n"
-     "and a time budget plans the schedule anew.\n",
+     "FLOW.train.svg (through gnuplot). All but the picture are saved every minute; Ctrl-C saves\n"
+     "and stops with exit code 0. With --resume the model.* and train.* options are those of the\n"
+     "first run, --energy, --validation and what belongs to it are given again, and the result is\n"
+     "that of an uninterrupted training, bit for bit; a larger --steps goes on at the schedule's\n"
+     "last rate, and a time budget plans the schedule anew.\n",
      run_train},
     {SAMPLE, "sample", "FLOW", 1, 1, "Draw samples from a flow, with their exact log-density",
      "Samples FIRST ... FIRST+N-1 of the stream SEED; any way of cutting a stream gives the same\n"
@@ -76,7 +76,8 @@ static const command commands[] = {
      "--json has the histograms too.\n\n"
      "Energies of a program of your own come from --energy PLUGIN.so, or from a file: draw with\n"
      "'enf sample -o X --logp L', let the program compute u = U/kT of X, and give --x X --logp L\n"
-     "--u U. --logw writes the weights for averages of your own: <f> = sum_i exp(logw_i) f(x_i).\n\n"
+     "--u U. --logw writes the weights for averages of your own, <f> = sum_i exp(logw_i)\n"
+     "f(x_i).\n\n"
      "-o writes configurations of the Boltzmann density itself, all of weight 1: the independence\n"
      "Metropolis chain over the samples, in which some of them repeat.\n\n"
      "Interatomic distances come from evenly spaced configurations, as many as have two million\n"
