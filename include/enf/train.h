@@ -51,7 +51,8 @@ enf_status enf_trainer_create(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, co
  *                 its file: set it again after enf_trainer_load.
  * fn is called inside enf_train_step, on the thread that called it, never inside a parallel region;
  * it may not use that step's context, flow or trainer.
- * Threads: the trainer's own. Statuses: ARG. Since 0.1.
+ * Threads: the trainer's own. Statuses: ARG, SHAPE (fn is enf_energy_eval, but user no built-in
+ * energy, or one of another shape than the flow's), STATE (from a callback of its step). Since 0.1.
  */
 enf_status enf_trainer_set_energy(enf_trainer *tr, enf_energy_fn fn, void *user);
 

@@ -52,15 +52,23 @@ enf_status enf__enter(enf_ctx *ctx) {
   return ENF_OK;
 }
 
+bool enf__host_begin(enf_ctx *ctx) {
+  ctx->busy = true;
+  return !ctx->errmsg[0];
+}
+
+void enf__host_end(enf_ctx *ctx, bool was_silent) {
+  ctx->busy = false;
+  if (was_silent)
+    ctx->errmsg[0] = 0;
+}
+
 enf_status enf__report(enf_ctx *ctx, uint64_t done, uint64_t total) {
   if (!ctx->progress)
     return ENF_OK;
-  const bool was_empty = !ctx->errmsg[0];
-  ctx->busy = true;
-  int cancel = ctx->progress(ctx->progress_user, done, total);
-  ctx->busy = false;
-  if (was_empty)
-    ctx->errmsg[0] = 0; /* of a refused call inside the callback */
+  const bool silent = enf__host_begin(ctx);
+  const int cancel = ctx->progress(ctx->progress_user, done, total);
+  enf__host_end(ctx, silent);
   if (!cancel)
     return ENF_OK;
   return enf__fail(ctx, ENF_ERR_CANCELLED, "cancelled by the progress callback after %llu of %llu",

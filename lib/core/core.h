@@ -97,6 +97,11 @@ struct enf_ctx {
   char errmsg[512];
 };
 
+/* Around a call of the host's: on this context it may call nothing, and what it tried leaves no
+   sentence. begin returns what end wants. */
+bool enf__host_begin(enf_ctx *ctx);
+void enf__host_end(enf_ctx *ctx, bool was_silent);
+
 /* At every public entry: NULL, magic and busy are checked, errmsg and stats are cleared. */
 enf_status enf__enter(enf_ctx *ctx);
 /* Write the sentence (enf__format) and return the status; ctx may be NULL. Does not allocate. */

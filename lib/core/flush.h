@@ -1,12 +1,16 @@
-/* flush.h -- numbers below the smallest normal one count as zero while a task runs.
+/* flush.h -- numbers below the smallest normal one count as zero while a task runs, and no
+   floating-point exception traps.
 
    Gates and activations of a network fall off exponentially: of particles far apart they are below
    1e-38, and so is all that is multiplied by them on the way back. Arithmetic on such denormal
    numbers costs some Intel processors over a hundred cycles an instruction: training LJ55 took
    seven to eleven times as long. What is lost is below the rounding of everything it is added to.
 
+   A host that traps invalid operations (gfortran -ffpe-trap) would be killed by the first sample
+   that is not finite, which is to be a status. On a worker nothing traps anyway.
+
    The floating-point state belongs to the host: it is changed around a task only, never during a
-   callback, and no other bit of it is. Processors without such a switch compute as they do. */
+   callback, and no other bit of it is. Processors without such switches compute as they do. */
 #ifndef ENF__FLUSH_H
 #define ENF__FLUSH_H
 
@@ -14,8 +18,8 @@
 
 #if defined __SSE2__
 #include <xmmintrin.h>
-/* Bits FZ (results) and DAZ (operands) of MXCSR. */
-enum { ENF__FLUSH_BITS = 0x8040 };
+/* Bits FZ (results) and DAZ (operands) of MXCSR, and the masks of all exceptions. */
+enum { ENF__FLUSH_BITS = 0x8040 | 0x1f80 };
 static inline uint64_t enf__flush_state(void) { return _mm_getcsr(); }
 static inline void enf__flush_set(uint64_t state) { _mm_setcsr((unsigned)state); }
 #elif defined __aarch64__

@@ -9,8 +9,8 @@
 typedef enf_status (*enf__task_fn)(void *user, size_t task, enf__arena *arena);
 
 /* Run tasks 0 ... count-1 on the context's threads; which thread takes which is not determined,
-   so results may not depend on it. progress: report `units` done out of `count` tasks to the
-   context's progress callback from the calling thread (units per task; 0 = no reports).
+   so results may not depend on it. Progress: units_per_task more of units_total after every task,
+   to the context's callback from the calling thread; no reports if units_total is 0.
    Returns the tasks' status or CANCELLED. */
 enf_status enf__parallel_for(enf_ctx *ctx, size_t count, enf__task_fn fn, void *user,
                              uint64_t units_per_task, uint64_t units_total);

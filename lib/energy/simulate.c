@@ -159,9 +159,9 @@ static enf_status run_job(enf_ctx *ctx, job j) {
     const size_t tasks = (sim->walkers + WALKERS_PER_TASK - 1) / WALKERS_PER_TASK;
     return enf__parallel_for(ctx, tasks, run_task, &j, 0, 0);
   }
-  ctx->busy = true;
-  enf_status status = run_range(&j, 0, sim->walkers);
-  ctx->busy = false;
+  const bool silent = enf__host_begin(ctx);
+  const enf_status status = run_range(&j, 0, sim->walkers);
+  enf__host_end(ctx, silent);
   return status;
 }
 

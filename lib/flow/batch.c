@@ -105,7 +105,7 @@ enf_status enf__batch_run(enf_ctx *ctx, size_t n, size_t group, size_t worker_by
     (*reports)[i] = (enf__tally){0};
   status = enf__parallel_for(ctx, tasks, fn, user, group, n);
   const enf__tally all = add_up(*reports, tasks);
-  const enf_status end = enf__batch_end(ctx, n, &all, enf__seconds() - start);
+  fill_stats(&ctx->stats, &all, enf__seconds() - start);
   ctx->arena.used = 0;
-  return status == ENF_OK ? end : status;
+  return status == ENF_OK && all.failed ? tell(ctx, &all, n) : status;
 }

@@ -3,7 +3,8 @@
      ess = (sum w)^2 / (n sum w^2)  (Kish),   log Z = log (1/n sum w)
 
    with the largest weight taken out, so that nothing overflows. ess_clipped cuts the largest n/1000
-   weights (at least one, none of a single sample) down to the next one. Each error is the standard
+   weights (at least one, none of a single sample) down to the next one, which is taken out of its
+   sums: it may be smaller than the largest by any factor. Each error is the standard
    deviation of its figure over resamples with replacement of up to 4096 groups of samples (sample i
    is in group i mod 4096): for independent samples this has the expectation of the bootstrap over
    samples (Efron 1979) and costs O(n) once. The level of the cut is kept in the resamples. An error
@@ -19,21 +20,22 @@
 enum { MOST_GROUPS = 4096, RESAMPLES = 200, CLIP_ONE_IN = 1000 };
 #define BOOTSTRAP_SEED 1
 
-/* Sums over some samples: of their weights, of the squares, and of both with the weights cut. */
+/* Sums over some samples: of their weights, in units of the largest, and of the squares; of both with
+   the weights cut, in units of the level of the cut. */
 typedef struct {
   double w, ww, cut, cutcut;
 } sums;
 
 typedef struct {
   size_t n, groups;
-  double *w;    /* (n) weights, the largest 1 */
-  double *rank; /* (n) the same, rearranged */
-  sums *group;  /* (groups) */
+  double *log_w; /* (n) */
+  double *rank;  /* (n) the same, rearranged */
+  sums *group;   /* (groups) */
   sums all;
 } job;
 
 static void lay_out(job *j, enf__arena *arena) {
-  j->w = ENF__TAKE(arena, double, j->n);
+  j->log_w = ENF__TAKE(arena, double, j->n);
   j->rank = ENF__TAKE(arena, double, j->n);
   j->group = ENF__TAKE(arena, sums, j->groups);
 }
@@ -70,10 +72,10 @@ static double select_largest(size_t n, double *w, size_t rank) {
   return w[low];
 }
 
-/* How many weights are cut, and the level they are cut to. */
+/* How many weights are cut, and the logarithm of the level they are cut to. */
 static size_t cut_level(job *j, double *level) {
   const size_t wanted = j->n / CLIP_ONE_IN, cut = j->n < 2 ? 0 : wanted < 1 ? 1 : wanted;
-  memcpy(j->rank, j->w, j->n * sizeof *j->rank);
+  memcpy(j->rank, j->log_w, j->n * sizeof *j->rank);
   *level = select_largest(j->n, j->rank, cut);
   return cut;
 }
@@ -87,11 +89,13 @@ static void add(sums *to, const sums *s) {
   to->cutcut += s->cutcut;
 }
 
-static void add_up(job *j, double level) {
+/* Where all weights behind the cut are 0, so are those that are cut. */
+static void add_up(job *j, double largest, double level) {
   j->all = (sums){0};
   memset(j->group, 0, j->groups * sizeof *j->group);
   for (size_t i = 0; i < j->n; i++) {
-    const double w = j->w[i], cut = w < level ? w : level;
+    const double w = exp(j->log_w[i] - largest);
+    const double cut = level > -INFINITY ? exp(fmin(j->log_w[i] - level, 0)) : 0;
     const sums one = {w, w * w, cut, cut * cut};
     add(&j->all, &one);
     add(&j->group[i % j->groups], &one);
@@ -102,6 +106,11 @@ static double kish(double sum, double squares, double n) {
   return squares > 0 ? sum * sum / (n * squares) : 0;
 }
 
+/* Of a resample; NaN where its weights are none, or too small for their squares. */
+static double kish_of_resample(double sum, double squares, double n) {
+  return squares > 0 ? kish(sum, squares, n) : (double)NAN;
+}
+
 static size_t group_size(const job *j, size_t group) {
   return j->n / j->groups + (group < j->n % j->groups);
 }
@@ -109,7 +118,7 @@ static size_t group_size(const job *j, size_t group) {
 /* The figures that have an error. */
 enum { LOG_Z, ESS, ESS_CLIPPED, FIGURES };
 
-/* Of one resample; not finite if it is empty. */
+/* Of one resample; not finite if nothing in it weighs. */
 static void resample(const job *j, size_t number, double figure[FIGURES]) {
   sums s = {0};
   double count = 0;
@@ -121,8 +130,8 @@ static void resample(const job *j, size_t number, double figure[FIGURES]) {
     count += (double)group_size(j, group);
   }
   figure[LOG_Z] = log(s.w / count);
-  figure[ESS] = s.w > 0 ? kish(s.w, s.ww, count) : (double)NAN;
-  figure[ESS_CLIPPED] = s.w > 0 ? kish(s.cut, s.cutcut, count) : (double)NAN;
+  figure[ESS] = kish_of_resample(s.w, s.ww, count);
+  figure[ESS_CLIPPED] = j->all.cut > 0 ? kish_of_resample(s.cut, s.cutcut, count) : 0;
 }
 
 /* Welford's mean and variance; NaN once a resample is empty. */
@@ -145,15 +154,15 @@ static void bootstrap(const job *j, double error[FIGURES]) {
 
 /* ---- all of it ----------------------------------------------------------------------------- */
 
-/* Log weights into w; the largest of them. */
+/* The largest log weight. */
 static double find_logs(job *j, const double *logp, const double *u, enf_weights *out) {
   double largest = -INFINITY;
   for (size_t i = 0; i < j->n; i++) {
     bool bad;
-    j->w[i] = enf__log_weight(logp[i], u[i], &bad);
+    j->log_w[i] = enf__log_weight(logp[i], u[i], &bad);
     out->n_nonfinite += bad;
-    if (j->w[i] > largest)
-      largest = j->w[i];
+    if (j->log_w[i] > largest)
+      largest = j->log_w[i];
   }
   return largest;
 }
@@ -161,15 +170,11 @@ static double find_logs(job *j, const double *logp, const double *u, enf_weights
 static void weigh(job *j, double largest, double *logw, enf_weights *out) {
   double level, error[FIGURES];
   const double n = (double)j->n;
-  if (logw)
-    memcpy(logw, j->w, j->n * sizeof *logw);
-  for (size_t i = 0; i < j->n; i++)
-    j->w[i] = exp(j->w[i] - largest);
   const size_t cut = cut_level(j, &level);
-  add_up(j, level);
+  add_up(j, largest, level);
   bootstrap(j, error);
   for (size_t i = 0; logw && i < j->n; i++)
-    logw[i] -= largest + log(j->all.w);
+    logw[i] = j->log_w[i] - (largest + log(j->all.w));
   out->ess = kish(j->all.w, j->all.ww, n);
   out->ess_err = error[ESS];
   out->ess_clipped = kish(j->all.cut, j->all.cutcut, n);

@@ -29,7 +29,7 @@
 /* Vectors whose masks are looked at together: a branch for each would be foretold badly. */
 #define AT_ONCE (64 / LANES)
 enum { PLANES = 3, MOMENTS = 9, SWEEPS = 4 };
-/* Cost of a padded column: never the least. */
+/* Where a search for the least begins: above every cost. */
 #define NEVER 1e30f
 
 /* ---- what vectors lack ------------------------------------------------------------------------

@@ -7,7 +7,7 @@
 
    Blocks are as equal as can be, none above the limit; each is one task. The pairing of a block is
    a function of its rows and of the seed only. A block whose products overflow keeps the order it
-   has: its loss will not be finite either, and the step is skipped. */
+   has. */
 #include "train/coupling.h"
 #include "core/parallel.h"
 #include "core/random.h"

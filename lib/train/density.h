@@ -10,7 +10,7 @@ enf_status enf__add_likelihood(enf_ctx *ctx, const enf__batch *batch, enf__leg *
 
 /* What an energy objective needs beside its leg. */
 typedef struct {
-  double *x, *u, *grad; /* (n,N,D), (n), (n,N,D) in the host's units; u < 0 or > 0, +inf excluded */
+  double *x, *u, *grad; /* (n,N,D), (n), (n,N,D) in the host's units; u = +inf: left out */
 } enf__energies;
 
 enf__energies enf__energies_take(const enf__batch *batch, enf__arena *arena);

@@ -45,13 +45,13 @@ static uint64_t clip_forces(const enf__batch *b, double most, double *grad) {
   const size_t D = b->prior->dimensions;
   uint64_t clipped = 0;
   for (size_t p = 0; p < b->prior->particles; p++) {
-    double *g = grad + p * D, square = 0;
+    double *g = grad + p * D, force = 0; /* may be too large for its square */
     for (size_t a = 0; a < D; a++)
-      square += g[a] * g[a];
-    if (!(most > 0) || square <= most * most)
+      force = hypot(force, g[a]);
+    if (!(most > 0) || force <= most)
       continue;
     for (size_t a = 0; a < D; a++)
-      g[a] *= most / sqrt(square);
+      g[a] *= most / force;
     clipped++;
   }
   return clipped;
@@ -92,9 +92,9 @@ enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *
     for (size_t k = 0; k < dim; k++)
       e->x[i * dim + k] = b->scale * x[k];
   }
-  ctx->busy = true;
+  const bool silent = enf__host_begin(ctx);
   const int failed = b->energy(b->energy_user, b->n, e->x, e->u, e->grad);
-  ctx->busy = false;
+  enf__host_end(ctx, silent);
   if (failed)
     return enf__fail(ctx, ENF_ERR_CALLBACK, "the energy function returned %d for %zu samples",
                      failed, b->n);
@@ -125,7 +125,7 @@ enf_status enf__add_energy(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, enf
   enf_status status;
   double share;
   enf__draw_starts(b, leg);
-  TRY(enf__leg_forward(ctx, b, leg));
+  TRY(enf__leg_forward(ctx, b, leg, slope));
   TRY(enf__ask_energies(ctx, b, leg, e, slope));
   for (size_t i = 0; i < b->n; i++) {
     leg->dlogdet[i] = isfinite(e->u[i]) ? -1 : NAN;
@@ -133,7 +133,7 @@ enf_status enf__add_energy(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, enf
     for (size_t k = i * dim; k < (i + 1) * dim; k++)
       leg->dy[k] = b->scale * e->grad[k];
   }
-  TRY(enf__leg_reverse_mean(ctx, leg, weight, slope->gradients, &share));
+  TRY(enf__leg_reverse_mean(ctx, b, leg, weight, slope, &share));
   slope->loss += weight * energy_loss(b, leg, e, share);
   enf__leg_cost(leg, slope);
 out:
@@ -167,6 +167,7 @@ static enf_status evaluate_energy(enf_ctx *ctx, const enf__batch *b, enf__slope 
 const enf__objective enf__energy_objective = {.call_bytes = call_bytes,
                                               .worker_bytes = enf__leg_worker_bytes,
                                               .evaluate = evaluate_energy,
+                                              .passes = 2,
                                               .needs_energy = true};
 
 /* ---- mixed ----------------------------------------------------------------------------------- */
@@ -191,25 +192,26 @@ out:
 const enf__objective enf__mixed = {.call_bytes = call_bytes,
                                    .worker_bytes = enf__leg_worker_bytes,
                                    .evaluate = evaluate_mixed,
+                                   .passes = 4,
                                    .needs_data = true,
                                    .needs_energy = true};
 
 /* ---- path gradient --------------------------------------------------------------------------- */
 
 /* up->dy = grad u + grad log q, the latter from the way back down. */
-static enf_status path_cotangents(enf_ctx *ctx, const enf__batch *b, work *w) {
+static enf_status path_cotangents(enf_ctx *ctx, const enf__batch *b, work *w, enf__slope *slope) {
   const size_t dim = dim_of(b);
   enf__leg *up = &w->up, *down = &w->down;
   enf_status status;
   for (size_t i = 0; i < b->n * dim; i++)
     down->start[i] = isfinite(w->e.u[i / dim]) ? up->p.y[i] : up->start[i];
-  TRY(enf__leg_forward(ctx, b, down));
+  TRY(enf__leg_forward(ctx, b, down, slope));
   for (size_t i = 0; i < b->n; i++) {
     down->dlogdet[i] = 1;
     down->dpenalty[i] = 0;
     enf__prior_gradient(b->prior, down->p.y + i * dim, down->dy + i * dim);
   }
-  TRY(enf__leg_reverse(ctx, down, up->dy));
+  TRY(enf__leg_reverse(ctx, b, down, up->dy, slope));
   for (size_t i = 0; i < b->n; i++) {
     up->dlogdet[i] = isfinite(w->e.u[i]) ? 0 : NAN;
     up->dpenalty[i] = 1;
@@ -226,13 +228,13 @@ static enf_status evaluate_path_gradient(enf_ctx *ctx, const enf__batch *b, enf_
   work w = lay_out(b, slope, &ctx->arena);
   w.down.p.kinetic = w.down.p.frobenius = 0; /* the way down is there for grad log q only */
   enf__draw_starts(b, &w.up);
-  TRY(enf__leg_forward(ctx, b, &w.up));
+  TRY(enf__leg_forward(ctx, b, &w.up, slope));
   TRY(enf__ask_energies(ctx, b, &w.up, &w.e, slope));
   enf__leg_cost(&w.up, slope);
-  TRY(path_cotangents(ctx, b, &w));
+  TRY(path_cotangents(ctx, b, &w, slope));
   /* the record of the way up is gone: make it again */
-  TRY(enf__leg_forward(ctx, b, &w.up));
-  TRY(enf__leg_reverse_mean(ctx, &w.up, 1, slope->gradients, &share));
+  TRY(enf__leg_forward(ctx, b, &w.up, slope));
+  TRY(enf__leg_reverse_mean(ctx, b, &w.up, 1, slope, &share));
   slope->loss = energy_loss(b, &w.up, &w.e, share);
   enf__leg_cost(&w.up, slope);
   enf__leg_cost(&w.down, slope);
@@ -243,4 +245,5 @@ out:
 const enf__objective enf__path_gradient = {.call_bytes = call_bytes,
                                            .worker_bytes = enf__leg_worker_bytes,
                                            .evaluate = evaluate_path_gradient,
+                                           .passes = 5,
                                            .needs_energy = true};

@@ -159,4 +159,5 @@ out:
 const enf__objective enf__flow_matching = {.call_bytes = call_bytes,
                                            .worker_bytes = worker_bytes,
                                            .evaluate = evaluate,
+                                           .passes = 1,
                                            .needs_data = true};

@@ -49,13 +49,22 @@ void enf__leg_buffers(const enf__batch *b, enf__slope *slope, enf__arena *arena)
     memset(slope->gradients, 0, slope->buffers * params * sizeof *slope->gradients);
 }
 
-enf_status enf__leg_forward(enf_ctx *ctx, const enf__batch *b, enf__leg *leg) {
+static enf_status end_pass(enf_ctx *ctx, const enf__batch *b, enf__slope *slope) {
+  slope->passes++;
+  return enf__report(ctx, b->n * slope->passes / b->passes, b->n);
+}
+
+enf_status enf__leg_forward(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, enf__slope *slope) {
+  enf_status status;
   const uint64_t seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED);
   const size_t dim = dim_of(b);
   for (size_t i = 0; leg->eps && i < b->n; i++)
     enf__probe_draw(ctx->run.probe, seed, b->first + i, leg->p.probes, dim,
                     leg->eps + i * leg->p.probes * dim);
-  return enf__pullback_forward(ctx, &leg->p);
+  TRY(enf__pullback_forward(ctx, &leg->p));
+  TRY(end_pass(ctx, b, slope));
+out:
+  return status;
 }
 
 bool enf__leg_ok(const enf__leg *leg, size_t i) { return leg->p.result[i].status == ENF_OK; }
@@ -82,17 +91,34 @@ static enf_status reverse(enf_ctx *ctx, enf__leg *leg, double scale, double *dx,
   return enf__pullback_reverse(ctx, &leg->p, &r);
 }
 
-enf_status enf__leg_reverse(enf_ctx *ctx, enf__leg *leg, double *dx) {
-  return reverse(ctx, leg, 1, dx, NULL);
+enf_status enf__leg_reverse(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, double *dx,
+                            enf__slope *slope) {
+  enf_status status;
+  TRY(reverse(ctx, leg, 1, dx, NULL));
+  TRY(end_pass(ctx, b, slope));
+out:
+  return status;
+}
+
+/* Samples that have failed, without those that the objective itself has left out. */
+static size_t failures_of(const enf__leg *leg) {
+  size_t count = 0;
+  for (size_t i = 0; i < leg->p.n; i++) {
+    const enf_status status = leg->p.result[i].status;
+    count += status != ENF_OK && (status != ENF_ERR_ADJOINT || isfinite(leg->dlogdet[i]));
+  }
+  return count;
 }
 
 /* The gradient is linear in the share, so when failures on the way raise it, what the others are
    short of is added by going back again. */
-enf_status enf__leg_reverse_mean(enf_ctx *ctx, enf__leg *leg, double weight, double *gradients,
-                                 double *share) {
-  enf_status status = ENF_OK;
+enf_status enf__leg_reverse_mean(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, double weight,
+                                 enf__slope *slope, double *share) {
+  enf_status status;
   for (double given = 0; (*share = share_of(leg)) != given && isfinite(*share); given = *share)
-    TRY(reverse(ctx, leg, weight * (*share - given), NULL, gradients));
+    TRY(reverse(ctx, leg, weight * (*share - given), NULL, slope->gradients));
+  slope->failed += failures_of(leg);
+  TRY(end_pass(ctx, b, slope));
 out:
   return status;
 }

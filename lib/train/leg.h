@@ -19,17 +19,22 @@ typedef struct {
    train.kinetic and train.frobenius; arrays from the call's
    arena (or counted). */
 enf__leg enf__leg_take(const enf__batch *batch, double t0, double t1, enf__arena *arena);
-/* Probes are keyed by the samples' numbers in the training. */
-enf_status enf__leg_forward(enf_ctx *ctx, const enf__batch *batch, enf__leg *leg);
+/* The three ways to go are the passes of a step: after each the context's progress callback hears
+   of it in slope->passes, and may cancel.
+   There. Probes are keyed by the samples' numbers in the training. */
+enf_status enf__leg_forward(enf_ctx *ctx, const enf__batch *batch, enf__leg *leg,
+                            enf__slope *slope);
 bool enf__leg_ok(const enf__leg *leg, size_t i); /* did sample i arrive, or come back? */
 
 /* Back, for every sample's own loss: dx, (n,N,D). */
-enf_status enf__leg_reverse(enf_ctx *ctx, enf__leg *leg, double *dx);
+enf_status enf__leg_reverse(enf_ctx *ctx, const enf__batch *batch, enf__leg *leg, double *dx,
+                            enf__slope *slope);
 /* Back, for the mean of the losses over the samples that are not left out and do not fail on the
-   way: gradients, as in enf__pulled, gain weight times its gradient; share is 1 / their number, or
-   infinite. Logdet and penalty of those that count (enf__leg_counts) are there after it. */
-enf_status enf__leg_reverse_mean(enf_ctx *ctx, enf__leg *leg, double weight, double *gradients,
-                                 double *share);
+   way: the gradients of slope gain weight times its gradient, its failed those that do fail, there
+   or back; share is 1 / the number of the others, or infinite. Logdet and penalty of those that
+   count (enf__leg_counts) are there after it. */
+enf_status enf__leg_reverse_mean(enf_ctx *ctx, const enf__batch *batch, enf__leg *leg,
+                                 double weight, enf__slope *slope, double *share);
 bool enf__leg_counts(const enf__leg *leg, size_t i);
 /* What the leg has cost so far joins slope. */
 void enf__leg_cost(const enf__leg *leg, enf__slope *slope);

@@ -29,7 +29,7 @@ enf_status enf__add_likelihood(enf_ctx *ctx, const enf__batch *b, enf__leg *leg,
   enf_status status;
   double share;
   memcpy(leg->start, b->x, b->n * dim * sizeof *leg->start);
-  TRY(enf__leg_forward(ctx, b, leg));
+  TRY(enf__leg_forward(ctx, b, leg, slope));
   for (size_t i = 0; i < b->n; i++) {
     double *dy = leg->dy + i * dim;
     leg->dlogdet[i] = -1;
@@ -38,7 +38,7 @@ enf_status enf__add_likelihood(enf_ctx *ctx, const enf__batch *b, enf__leg *leg,
     for (size_t k = 0; k < dim; k++)
       dy[k] = -dy[k];
   }
-  TRY(enf__leg_reverse_mean(ctx, leg, weight, slope->gradients, &share));
+  TRY(enf__leg_reverse_mean(ctx, b, leg, weight, slope, &share));
   slope->loss += weight * likelihood_loss(b, leg, share);
   enf__leg_cost(leg, slope);
 out:
@@ -67,4 +67,5 @@ static enf_status evaluate(enf_ctx *ctx, const enf__batch *b, enf__slope *slope)
 const enf__objective enf__likelihood = {.call_bytes = call_bytes,
                                         .worker_bytes = enf__leg_worker_bytes,
                                         .evaluate = evaluate,
+                                        .passes = 2,
                                         .needs_data = true};

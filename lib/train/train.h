@@ -27,6 +27,7 @@ typedef struct {
   double progress; /* share of the planned steps done, in [0,1] */
   double scale;    /* the data scale s */
   double log_volume;    /* (N-1)D log s: log-densities in host units are lower by it */
+  size_t passes;        /* of the objective */
   enf_energy_fn energy; /* the host's, or NULL */
   void *energy_user;
 } enf__batch;
@@ -35,6 +36,7 @@ typedef struct {
 typedef struct {
   double loss;
   uint64_t evaluations, steps, capped, forces_clipped; /* steps: accepted, forward */
+  size_t failed, passes; /* samples whose integration failed; passes of the batch so far */
   size_t buffers;
   double *gradients; /* (buffers,P): their sum is the gradient */
 } enf__slope;
@@ -44,6 +46,7 @@ typedef struct {
   size_t (*call_bytes)(const enf__batch *batch);
   size_t (*worker_bytes)(const enf__batch *batch, const enf__run *run);
   enf_status (*evaluate)(enf_ctx *ctx, const enf__batch *batch, enf__slope *slope);
+  size_t passes; /* times that a batch goes along the flow, there or back */
   bool needs_data, needs_energy;
 } enf__objective;
 
@@ -73,9 +76,10 @@ struct enf_trainer {
   uint64_t counters[ENF__COUNTERS];
   enf_energy_fn energy; /* the host's, or NULL; not in the file */
   void *energy_user;
+  bool busy; /* inside a step: its energy may not use the trainer */
 };
 
-/* ARG unless tr is one, with the sentence on ctx. */
+/* ARG unless tr is one, STATE inside one of its steps, with the sentence on ctx. */
 enf_status enf__trainer_check(enf_ctx *ctx, const enf_trainer *tr);
 /* enf_trainer_create after its checks. */
 enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, const enf_opts *opts);

@@ -92,7 +92,7 @@ out:
 }
 
 void enf_trainer_destroy(enf_trainer *tr) {
-  if (!tr || tr->magic != ENF__MAGIC_TRAINER)
+  if (!tr || tr->magic != ENF__MAGIC_TRAINER || tr->busy)
     return;
   const enf_alloc alloc = tr->alloc;
   enf__optimiser_free(&tr->optimiser);
@@ -103,16 +103,19 @@ void enf_trainer_destroy(enf_trainer *tr) {
 }
 
 enf_status enf__trainer_check(enf_ctx *ctx, const enf_trainer *tr) {
-  if (tr && tr->magic == ENF__MAGIC_TRAINER)
-    return ENF_OK;
-  return enf__fail(ctx, ENF_ERR_ARG, "the trainer is %s", tr ? "not a trainer" : "NULL");
+  if (!tr || tr->magic != ENF__MAGIC_TRAINER)
+    return enf__fail(ctx, ENF_ERR_ARG, "the trainer is %s", tr ? "not a trainer" : "NULL");
+  if (tr->busy)
+    return enf__fail(ctx, ENF_ERR_STATE, "a callback may not use the trainer whose step it is in");
+  return ENF_OK;
 }
 
 /* ---- what it says about itself ------------------------------------------------------------- */
 
 enf_status enf_trainer_get_int(const enf_trainer *tr, const char *name, int64_t *value) {
-  if (enf__trainer_check(NULL, tr) != ENF_OK || !name || !value)
-    return ENF_ERR_ARG;
+  const enf_status status = enf__trainer_check(NULL, tr);
+  if (status != ENF_OK || !name || !value)
+    return status != ENF_OK ? status : ENF_ERR_ARG;
   const struct {
     const char *name;
     int64_t value;
@@ -131,23 +134,41 @@ enf_status enf_trainer_get_int(const enf_trainer *tr, const char *name, int64_t 
 }
 
 enf_status enf_trainer_set_steps(enf_trainer *tr, uint64_t steps) {
-  if (enf__trainer_check(NULL, tr) != ENF_OK)
-    return ENF_ERR_ARG;
+  const enf_status status = enf__trainer_check(NULL, tr);
+  if (status != ENF_OK)
+    return status;
   const int64_t value = steps <= INT64_MAX ? (int64_t)steps : INT64_MAX;
   return enf_opts_set_int(tr->options, enf__opts_name(ENF__OPT_TRAIN_STEPS), value);
 }
 
+/* A built-in energy knows its shape; a host's own is believed. */
+static enf_status check_builtin(const enf_trainer *tr, const enf_energy *energy) {
+  int64_t N, D;
+  enf_status status;
+  TRY(enf_energy_get_int(energy, "particles", &N));
+  TRY(enf_energy_get_int(energy, "dimensions", &D));
+  const enf__prior *prior = &tr->flow->prior;
+  if ((size_t)N != prior->particles || (size_t)D != prior->dimensions)
+    return ENF_ERR_SHAPE;
+out:
+  return status;
+}
+
 enf_status enf_trainer_set_energy(enf_trainer *tr, enf_energy_fn fn, void *user) {
-  if (enf__trainer_check(NULL, tr) != ENF_OK)
-    return ENF_ERR_ARG;
+  enf_status status;
+  TRY(enf__trainer_check(NULL, tr));
+  if (fn == enf_energy_eval)
+    TRY(check_builtin(tr, user));
   tr->energy = fn;
   tr->energy_user = user;
-  return ENF_OK;
+out:
+  return status;
 }
 
 enf_status enf_trainer_rows(const enf_trainer *tr, size_t total, size_t n, size_t *rows) {
-  if (enf__trainer_check(NULL, tr) != ENF_OK || total == 0 || (n > 0 && !rows))
-    return ENF_ERR_ARG;
+  const enf_status status = enf__trainer_check(NULL, tr);
+  if (status != ENF_OK || total == 0 || (n > 0 && !rows))
+    return status != ENF_OK ? status : ENF_ERR_ARG;
   const uint64_t seed = enf__opts_seed(tr->options, ENF__OPT_TRAIN_SEED);
   for (size_t i = 0; i < n; i++) {
     const uint64_t place = tr->counters[ENF__STEP] * n + i;
@@ -183,13 +204,13 @@ static double two_digits(double value) {
   return enf__strtod(text, NULL);
 }
 
-/* 1 for a batch without extent. */
+/* 1 for a batch without extent; not finite where the squares overflow. */
 static double scale_of(size_t count, const double *x) {
   double square = 0;
   for (size_t k = 0; k < count; k++)
     square += x[k] * x[k];
   const double rms = sqrt(square / (double)count);
-  return rms > 0 && isfinite(rms) ? two_digits(rms) : 1;
+  return rms == 0 ? 1 : isfinite(rms) ? two_digits(rms) : rms;
 }
 
 /* x (n,N,D) in the host's units -> out, mean-free, in units of the scale, which is returned. */
@@ -283,6 +304,49 @@ static double progress_of(const enf_trainer *tr) {
   return fmin(1, (double)tr->counters[ENF__STEP] / steps);
 }
 
+/* The host's rows, if the objective takes any, in the network's units. */
+static enf_status fill_batch(enf_ctx *ctx, const enf_trainer *tr, const double *x,
+                             enf__batch *batch) {
+  const size_t N = batch->prior->particles, D = batch->prior->dimensions;
+  if (objective_of(tr)->needs_data) {
+    double *scaled = ENF__TAKE(&ctx->arena, double, batch->n *N *D);
+    batch->scale = normalise(tr->flow, batch->n, x, scaled);
+    batch->x = scaled;
+  }
+  if (!isfinite(batch->scale))
+    return enf__fail(
+        ctx, ENF_ERR_NONFINITE,
+        "the coordinates of the batch are too large for a data scale; no step was made");
+  batch->log_volume = (double)((N - 1) * D) * log(batch->scale);
+  return ENF_OK;
+}
+
+/* Loss and gradient; meanwhile the host's callbacks may not use the trainer. */
+static enf_status find_slope(enf_ctx *ctx, enf_trainer *tr, const enf__batch *batch,
+                             enf__slope *slope, double *norm) {
+  enf_status status;
+  tr->busy = true;
+  TRY(objective_of(tr)->evaluate(ctx, batch, slope));
+  TRY(enf__gradient_sum(ctx, tr->optimiser.params, slope->buffers, slope->gradients, norm));
+out:
+  tr->busy = false;
+  return status;
+}
+
+static void tell(const enf_trainer *tr, const enf__slope *slope, enf__stats *stats,
+                 enf_step_info *info) {
+  stats->failed = (double)slope->failed;
+  stats->steps = (double)slope->steps;
+  stats->velocities = (double)slope->evaluations;
+  info->loss = slope->loss;
+  info->step = tr->counters[ENF__STEP];
+  info->evaluations = slope->evaluations;
+  info->skipped = tr->counters[ENF__SKIPPED];
+  info->capped = slope->capped;
+  info->clipped = tr->counters[ENF__CLIPPED];
+  info->forces_clipped = slope->forces_clipped;
+}
+
 enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double *x,
                           enf_step_info *info) {
   enf_status status;
@@ -298,44 +362,24 @@ enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double 
                       .first = counters[ENF__SAMPLES],
                       .progress = progress_of(tr),
                       .scale = flow->scale,
+                      .passes = objective_of(tr)->passes,
                       .energy = tr->energy,
                       .energy_user = tr->energy_user};
-  TRY(reserve(ctx, tr, &batch));
-  if (objective_of(tr)->needs_data) {
-    const size_t dim = flow->prior.particles * flow->prior.dimensions;
-    double *scaled = ENF__TAKE(&ctx->arena, double, n *dim);
-    batch.scale = normalise(flow, n, x, scaled);
-    batch.x = scaled;
-  }
-  const size_t freedom = (flow->prior.particles - 1) * flow->prior.dimensions;
-  batch.log_volume = (double)freedom * log(batch.scale);
-
   enf__slope slope;
-  double norm;
-  TRY(objective_of(tr)->evaluate(ctx, &batch, &slope));
-  TRY(enf__gradient_sum(ctx, tr->optimiser.params, slope.buffers, slope.gradients, &norm));
-  const double rate =
-      enf__learning_rate((int)enf__opts_int(tr->options, ENF__OPT_TRAIN_SCHEDULE),
-                         enf__opts_real(tr->options, ENF__OPT_TRAIN_LR), counters[ENF__STEP],
-                         (uint64_t)enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS));
+  enf_step_info all = {0};
+  TRY(reserve(ctx, tr, &batch));
+  TRY(fill_batch(ctx, tr, x, &batch));
+  TRY(find_slope(ctx, tr, &batch, &slope, &all.grad_norm));
+  all.lr = enf__learning_rate((int)enf__opts_int(tr->options, ENF__OPT_TRAIN_SCHEDULE),
+                              enf__opts_real(tr->options, ENF__OPT_TRAIN_LR), counters[ENF__STEP],
+                              (uint64_t)enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS));
   flow->scale = batch.scale;
   flow->scale_fixed = true;
   counters[ENF__STEP]++;
   counters[ENF__SAMPLES] += n;
-  TRY(learn(ctx, tr, &slope, rate, norm));
-  ctx->stats.steps = (double)slope.steps;
-  ctx->stats.velocities = (double)slope.evaluations;
-  ctx->stats.seconds = enf__seconds() - started;
-  const enf_step_info all = {.loss = slope.loss,
-                             .grad_norm = norm,
-                             .lr = rate,
-                             .seconds = ctx->stats.seconds,
-                             .step = counters[ENF__STEP],
-                             .evaluations = slope.evaluations,
-                             .skipped = counters[ENF__SKIPPED],
-                             .capped = slope.capped,
-                             .clipped = counters[ENF__CLIPPED],
-                             .forces_clipped = slope.forces_clipped};
+  TRY(learn(ctx, tr, &slope, all.lr, all.grad_norm));
+  tell(tr, &slope, &ctx->stats, &all);
+  all.seconds = ctx->stats.seconds = enf__seconds() - started;
   if (info)
     enf__struct_give(info, &all, sizeof all);
 out:

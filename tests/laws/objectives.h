@@ -43,7 +43,7 @@ static struct {
   double spoil; /* put into u, or into grad, of the first `spoiled` samples */
   size_t spoiled;
   bool spoil_grad, nosy;
-  enf_status seen; /* what a call on the step's own context gives */
+  enf_status seen, seen_trainer; /* what calls on the step's own context and trainer give */
   size_t calls, samples;
   bool foreign;
   pthread_t caller;
@@ -74,8 +74,10 @@ static int energy(void *user, size_t n, const double *x, double *u, double *grad
   host.calls++;
   host.samples += n;
   host.foreign = host.foreign || !pthread_equal(host.caller, pthread_self());
-  if (host.nosy)
+  if (host.nosy) {
     host.seen = enf_log_prob(ctx, flow, 1, x, u);
+    host.seen_trainer = enf_train_step(inner, tr, n, data, NULL);
+  }
   for (size_t i = 0; i < n; i++) {
     springs(x + i * dim, u + i, grad + i * dim);
     if (i < host.spoiled)
@@ -187,6 +189,7 @@ static enf__batch batch_of(size_t n, uint64_t first) {
                       .progress = 0.3,
                       .scale = flow->scale,
                       .log_volume = (double)(dim - D) * log(flow->scale),
+                      .passes = 5, /* the most an objective has */
                       .energy = tr->energy,
                       .energy_user = tr->energy_user};
 }

@@ -284,7 +284,7 @@ START_TEST(forces_are_clipped_particle_by_particle) {
   set("train.objective", "energy");
   set("train.force_clip", "1e-6");
   begin();
-  host.spoil = 1e150;
+  host.spoil = 1e300;
   host.spoil_grad = true;
   host.spoiled = 2;
   const enf_step_info info = step();
@@ -307,12 +307,88 @@ START_TEST(the_energy_is_asked_on_the_callers_thread_and_may_not_use_the_context
   begin();
   host.nosy = true;
   step();
+  ck_assert_str_eq(enf_ctx_errmsg(ctx), "");
   ck_assert_uint_eq(host.calls, 1);
   ck_assert_uint_eq(host.samples, ROWS);
   ck_assert(!host.foreign);
   ck_assert_int_eq(host.seen, ENF_ERR_STATE);
+  ck_assert_int_eq(host.seen_trainer, ENF_ERR_STATE);
   double logp;
   OK(enf_log_prob(ctx, flow, 1, data, &logp));
+}
+END_TEST
+
+/* After every pass the callback hears of more, up to all rows, and may end the step: nothing has
+   changed then. */
+typedef struct {
+  uint64_t calls, last, give_up;
+} watcher;
+
+static int watch(void *user, uint64_t done, uint64_t total) {
+  watcher *w = user;
+  ck_assert_uint_eq(total, ROWS);
+  ck_assert_uint_ge(done, w->last);
+  w->last = done;
+  return ++w->calls == w->give_up;
+}
+
+START_TEST(a_step_can_be_watched_and_cancelled_after_every_pass) {
+  size_t bytes;
+  set("train.objective", objectives[_i]);
+  begin();
+  double *before = weights(&bytes);
+  watcher all = {0};
+  enf_ctx_set_progress(ctx, watch, &all);
+  for (uint64_t pass = 1; pass <= tables[_i]->passes; pass++) {
+    watcher w = {.give_up = pass};
+    enf_ctx_set_progress(ctx, watch, &w);
+    ck_assert_int_eq(try_step(NULL), ENF_ERR_CANCELLED);
+    ck_assert_uint_eq(w.calls, pass);
+    ck_assert_mem_eq(before, enf__field_param_view(flow->field), bytes);
+    ck_assert_uint_eq(tr->counters[ENF__STEP], 0);
+  }
+  enf_ctx_set_progress(ctx, watch, &all);
+  step();
+  ck_assert_uint_eq(all.calls, tables[_i]->passes);
+  ck_assert_uint_eq(all.last, ROWS);
+  enf_ctx_set_progress(ctx, NULL, NULL);
+  free(before);
+}
+END_TEST
+
+/* Samples that need more steps than are allowed are left out, and counted. */
+START_TEST(failed_samples_are_counted) {
+  double failed;
+  set("train.objective", objectives[_i]);
+  set("ode.method", "dopri5");
+  begin();
+  step();
+  OK(enf_ctx_stat(ctx, "failed", &failed));
+  ck_assert_double_eq(failed, 0);
+  set("ode.max_steps", "1");
+  OK(enf_ctx_configure(ctx, opts));
+  ck_assert_uint_eq(step().skipped, 1);
+  OK(enf_ctx_stat(ctx, "failed", &failed));
+  ck_assert_double_eq(failed, _i == 2 ? 2 * ROWS : ROWS); /* mixed: data and own samples */
+}
+END_TEST
+
+/* A built-in energy of another shape would read and write beyond the samples. */
+START_TEST(built_in_energies_must_have_the_shape_of_the_flow) {
+  enf_energy *builtin;
+  const struct {
+    const char *spec;
+    enf_status status;
+  } cases[] = {
+      {"pair-dw:dim=2", ENF_OK}, {"lj13", ENF_ERR_SHAPE}, {"pair-dw:dim=3", ENF_ERR_SHAPE}};
+  set("model.particles", "2");
+  begin();
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    OK(enf_energy_builtin(ctx, &builtin, cases[i].spec));
+    ck_assert_int_eq(enf_trainer_set_energy(tr, enf_energy_eval, builtin), cases[i].status);
+    enf_energy_destroy(builtin);
+  }
+  ck_assert_int_eq(enf_trainer_set_energy(tr, enf_energy_eval, NULL), ENF_ERR_ARG);
 }
 END_TEST
 
@@ -455,8 +531,9 @@ START_TEST(the_mean_is_over_the_samples_that_come_back) {
     OK(enf__reserve(ctx, count.used, enf__leg_worker_bytes(&batch, &ctx->run)));
     enf__leg leg = enf__leg_take(&batch, 1, 0, &ctx->arena);
     double *gradients = calloc(enf__pullback_chunks(flow->field, ROWS) * params, sizeof *gradients);
+    enf__slope slope = {.gradients = gradients};
     memcpy(leg.start, data, ROWS * dim * sizeof *data);
-    OK(enf__leg_forward(ctx, &batch, &leg));
+    OK(enf__leg_forward(ctx, &batch, &leg, &slope));
     for (size_t i = 0; i < ROWS; i++) {
       leg.dlogdet[i] = -1;
       leg.dpenalty[i] = 0;
@@ -466,7 +543,8 @@ START_TEST(the_mean_is_over_the_samples_that_come_back) {
       leg.eps[BAD * dim] = NAN;
     else
       leg.dlogdet[BAD] = NAN;
-    OK(enf__leg_reverse_mean(ctx, &leg, 0.7, gradients, &share[k]));
+    OK(enf__leg_reverse_mean(ctx, &batch, &leg, 0.7, &slope, &share[k]));
+    ck_assert_uint_eq(slope.failed, (size_t)k); /* left out by the caller, or failed */
     for (size_t i = 0; i < ROWS; i++)
       ck_assert_int_eq(enf__leg_counts(&leg, i), i != BAD);
     for (size_t i = params; i < leg.p.chunks * params; i++)
@@ -508,6 +586,9 @@ int main(void) {
   tcase_add_test(hosts, forces_are_clipped_particle_by_particle);
   tcase_add_loop_test(hosts, the_energy_is_asked_on_the_callers_thread_and_may_not_use_the_context,
                       1, OBJECTIVES);
+  tcase_add_loop_test(hosts, a_step_can_be_watched_and_cancelled_after_every_pass, 0, OBJECTIVES);
+  tcase_add_loop_test(hosts, failed_samples_are_counted, 0, OBJECTIVES);
+  tcase_add_test(hosts, built_in_energies_must_have_the_shape_of_the_flow);
   tcase_add_loop_test(bits, steps_are_the_same_for_one_and_two_threads, 0, CHOICES);
   tcase_add_loop_test(bits, resuming_gives_the_bits_of_the_uninterrupted_training, 0, CHOICES);
   tcase_add_loop_test(bits, steps_with_the_same_rows_do_not_allocate, 0, CHOICES);

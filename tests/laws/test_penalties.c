@@ -195,12 +195,13 @@ static double path_energy_after(const char *kinetic) {
   OK(enf__reserve(ctx, count.used, enf__leg_worker_bytes(&batch, &ctx->run)));
   enf__leg leg = enf__leg_take(&batch, 1, 0, &ctx->arena);
   memcpy(leg.start, data, ROWS * dim * sizeof *data);
-  OK(enf__leg_forward(ctx, &batch, &leg));
+  enf__slope slope = {0};
+  OK(enf__leg_forward(ctx, &batch, &leg, &slope));
   double sum = 0, share;
   memset(leg.dy, 0, ROWS * dim * sizeof *leg.dy);
   memset(leg.dlogdet, 0, ROWS * sizeof *leg.dlogdet);
   memset(leg.dpenalty, 0, ROWS * sizeof *leg.dpenalty);
-  OK(enf__leg_reverse_mean(ctx, &leg, 1, NULL, &share));
+  OK(enf__leg_reverse_mean(ctx, &batch, &leg, 1, &slope, &share));
   for (size_t i = 0; i < ROWS; i++)
     sum += leg.p.penalty[i] / ROWS;
   end();

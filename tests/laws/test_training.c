@@ -419,6 +419,20 @@ START_TEST(data_that_are_no_numbers_change_nothing) {
 }
 END_TEST
 
+/* Finite, but too far out for a length unit. */
+START_TEST(a_batch_too_large_for_a_scale_changes_nothing) {
+  int64_t fixed;
+  begin();
+  data[5 * DIM + 3] = 1e200;
+  ck_assert_int_eq(enf_train_step(ctx, tr, ROWS, data, NULL), ENF_ERR_NONFINITE);
+  ck_assert_ptr_nonnull(strstr(enf_ctx_errmsg(ctx), "too large for a data scale"));
+  ck_assert_int_eq(enf_get_int(flow, "data_scale_fixed", &fixed), ENF_OK);
+  ck_assert_int_eq(fixed, 0);
+  data[5 * DIM + 3] = 1;
+  ck_assert_int_eq(enf_train_step(ctx, tr, ROWS, data, NULL), ENF_OK);
+}
+END_TEST
+
 /* Weights so large that the velocity overflows: every step is skipped, and says so. */
 START_TEST(a_step_that_overflows_is_skipped_and_counted) {
   const char *name = "egnn.gcl_0.edge_mlp.0.weight";
@@ -543,6 +557,7 @@ int main(void) {
   tcase_add_test(tests, an_epoch_takes_every_row_once);
   tcase_add_test(tests, numbers_of_a_trainer);
   tcase_add_loop_test(tests, data_that_are_no_numbers_change_nothing, 0, 3);
+  tcase_add_test(tests, a_batch_too_large_for_a_scale_changes_nothing);
   tcase_add_test(tests, a_step_that_overflows_is_skipped_and_counted);
   tcase_add_test(tests, a_cancelled_step_leaves_the_training_as_it_was);
   tcase_add_test(tests, misuse_is_refused);

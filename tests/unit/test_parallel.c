@@ -1,5 +1,6 @@
 /* test_parallel.c -- the parallel loop: every task once, failures and cancelling the same for any
    number of threads, callbacks and the allocator on the caller's thread, forked children. */
+#define _GNU_SOURCE /* feenableexcept */
 #include "core/flush.h"
 #include "core/options.h"
 #include "core/parallel.h"
@@ -7,6 +8,7 @@
 #include "suite.h"
 #include <fenv.h>
 #include <float.h>
+#include <math.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -290,6 +292,35 @@ START_TEST(denormals_are_flushed_in_tasks_and_nowhere_else) {
 }
 END_TEST
 
+#if defined __SSE2__ && defined __GLIBC__
+static enf_status invalid_task(void *user, size_t task, enf__arena *arena) {
+  (void)arena;
+  volatile double infinite = INFINITY;
+  ((double *)user)[task] = infinite - infinite;
+  return ENF_OK;
+}
+
+/* A host's traps spring neither in tasks nor by what tasks have left, and are set afterwards. */
+START_TEST(a_host_that_traps_is_not_killed) {
+  const int traps = FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW;
+  for (int64_t threads = 1; threads <= 4; threads += 3) {
+    enf_ctx *ctx = context_of(NULL, threads);
+    double results[20];
+    feclearexcept(FE_ALL_EXCEPT);
+    feenableexcept(traps);
+    const enf_status status = enf__parallel_for(ctx, 20, invalid_task, results, 1, 0);
+    const int after = fegetexcept();
+    fedisableexcept(FE_ALL_EXCEPT);
+    ck_assert_int_eq(status, ENF_OK);
+    ck_assert_int_eq(after, traps);
+    for (int i = 0; i < 20; i++)
+      ck_assert(isnan(results[i]));
+    enf_ctx_destroy(ctx);
+  }
+}
+END_TEST
+#endif
+
 typedef struct {
   pthread_t caller;
   atomic_int open; /* workers that would take a signal */
@@ -408,6 +439,9 @@ int main(void) {
   tcase_add_test(c, workers_can_be_changed_and_work_does_not_allocate);
   tcase_add_test(c, workers_round_as_the_caller_does);
   tcase_add_test(c, denormals_are_flushed_in_tasks_and_nowhere_else);
+#if defined __SSE2__ && defined __GLIBC__
+  tcase_add_test(c, a_host_that_traps_is_not_killed);
+#endif
   tcase_add_test(c, signals_stay_with_the_host);
   tcase_add_test(c, a_forked_child_works_alone_and_may_configure_anew);
   tcase_add_test(c, contexts_on_different_threads_are_independent);

@@ -118,6 +118,24 @@ static const struct {
              {INFINITY, INFINITY, 1}, {NAN, INFINITY, 1},   {-INFINITY, INFINITY, 1},
              {-1.7e308, -1.7e308, 1}, {1.7e308, 1.7e308, 0}};
 
+/* One weight that is larger than all others by any factor: without it they are equal. */
+START_TEST(an_outlier_hides_nothing_from_the_clipped_figure) {
+  enum { n = 1000 };
+  double logp[n], u[n] = {0};
+  for (double gap = 5; gap < 1e5; gap *= 3) {
+    enf_weights w = ENF_WEIGHTS_INIT;
+    for (size_t i = 0; i < n; i++)
+      logp[i] = -7;
+    logp[500] = -7 - gap;
+    ck_assert_int_eq(enf_reweight(ctx, n, logp, u, NULL, &w), ENF_OK);
+    ck_assert_double_eq_tol(w.ess_clipped, 1, 1e-12);
+    ck_assert_double_eq_tol(w.ess_clipped_err, 0, 1e-7);
+    /* a third of all resamples do not have it, and an ESS of 1 */
+    ck_assert_double_gt(w.ess_err, gap > 10 ? 0.3 : 0.01);
+  }
+}
+END_TEST
+
 START_TEST(impossible_samples_weigh_nothing_but_count) {
   double logp[10] = {0}, u[10] = {0}, logw[10];
   enf_weights w = ENF_WEIGHTS_INIT;
@@ -216,6 +234,7 @@ int main(void) {
   tcase_add_test(tests, error_bars_are_honest);
   tcase_add_test(tests, equal_weights_are_perfect);
   tcase_add_test(tests, largest_weights_are_clipped_to_the_next);
+  tcase_add_test(tests, an_outlier_hides_nothing_from_the_clipped_figure);
   tcase_add_loop_test(tests, impossible_samples_weigh_nothing_but_count, 0,
                       (int)(sizeof rules / sizeof *rules));
   tcase_add_test(tests, no_weight_at_all_is_nonfinite);
