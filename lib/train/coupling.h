@@ -32,6 +32,13 @@ static inline size_t enf__coupling_begin(const enf__coupling *c, size_t block) {
   return block * size + (block < longer ? block : longer);
 }
 
+/* The block that a row is in. */
+static inline size_t enf__coupling_block_of(const enf__coupling *c, size_t row) {
+  const size_t count = enf__coupling_blocks(c), size = c->n / count, longer = c->n % count;
+  const size_t rows = longer * (size + 1); /* of the longer ones, which come first */
+  return row < rows ? row / (size + 1) : longer + (row - rows) / size;
+}
+
 /* Bytes of the call's arena and of a worker's that enf__coupling_draw needs. */
 size_t enf__coupling_call_bytes(const enf__coupling *coupling);
 size_t enf__coupling_worker_bytes(const enf__coupling *coupling, const enf__run *run);

@@ -101,11 +101,8 @@ static place block_place(const job *j, size_t task) {
 }
 
 static place row_place(const job *j, size_t task) {
-  size_t block = 0;
   const size_t row = enf__coupling_begin(j->coupling, j->first_block) + task;
-  while (enf__coupling_begin(j->coupling, j->first_block + block + 1) <= row)
-    block++;
-  place p = block_place(j, block);
+  place p = block_place(j, enf__coupling_block_of(j->coupling, row) - j->first_block);
   p.row = row;
   return p;
 }

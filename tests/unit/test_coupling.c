@@ -54,6 +54,25 @@ static size_t draw_of(size_t i, size_t n) {
   return n;
 }
 
+/* Blocks cover the rows in order, none larger than the limit, and each knows its own. */
+START_TEST(blocks_cover_all_rows) {
+  for (size_t n = 1; n <= 40; n++)
+    for (size_t block = 1; block <= 42; block++) {
+      const enf__coupling c = {.kind = ENF__OT, .block = block, .n = n};
+      const size_t blocks = enf__coupling_blocks(&c);
+      ck_assert_uint_eq(enf__coupling_begin(&c, 0), 0);
+      ck_assert_uint_eq(enf__coupling_begin(&c, blocks), n);
+      for (size_t b = 0; b < blocks; b++) {
+        const size_t begin = enf__coupling_begin(&c, b), end = enf__coupling_begin(&c, b + 1);
+        ck_assert_uint_gt(end, begin);
+        ck_assert_uint_le(end - begin, block);
+        for (size_t row = begin; row < end; row++)
+          ck_assert_uint_eq(enf__coupling_block_of(&c, row), b);
+      }
+    }
+}
+END_TEST
+
 START_TEST(independent_draws_are_those_of_the_sample_numbers) {
   draw(ENF__INDEPENDENT, MOST, 16, 1000000007);
   ck_assert_mem_eq(x0, draws, sizeof x0);
@@ -147,6 +166,7 @@ END_TEST
 int main(void) {
   TCase *tests = tcase_create("laws");
   tcase_add_checked_fixture(tests, open_context, close_context);
+  tcase_add_test(tests, blocks_cover_all_rows);
   tcase_add_test(tests, independent_draws_are_those_of_the_sample_numbers);
   tcase_add_test(tests, ot_permutes_draws_within_blocks);
   tcase_add_test(tests, ot_has_the_least_total_squared_distance);
