@@ -78,6 +78,15 @@ int cli_fail_status(const cli *c, enf_status status) {
   return status == ENF_ERR_OPTION ? USAGE : FAILURE;
 }
 
+int cli_check_folder(const char *path) {
+  char folder[4096] = ".";
+  const char *slash = strrchr(path, '/');
+  if (slash != NULL)
+    snprintf(folder, sizeof folder, "%.*s", slash > path ? (int)(slash - path) : 1, path);
+  return access(folder, W_OK) == 0 ? SUCCESS
+                                   : cli_fail("cannot write %s: %s", path, strerror(errno));
+}
+
 /* ---- flags --------------------------------------------------------------------------------- */
 
 bool cli_has(const cli *c, flag f) { return c->value[f] != NULL; }
@@ -90,6 +99,11 @@ int cli_count(const cli *c, flag f, uint64_t least, uint64_t fallback, uint64_t 
     return SUCCESS;
   errno = 0;
   *value = strtoull(text, &end, 10);
+  if (*end == 'e') { /* as 1e5 */
+    const double real = strtod(text, &end);
+    *value = real == floor(real) && real < 0x1p53 ? (uint64_t)real : 0;
+    end = *value > 0 ? end : (char *)text;
+  }
   if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || *value < least)
     return cli_usage(c, "--%s needs a whole number of at least %llu, not '%s'", table[f].name,
                      (unsigned long long)least, text);
@@ -230,6 +244,8 @@ int cli_parse(cli *c, int argc, char **argv, bool *done) {
   fill_tables(c->command->bit, longs, letters);
   opterr = 0;
   while (result == SUCCESS && (code = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+    if (code == '?' && optopt > 0 && optopt < LONG)
+      return cli_usage(c, "%s has no flag '-%c'", c->command->name, optopt);
     if (code == '?')
       return cli_usage(c, "%s has no flag '%s', or it is not complete", c->command->name,
                        argv[optind - 1]);

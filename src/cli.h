@@ -60,6 +60,8 @@ int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int cli_usage(const cli *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The library's sentence; contradictory options are a usage error, all else a failure. */
 int cli_fail_status(const cli *c, enf_status status);
+/* A file that is to be written later: refuse a folder that is not there, before any work. */
+int cli_check_folder(const char *path);
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 int cli_start(cli *c, const command *row);

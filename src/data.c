@@ -29,7 +29,7 @@ static void array_shape(const enf_array *array, size_t N, size_t D, dataset *dat
 }
 
 /* Planar configurations written as XYZ come back with z = 0. */
-static bool is_planar(const dataset *data) {
+bool data_is_planar(const dataset *data) {
   for (size_t i = 2; i < data->n * data->N * 3; i += 3)
     if (data->x[i] != 0)
       return false;
@@ -47,7 +47,7 @@ static int check_shape(const char *path, const enf_array *array, size_t N, size_
   if (enf_array_ndim(array) == 2 && enf_array_shape(array, 1) != data->N * data->D)
     return cli_fail("%s: its %zu columns cannot be cut into particles of %zu coordinates", path,
                     enf_array_shape(array, 1), data->D);
-  if (D == 2 && is_planar(data))
+  if (D == 2 && data_is_planar(data))
     drop_z(data);
   if (data->n == 0)
     return cli_fail("%s holds no configuration", path);
@@ -56,6 +56,33 @@ static int check_shape(const char *path, const enf_array *array, size_t N, size_
   if (N > 0 && data->N != N)
     return cli_fail("%s has %zu particles in %zu dimensions, not %zu", path, data->N, data->D, N);
   return SUCCESS;
+}
+
+/* Number of the first particle with the label of particle i. */
+static size_t first_alike(const enf_array *array, size_t i) {
+  size_t first = 0;
+  while (strcmp(enf_array_label(array, first), enf_array_label(array, i)) != 0)
+    first++;
+  return first;
+}
+
+/* Labels become species numbers in the order of their first appearance; all alike: none. */
+static int take_species(const enf_array *array, dataset *data) {
+  enum { DIGITS = 8 };
+  size_t *number = cli_alloc(data->N, sizeof *number), kinds = 0, used = 0;
+  data->species = cli_alloc(data->N, DIGITS);
+  const bool usable = number != NULL && data->species != NULL;
+  for (size_t i = 0; i < data->N && usable; i++) {
+    const size_t first = first_alike(array, i);
+    number[i] = first == i ? kinds++ : number[first];
+    used += (size_t)snprintf(data->species + used, DIGITS, i > 0 ? " %zu" : "%zu", number[i]);
+  }
+  free(number);
+  if (usable && kinds < 2) {
+    free(data->species);
+    data->species = NULL;
+  }
+  return usable ? SUCCESS : FAILURE;
 }
 
 static int copy_array(const char *path, const enf_array *array, size_t N, size_t D, dataset *data) {
@@ -71,12 +98,13 @@ static int copy_array(const char *path, const enf_array *array, size_t N, size_t
     return FAILURE;
   if (count > 0)
     memcpy(data->x, enf_array_data(array), count * sizeof(double));
-  return check_shape(path, array, N, D, data);
+  const int result = check_shape(path, array, N, D, data);
+  return result == SUCCESS ? take_species(array, data) : result;
 }
 
 int data_read(cli *c, const char *path, size_t N, size_t D, dataset *data) {
   enf_array *array = NULL;
-  *data = (dataset){0, 0, 0, NULL};
+  *data = (dataset){0};
   const enf_status status = enf_array_read(c->ctx, &array, path);
   if (status != ENF_OK)
     return cli_fail_status(c, status);
@@ -89,7 +117,8 @@ int data_read(cli *c, const char *path, size_t N, size_t D, dataset *data) {
 
 void data_free(dataset *data) {
   free(data->x);
-  *data = (dataset){0, 0, 0, NULL};
+  free(data->species);
+  *data = (dataset){0};
 }
 
 void data_thin(dataset *data, uint64_t rows) {
@@ -149,10 +178,11 @@ int data_check_output(const cli *c, flag name, bool xyz) {
   if (type != NULL && strcmp(type, "f4") != 0 && strcmp(type, "f8") != 0)
     return cli_usage(c, "--type is f4 or f8, not '%s'", type);
   if (ends_with(path, ".npy"))
-    return SUCCESS;
+    return cli_check_folder(path);
   if (!xyz || !(ends_with(path, ".xyz") || ends_with(path, ".extxyz")))
     return cli_usage(c, "'%s' does not end in .npy%s", path, xyz ? ", .xyz or .extxyz" : "");
-  return type == NULL ? SUCCESS : cli_usage(c, "--type is for .npy files, not for '%s'", path);
+  return type == NULL ? cli_check_folder(path)
+                      : cli_usage(c, "--type is for .npy files, not for '%s'", path);
 }
 
 int data_write(cli *c, const char *path, const char *type, const dataset *data) {

@@ -8,6 +8,7 @@
 typedef struct {
   size_t n, N, D;
   double *x;
+  char *species; /* as model.species, from the labels of an XYZ file; NULL: all alike, or none */
 } dataset;
 
 /* Read .npy or .xyz. N and D are what they must be, 0 if that is open. An (n,N*D) array is cut by
@@ -15,6 +16,8 @@ typedef struct {
    (.xyz) serve for D = 2. */
 int data_read(cli *c, const char *path, size_t N, size_t D, dataset *data);
 void data_free(dataset *data);
+/* Three dimensions, and every z is 0. */
+bool data_is_planar(const dataset *data);
 /* Keep `rows` evenly spaced rows (all, if there are fewer). */
 void data_thin(dataset *data, uint64_t rows);
 

@@ -84,8 +84,8 @@ static const command commands[] = {
      "distances.\n",
      run_reweight},
     {INFO, "info", "FLOW", 1, 1, "Describe a flow file: shapes, scale, parameters", "", run_info},
-    {OPTIONS, "options", "[GROUP]", 0, 1,
-     "List the library's options, all or one group (model, run, ode, logdet, train, sim)", "",
+    {OPTIONS, "options", "[GROUP|NAME]", 0, 1,
+     "List the library's options: all, one, or a group (model, run, ode, logdet, train, sim)", "",
      run_options},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

@@ -5,7 +5,8 @@
 
 static bool in_group(const char *name, const char *group) {
   const size_t length = group != NULL ? strlen(group) : 0;
-  return group == NULL || (strncmp(name, group, length) == 0 && name[length] == '.');
+  return group == NULL || strcmp(name, group) == 0 ||
+         (strncmp(name, group, length) == 0 && name[length] == '.');
 }
 
 static void print_row(const enf_opt_info *row) {
@@ -57,7 +58,7 @@ int run_options(cli *c) {
   const bool json = cli_has(c, FLAG_JSON);
   const char *group = c->operands > 0 ? c->operand[0] : NULL;
   if (walk(group, false, false) == 0)
-    return cli_usage(c, "there is no group '%s' of options", group);
+    return cli_usage(c, "there is no option and no group of options '%s'", group);
   fputs(json ? "{\"options\": [" : "", stdout);
   walk(group, true, json);
   fputs(json ? "]}\n" : "", stdout);

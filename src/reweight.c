@@ -40,8 +40,10 @@ static const char *reference_of(const cli *c) {
 }
 
 static int check_picture(const cli *c, flag f, const char *name) {
-  if (!cli_has(c, f) || plot_can(c->value[f]))
+  if (!cli_has(c, f))
     return SUCCESS;
+  if (plot_can(c->value[f]))
+    return cli_check_folder(c->value[f]);
   return cli_usage(c, "%s needs a name in .svg or .png, not '%s'", name, c->value[f]);
 }
 
@@ -51,6 +53,8 @@ static int check_flags(const cli *c) {
     return cli_usage(c, "--x and --logp go together");
   if (cli_has(c, FLAG_X) == (c->operands > 0))
     return cli_usage(c, "reweight takes either FLOW or --x and --logp");
+  if (cli_has(c, FLAG_X) && (cli_has(c, FLAG_COUNT) || cli_has(c, FLAG_FIRST)))
+    return cli_usage(c, "-n and --first draw from FLOW: --x has its samples");
   if (of_flow && c->operands == 0)
     return cli_usage(c, "--data and --paths need FLOW; --reference does not");
   if (cli_has(c, FLAG_DATA) && cli_has(c, FLAG_REFERENCE))

@@ -156,6 +156,62 @@ static int eval_block(const target *t, const dataset *data, size_t first, double
   return SUCCESS;
 }
 
+/* ---- gradients ------------------------------------------------------------------------------- */
+
+/* x with coordinate k moved, its mean taken away again. */
+static void move(size_t N, size_t D, const double *x, size_t k, double step, double *moved) {
+  memcpy(moved, x, N * D * sizeof *x);
+  for (size_t p = 0; p < N; p++)
+    moved[p * D + k % D] -= step / (double)N;
+  moved[k] += step;
+}
+
+/* The derivative of u along coordinate k, mean taken away; NaN where the energy gives none. */
+static double difference(const target *t, size_t N, size_t D, const double *x, size_t k,
+                         double step, double *moved) {
+  double u[2] = {(double)NAN, (double)NAN};
+  for (int side = 0; side < 2; side++) {
+    move(N, D, x, k, side ? step : -step, moved);
+    if (t->fn(t->user, 1, moved, &u[side], NULL) != 0)
+      return (double)NAN;
+  }
+  return (u[1] - u[0]) / (2 * step);
+}
+
+/* Length of the gradient's difference to `gradient`, mean taken away, in units of its own. */
+static double gradient_error(const target *t, size_t N, size_t D, const double *x, double step,
+                             const double *gradient, double *moved) {
+  double off = 0, length = 0;
+  for (size_t k = 0; k < N * D; k++) {
+    const double slope = difference(t, N, D, x, k, step, moved);
+    double mean = 0;
+    for (size_t p = 0; p < N; p++)
+      mean += gradient[p * D + k % D] / (double)N;
+    off = hypot(off, gradient[k] - mean - slope);
+    length = hypot(length, slope);
+  }
+  return off / length;
+}
+
+int target_check_gradient(const target *t, size_t N, size_t D, const double *x, double step) {
+  double u, error = 0;
+  if (t->fn == NULL || t->builtin != NULL)
+    return SUCCESS;
+  double *gradient = cli_alloc(2 * N * D, sizeof *gradient);
+  if (gradient == NULL)
+    return FAILURE;
+  if (t->fn(t->user, 1, x, &u, gradient) == 0)
+    error = gradient_error(t, N, D, x, step, gradient, gradient + N * D);
+  if (error > 0.01)
+    cli_note("the gradient of %s is off by %.2g of its length from differences of its energy",
+             t->spec, error);
+  free(gradient);
+  return SUCCESS;
+}
+
+/* ---- energies of configurations ---------------------------------------------------------------
+ */
+
 static int take_given(const target *t, size_t n, double *u) {
   if (n != t->given)
     return cli_fail("%s holds %zu energies for %zu configurations", t->spec, t->given, n);

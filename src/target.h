@@ -25,6 +25,9 @@ int target_make(cli *c, const char *spec, target *t);
 void target_free(target *t);
 /* Refuse another shape; `what` has it: "the configurations". */
 int target_check(const target *t, const char *what, size_t N, size_t D);
+/* Note a plugin whose gradient at the mean-free configuration x is not that of its energy, by
+   central differences over `step`; one that fails there is left to fail where it is needed. */
+int target_check_gradient(const target *t, size_t N, size_t D, const double *x, double step);
 /* u (n): energies of the mean-free configurations, +infinity where they or it are not finite. Those
    of --u are those of the n configurations it is asked for. */
 int target_eval(const target *t, const dataset *data, double *u);

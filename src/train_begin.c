@@ -31,6 +31,8 @@ static int name_files(training *t, const char *path) {
   const int stem = (int)(named ? length - tail : length);
   if (length + 16 > NAME)
     return cli_fail("the name of the flow is too long");
+  if (cli_check_folder(path) != SUCCESS)
+    return FAILURE;
   snprintf(t->trainer_path, NAME, "%.*s.trainer", stem, path);
   snprintf(t->csv_path, NAME, "%.*s.train.csv", stem, path);
   snprintf(t->svg_path, NAME, "%.*s.train.svg", stem, path);
@@ -52,6 +54,9 @@ static int check_kept(const cli *c) {
   const bool resumes = cli_has(c, FLAG_RESUME);
   if (resumes && cli_has(c, FLAG_INIT))
     return cli_usage(c, "--init begins a training, --resume goes on with one: give one of them");
+  if (resumes && (cli_has(c, FLAG_SEED) || cli_has(c, FLAG_OBJECTIVE)))
+    return cli_usage(c, "--resume keeps the seed and the objective of the first run: leave --seed "
+                        "and --objective out");
   if (!resumes && !cli_has(c, FLAG_INIT))
     return SUCCESS;
   for (size_t i = 0; i < c->settings; i++) {
@@ -80,6 +85,8 @@ static int set_seeds(cli *c) {
 static int check_needs(const training *t) {
   if (t->objective->needs_data && t->c->operands == 0)
     return cli_usage(t->c, "the objective %s needs DATA", t->objective->name);
+  if (cli_has(t->c, FLAG_ROWS) && !cli_has(t->c, FLAG_VALIDATION))
+    return cli_usage(t->c, "--rows is of the validation: it needs --validation FILE");
   if (t->objective->needs_energy && !cli_has(t->c, FLAG_ENERGY))
     return cli_usage(t->c, "the objective %s needs --energy", t->objective->name);
   return SUCCESS;
@@ -164,12 +171,23 @@ static int read_data(training *t) {
       return result;
     t->N = t->data.N;
     t->D = t->data.D;
+    if (data_is_planar(&t->data))
+      return cli_usage(t->c, "every z of %s is 0: train in the plane with -d 2", t->c->operand[0]);
   }
   if (t->N == 0)
     return cli_usage(t->c, "neither DATA nor the energy says how many particles there are: "
                            "--set model.particles=N is needed");
   t->D = t->D > 0 ? t->D : 3;
   return target_check(&t->target, t->data.n > 0 ? "the configurations" : "the flow", t->N, t->D);
+}
+
+/* A new flow tells apart what the file does. */
+static int fix_species(training *t) {
+  if (t->flow != NULL || t->data.species == NULL || cli_setting(t->c, "model.species") != NULL)
+    return SUCCESS;
+  if (!cli_has(t->c, FLAG_QUIET))
+    cli_note("model.species \"%s\", from the labels of %s", t->data.species, t->c->operand[0]);
+  return cli_set(t->c, "model.species", t->data.species);
 }
 
 static void set_number(cli *c, const char *name, double value) {
@@ -204,10 +222,23 @@ static int create(training *t) {
   return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
 }
 
+/* At one of the flow's own samples, by steps small beside its size. */
+static int check_gradient(training *t) {
+  double scale = 1, *x = cli_alloc(t->N * t->D, sizeof *x);
+  int result = x != NULL ? SUCCESS : FAILURE;
+  enf_get_real(t->flow, "data_scale", &scale);
+  if (result == SUCCESS && enf_sample(t->c->ctx, t->flow, 0, 0, 1, x, NULL) == ENF_OK)
+    result = target_check_gradient(&t->target, t->N, t->D, x, 1e-5 * scale);
+  free(x);
+  return result;
+}
+
 /* The trainer's energy is not in its file. */
 static int make_batch(training *t) {
   if (t->objective->needs_energy)
     enf_trainer_set_energy(t->trainer, t->target.fn, t->target.user);
+  if (t->objective->needs_energy && check_gradient(t) != SUCCESS)
+    return FAILURE;
   t->batch = (size_t)trainer_number(t, "batch");
   if (!t->objective->needs_data)
     return SUCCESS;
@@ -221,6 +252,8 @@ static int make_batch(training *t) {
 
 static int start_fresh(training *t) {
   int result = fix_scale(t);
+  if (result == SUCCESS)
+    result = fix_species(t);
   if (result == SUCCESS)
     result = create(t);
   if (result == SUCCESS)

@@ -42,7 +42,7 @@ static double covariance(const enf__sim *sim, double mean, size_t lag) {
   return count > 0 ? sum / count : 0;
 }
 
-/* At least 1: short or alternating series would say less, even a negative number. */
+/* 1 where the noise of a short series makes the sum negative. */
 static double autocorrelation(const enf__sim *sim, double mean) {
   const double variance = covariance(sim, mean, 0);
   double tau = 1;
@@ -50,7 +50,7 @@ static double autocorrelation(const enf__sim *sim, double mean) {
     return tau;
   for (size_t lag = 1; lag < sim->per_walker && (double)lag < 5 * tau; lag++)
     tau += 2 * covariance(sim, mean, lag) / variance;
-  return fmax(tau, 1);
+  return tau > 0 ? tau : 1;
 }
 
 void enf__sim_summarise(const enf__sim *sim, enf_sim_info *info) {

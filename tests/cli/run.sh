@@ -266,6 +266,32 @@ energies_come_from_a_file() {
     refuses 1 'u.npy holds 100 energies for 2000 configurations' logprob whole.safetensors lj.npy --u u.npy --log-z 2
 }
 
+# Labels of an XYZ file become species; particles that differ are not exchanged.
+labels_become_species() {
+  for k in 1 2 3 4 5 6; do printf '3\n\nO 0 0 0.0%s\nH 1 0.%s 0\nH 0 1 0.1\n' $k $k; done >water.xyz
+  "$enf" train water.xyz --steps 1 -o water.safetensors >/dev/null 2>note &&
+    grep -q '^enf: model.species "0 1 1", from the labels of water.xyz$' note &&
+    "$enf" info water.safetensors | grep -q '^species *2$' || return 1
+  "$enf" train water.xyz --steps 1 -q --set "model.species=0 1 2" -o water.safetensors >/dev/null &&
+    "$enf" info water.safetensors | grep -q '^species *3$' || return 1
+  "$enf" train lj.npy --steps 1 -q -o n.safetensors >/dev/null && "$enf" info n.safetensors | grep -q '^species *1$'
+}
+
+# What cannot end well is refused before it begins.
+mistakes_are_told_at_once() {
+  printf '2\n\nX 0 0 0\nX 1 1 0\n' >flat.xyz
+  refuses 2 'every z of flat.xyz is 0: train in the plane with -d 2' train flat.xyz -o n.safetensors &&
+    refuses 1 'cannot write nowhere/f.safetensors: No such file' train lj.npy -o nowhere/f.safetensors &&
+    refuses 1 'cannot write nowhere/x.npy: No such file' sample whole.safetensors -n 1000000 -o nowhere/x.npy &&
+    refuses 1 'cannot write nowhere/p.svg: No such file' reweight whole.safetensors -n 1000000 -e lj:n=4 --plot nowhere/p.svg &&
+    refuses 2 '--rows is of the validation' train lj.npy --rows 5 -o n.safetensors &&
+    refuses 2 '-n and --first draw from FLOW' reweight --x x.npy --logp logp.npy -e lj:n=4 -n 5 &&
+    refuses 2 "train has no flag '-z'" train lj.npy -zq &&
+    refuses 2 "--count needs a whole number of at least 1, not '1e0.5'" sample whole.safetensors -n 1e0.5 -o n.npy &&
+    "$enf" sample whole.safetensors -n 2e1 -q -o n.npy | grep -q '^samples *20$' &&
+    [ "$("$enf" options train.lr | wc -l)" = 1 ]
+}
+
 # A time budget goes on with a training that has reached its end.
 a_budget_goes_on_with_a_finished_training() {
   "$enf" $train --steps 20 -o more.safetensors >/dev/null &&
@@ -309,6 +335,16 @@ refuses() { # refuses STATUS SENTENCE COMMAND...
   shift 2
   "$enf" "$@" >/dev/null 2>note
   [ $? = "$wanted" ] && grep -q "^enf: $sentence" note || { cat note; return 1; }
+}
+
+# A gradient that is not that of the energy is told of; the example's is right.
+gradients_are_checked() {
+  command -v ${CC:-cc} >/dev/null || return 0
+  quick='train --objective energy --set model.field=pair-kernel --set train.batch=4 --steps 1 -q -o n.safetensors'
+  sed 's/slope = 2 /slope = 2.1 /' "$here/../../examples/plugin/energy.c" >wrong.c
+  ! cmp -s wrong.c "$here/../../examples/plugin/energy.c" && compile ./wrong.so <wrong.c || return 1
+  "$enf" $quick -e soft.so >/dev/null 2>note && [ ! -s note ] || return 1
+  "$enf" $quick -e wrong.so >/dev/null 2>note && grep -q '^enf: the gradient of wrong.so is off by' note
 }
 
 # A plugin that does not say its shape takes it from elsewhere; a useless one is refused.
@@ -366,9 +402,9 @@ done
 for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' \
   interrupted_sampling_writes_nothing stream_can_be_cut density_of_samples_is_theirs \
   chain_is_made_of_samples picture_is_not_needed energy_training_learns energy_training_resumes a_budget_goes_on_with_a_finished_training \
-  interrupted_scores_keep_the_report energies_come_from_a_file fine_tuning_improves metrics_tell_how_far_the_flow_is \
+  interrupted_scores_keep_the_report energies_come_from_a_file labels_become_species mistakes_are_told_at_once fine_tuning_improves metrics_tell_how_far_the_flow_is \
   watched_training_resumes patience_keeps_the_best looks_are_told watching_is_checked \
-  plugin_is_an_energy plugins_are_checked plugins_see_no_mean pictures_are_drawn lost_output_is_told; do
+  plugin_is_an_energy gradients_are_checked plugins_are_checked plugins_see_no_mean pictures_are_drawn lost_output_is_told; do
   $check
   report "$check" $?
 done
