@@ -66,10 +66,12 @@ enf_status enf_trainer_set_energy(enf_trainer *tr, enf_energy_fn fn, void *user)
  *             draw n samples of their own and do not read x: it may be NULL, and the data scale of
  *             a fresh flow is then 1
  * Out:  info  begins with its struct_size (ENF_STEP_INFO_INIT); may be NULL
- * Samples whose integration fails, or whose energy is not finite, are left out of the mean.
+ * Samples whose integration fails (enf_ctx_stat "failed"), or whose energy is not finite, are left
+ * out of the mean. Callbacks of the step may not use the trainer: its calls are refused (STATE).
  * Bitwise reproducible for any run.threads. No other thread may read the flow meanwhile.
- * Statuses: ARG, STATE (the objective needs an energy and has none), NONFINITE (x is), CALLBACK,
- * CANCELLED, NOMEM; after each of them nothing is changed. Since 0.1.
+ * Statuses: ARG, STATE (the objective needs an energy and has none), NONFINITE (x is, or is too
+ * large for a data scale), CALLBACK, CANCELLED (flow matching: between pieces of the batch; the other
+ * objectives: between passes of the batch along the flow), NOMEM; after each of them nothing is changed. Since 0.1.
  */
 enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double *x,
                           enf_step_info *info);
