@@ -70,8 +70,9 @@ enf_status enf_trainer_set_energy(enf_trainer *tr, enf_energy_fn fn, void *user)
  * out of the mean. Callbacks of the step may not use the trainer: its calls are refused (STATE).
  * Bitwise reproducible for any run.threads. No other thread may read the flow meanwhile.
  * Statuses: ARG, STATE (the objective needs an energy and has none), NONFINITE (x is, or is too
- * large for a data scale), CALLBACK, CANCELLED (flow matching: between pieces of the batch; the other
- * objectives: between passes of the batch along the flow), NOMEM; after each of them nothing is changed. Since 0.1.
+ * large for a data scale), CALLBACK, CANCELLED (flow matching: between pieces of the batch; other
+ * objectives: between passes of the batch along the flow), NOMEM; after each of them nothing is
+ * changed. Since 0.1.
  */
 enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double *x,
                           enf_step_info *info);
