@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MOST_PIECES = 16 };
+
 static const enf__field_ops *const fields[ENF__FIELDS] = {
     [ENF__FIELD_EGNN] = &enf__egnn_ops, [ENF__FIELD_PAIR_KERNEL] = &enf__pair_kernel_ops};
 
@@ -103,6 +105,14 @@ size_t enf__field_workspace(const enf__field *field, const enf__run *run, enf__w
 size_t enf__field_chunk(const enf__field *field, enf__work work) {
   const double samples = 3e7 / field->ops->cost(field, work);
   return samples < 1 ? 1 : samples > 64 ? 64 : (size_t)samples;
+}
+
+size_t enf__field_pieces(const enf__field *field, enf__work work, size_t least, size_t n) {
+  /* A multiple of 4 keeps 2 and 4 threads busy to the end. */
+  const size_t chunk = enf__field_chunk(field, work), size = chunk > least ? chunk : least;
+  const size_t wanted = ((n + size - 1) / size + 3) / 4 * 4;
+  const size_t most = n < MOST_PIECES ? n : MOST_PIECES;
+  return wanted < most ? wanted : most;
 }
 
 void enf__field_velocity(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,

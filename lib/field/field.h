@@ -56,6 +56,9 @@ size_t enf__field_workspace(const enf__field *field, const enf__run *run, enf__w
 /* Samples that make about a millisecond of this work: the pieces that parallel loops cut. A
    function of shapes only. */
 size_t enf__field_chunk(const enf__field *field, enf__work work);
+/* Pieces that n samples are cut into where each has a gradient buffer of its own, which bounds
+   their number: of such chunks, and of at least `least` samples. By shapes only. */
+size_t enf__field_pieces(const enf__field *field, enf__work work, size_t least, size_t n);
 
 /* t (S), x (S,N,D) mean-free -> v (S,N,D), mean-free. */
 void enf__field_velocity(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,

@@ -25,7 +25,6 @@
 #include <string.h>
 
 enum {
-  MOST_CHUNKS = 16,
   LEAST_CHUNK = 8,
   MOST_GROUP = 32,
   MOST_ROWS = ENF__ADJOINT_ROWS > MOST_GROUP ? ENF__ADJOINT_ROWS : MOST_GROUP, /* of a callback */
@@ -66,12 +65,7 @@ static size_t width_of(const enf__pullback *p) {
 }
 
 size_t enf__pullback_chunks(const enf__field *field, size_t n) {
-  /* A multiple of 4 keeps 2 and 4 threads busy to the end. */
-  const size_t chunk = enf__field_chunk(field, ENF__VJP_TRACE);
-  const size_t size = chunk > LEAST_CHUNK ? chunk : LEAST_CHUNK;
-  const size_t wanted = ((n + size - 1) / size + 3) / 4 * 4;
-  const size_t most = n < MOST_CHUNKS ? n : MOST_CHUNKS;
-  return wanted < most ? wanted : most;
+  return enf__field_pieces(field, ENF__VJP_TRACE, LEAST_CHUNK, n);
 }
 
 static size_t group_size(const enf__pullback *p) {

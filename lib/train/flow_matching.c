@@ -32,7 +32,7 @@ static job make_job(const enf__batch *b, const enf__run *run) {
   j.seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED);
   j.dim = b->prior->particles * b->prior->dimensions;
   j.params = enf__field_params(b->field);
-  j.chunks = enf__train_chunks(b->field, b->n);
+  j.chunks = enf__field_pieces(b->field, ENF__VJP, 1, b->n);
   return j;
 }
 

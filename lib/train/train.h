@@ -53,10 +53,6 @@ typedef struct {
 extern const enf__objective enf__flow_matching, enf__likelihood, enf__energy_objective, enf__mixed,
     enf__path_gradient;
 
-/* Number of pieces a batch of n is cut into, each with a gradient buffer of its own: a function of
-   the shapes and n only. */
-size_t enf__train_chunks(const enf__field *field, size_t n);
-
 /* Counters of a training, in the order of its file. */
 enum {
   ENF__STEP,    /* steps done */

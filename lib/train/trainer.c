@@ -180,14 +180,6 @@ enf_status enf_trainer_rows(const enf_trainer *tr, size_t total, size_t n, size_
 
 /* ---- the batch ----------------------------------------------------------------------------- */
 
-size_t enf__train_chunks(const enf__field *field, size_t n) {
-  /* A multiple of 4 keeps 2 and 4 threads busy to the end; 16 buffers bound the memory. */
-  const size_t size = enf__field_chunk(field, ENF__VJP);
-  const size_t wanted = ((n + size - 1) / size + 3) / 4 * 4;
-  const size_t most = n < 16 ? n : 16;
-  return wanted < most ? wanted : most;
-}
-
 static enf_status check_rows(enf_ctx *ctx, size_t n, size_t dim, const double *x) {
   for (size_t i = 0; i < n; i++)
     for (size_t k = 0; k < dim; k++)
