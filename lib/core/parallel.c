@@ -4,11 +4,11 @@
    taken from one atomic counter, in order; a thread that took a task always finishes it. So when a
    task fails, all tasks below it have been run, and the lowest failed task is the same for any
    number of threads. Workers sleep between loops, block all signals, and compute in the caller's
-   rounding mode; denormal numbers are flushed while a task runs (flush.h). They never allocate. A
+   rounding mode; denormal numbers are flushed while a task runs (fpstate.h). They never allocate. A
    forked child has no workers: its loops run on the caller's thread. With one thread there is no
    pool and no lock. Nested loops are not supported. */
 #include "core/parallel.h"
-#include "core/flush.h"
+#include "core/fpstate.h"
 #include <fenv.h>
 #include <pthread.h>
 #include <signal.h>
@@ -64,9 +64,9 @@ static enf_status report_between(loop *l) {
 
 static enf_status run_task(const loop *l, size_t task, const enf__arena *memory) {
   enf__arena arena = {memory->base, 0, memory->capacity};
-  const uint64_t state = enf__flush_begin();
+  const uint64_t state = enf__fp_begin();
   const enf_status status = l->fn(l->user, task, &arena);
-  enf__flush_end(state);
+  enf__fp_end(state);
   return status;
 }
 

@@ -1,7 +1,7 @@
 /* test_parallel.c -- the parallel loop: every task once, failures and cancelling the same for any
    number of threads, callbacks and the allocator on the caller's thread, forked children. */
 #define _GNU_SOURCE /* feenableexcept */
-#include "core/flush.h"
+#include "core/fpstate.h"
 #include "core/options.h"
 #include "core/parallel.h"
 #include "failing_alloc.h"
@@ -272,10 +272,10 @@ static int tiny_report(void *user, uint64_t done, uint64_t total) {
 
 /* The host's state comes back after every task: callbacks and what follows the loop have it. */
 START_TEST(denormals_are_flushed_in_tasks_and_nowhere_else) {
-  const uint64_t state = enf__flush_state();
-  enf__flush_set(state | ENF__FLUSH_BITS);
+  const uint64_t state = enf__fp_state();
+  enf__fp_set(state | ENF__FP_BITS);
   const bool obeyed = tiny_product() == 0; /* not under valgrind */
-  enf__flush_set(state);
+  enf__fp_set(state);
   for (int64_t threads = 1; threads <= 4 && obeyed; threads += 3) {
     enf_ctx *ctx = context_of(NULL, threads);
     double products[20];

@@ -1,4 +1,4 @@
-/* flush.h -- numbers below the smallest normal one count as zero while a task runs, and no
+/* fpstate.h -- numbers below the smallest normal one count as zero while a task runs, and no
    floating-point exception traps.
 
    Gates and activations of a network fall off exponentially: of particles far apart they are below
@@ -11,45 +11,43 @@
 
    The floating-point state belongs to the host: it is changed around a task only, never during a
    callback, and no other bit of it is. Processors without such switches compute as they do. */
-#ifndef ENF__FLUSH_H
-#define ENF__FLUSH_H
+#ifndef ENF__FPSTATE_H
+#define ENF__FPSTATE_H
 
 #include <stdint.h>
 
 #if defined __SSE2__
 #include <xmmintrin.h>
 /* Bits FZ (results) and DAZ (operands) of MXCSR, and the masks of all exceptions. */
-enum { ENF__FLUSH_BITS = 0x8040 | 0x1f80 };
-static inline uint64_t enf__flush_state(void) { return _mm_getcsr(); }
-static inline void enf__flush_set(uint64_t state) { _mm_setcsr((unsigned)state); }
+enum { ENF__FP_BITS = 0x8040 | 0x1f80 };
+static inline uint64_t enf__fp_state(void) { return _mm_getcsr(); }
+static inline void enf__fp_set(uint64_t state) { _mm_setcsr((unsigned)state); }
 #elif defined __aarch64__
 /* Bit FZ of FPCR. */
-enum { ENF__FLUSH_BITS = 1 << 24 };
-static inline uint64_t enf__flush_state(void) {
+enum { ENF__FP_BITS = 1 << 24 };
+static inline uint64_t enf__fp_state(void) {
   uint64_t state;
   __asm__ volatile("mrs %0, fpcr" : "=r"(state));
   return state;
 }
-static inline void enf__flush_set(uint64_t state) {
-  __asm__ volatile("msr fpcr, %0" : : "r"(state));
-}
+static inline void enf__fp_set(uint64_t state) { __asm__ volatile("msr fpcr, %0" : : "r"(state)); }
 #else
-enum { ENF__FLUSH_BITS = 0 };
-static inline uint64_t enf__flush_state(void) { return 0; }
-static inline void enf__flush_set(uint64_t state) { (void)state; }
+enum { ENF__FP_BITS = 0 };
+static inline uint64_t enf__fp_state(void) { return 0; }
+static inline void enf__fp_set(uint64_t state) { (void)state; }
 #endif
 
-/* Returns what enf__flush_end wants. */
-static inline uint64_t enf__flush_begin(void) {
-  const uint64_t before = enf__flush_state();
-  enf__flush_set(before | ENF__FLUSH_BITS);
+/* Returns what enf__fp_end wants. */
+static inline uint64_t enf__fp_begin(void) {
+  const uint64_t before = enf__fp_state();
+  enf__fp_set(before | ENF__FP_BITS);
   return before;
 }
 
 /* Flags that computing has raised since stay. */
-static inline void enf__flush_end(uint64_t before) {
-  const uint64_t bits = ENF__FLUSH_BITS;
-  enf__flush_set((enf__flush_state() & ~bits) | (before & bits));
+static inline void enf__fp_end(uint64_t before) {
+  const uint64_t bits = ENF__FP_BITS;
+  enf__fp_set((enf__fp_state() & ~bits) | (before & bits));
 }
 
 #endif
