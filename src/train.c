@@ -48,7 +48,7 @@ static void plan(training *t) {
 }
 
 /* In this order: rows of the curve behind the trainer's step are forgotten on --resume, and a flow
-   that is ahead of the trainer was the best, and is so again when its step is reached again. */
+   that is ahead of the trainer was kept, and is so again when its step is reached again. */
 static int save(training *t, bool with_flow) {
   enf_status status = ENF_OK;
   const int result = curve_write(&t->curve, t->csv_path);
@@ -80,7 +80,7 @@ static int one_step(training *t) {
   return curve_add(&t->curve, &t->info, t->info.step * t->batch, t->before + t->spent);
 }
 
-/* The best flow is saved at once; the flow is not saved otherwise, once there is a look. */
+/* A flow to be kept is saved at once; the flow is not saved otherwise, once there is a look. */
 static int take_look(training *t) {
   look l = {.step = t->info.step};
   bool cancelled = false;
@@ -89,12 +89,12 @@ static int take_look(training *t) {
   t->spent += cli_seconds() - start;
   if (result != SUCCESS || cancelled)
     return result;
-  const bool better = watch_count(&t->watch, &l);
-  watch_tell(t->c, &l, better);
+  const bool keep = watch_count(&t->watch, &l);
+  watch_tell(t->c, &l, keep);
   t->stopped = watch_has_seen_enough(&t->watch);
   if (curve_look(&t->curve, &l, l.step * t->batch, t->before + t->spent) != SUCCESS)
     return FAILURE;
-  return better ? save(t, true) : SUCCESS;
+  return keep ? save(t, true) : SUCCESS;
 }
 
 /* Due looks come first: one that a killed session owes, and with --init that at its flow. */

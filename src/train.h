@@ -3,7 +3,8 @@
 
    FLOW.safetensors is the flow, FLOW.trainer what --resume needs, FLOW.train.csv and FLOW.train.svg
    the curve. Without looks at a validation the flow is that of the last step; with them that of the
-   best look. The state of the training is all in the other two files, and in the best flow. */
+   last look it was kept at. The state of the training is all in the other two files, and in the
+   kept flow. */
 #ifndef TRAIN_H
 #define TRAIN_H
 

@@ -265,9 +265,9 @@ static int start_fresh(training *t) {
   return SUCCESS;
 }
 
-/* The looks of earlier sessions; the flow in the file is that of the best of them. */
+/* The looks of earlier sessions; the flow in the file is that of the last that was kept. */
 static int recall_looks(training *t) {
-  enf_flow *best = NULL;
+  enf_flow *kept = NULL;
   if (t->curve.watched && t->watch.every == 0)
     return cli_usage(t->c,
                      "the training looked at a validation so far: --validation is needed again");
@@ -277,10 +277,10 @@ static int recall_looks(training *t) {
   t->stopped = watch_has_seen_enough(&t->watch);
   if (!t->curve.watched)
     return SUCCESS;
-  const enf_status status = enf_load(t->c->ctx, &best, t->c->value[FLAG_OUTPUT]);
+  const enf_status status = enf_load(t->c->ctx, &kept, t->c->value[FLAG_OUTPUT]);
   const int result =
-      status == ENF_OK ? watch_recall(t->c, &t->watch, best) : cli_fail_status(t->c, status);
-  enf_destroy(best);
+      status == ENF_OK ? watch_recall(t->c, &t->watch, kept) : cli_fail_status(t->c, status);
+  enf_destroy(kept);
   return result;
 }
 

@@ -80,7 +80,7 @@ static void report_steps(report *r, const training *t) {
   if (t->objective->needs_data)
     report_real(r, "epochs", "epochs", (double)samples / (double)t->data.n);
   if (t->watch.looks > 0)
-    report_count(r, "best_step", "best step, kept", t->watch.best_step);
+    report_count(r, "kept_step", "step of the flow", t->watch.kept_step);
   report_count(r, "skipped", "steps skipped", t->info.skipped);
   if (t->objective->needs_energy) {
     report_count(r, "capped", "energies or forces capped", t->capped);

@@ -4,12 +4,15 @@
    Hutchinson's estimate of the divergence: its probes are functions of the row, so they are the
    same at every look, and most of the noise cancels in the difference between two looks,
 
-     gain = mean_i (NLL_i at the best look - NLL_i now) +- its standard error,
+     gain = lead + mean_i (NLL_i of the kept flow - NLL_i now) +- the standard error of the mean,
 
-   which is what decides: a look is better than the best where the gain is no less than its error.
-   The rows of the best look are not kept in a file: they follow from its flow, which is. The NLL of
-   a look may be off by the tolerances and the estimate; the one at the end of the training is
-   exact. */
+   which is what decides. The gain is over the best look: the last whose own gain was no less than
+   its error. The flow is kept unless it is worse than that by more than the error: a later flow is
+   the likelier to be good, and the best of many noisy looks is not. `lead` is what the kept flow
+   gained; so neither small losses nor small gains go unseen by adding up.
+
+   The rows of the kept flow are in no file: they follow from the flow, which is. The NLL of a look
+   may be off by the tolerances and the estimate; the one at the end of the training is exact. */
 #include "watch.h"
 #include "progress.h"
 
@@ -51,7 +54,7 @@ int watch_open(cli *c, size_t N, size_t D, watch *w) {
     return result;
   data_thin(&w->data, rows < ROWS ? rows : ROWS);
   w->memory = cli_alloc(2 * w->data.n, sizeof(double));
-  w->best = w->memory;
+  w->kept = w->memory;
   w->now = w->memory != NULL ? w->memory + w->data.n : NULL;
   return w->memory != NULL ? SUCCESS : FAILURE;
 }
@@ -88,9 +91,9 @@ static int find_nll(const cli *c, const watch *w, const enf_flow *flow, double *
   return cli_fail("%s: %s", c->value[FLAG_VALIDATION], enf_ctx_errmsg(w->ctx));
 }
 
-int watch_recall(cli *c, watch *w, const enf_flow *best) {
+int watch_recall(cli *c, watch *w, const enf_flow *kept) {
   bool cancelled = false;
-  const int result = find_nll(c, w, best, w->best, &cancelled);
+  const int result = find_nll(c, w, kept, w->kept, &cancelled);
   return cancelled ? cli_fail("interrupted; nothing was written") : result;
 }
 
@@ -105,13 +108,14 @@ static void compare(watch *w, look *l) {
   const size_t n = w->data.n;
   double sum = 0, squares = 0;
   for (size_t i = 0; i < n; i++)
-    sum += row_gain(w->best[i], w->now[i]);
-  l->gain = sum / (double)n;
+    sum += row_gain(w->kept[i], w->now[i]);
+  const double change = sum / (double)n;
   for (size_t i = 0; i < n; i++) {
-    const double d = row_gain(w->best[i], w->now[i]) - l->gain;
+    const double d = row_gain(w->kept[i], w->now[i]) - change;
     squares += d * d;
   }
-  l->gain_err = isfinite(l->gain) && n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : 0;
+  l->gain = w->lead + change;
+  l->gain_err = isfinite(change) && n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : 0;
 }
 
 int watch_look(cli *c, watch *w, const enf_flow *flow, look *l, bool *cancelled) {
@@ -126,27 +130,29 @@ int watch_look(cli *c, watch *w, const enf_flow *flow, look *l, bool *cancelled)
 }
 
 bool watch_count(watch *w, const look *l) {
-  const bool better = w->looks == 0 || l->gain >= l->gain_err;
+  const bool first = w->looks == 0;
+  const bool better = first || l->gain >= l->gain_err, keep = first || l->gain >= -l->gain_err;
   w->looks++;
   w->last_step = l->step;
   w->stale = better ? 0 : w->stale + 1;
-  if (better) {
-    double *swap = w->best;
-    w->best = w->now;
+  if (keep) {
+    double *swap = w->kept;
+    w->kept = w->now;
     w->now = swap;
-    w->best_step = l->step;
+    w->kept_step = l->step;
+    w->lead = better ? 0 : l->gain;
   }
-  return better;
+  return keep;
 }
 
 bool watch_has_seen_enough(const watch *w) { return w->patience > 0 && w->stale >= w->patience; }
 
-void watch_tell(const cli *c, const look *l, bool better) {
+void watch_tell(const cli *c, const look *l, bool keep) {
   if (cli_has(c, FLAG_QUIET))
     return;
   fprintf(stderr, "step %llu: validation NLL %.3f +- %.3f", (unsigned long long)l->step, l->nll,
           l->nll_err);
   if (!isnan(l->gain))
-    fprintf(stderr, ", gain %.3f +- %.3f%s", l->gain, l->gain_err, better ? "" : ": none");
+    fprintf(stderr, ", gain %.3f +- %.3f%s", l->gain, l->gain_err, keep ? "" : ": not kept");
   fputc('\n', stderr);
 }

@@ -8,16 +8,18 @@
 typedef struct {
   uint64_t step;
   double nll, nll_err;   /* mean over the rows; NaN: no density could be computed */
-  double gain, gain_err; /* mean of the rows' NLL at the best look before minus theirs now */
+  double gain, gain_err; /* mean of the rows' NLL at the best look before minus theirs now; the
+                            error is that of the change since the look whose flow is kept */
 } look;
 
 typedef struct {
   uint64_t every;    /* steps between looks; 0: none */
-  uint64_t patience; /* looks in a row without gain that end the training; 0: never */
+  uint64_t patience; /* looks since the best that end the training; 0: never */
   enf_ctx *ctx;      /* with looser tolerances than the tool's own */
   dataset data;
-  double *memory, *best, *now;                 /* NLL of the rows: at the best look, at this one */
-  uint64_t looks, last_step, best_step, stale; /* stale: looks since the best */
+  double *memory, *kept, *now; /* NLL of the rows: of the kept flow, at this look */
+  double lead;                 /* of the kept flow over the best look before it */
+  uint64_t looks, last_step, kept_step, stale; /* stale: looks since the best */
 } watch;
 
 /* Takes --validation, --validate-every and --patience; without a file nothing is watched. */
@@ -26,15 +28,15 @@ void watch_free(watch *w);
 
 /* Whether there is a look to take now: on round steps, and at the end. */
 bool watch_is_due(const watch *w, uint64_t step, bool ended);
-/* Look at the flow, or, for `best`, only keep its rows. *cancelled: interrupted, nothing is known.
+/* Look at the flow, or, for `kept`, only take its rows. *cancelled: interrupted, nothing is known.
  */
 int watch_look(cli *c, watch *w, const enf_flow *flow, look *l, bool *cancelled);
-int watch_recall(cli *c, watch *w, const enf_flow *best);
-/* Enter a look, new or from an earlier session, into the count; whether it is the best so far:
-   the gain on the same rows is no less than its error. */
+int watch_recall(cli *c, watch *w, const enf_flow *kept);
+/* Enter a look, new or from an earlier session, into the count; whether its flow is to be kept: it
+   is no worse than the best look by more than the error. */
 bool watch_count(watch *w, const look *l);
 bool watch_has_seen_enough(const watch *w);
 /* One line on standard error. */
-void watch_tell(const cli *c, const look *l, bool better);
+void watch_tell(const cli *c, const look *l, bool keep);
 
 #endif

@@ -155,8 +155,9 @@ watched_training_resumes() {
   [ "$(head -n 1 seen.train.csv)" = step,seconds,samples,loss,lr,grad_norm,nll,nll_err,gain,gain_err ] || return 1
   for name in seen cut_s; do cut -d , -f 1,7-10 $name.train.csv | grep -v ',,' >$name.looks; done
   cmp seen.looks cut_s.looks && [ "$(cut -d , -f 1 seen.looks | tr '\n' ' ')" = 'step 8 16 24 32 40 48 56 60 ' ] &&
-    awk -F , -v best="$(number best_step text)" '$1 == best { nll = $2 } { last = $2 }
-      NR == 2 { first = $2 } END { exit !(nll < first - 0.3 && nll <= last + 0.1) }' seen.looks
+    awk -F , -v kept="$(number kept_step text)" '$1 == kept { nll = $2 } NR == 2 { first = $2 }
+      NR == 2 || (NR > 2 && $4 >= -$5) { right = $1 }
+      END { exit !(kept == right && nll < first - 0.3) }' seen.looks
 }
 
 # A flow that only gets worse: patience ends the training, and the flow it began with is kept.
@@ -164,7 +165,7 @@ patience_keeps_the_best() {
   harm="train lj.npy -q --rows 20 --init whole.safetensors --set train.lr=0.3 --set train.schedule=constant --set train.ema=0 --set train.clip=0 --set train.batch=16"
   "$enf" $harm --steps 500 --validation lj.npy --validate-every 5 --patience 3 -o harmed.safetensors --json >text || return 1
   grep -q '"ended": "stopped: no gain on the validation", "step": 15, "steps": 500,' text &&
-    [ "$(number best_step text)" = 0 ] && cmp whole.safetensors harmed.safetensors || return 1
+    [ "$(number kept_step text)" = 0 ] && cmp whole.safetensors harmed.safetensors || return 1
   "$enf" train lj.npy -q -o harmed.safetensors --resume --rows 20 --validation lj.npy --validate-every 5 --patience 3 --json >text &&
     grep -q '"step": 15,' text && cmp whole.safetensors harmed.safetensors || return 1
   "$enf" train lj.npy -q -o harmed.safetensors --resume --rows 20 --validation lj.npy --validate-every 5 --patience 4 --json >text &&
