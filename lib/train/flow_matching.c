@@ -2,10 +2,15 @@
    equivariant flows Klein, Kraemer, Noe 2023, arXiv:2306.15030, eq. 7).
 
      x0 a prior draw that the coupling pairs with the data row x1, t uniform in (0,1), eps normal:
-     x_t = (1-t) x0 + t x1 + sigma eps,   loss = mean |v(t,x_t) - (x1 - x0)|^2
+     x_t = (1-t) x0 + t x1 + 4 t (1-t) sigma eps,   loss = mean |v(t,x_t) - dx_t/dt|^2
 
    over samples and coordinates, everything mean-free and in units of the data scale. The gradient
-   is the field's reverse pass with cotangent 2 (v - x1 + x0) / (n N D).
+   is the field's reverse pass with cotangent 2 (v - dx_t/dt) / (n N D).
+
+   The noise is that of a stochastic interpolant (Albergo, Boffi, Vanden-Eijnden 2023,
+   arXiv:2303.08797): gone at both ends, it changes neither prior nor data. Without it hardly a path
+   crosses the places where optimal transport parts one mode from another, and what the field is
+   there is left to chance.
 
    The batch is cut into chunks, each with its own gradient buffer; losses are kept per sample and
    summed in their order. So the bits depend on the batch only. */
@@ -75,6 +80,19 @@ static chunk lay_out_chunk(const job *j, size_t S, enf__arena *arena) {
                  .weight = 1 / ((double)j->batch->n * (double)j->dim)};
 }
 
+/* Adds the noise of time t to a point and the target velocity there. */
+static void add_noise(const job *j, const chunk *c, uint64_t number, double t, double *x,
+                      double *target) {
+  if (j->noise.std == 0)
+    return;
+  enf__prior_sample(&j->noise, j->seed, ENF__STREAM_TRAIN_NOISE, number, c->noise);
+  const double width = 4 * t * (1 - t), speed = 4 - 8 * t;
+  for (size_t k = 0; k < j->dim; k++) {
+    x[k] += width * c->noise[k];
+    target[k] += speed * c->noise[k];
+  }
+}
+
 /* The point on the path of row `i` of the batch, and its velocity: sample s of the chunk. */
 static void make_point(const job *j, const chunk *c, size_t i, size_t s) {
   const uint64_t number = j->batch->first + i;
@@ -85,11 +103,7 @@ static void make_point(const job *j, const chunk *c, size_t i, size_t s) {
     x[k] = (1 - c->t[s]) * x0[k] + c->t[s] * x1[k];
     target[k] = x1[k] - x0[k];
   }
-  if (j->noise.std == 0)
-    return;
-  enf__prior_sample(&j->noise, j->seed, ENF__STREAM_TRAIN_NOISE, number, c->noise);
-  for (size_t k = 0; k < j->dim; k++)
-    x[k] += c->noise[k];
+  add_noise(j, c, number, c->t[s], x, target);
 }
 
 static void compare(void *user, size_t first, size_t S, const double *v, double *a) {
