@@ -3,10 +3,12 @@
    The calling thread is worker 0 and works too; it alone calls the progress callback. Tasks are
    taken from one atomic counter, in order; a thread that took a task always finishes it. So when a
    task fails, all tasks below it have been run, and the lowest failed task is the same for any
-   number of threads. Workers sleep between loops, block all signals, and compute in the caller's
-   rounding mode; denormal numbers are flushed while a task runs (fpstate.h). They never allocate. A
-   forked child has no workers: its loops run on the caller's thread. With one thread there is no
-   pool and no lock. Nested loops are not supported. */
+   number of threads. Between loops workers wait awake for some microseconds, for the next loop of
+   the same call comes soon and waking a thread takes longer than many loops do; then they sleep.
+   They block all signals, and compute in the caller's rounding mode; denormal numbers are flushed
+   while a task runs (fpstate.h). They never allocate. A forked child has no workers: its loops run
+   on the caller's thread. With one thread there is no pool and no lock. Nested loops are not
+   supported. */
 #include "core/parallel.h"
 #include "core/fpstate.h"
 #include <fenv.h>
@@ -14,6 +16,9 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
+
+/* Looks of a waiting thread before it sleeps, some 50 microseconds. */
+enum { LOOKS = 1000 };
 
 typedef struct {
   enf_ctx *ctx;
@@ -41,11 +46,11 @@ typedef struct {
 
 struct enf__pool {
   pid_t pid;
-  pthread_mutex_t lock; /* guards everything below */
+  pthread_mutex_t lock; /* guards everything below; atomic is what is also looked at without */
   pthread_cond_t wake, idle;
   loop *loop; /* NULL: nothing to do */
-  uint64_t generation;
-  size_t running; /* workers inside the loop */
+  atomic_uint_fast64_t generation;
+  atomic_size_t running; /* workers inside the loop */
   outcome worst;
   bool quit;
   size_t started;
@@ -102,18 +107,48 @@ static void adopt_fenv(const fenv_t *env) {
   feholdexcept(&ignored);
 }
 
+static void pause_briefly(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#endif
+}
+
+/* The loop opened after generation *seen, which moves on; NULL: the pool ends. The lock is held
+   before and after, not meanwhile. A loop closed before it was seen is passed over. */
+static loop *await_loop(struct enf__pool *pool, uint64_t *seen) {
+  while (!pool->quit) {
+    if (pool->generation != *seen) {
+      *seen = pool->generation;
+      if (pool->loop)
+        return pool->loop;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    for (int k = 0; k < LOOKS && atomic_load(&pool->generation) == *seen; k++)
+      pause_briefly();
+    pthread_mutex_lock(&pool->lock);
+    while (!pool->quit && pool->generation == *seen)
+      pthread_cond_wait(&pool->wake, &pool->lock);
+  }
+  return NULL;
+}
+
+/* Until no worker is inside the loop. The lock is held before and after, not meanwhile. */
+static void await_workers(struct enf__pool *pool) {
+  pthread_mutex_unlock(&pool->lock);
+  for (int k = 0; k < LOOKS && atomic_load(&pool->running) > 0; k++)
+    pause_briefly();
+  pthread_mutex_lock(&pool->lock);
+  while (pool->running > 0)
+    pthread_cond_wait(&pool->idle, &pool->lock);
+}
+
 static void *worker_main(void *arg) {
   const worker *self = arg;
   struct enf__pool *pool = self->pool;
   uint64_t seen = 0;
+  loop *l;
   pthread_mutex_lock(&pool->lock);
-  for (;;) {
-    while (!pool->quit && (!pool->loop || seen == pool->generation))
-      pthread_cond_wait(&pool->wake, &pool->lock);
-    if (pool->quit)
-      break;
-    seen = pool->generation;
-    loop *l = pool->loop;
+  while ((l = await_loop(pool, &seen)) != NULL) {
     pool->running++;
     pthread_mutex_unlock(&pool->lock);
 
@@ -143,8 +178,7 @@ static outcome run_on_pool(struct enf__pool *pool, loop *l) {
 
   pthread_mutex_lock(&pool->lock);
   pool->loop = NULL;
-  while (pool->running)
-    pthread_cond_wait(&pool->idle, &pool->lock);
+  await_workers(pool);
   outcome result = worse(own, pool->worst);
   pthread_mutex_unlock(&pool->lock);
   return result;
