@@ -331,6 +331,14 @@ static void print_reweighting(const cli *c, const reweighting *w) {
   report_end(&r);
 }
 
+/* Where one sample decides, the errors are too small as well: they come from the same weights. */
+static void doubt(const cli *c, const reweighting *w) {
+  if (w->weights.n > 1 && w->weights.max_weight > 0.1 && !cli_has(c, FLAG_QUIET))
+    cli_note("one sample has %.3f of all weight: neither the averages nor their errors are to be "
+             "trusted, the flow is too far from this energy",
+             w->weights.max_weight);
+}
+
 static void free_reweighting(reweighting *w) {
   draws_free(&w->samples);
   data_free(&w->reference);
@@ -364,6 +372,8 @@ int run_reweight(cli *c) {
     result = compare(c, &w);
   if (result == SUCCESS)
     print_reweighting(c, &w);
+  if (result == SUCCESS)
+    doubt(c, &w);
   free_reweighting(&w);
   return result;
 }
