@@ -45,7 +45,7 @@ lj13)
   ;;
 lj55)
   options="" block=16 rows=200 paths=500 accuracy=$loose
-  plan=$(plan 4x32 0 24000 500 | grep -v ^independent)
+  plan=$(plan 4x32 0 18000 500 | grep -v ^independent)
   ;;
 *)
   echo "there is no recipe for '$system': dw4, lj13 or lj55" >&2
