@@ -346,7 +346,7 @@ format:
 
 help:
 	@echo 'make                 $(BUILD)/libenf.a, libenf.so, enf'
-	@echo 'make check           every test, under 90 seconds on two cores'
+	@echo 'make check           all quick tests, under 90 seconds on two cores'
 	@echo 'make demo            from an energy to reweighted samples, under three minutes'
 	@echo 'make install         prefix=DIR (now $(prefix)), DESTDIR; make uninstall'
 	@echo 'make deps            install what is missing (apt-get, dnf, brew)'

@@ -14,37 +14,37 @@ system=$1 out=$2
 shift 2
 mkdir -p "$out"
 
-# Columns: run, coupling, layers x width, data scale, seed, steps, samples to draw. Length unit 1 and
-# a prior of width 1 are those of the publication, which its path lengths need; "auto" is the
-# default of libenf.
+# Columns: run, coupling, layers x width, data scale, seed, steps, samples to draw, noise of the
+# paths. Length unit 1 and a prior of width 1 are those of the publication, which its path lengths
+# need; "auto" is the default of libenf.
 plan() { # NETWORK SEED STEPS SAMPLES [SAMPLES of the other couplings]
-  echo "equivariant-ot-$2 equivariant-ot $1 1 $2 $3 $4"
-  echo "ot-$2 ot $1 1 $2 $3 ${5:-$4}"
-  echo "independent-$2 independent $1 1 $2 $3 ${5:-$4}"
+  echo "equivariant-ot-$2 equivariant-ot $1 1 $2 $3 $4 $sigma"
+  echo "ot-$2 ot $1 1 $2 $3 ${5:-$4} $sigma"
+  echo "independent-$2 independent $1 1 $2 $3 ${5:-$4} $sigma"
 }
 # Log-densities at these tolerances are off by 0.005 nat, in less than half the time of the defaults;
 # only the standard errors of DW4 would notice.
 loose="--set ode.rtol=1e-4 --set ode.atol=1e-4 --set logdet.tol=1e-2"
 case $system in
 dw4)
-  options="--dimensions 2 --set train.batch=256 --set train.sigma=0.15" block=8
+  options="--dimensions 2 --set train.batch=256" block=8 sigma=0.15
   rows=10000 paths=20000 accuracy=
   plan=$(
     plan 3x32 0 25000 500000 100000
     for seed in 1 2; do plan 3x32 $seed 25000 500000 | grep ^equivariant; done
-    echo "scaled-0 equivariant-ot 3x32 auto 0 25000 100000"
+    echo "scaled-0 equivariant-ot 3x32 auto 0 25000 100000 0.1"
   )
   ;;
 lj13)
-  options="" block=16 rows=10000 paths=10000 accuracy=$loose
+  options="" block=16 sigma=0.1 rows=10000 paths=10000 accuracy=$loose
   plan=$(
-    echo "deep-0 equivariant-ot 4x32 1 0 80000 100000"
+    echo "deep-0 equivariant-ot 4x32 1 0 80000 100000 $sigma"
     plan 3x32 0 40000 20000
-    echo "scaled-0 equivariant-ot 3x32 auto 0 40000 20000"
+    echo "scaled-0 equivariant-ot 3x32 auto 0 40000 20000 $sigma"
   )
   ;;
 lj55)
-  options="" block=16 rows=200 paths=500 accuracy=$loose
+  options="" block=16 sigma=0.1 rows=200 paths=500 accuracy=$loose
   plan=$(plan 4x32 0 18000 500 | grep -v ^independent)
   ;;
 *)
@@ -86,8 +86,14 @@ train() { # as in the plan
     # shellcheck disable=SC2046,SC2086 # options are words
     logged "$enf" train "$data" -o "$flow" $options $(blocks "$2") --seed "$5" --steps "$steps" \
       --set "train.coupling=$2" --set "model.layers=${3%x*}" --set "model.hidden=${3#*x}" \
-      --set "model.data_scale=$4"
+      --set "model.data_scale=$4" --set "train.sigma=$8"
   fi
+}
+
+# A folder has the rows of one plan.
+keep_plan() { # RUN COLUMNS
+  [ -f "$out/$1.plan" ] || echo "$2" >"$out/$1.plan"
+  [ "$(cat "$out/$1.plan")" = "$2" ] || { echo "$out has $1 by another plan: use another folder" >&2; exit 1; }
 }
 
 # What the last report of the training in the log says of NAME.
@@ -136,6 +142,7 @@ chosen=${*:-$(echo "$plan" | cut -d' ' -f1)}
 for run in $chosen; do
   log=$out/$run.log
   columns=$(echo "$plan" | grep "^$run ") || { echo "there is no run '$run' of $system" >&2; exit 2; }
+  keep_plan "$run" "$columns"
   # shellcheck disable=SC2086 # they are words
   set -- $columns
   [ -f "$out/$run.json" ] && continue

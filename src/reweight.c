@@ -333,10 +333,11 @@ static void print_reweighting(const cli *c, const reweighting *w) {
 
 /* Where one sample decides, the errors are too small as well: they come from the same weights. */
 static void doubt(const cli *c, const reweighting *w) {
-  if (w->weights.n > 1 && w->weights.max_weight > 0.1 && !cli_has(c, FLAG_QUIET))
+  const double share = w->weights.max_weight;
+  if (share > 0.1 && share * (double)w->weights.n > 10 && !cli_has(c, FLAG_QUIET))
     cli_note("one sample has %.3f of all weight: neither the averages nor their errors are to be "
              "trusted, the flow is too far from this energy",
-             w->weights.max_weight);
+             share);
 }
 
 static void free_reweighting(reweighting *w) {

@@ -47,17 +47,16 @@ static void plan(training *t) {
   curve_plan(&t->curve, t->goal);
 }
 
-/* In this order: rows of the curve behind the trainer's step are forgotten on --resume, and a flow
-   that is ahead of the trainer was kept, and is so again when its step is reached again. */
+/* In this order: rows of the curve behind the trainer's step are forgotten on --resume, and where
+   the flow of a look at the trainer's step is not in its file, the trainer has it. */
 static int save(training *t, bool with_flow) {
-  enf_status status = ENF_OK;
+  enf_status status;
   const int result = curve_write(&t->curve, t->csv_path);
   if (result != SUCCESS)
     return result;
-  if (with_flow)
+  status = enf_trainer_save(t->c->ctx, t->trainer, t->trainer_path);
+  if (with_flow && status == ENF_OK)
     status = enf_save(t->c->ctx, t->flow, t->c->value[FLAG_OUTPUT]);
-  if (status == ENF_OK)
-    status = enf_trainer_save(t->c->ctx, t->trainer, t->trainer_path);
   return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
 }
 

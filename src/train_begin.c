@@ -265,9 +265,24 @@ static int start_fresh(training *t) {
   return SUCCESS;
 }
 
-/* The looks of earlier sessions; the flow in the file is that of the last that was kept. */
-static int recall_looks(training *t) {
+/* The rows of the kept flow, which is in its file unless the last session died on the way there:
+   then it is the trainer's. */
+static int recall_kept(training *t) {
+  const char *path = t->c->value[FLAG_OUTPUT];
   enf_flow *kept = NULL;
+  enf_status status = ENF_OK;
+  if (t->watch.kept_step == t->first)
+    status = enf_save(t->c->ctx, t->flow, path);
+  if (status == ENF_OK)
+    status = enf_load(t->c->ctx, &kept, path);
+  const int result =
+      status == ENF_OK ? watch_recall(t->c, &t->watch, kept) : cli_fail_status(t->c, status);
+  enf_destroy(kept);
+  return result;
+}
+
+/* The looks of earlier sessions. */
+static int recall_looks(training *t) {
   if (t->curve.watched && t->watch.every == 0)
     return cli_usage(t->c,
                      "the training looked at a validation so far: --validation is needed again");
@@ -275,13 +290,7 @@ static int recall_looks(training *t) {
     if (t->curve.point[i].looked)
       watch_count(&t->watch, &t->curve.point[i].look);
   t->stopped = watch_has_seen_enough(&t->watch);
-  if (!t->curve.watched)
-    return SUCCESS;
-  const enf_status status = enf_load(t->c->ctx, &kept, t->c->value[FLAG_OUTPUT]);
-  const int result =
-      status == ENF_OK ? watch_recall(t->c, &t->watch, kept) : cli_fail_status(t->c, status);
-  enf_destroy(kept);
-  return result;
+  return t->curve.watched ? recall_kept(t) : SUCCESS;
 }
 
 static int start_again(training *t) {

@@ -4,12 +4,15 @@
    Hutchinson's estimate of the divergence: its probes are functions of the row, so they are the
    same at every look, and most of the noise cancels in the difference between two looks,
 
-     gain = lead + mean_i (NLL_i of the kept flow - NLL_i now) +- the standard error of the mean,
+     gain = lead + mean_i (NLL_i of the kept flow - NLL_i now) +- its error,
 
-   which is what decides. The gain is over the best look: the last whose own gain was no less than
-   its error. The flow is kept unless it is worse than that by more than the error: a later flow is
-   the likelier to be good, and the best of many noisy looks is not. `lead` is what the kept flow
-   gained; so neither small losses nor small gains go unseen by adding up.
+   which is what decides. The error is the largest standard error of a change since the best look.
+   `lead` is what the kept flow has gained over the best look, the last whose gain was no less than
+   its error. A flow is kept if it is no worse than the kept one, or than the best look by no more
+   than the error: a later flow is the likelier to be good, and the best of many noisy looks is not.
+   Gains and losses are always over the best look, so small ones do not go unseen by adding up. The
+   row that changed most has no part in the error: a single row would have an error as large as its
+   loss, however large, and decide nothing.
 
    The rows of the kept flow are in no file: they follow from the flow, which is. The NLL of a look
    may be off by the tolerances and the estimate; the one at the end of the training is exact. */
@@ -106,16 +109,19 @@ static double row_gain(double before, double now) {
 
 static void compare(watch *w, look *l) {
   const size_t n = w->data.n;
-  double sum = 0, squares = 0;
+  double sum = 0, squares = 0, largest = 0;
   for (size_t i = 0; i < n; i++)
     sum += row_gain(w->kept[i], w->now[i]);
   const double change = sum / (double)n;
   for (size_t i = 0; i < n; i++) {
     const double d = row_gain(w->kept[i], w->now[i]) - change;
     squares += d * d;
+    largest = fmax(largest, d * d);
   }
+  const double error =
+      isfinite(change) && n > 2 ? sqrt((squares - largest) / (double)(n - 2) / (double)n) : 0;
   l->gain = w->lead + change;
-  l->gain_err = isfinite(change) && n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : 0;
+  l->gain_err = fmax(w->lead_err, error);
 }
 
 int watch_look(cli *c, watch *w, const enf_flow *flow, look *l, bool *cancelled) {
@@ -131,7 +137,8 @@ int watch_look(cli *c, watch *w, const enf_flow *flow, look *l, bool *cancelled)
 
 bool watch_count(watch *w, const look *l) {
   const bool first = w->looks == 0;
-  const bool better = first || l->gain >= l->gain_err, keep = first || l->gain >= -l->gain_err;
+  const bool better = first || l->gain >= l->gain_err;
+  const bool keep = better || l->gain >= fmin(w->lead, -l->gain_err);
   w->looks++;
   w->last_step = l->step;
   w->stale = better ? 0 : w->stale + 1;
@@ -141,6 +148,7 @@ bool watch_count(watch *w, const look *l) {
     w->now = swap;
     w->kept_step = l->step;
     w->lead = better ? 0 : l->gain;
+    w->lead_err = better ? 0 : l->gain_err;
   }
   return keep;
 }

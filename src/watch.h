@@ -8,8 +8,7 @@
 typedef struct {
   uint64_t step;
   double nll, nll_err;   /* mean over the rows; NaN: no density could be computed */
-  double gain, gain_err; /* mean of the rows' NLL at the best look before minus theirs now; the
-                            error is that of the change since the look whose flow is kept */
+  double gain, gain_err; /* mean of the rows' NLL at the best look before minus theirs now */
 } look;
 
 typedef struct {
@@ -18,7 +17,7 @@ typedef struct {
   enf_ctx *ctx;      /* with looser tolerances than the tool's own */
   dataset data;
   double *memory, *kept, *now; /* NLL of the rows: of the kept flow, at this look */
-  double lead;                 /* of the kept flow over the best look before it */
+  double lead, lead_err;       /* gain of the kept flow over the best look, and its error */
   uint64_t looks, last_step, kept_step, stale; /* stale: looks since the best */
 } watch;
 
@@ -33,7 +32,7 @@ bool watch_is_due(const watch *w, uint64_t step, bool ended);
 int watch_look(cli *c, watch *w, const enf_flow *flow, look *l, bool *cancelled);
 int watch_recall(cli *c, watch *w, const enf_flow *kept);
 /* Enter a look, new or from an earlier session, into the count; whether its flow is to be kept: it
-   is no worse than the best look by more than the error. */
+   is no worse than the one that is kept, or than the best look by no more than the error. */
 bool watch_count(watch *w, const look *l);
 bool watch_has_seen_enough(const watch *w);
 /* One line on standard error. */

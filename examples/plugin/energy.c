@@ -1,3 +1,4 @@
+/* clang-format off */
 /* energy.c -- an energy of your own for the `enf` tool, as a shared object: a soft cluster.
 
      u(x) = sum_{i<j} [ 4 exp(-d_ij^2) + d_ij^2 / 4 ],   d_ij = |r_i - r_j|
@@ -6,13 +7,15 @@
    held together at large ones.
 
      cc -O2 -fPIC -shared -o soft.so energy.c -lm
-     enf train --objective energy --energy soft.so --set model.field=pair-kernel --steps 1500 -o
-   soft.safetensors enf reweight soft.safetensors --energy soft.so -n 10000
+     enf train --objective energy --energy soft.so --set model.field=pair-kernel --steps 1500 \
+       -o soft.safetensors
+     enf reweight soft.safetensors --energy soft.so -n 10000
 
    The tool looks for the names below; a plugin without the two sizes takes them from DATA or from
    --set model.particles=N. In C++ all three are extern "C". No header is needed (in <enf/enf.h>
    enf_energy is a type). A gradient that is not that of u spoils a training: the tool compares
    it with finite differences at one configuration, and tells. */
+/* clang-format on */
 #include <math.h>
 #include <stddef.h>
 

@@ -17,7 +17,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-/* Looks of a waiting thread before it sleeps, some 50 microseconds. */
+/* Looks of a waiting thread before it sleeps, up to 50 microseconds. */
 enum { LOOKS = 1000 };
 
 typedef struct {
@@ -49,11 +49,12 @@ struct enf__pool {
   pthread_mutex_t lock; /* guards everything below; atomic is what is also looked at without */
   pthread_cond_t wake, idle;
   loop *loop; /* NULL: nothing to do */
-  atomic_uint_fast64_t generation;
-  atomic_size_t running; /* workers inside the loop */
   outcome worst;
   bool quit;
   size_t started;
+  /* On cache lines of their own, which others do not wait for: */
+  _Alignas(64) atomic_uint_fast64_t generation;
+  _Alignas(64) atomic_size_t running; /* workers inside the loop */
   worker workers[];
 };
 
@@ -165,7 +166,7 @@ static void *worker_main(void *arg) {
 }
 
 /* Open the loop to the workers, work along, close it, wait for those still inside. A worker that
-   wakes up too late finds the loop closed and goes back to sleep. */
+   comes too late finds the loop closed and waits for the next. */
 static outcome run_on_pool(struct enf__pool *pool, loop *l) {
   pthread_mutex_lock(&pool->lock);
   pool->loop = l;

@@ -160,6 +160,20 @@ watched_training_resumes() {
       END { exit !(kept == right && nll < first - 0.3) }' seen.looks
 }
 
+# A session that died with the trainer saved and the flow of the look not: the trainer has that flow.
+a_flow_lost_is_the_trainers() {
+  watched="$train --steps 24 --set train.ema=0.8 --set train.lr=0.03 --validation lj.npy --rows 40 --validate-every 8"
+  "$enf" $watched -o saved.safetensors --json >text && [ "$(number kept_step text)" = 24 ] || return 1
+  for kind in trainer train.csv; do cp saved.$kind lost.$kind; done
+  cp whole.safetensors lost.safetensors
+  for name in saved lost; do
+    "$enf" train lj.npy -q -o $name.safetensors --resume --steps 40 --validation lj.npy --rows 40 --validate-every 8 --json >$name.text &&
+      cut -d , -f 1,7-10 $name.train.csv | grep -v ',,' >$name.looks || return 1
+  done
+  cmp saved.safetensors lost.safetensors && cmp saved.trainer lost.trainer && cmp saved.looks lost.looks &&
+    [ "$(number kept_step saved.text)" = "$(number kept_step lost.text)" ]
+}
+
 # A flow that only gets worse: patience ends the training, and the flow it began with is kept.
 patience_keeps_the_best() {
   harm="train lj.npy -q --rows 20 --init whole.safetensors --set train.lr=0.3 --set train.schedule=constant --set train.ema=0 --set train.clip=0 --set train.batch=16"
@@ -404,7 +418,7 @@ for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_
   interrupted_sampling_writes_nothing stream_can_be_cut density_of_samples_is_theirs \
   chain_is_made_of_samples picture_is_not_needed energy_training_learns energy_training_resumes a_budget_goes_on_with_a_finished_training \
   interrupted_scores_keep_the_report energies_come_from_a_file labels_become_species mistakes_are_told_at_once fine_tuning_improves metrics_tell_how_far_the_flow_is \
-  watched_training_resumes patience_keeps_the_best looks_are_told watching_is_checked \
+  watched_training_resumes a_flow_lost_is_the_trainers patience_keeps_the_best looks_are_told watching_is_checked \
   plugin_is_an_energy gradients_are_checked plugins_are_checked plugins_see_no_mean pictures_are_drawn lost_output_is_told; do
   $check
   report "$check" $?
