@@ -153,7 +153,7 @@ for run in $chosen; do
 done
 
 {
-  echo "| coupling | layers x width | data scale | seed | steps | NLL | excess NLL | ESS, clipped | log Z | path length | straightness | evaluations | effective samples per second | seconds of training |"
+  echo "| coupling | layers x width | data scale | seed | steps | NLL | excess NLL | ESS, clipped | log Z | path length | straightness | velocities a sample | effective samples per second | seconds of training |"
   echo "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
   echo "$plan" | while read -r run columns; do
     # shellcheck disable=SC2086 # they are words
