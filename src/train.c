@@ -124,6 +124,8 @@ static int run_steps(training *t) {
   progress_end(&p);
   if (result == SUCCESS && !interrupted())
     result = look_and_step(t, &p);
+  if (result == SUCCESS && t->info.step == 0)
+    return cli_fail("interrupted before the first step; nothing was written");
   return result == SUCCESS ? save(t, t->watch.looks == 0) : result;
 }
 
