@@ -75,7 +75,7 @@ machine() {
 
 # Plain assignments cost next to nothing, so they may be larger.
 blocks() { # COUPLING
-  [ "$1" = ot ] && echo "--set train.ot_block=64" || echo "--set train.ot_block=$block"
+  if [ "$1" = ot ]; then echo "--set train.ot_block=64"; else echo "--set train.ot_block=$block"; fi
 }
 
 train() { # as in the plan

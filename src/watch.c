@@ -8,11 +8,11 @@
 
    which is what decides. The error is the largest standard error of a change since the best look.
    `lead` is what the kept flow has gained over the best look, the last whose gain was no less than
-   its error. A flow is kept if it is no worse than the kept one, or than the best look by no more
-   than the error: a later flow is the likelier to be good, and the best of many noisy looks is not.
-   Gains and losses are always over the best look, so small ones do not go unseen by adding up. The
-   row that changed most has no part in the error: a single row would have an error as large as its
-   loss, however large, and decide nothing.
+   its error. A flow is kept if it is not worse than that by more than the error, which any flow no
+   worse than the kept one is not: a later flow is the likelier to be good, and the best of many
+   noisy looks is not. Gains and losses are always over the best look, so small ones do not go unseen
+   by adding up. The row that changed most has no part in the error: a single row would have an error
+   as large as its loss, however large, and decide nothing.
 
    The rows of the kept flow are in no file: they follow from the flow, which is. The NLL of a look
    may be off by the tolerances and the estimate; the one at the end of the training is exact. */
@@ -137,8 +137,7 @@ int watch_look(cli *c, watch *w, const enf_flow *flow, look *l, bool *cancelled)
 
 bool watch_count(watch *w, const look *l) {
   const bool first = w->looks == 0;
-  const bool better = first || l->gain >= l->gain_err;
-  const bool keep = better || l->gain >= fmin(w->lead, -l->gain_err);
+  const bool better = first || l->gain >= l->gain_err, keep = first || l->gain >= -l->gain_err;
   w->looks++;
   w->last_step = l->step;
   w->stale = better ? 0 : w->stale + 1;

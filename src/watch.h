@@ -32,7 +32,7 @@ bool watch_is_due(const watch *w, uint64_t step, bool ended);
 int watch_look(cli *c, watch *w, const enf_flow *flow, look *l, bool *cancelled);
 int watch_recall(cli *c, watch *w, const enf_flow *kept);
 /* Enter a look, new or from an earlier session, into the count; whether its flow is to be kept: it
-   is no worse than the one that is kept, or than the best look by no more than the error. */
+   is no worse than the best look by more than the error. */
 bool watch_count(watch *w, const look *l);
 bool watch_has_seen_enough(const watch *w);
 /* One line on standard error. */

@@ -53,8 +53,8 @@ struct enf__pool {
   bool quit;
   size_t started;
   /* On cache lines of their own, which others do not wait for: */
-  _Alignas(64) atomic_uint_fast64_t generation;
-  _Alignas(64) atomic_size_t running; /* workers inside the loop */
+  _Alignas(ENF__ALIGN) atomic_uint_fast64_t generation;
+  _Alignas(ENF__ALIGN) atomic_size_t running; /* workers inside the loop */
   worker workers[];
 };
 
