@@ -5,7 +5,11 @@
    averages of G G^T and G^T G whose eigenvectors are the rows of U_L and U_R:
 
      M = beta1 M + (1-beta1) G,  V = beta2 V + (1-beta2) (U_L G U_R^T)^2,  beta2 = 0.99 as for L, R,
-     direction = U_L^T [ U_L M U_R^T c1 / (sqrt(V c2) + eps) ] U_R,  c = 1/(1 - beta^k).
+     direction = U_L^T [ U_L M U_R^T c1 / (sqrt(V c2) + eps) ] U_R / max(1, s),  c = 1/(1 - beta^k),
+
+   s the root mean square of U_L G U_R^T / sqrt(V c2): a tensor whose gradients outgrow what V knows
+   of them makes a shorter step (update clipping: Shazeer and Stern 2018, arXiv:1804.04235, section
+   6). Without it, now and then a step of a deep network is the first of some that ruin it.
 
    The bases begin as the identity, so the first updates are Adam's, and follow their second moments
    by one step of orthogonal iteration every tenth update: U becomes the orthonormalised U L. With
@@ -287,6 +291,21 @@ static void follow(const enf__kernels_f64 *k, const enf__factor *f, const room *
     gather(k, &f->side[RIGHT], r->rows, r->G, r);
 }
 
+/* V (m,n) follows the squares of G, the gradient in the bases; the root of their mean share of V.
+ */
+static double follow_squares(size_t m, size_t n, double correct, double *V, const room *r) {
+  double sum = 0;
+  for (size_t i = 0; i < m; i++)
+    for (size_t l = 0; l < n; l++) {
+      const double turned = r->G[i * r->columns + l];
+      double *v = V + i * n + l;
+      *v = BETA_SECOND * *v + (1 - BETA_SECOND) * turned * turned;
+      const double share = turned / (sqrt(*v * correct) + ENF__EPS);
+      sum += share * share;
+    }
+  return sqrt(sum / (double)(m * n));
+}
+
 static enf_status find_direction(void *user, size_t index, enf__arena *arena) {
   const job *j = user;
   const enf__factor *f = &j->soap->factor[index];
@@ -300,17 +319,14 @@ static enf_status find_direction(void *user, size_t index, enf__arena *arena) {
   widen(m, n, g, r.G);
   follow(j->kernels, f, &r);
   turn(j->kernels, f, &r);
-  for (size_t i = 0; i < m; i++)
-    for (size_t l = 0; l < n; l++) {
-      const double turned = r.G[i * r.columns + l];
-      V[i * n + l] = BETA_SECOND * V[i * n + l] + (1 - BETA_SECOND) * turned * turned;
-      M[i * n + l] = ENF__BETA1 * M[i * n + l] + (1 - ENF__BETA1) * g[i * n + l];
-    }
+  const double surprise = follow_squares(m, n, c2, V, &r);
+  for (size_t i = 0; i < m * n; i++)
+    M[i] = ENF__BETA1 * M[i] + (1 - ENF__BETA1) * g[i];
   widen(m, n, M, r.G);
   turn(j->kernels, f, &r);
   for (size_t i = 0; i < m; i++)
     for (size_t l = 0; l < n; l++)
-      r.G[i * r.columns + l] *= c1 / (sqrt(V[i * n + l] * c2) + ENF__EPS);
+      r.G[i * r.columns + l] *= c1 / fmax(1, surprise) / (sqrt(V[i * n + l] * c2) + ENF__EPS);
   turn_back(j->kernels, f, &r);
   narrow(m, n, r.G, g);
   if (j->moments->number % RENEWED_EVERY == 0)
