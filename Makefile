@@ -65,6 +65,7 @@ TOOL_SRC := $(wildcard src/*.c)
 TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/%.o)
 BENCH_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c))
 HEADERS := $(wildcard include/enf/*.h)
+FORTRAN_MODULE := include/enf/enf.f90
 
 SO := libenf.so.$(VERSION)
 SONAME := libenf.so.$(SOVERSION)
@@ -77,8 +78,6 @@ CLIENT_TESTS := $(call PROGRAMS,api abi)
 LONG_TESTS := $(call PROGRAMS,long)
 FUZZ_TESTS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 EXAMPLES := $(basename $(wildcard examples/*.c examples/*.cpp) $(if $(FC),$(wildcard examples/*.f90)))
-# examples/enf.f90 is the module of the Fortran host.
-EXAMPLES := $(filter-out examples/enf,$(EXAMPLES))
 SCRIPTS := $(patsubst tests/%,%,$(wildcard tests/abi/check.sh tests/project/check.sh tests/cli/run.sh))
 # The longest first, so that no core idles at the end.
 ITEMS := $(SCRIPTS) $(STATIC_TESTS) $(CLIENT_TESTS) $(FUZZ_TESTS) $(EXAMPLES)
@@ -197,10 +196,10 @@ $(BUILD)/examples/%: examples/%.cpp $(SO_LINKS)
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(EXAMPLE_CXXFLAGS) $(DEPS_OF) $(LDFLAGS) -o $@ $< $(LINK_CLIENT)
 
-$(BUILD)/examples/%: examples/%.f90 examples/enf.f90 $(SO_LINKS)
+$(BUILD)/examples/%: examples/%.f90 $(FORTRAN_MODULE) $(SO_LINKS)
 	$(SAY) EXAMPLE $@
 	@mkdir -p $(@D)
-	$(Q)$(FC) -std=f2008 -Wall -O2 -J$(@D) -o $@ examples/enf.f90 $< $(LINK_CLIENT)
+	$(Q)$(FC) -std=f2008 -Wall -O2 -J$(@D) -o $@ $(FORTRAN_MODULE) $< $(LINK_CLIENT)
 
 # tests/run.sh runs one item, keeps its output in a log and leaves a result; here they are counted.
 RUN = @BUILD='$(BUILD)' ENF='$(abspath $(BUILD)/enf)' CC='$(CC)' CXX='$(CXX)' \
@@ -315,7 +314,7 @@ install: all
 	$(SAY) INSTALL $(DESTDIR)$(prefix)
 	$(Q)$(INSTALL) -d $(DESTDIR)$(includedir)/enf $(DESTDIR)$(libdir) $(DESTDIR)$(pkgconfigdir) \
 	  $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man3
-	$(Q)$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(includedir)/enf
+	$(Q)$(INSTALL) -m 644 $(HEADERS) $(FORTRAN_MODULE) $(DESTDIR)$(includedir)/enf
 	$(Q)$(INSTALL) -m 644 $(BUILD)/libenf.a $(DESTDIR)$(libdir)
 	$(Q)$(INSTALL) -m 755 $(BUILD)/$(SO) $(DESTDIR)$(libdir)
 	$(Q)ln -sf $(SO) $(DESTDIR)$(libdir)/$(SONAME)
@@ -330,7 +329,7 @@ install: all
 
 uninstall: man
 	$(SAY) REMOVE $(DESTDIR)$(prefix)
-	$(Q)rm -f $(HEADERS:include/enf/%=$(DESTDIR)$(includedir)/enf/%) $(DESTDIR)$(bindir)/enf \
+	$(Q)rm -f $(patsubst include/enf/%,$(DESTDIR)$(includedir)/enf/%,$(HEADERS) $(FORTRAN_MODULE)) $(DESTDIR)$(bindir)/enf \
 	  $(addprefix $(DESTDIR)$(libdir)/,libenf.a libenf.so $(SONAME) $(SO)) \
 	  $(DESTDIR)$(pkgconfigdir)/enf.pc
 	$(Q)for s in 1 3; do for page in $(BUILD)/man/man$$s/*.$$s; do \

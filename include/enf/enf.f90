@@ -1,0 +1,213 @@
+! enf.f90 -- libenf for Fortran: the calls that train, sample and reweight, through iso_c_binding.
+! More are added in the same way from enf/enf.h: size_t is c_size_t, uint64_t c_int64_t, a handle
+! type(c_ptr). An array x of the C interface, (n,N,D) row-major, is x(D,N,n) here.
+!
+!   gfortran -o host $(pkg-config --variable=includedir enf)/enf/enf.f90 host.f90 $(pkg-config --libs enf)
+module enf
+  use, intrinsic :: iso_c_binding
+  implicit none
+  integer(c_int32_t), parameter :: enf_ok = 0
+
+  type, bind(c) :: enf_weights
+    integer(c_size_t) :: struct_size = 88
+    real(c_double) :: ess = 0, log_z = 0, log_z_err = 0, max_weight = 0
+    real(c_double) :: ess_clipped = 0, clipped_share = 0
+    integer(c_int64_t) :: n = 0, n_nonfinite = 0
+    real(c_double) :: ess_err = 0, ess_clipped_err = 0
+  end type enf_weights
+
+  type, bind(c) :: enf_step_info
+    integer(c_size_t) :: struct_size = 88
+    real(c_double) :: loss = 0, grad_norm = 0, lr = 0, seconds = 0
+    integer(c_int64_t) :: step = 0, evaluations = 0, skipped = 0, capped = 0
+    integer(c_int64_t) :: clipped = 0, forces_clipped = 0
+  end type enf_step_info
+
+  abstract interface
+    ! Reduced energy u(n) of the configurations x(D,N,n) and, where grad is associated, its gradient
+    ! (D,N,n); 0 is success. `user` is what was given with the function.
+    integer(c_int) function enf_energy_fn(user, n, x, u, grad) bind(c)
+      import :: c_ptr, c_int, c_size_t, c_double
+      type(c_ptr), value :: user, grad
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: x(*)
+      real(c_double), intent(out) :: u(*)
+    end function enf_energy_fn
+  end interface
+
+  interface
+    integer(c_int32_t) function enf_ctx_create(ctx, alloc) bind(c)
+      import :: c_ptr, c_int32_t
+      type(c_ptr), intent(out) :: ctx
+      type(c_ptr), value :: alloc
+    end function enf_ctx_create
+
+    ! The run.*, ode.* and logdet.* options.
+    integer(c_int32_t) function enf_ctx_configure(ctx, opts) bind(c)
+      import :: c_ptr, c_int32_t
+      type(c_ptr), value :: ctx, opts
+    end function enf_ctx_configure
+
+    subroutine enf_ctx_destroy(ctx) bind(c)
+      import :: c_ptr
+      type(c_ptr), value :: ctx
+    end subroutine enf_ctx_destroy
+
+    integer(c_int32_t) function enf_opts_create(ctx, opts) bind(c)
+      import :: c_ptr, c_int32_t
+      type(c_ptr), value :: ctx
+      type(c_ptr), intent(out) :: opts
+    end function enf_opts_create
+
+    subroutine enf_opts_destroy(opts) bind(c)
+      import :: c_ptr
+      type(c_ptr), value :: opts
+    end subroutine enf_opts_destroy
+
+    integer(c_int32_t) function enf_create(ctx, flow, opts) bind(c)
+      import :: c_ptr, c_int32_t
+      type(c_ptr), value :: ctx, opts
+      type(c_ptr), intent(out) :: flow
+    end function enf_create
+
+    subroutine enf_destroy(flow) bind(c)
+      import :: c_ptr
+      type(c_ptr), value :: flow
+    end subroutine enf_destroy
+
+    integer(c_int32_t) function enf_trainer_create(ctx, trainer, flow, opts) bind(c)
+      import :: c_ptr, c_int32_t
+      type(c_ptr), value :: ctx, flow, opts
+      type(c_ptr), intent(out) :: trainer
+    end function enf_trainer_create
+
+    ! fn is c_funloc of an enf_energy_fn.
+    integer(c_int32_t) function enf_trainer_set_energy(trainer, fn, user) bind(c)
+      import :: c_ptr, c_funptr, c_int32_t
+      type(c_ptr), value :: trainer, user
+      type(c_funptr), value :: fn
+    end function enf_trainer_set_energy
+
+    ! x is c_loc of configurations (D,N,n); c_null_ptr where the objective is the energy.
+    integer(c_int32_t) function enf_train_step(ctx, trainer, n, x, info) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, enf_step_info
+      type(c_ptr), value :: ctx, trainer, x
+      integer(c_size_t), value :: n
+      type(enf_step_info), intent(inout) :: info
+    end function enf_train_step
+
+    subroutine enf_trainer_destroy(trainer) bind(c)
+      import :: c_ptr
+      type(c_ptr), value :: trainer
+    end subroutine enf_trainer_destroy
+
+    integer(c_int32_t) function enf_sample(ctx, flow, seed, first, n, x, logp) bind(c)
+      import :: c_ptr, c_int32_t, c_int64_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, flow
+      integer(c_int64_t), value :: seed, first
+      integer(c_size_t), value :: n
+      real(c_double), intent(out) :: x(*), logp(*)
+    end function enf_sample
+
+    integer(c_int32_t) function enf_log_prob(ctx, flow, n, x, logp) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, flow
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: x(*)
+      real(c_double), intent(out) :: logp(*)
+    end function enf_log_prob
+
+    integer(c_int32_t) function enf_reweight(ctx, n, logp, u, logw, weights) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double, enf_weights
+      type(c_ptr), value :: ctx
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: logp(*), u(*)
+      real(c_double), intent(out) :: logw(*)
+      type(enf_weights), intent(inout) :: weights
+    end function enf_reweight
+  end interface
+
+  interface ! with texts, which the functions below make C's
+    type(c_ptr) function c_ctx_errmsg(ctx) bind(c, name='enf_ctx_errmsg')
+      import :: c_ptr
+      type(c_ptr), value :: ctx
+    end function c_ctx_errmsg
+
+    type(c_ptr) function c_opts_errmsg(opts) bind(c, name='enf_opts_errmsg')
+      import :: c_ptr
+      type(c_ptr), value :: opts
+    end function c_opts_errmsg
+
+    integer(c_int32_t) function c_opts_set(opts, name, value) bind(c, name='enf_opts_set')
+      import :: c_ptr, c_int32_t, c_char
+      type(c_ptr), value :: opts
+      character(kind=c_char), intent(in) :: name(*), value(*)
+    end function c_opts_set
+
+    integer(c_int32_t) function c_load(ctx, flow, path) bind(c, name='enf_load')
+      import :: c_ptr, c_int32_t, c_char
+      type(c_ptr), value :: ctx
+      type(c_ptr), intent(out) :: flow
+      character(kind=c_char), intent(in) :: path(*)
+    end function c_load
+
+    integer(c_int32_t) function c_save(ctx, flow, path) bind(c, name='enf_save')
+      import :: c_ptr, c_int32_t, c_char
+      type(c_ptr), value :: ctx, flow
+      character(kind=c_char), intent(in) :: path(*)
+    end function c_save
+
+    integer(c_size_t) function c_strlen(text) bind(c, name='strlen')
+      import :: c_ptr, c_size_t
+      type(c_ptr), value :: text
+    end function c_strlen
+  end interface
+  private :: text_of
+
+contains
+
+  ! Whatever the option's type, as text: '32', '1e-5', 'energy'.
+  integer(c_int32_t) function enf_opts_set(opts, name, value)
+    type(c_ptr), intent(in) :: opts
+    character(*), intent(in) :: name, value
+    enf_opts_set = c_opts_set(opts, name // c_null_char, value // c_null_char)
+  end function enf_opts_set
+
+  integer(c_int32_t) function enf_load(ctx, flow, path)
+    type(c_ptr), intent(in) :: ctx
+    type(c_ptr), intent(out) :: flow
+    character(*), intent(in) :: path
+    enf_load = c_load(ctx, flow, path // c_null_char)
+  end function enf_load
+
+  integer(c_int32_t) function enf_save(ctx, flow, path)
+    type(c_ptr), intent(in) :: ctx, flow
+    character(*), intent(in) :: path
+    enf_save = c_save(ctx, flow, path // c_null_char)
+  end function enf_save
+
+  ! The sentence about the last failure on a context, or of a set of options.
+  function enf_ctx_errmsg(ctx) result(text)
+    type(c_ptr), intent(in) :: ctx
+    character(:), allocatable :: text
+    text = text_of(c_ctx_errmsg(ctx))
+  end function enf_ctx_errmsg
+
+  function enf_opts_errmsg(opts) result(text)
+    type(c_ptr), intent(in) :: opts
+    character(:), allocatable :: text
+    text = text_of(c_opts_errmsg(opts))
+  end function enf_opts_errmsg
+
+  function text_of(pointer) result(text)
+    type(c_ptr), intent(in) :: pointer
+    character(:), allocatable :: text
+    character(kind=c_char), pointer :: letters(:)
+    integer :: i
+    call c_f_pointer(pointer, letters, [c_strlen(pointer)])
+    allocate (character(size(letters)) :: text)
+    do i = 1, size(letters)
+      text(i:i) = letters(i)
+    end do
+  end function text_of
+end module enf
