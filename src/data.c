@@ -16,6 +16,14 @@ static void cut_columns(size_t columns, size_t *N, size_t *D) {
   *N = columns / *D;
 }
 
+/* Six divides the columns, and nothing says which of the two it is. */
+static void tell_guess(const char *path, size_t columns) {
+  cli_note(
+      "%s: its %zu columns are taken for %zu particles in space; -d 2 takes them for %zu in the "
+      "plane",
+      path, columns, columns / 3, columns / 2);
+}
+
 static void array_shape(const enf_array *array, size_t N, size_t D, dataset *data) {
   data->n = enf_array_shape(array, 0);
   data->N = N;
@@ -91,6 +99,8 @@ static int copy_array(const char *path, const enf_array *array, size_t N, size_t
   if (ndim != 2 && ndim != 3)
     return cli_fail("%s has %zu axes; configurations are (n,N,D) or (n,N*D)", path, ndim);
   array_shape(array, N, D, data);
+  if (ndim == 2 && N == 0 && D == 0 && enf_array_shape(array, 1) % 6 == 0)
+    tell_guess(path, enf_array_shape(array, 1));
   for (size_t axis = 0; axis < ndim; axis++)
     count *= enf_array_shape(array, axis);
   data->x = cli_alloc(count, sizeof(double));

@@ -13,6 +13,8 @@ static size_t row_of(const dataset *data, size_t rows, size_t k) {
 
 int pairs_take(const cli *c, const dataset *data, const double *logw, values *set, double **value,
                double **chosen_logw) {
+  if (data->N < 2)
+    return cli_fail("there are no distances in configurations of %zu particles", data->N);
   const size_t per = data->N * (data->N - 1) / 2, most = MOST_DISTANCES / per;
   const size_t rows = data->n < most ? data->n : most > 0 ? most : 1;
   *value = cli_alloc(rows, per * sizeof(double));

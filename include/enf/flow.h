@@ -150,7 +150,8 @@ enf_status enf_log_prob_estimate(enf_ctx *ctx, const enf_flow *flow, size_t n, c
  * Out:  x     (n,N,D), mean-free
  *       logp  (n), the number enf_log_prob gives, to the tolerance; NULL if not wanted (cheaper)
  * Threads: flow may be shared; ctx not.
- * Statuses: ARG, RANGE (first+n overflows), ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM. Since 0.1.
+ * Statuses: ARG, RANGE (first+n overflows), NONFINITE, ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM.
+ * Since 0.1.
  */
 enf_status enf_sample(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_t first, size_t n,
                       double *x, double *logp);

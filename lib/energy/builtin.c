@@ -7,6 +7,7 @@
    '.' as decimal point in every locale.
 
    A new system of the two kinds is one row; a new kind is a function in potential.c and one row. */
+#include "core/fpstate.h"
 #include "energy/energy.h"
 #include <math.h>
 #include <stdio.h>
@@ -158,6 +159,7 @@ enf_status enf_energy_builtin(enf_ctx *ctx, enf_energy **energy, const char *spe
 }
 
 int enf_energy_eval(void *energy, size_t n, const double *x, double *u, double *grad) {
+  ENF__NO_TRAPS;
   const enf_energy *e = energy;
   if (!e || e->magic != ENF__MAGIC_ENERGY || (n && (!x || !u)))
     return 1;

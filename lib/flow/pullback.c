@@ -115,10 +115,9 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 size_t enf__pullback_worker_bytes(const enf__pullback *p, const enf__run *run) {
   enf__arena count = {0};
-  const size_t pair = width_of(p);
+  const size_t pair = width_of(p), most = p->n < MOST_GROUP ? p->n : MOST_GROUP;
   enf__pullback copy = *p;
-  group g = {
-      .p = &copy, .arena = &count, .S = group_size(p), .dim = dim_of(p->field), .width = pair};
+  group g = {.p = &copy, .arena = &count, .S = most, .dim = dim_of(p->field), .width = pair};
   lay_out(&g);
   const size_t back = p->adjoint == ENF__DISCRETE ? enf__adjoint_discrete_workspace(g.S, pair)
                                                   : enf__adjoint_continuous_workspace(g.S, pair);

@@ -12,6 +12,7 @@
    resample holds none. Sums run in the order of the samples.
  */
 #include "core/core.h"
+#include "core/fpstate.h"
 #include "core/random.h"
 #include "infer/weight.h"
 #include <enf/infer.h>
@@ -20,8 +21,8 @@
 enum { MOST_GROUPS = 4096, RESAMPLES = 200, CLIP_ONE_IN = 1000 };
 #define BOOTSTRAP_SEED 1
 
-/* Sums over some samples: of their weights, in units of the largest, and of the squares; of both with
-   the weights cut, in units of the level of the cut. */
+/* Sums over some samples: of their weights, in units of the largest, and of the squares; of both
+   with the weights cut, in units of the level of the cut. */
 typedef struct {
   double w, ww, cut, cutcut;
 } sums;
@@ -208,6 +209,7 @@ static enf_status check(enf_ctx *ctx, size_t n, const double *logp, const double
 
 enf_status enf_reweight(enf_ctx *ctx, size_t n, const double *logp, const double *u, double *logw,
                         enf_weights *out) {
+  ENF__NO_TRAPS;
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
     return status;

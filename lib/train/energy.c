@@ -57,6 +57,11 @@ static uint64_t clip_forces(const enf__batch *b, double most, double *grad) {
   return clipped;
 }
 
+static void make_impossible(size_t dim, double *u, double *grad) {
+  *u = INFINITY;
+  memset(grad, 0, dim * sizeof *grad);
+}
+
 /* One sample's energy and forces made harmless, and counted. */
 static void tame(const enf__batch *b, double *u, double *grad, enf__slope *slope) {
   const size_t dim = dim_of(b);
@@ -66,8 +71,7 @@ static void tame(const enf__batch *b, double *u, double *grad, enf__slope *slope
   for (size_t k = 0; k < dim; k++)
     finite = finite && isfinite(grad[k]);
   if (!finite) {
-    *u = INFINITY;
-    memset(grad, 0, dim * sizeof *grad);
+    make_impossible(dim, u, grad);
     slope->capped++;
     return;
   }
@@ -99,9 +103,10 @@ enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *
     return enf__fail(ctx, ENF_ERR_CALLBACK, "the energy function returned %d for %zu samples",
                      failed, b->n);
   for (size_t i = 0; i < b->n; i++) {
-    if (!enf__leg_ok(leg, i))
-      e->u[i] = INFINITY;
-    tame(b, &e->u[i], e->grad + i * dim, slope);
+    if (enf__leg_ok(leg, i))
+      tame(b, &e->u[i], e->grad + i * dim, slope);
+    else
+      make_impossible(dim, &e->u[i], e->grad + i * dim);
   }
   return ENF_OK;
 }

@@ -77,7 +77,7 @@ static double share_of(const enf__leg *leg) {
   size_t count = 0;
   for (size_t i = 0; i < leg->p.n; i++)
     count += enf__leg_counts(leg, i);
-  return 1 / (double)count;
+  return count ? 1 / (double)count : (double)INFINITY;
 }
 
 static enf_status reverse(enf_ctx *ctx, enf__leg *leg, double scale, double *dx,

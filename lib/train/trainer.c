@@ -7,6 +7,7 @@
 
    The data scale of a fresh flow is fixed by its first step: the RMS of all mean-free coordinates
    of the batch, to two significant digits. */
+#include "core/fpstate.h"
 #include "core/parallel.h"
 #include "core/random.h"
 #include "math/center.h"
@@ -207,6 +208,7 @@ static double scale_of(size_t count, const double *x) {
 
 /* x (n,N,D) in the host's units -> out, mean-free, in units of the scale, which is returned. */
 static double normalise(const enf_flow *flow, size_t n, const double *x, double *out) {
+  ENF__NO_TRAPS;
   const size_t N = flow->prior.particles, D = flow->prior.dimensions, count = n * N * D;
   for (size_t i = 0; i < n; i++)
     enf__center(N, D, x + i * N * D, out + i * N * D, NULL);

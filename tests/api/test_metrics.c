@@ -449,10 +449,9 @@ static void add_distances(TCase *c) {
 }
 
 int main(void) {
-  TCase *paths = tcase_create("paths"), *distances = tcase_create("distances");
-  tcase_add_checked_fixture(paths, setup, teardown);
-  tcase_add_checked_fixture(distances, setup, teardown);
-  add_paths(paths);
-  add_distances(distances);
-  return run_suite("metrics", paths);
+  TCase *tests = tcase_create("metrics");
+  tcase_add_checked_fixture(tests, setup, teardown);
+  add_paths(tests);
+  add_distances(tests);
+  return run_suite("metrics", tests);
 }

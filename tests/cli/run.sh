@@ -352,6 +352,22 @@ refuses() { # refuses STATUS SENTENCE COMMAND...
   [ $? = "$wanted" ] && grep -q "^enf: $sentence" note || { cat note; return 1; }
 }
 
+# 2000 rows of 12 columns, which may be 4 particles in space or 6 in the plane.
+a_guess_is_told() {
+  LC_ALL=C sed '1s/(2000, 4, 3)/(2000, 12)  /' lj.npy >flat.npy
+  guess='flat.npy: its 12 columns are taken for 4 particles in space; -d 2 takes them for 6 in the plane'
+  flat='train flat.npy -q --steps 1 --set train.batch=4 --set model.hidden=4 -o n.safetensors'
+  "$enf" $flat >text 2>note && grep -q "$guess" note && "$enf" info n.safetensors | grep -q '^particles  *4$' &&
+    "$enf" $flat -d 2 >text 2>note && ! grep -q taken note && "$enf" info n.safetensors | grep -q '^particles  *6$'
+}
+
+one_particle_has_no_distances() {
+  awk 'BEGIN { for (i = 0; i < 2000; i++) printf "1\n\nX 0 0 %d\n", i }' >one.xyz
+  "$enf" logprob lj.safetensors lj.npy -q -o one_logp.npy --set ode.method=rk4 --set ode.steps=1 >/dev/null || return 1
+  refuses 1 'there are no distances in configurations of 1 particles' \
+    reweight --x one.xyz --logp one_logp.npy --u one_logp.npy --plot-distances n.svg
+}
+
 # A gradient that is not that of the energy is told of; the example's is right.
 gradients_are_checked() {
   command -v ${CC:-cc} >/dev/null || return 0
@@ -417,7 +433,7 @@ done
 for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' \
   interrupted_sampling_writes_nothing stream_can_be_cut density_of_samples_is_theirs \
   chain_is_made_of_samples picture_is_not_needed energy_training_learns energy_training_resumes a_budget_goes_on_with_a_finished_training \
-  interrupted_scores_keep_the_report energies_come_from_a_file labels_become_species mistakes_are_told_at_once fine_tuning_improves metrics_tell_how_far_the_flow_is \
+  interrupted_scores_keep_the_report energies_come_from_a_file labels_become_species a_guess_is_told one_particle_has_no_distances mistakes_are_told_at_once fine_tuning_improves metrics_tell_how_far_the_flow_is \
   watched_training_resumes a_flow_lost_is_the_trainers patience_keeps_the_best looks_are_told watching_is_checked \
   plugin_is_an_energy gradients_are_checked plugins_are_checked plugins_see_no_mean pictures_are_drawn lost_output_is_told; do
   $check

@@ -299,6 +299,26 @@ START_TEST(a_gradient_can_be_cancelled) {
 }
 END_TEST
 
+/* More samples than a round takes: groups of the last round may be larger than those before. */
+START_TEST(rounds_do_not_matter) {
+  enum { SAMPLES = 500, PARTICLES = 32, SIZE = 3 * PARTICLES };
+  double *x = calloc(3 * SAMPLES * SIZE, sizeof *x), *grad = x + SAMPLES * SIZE, *one = grad;
+  double logp[SAMPLES], alone;
+  enf_flow *flow = strong_flow("model.field=pair-kernel model.particles=32");
+  one += SAMPLES * SIZE;
+  for (size_t k = 0; k < SAMPLES * SIZE; k++)
+    x[k] = cos((double)(k * k % 10007));
+  OK(enf_log_prob_grad(ctx, flow, SAMPLES, x, logp, grad));
+  for (size_t i = 3; i < SAMPLES; i += 71) {
+    OK(enf_log_prob_grad(ctx, flow, 1, x + i * SIZE, &alone, one));
+    ck_assert_double_eq(alone, logp[i]);
+    ck_assert_mem_eq(one, grad + i * SIZE, SIZE * sizeof *one);
+  }
+  enf_destroy(flow);
+  free(x);
+}
+END_TEST
+
 int main(void) {
   TCase *tc = tcase_create("laws");
   tcase_add_checked_fixture(tc, setup, teardown);
@@ -309,6 +329,7 @@ int main(void) {
   tcase_add_test(tc, one_probe_has_no_variance);
   tcase_add_test(tc, hutchinson_as_the_method_is_the_estimate_of_seed_zero);
   tcase_add_loop_test(tc, results_depend_on_the_sample_alone, 0, 2);
+  tcase_add_test(tc, rounds_do_not_matter);
   tcase_add_test(tc, a_failing_sample_fails_alone);
   tcase_add_test(tc, too_many_steps_are_said);
   tcase_add_test(tc, what_is_missing_is_named);

@@ -487,21 +487,19 @@ START_TEST(one_row_is_aligned_with_its_draw) {
 END_TEST
 
 int main(void) {
-  TCase *pair = tcase_create("pair"), *block = tcase_create("block");
-  tcase_add_checked_fixture(pair, open_context, close_context);
-  tcase_add_loop_test(pair, permutation_is_the_best_of_all, 0, LEVELS);
-  tcase_add_loop_test(pair, large_permutations_match_another_solver, 0, LEVELS);
-  tcase_add_loop_test(pair, distance_is_what_the_rotation_leaves, 0, LEVELS);
-  tcase_add_loop_test(pair, distance_is_invariant, 0, LEVELS);
-  tcase_add_checked_fixture(block, open_context, close_context);
-  tcase_add_test(block, pairs_have_the_least_total_distance);
-  tcase_add_test(block, every_draw_is_used_once_permuted_and_turned);
-  tcase_add_test(block, without_reflections_hands_stay);
-  tcase_add_test(block, pairs_do_not_depend_on_threads);
-  tcase_add_test(block, blocks_do_not_know_of_each_other);
-  tcase_add_test(block, a_block_that_overflows_keeps_its_draws);
-  tcase_add_test(block, one_row_is_aligned_with_its_draw);
-  tcase_set_timeout(pair, 60);
-  tcase_set_timeout(block, 60);
-  return run_suite("equivariant coupling", pair);
+  TCase *tests = tcase_create("coupling");
+  tcase_add_checked_fixture(tests, open_context, close_context);
+  tcase_add_loop_test(tests, permutation_is_the_best_of_all, 0, LEVELS);
+  tcase_add_loop_test(tests, large_permutations_match_another_solver, 0, LEVELS);
+  tcase_add_loop_test(tests, distance_is_what_the_rotation_leaves, 0, LEVELS);
+  tcase_add_loop_test(tests, distance_is_invariant, 0, LEVELS);
+  tcase_add_test(tests, pairs_have_the_least_total_distance);
+  tcase_add_test(tests, every_draw_is_used_once_permuted_and_turned);
+  tcase_add_test(tests, without_reflections_hands_stay);
+  tcase_add_test(tests, pairs_do_not_depend_on_threads);
+  tcase_add_test(tests, blocks_do_not_know_of_each_other);
+  tcase_add_test(tests, a_block_that_overflows_keeps_its_draws);
+  tcase_add_test(tests, one_row_is_aligned_with_its_draw);
+  tcase_set_timeout(tests, 60);
+  return run_suite("equivariant coupling", tests);
 }
