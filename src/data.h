@@ -13,8 +13,7 @@ typedef struct {
 
 /* Read .npy or .xyz. N and D are what they must be, 0 if that is open. An (n,N*D) array is cut by
    D, else N, else D = 3 where that divides the columns (with a note where 2 does too), else 2. Rows
-   of three with z = 0
-   (.xyz) serve for D = 2. */
+   of three with z = 0 (.xyz) serve for D = 2. */
 int data_read(cli *c, const char *path, size_t N, size_t D, dataset *data);
 void data_free(dataset *data);
 /* Three dimensions, and every z is 0. */
