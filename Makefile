@@ -181,7 +181,7 @@ $(CLIENT_BIN): $(BUILD)/tests/%: tests/%.c $(SO_LINKS)
 	  $(CHECK_LIBS) -lm -pthread
 
 # A fuzz target is replayed over its corpus here; `make fuzz` lets libFuzzer look for more.
-$(FUZZ_BIN): $(BUILD)/tests/%: tests/%.c tests/fuzz/replay.c $(BUILD)/libenf.a
+$(FUZZ_BIN): $(BUILD)/tests/%: tests/%.c tests/fuzz/replay.c $(wildcard tests/fuzz/*.h) $(BUILD)/libenf.a
 	$(SAY) TEST $*
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ENF_CFLAGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(BUILD)/libenf.a $(PRIVATE_LIBS)

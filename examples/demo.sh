@@ -30,7 +30,8 @@ say "draw $samples independent configurations, with their exact log-density"
 
 say "reweight them to the Boltzmann density of DW4"
 "$enf" reweight --x "$out/samples.npy" --logp "$out/samples_logp.npy" --energy dw4 \
-  --reference "$out/dw4_test.npy" --plot "$out/energy.svg" | tee "$out/reweight.txt"
+  --reference "$out/dw4_test.npy" --plot "$out/energy.svg" >"$out/reweight.txt"
+cat "$out/reweight.txt"
 
 say "done in $(($(date +%s) - started)) s"
 for file in dw4.safetensors dw4.train.svg energy.svg; do

@@ -38,10 +38,10 @@ static void array_shape(const enf_array *array, size_t N, size_t D, dataset *dat
 
 /* Planar configurations written as XYZ come back with z = 0. */
 bool data_is_planar(const dataset *data) {
-  for (size_t i = 2; i < data->n * data->N * 3; i += 3)
-    if (data->x[i] != 0)
-      return false;
-  return data->D == 3;
+  bool planar = data->D == 3;
+  for (size_t i = 2; planar && i < data->n * data->N * 3; i += 3)
+    planar = data->x[i] == 0;
+  return planar;
 }
 
 static void drop_z(dataset *data) {
@@ -181,10 +181,25 @@ static bool ends_with(const char *path, const char *ending) {
   return length > tail && strcmp(path + length - tail, ending) == 0;
 }
 
+/* The name of no other file of the command line. */
+static int check_name(const cli *c, flag name) {
+  const char *path = c->value[name];
+  for (int i = 0; i < c->operands; i++)
+    if (strcmp(c->operand[i], path) == 0)
+      return cli_usage(c, "'%s' is to be read and to be written", path);
+  for (flag f = 0; f < FLAGS; f++)
+    if (f != name && c->value[f] != NULL && strcmp(c->value[f], path) == 0)
+      return cli_usage(c, "'%s' is given for two files", path);
+  return SUCCESS;
+}
+
 int data_check_output(const cli *c, flag name, bool xyz) {
   const char *path = c->value[name], *type = c->value[FLAG_TYPE];
   if (path == NULL)
     return SUCCESS;
+  const int result = check_name(c, name);
+  if (result != SUCCESS)
+    return result;
   if (type != NULL && strcmp(type, "f4") != 0 && strcmp(type, "f8") != 0)
     return cli_usage(c, "--type is f4 or f8, not '%s'", type);
   if (ends_with(path, ".npy"))

@@ -11,6 +11,7 @@
 #include <string.h>
 
 static const double SAVE_SECONDS = 60;
+enum { FIRST_PLAN = 100 /* steps */ };
 
 /* ---- steps --------------------------------------------------------------------------------- */
 
@@ -34,11 +35,14 @@ static int step(training *t) {
 }
 
 /* A time budget without --steps: set train.steps from the rate of this session so far, some 200
-   times, so that the schedule ends with the budget however the machine's load changes. */
+   times, so that the schedule ends with the budget however the machine's load changes. The first
+   plan does not wait: in a two-hundredth of a long budget quick steps are through with the default.
+ */
 static void plan(training *t) {
   const uint64_t done = t->info.step - t->first;
   const double left = t->budget - t->spent;
-  if (!t->timed || left <= 0 || t->spent - t->planned_at < t->budget / 200)
+  const bool due = t->spent - t->planned_at >= t->budget / 200;
+  if (!t->timed || left <= 0 || !(due || done == FIRST_PLAN))
     return;
   const double steps = (double)t->info.step + fmax((double)done / t->spent * left, 1);
   t->goal = (uint64_t)fmin(steps, 1e9);
@@ -48,15 +52,20 @@ static void plan(training *t) {
 }
 
 /* In this order: rows of the curve behind the trainer's step are forgotten on --resume, and where
-   the flow of a look at the trainer's step is not in its file, the trainer has it. */
+   the flow of a look at the trainer's step is not in its file, the trainer has it. A trainer's
+   first file comes after one of its flow. */
 static int save(training *t, bool with_flow) {
-  enf_status status;
+  enf_status status = ENF_OK;
   const int result = curve_write(&t->curve, t->csv_path);
   if (result != SUCCESS)
     return result;
-  status = enf_trainer_save(t->c->ctx, t->trainer, t->trainer_path);
-  if (with_flow && status == ENF_OK)
+  if (!t->saved)
     status = enf_save(t->c->ctx, t->flow, t->c->value[FLAG_OUTPUT]);
+  if (status == ENF_OK)
+    status = enf_trainer_save(t->c->ctx, t->trainer, t->trainer_path);
+  if (with_flow && t->saved && status == ENF_OK)
+    status = enf_save(t->c->ctx, t->flow, t->c->value[FLAG_OUTPUT]);
+  t->saved = true;
   return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
 }
 
@@ -124,7 +133,7 @@ static int run_steps(training *t) {
   progress_end(&p);
   if (result == SUCCESS && !interrupted())
     result = look_and_step(t, &p);
-  if (result == SUCCESS && t->info.step == 0)
+  if (result == SUCCESS && !t->saved && t->info.step == 0)
     return cli_fail("interrupted before the first step; nothing was written");
   return result == SUCCESS ? save(t, t->watch.looks == 0) : result;
 }

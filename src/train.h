@@ -36,6 +36,7 @@ typedef struct {
   curve curve;
   watch watch;
   bool stopped; /* by the validation, before the goal */
+  bool saved;   /* there are files of this training */
   char trainer_path[4096], csv_path[4096], svg_path[4096];
   bool drawn;
 } training;

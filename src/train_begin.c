@@ -213,8 +213,9 @@ static int fix_scale(training *t) {
 static int create(training *t) {
   enf_opts *opts = t->c->opts;
   enf_status status = ENF_OK;
-  enf_opts_set_int(opts, "model.particles", (int64_t)t->N);
-  enf_opts_set_int(opts, "model.dimensions", (int64_t)t->D);
+  if (enf_opts_set_int(opts, "model.particles", (int64_t)t->N) != ENF_OK ||
+      enf_opts_set_int(opts, "model.dimensions", (int64_t)t->D) != ENF_OK)
+    return cli_usage(t->c, "%s", enf_opts_errmsg(opts));
   if (t->flow == NULL)
     status = enf_create(t->c->ctx, &t->flow, opts);
   if (status == ENF_OK)
@@ -298,6 +299,7 @@ static int start_again(training *t) {
   if (result != SUCCESS)
     return result;
   const uint64_t planned = trainer_number(t, "steps");
+  t->saved = true;
   t->goal = t->timed ? NO_GOAL : cli_setting_or(t->c, "train.steps", planned);
   t->info.step = t->first = trainer_number(t, "step");
   t->info.skipped = trainer_number(t, "skipped");

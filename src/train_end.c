@@ -116,7 +116,7 @@ int training_end(training *t) {
   const int result = cli_has(t->c, FLAG_VALIDATION) && !interrupted() ? validate(t, &s) : SUCCESS;
   if (result == SUCCESS)
     print_training(t, &s);
-  if (cli_has(t->c, FLAG_VALIDATION) && s.n == 0)
+  if (cli_has(t->c, FLAG_VALIDATION) && s.n == 0 && interrupted())
     cli_note("interrupted; the NLL at the end was not computed");
   if (!training_finished(t))
     cli_note("%s at step %llu of %llu; all is saved, --resume goes on", how_it_ended(t),

@@ -46,13 +46,15 @@ int watch_open(cli *c, size_t N, size_t D, watch *w) {
   int result = read_flags(c, w);
   if (result == SUCCESS)
     result = cli_count(c, FLAG_ROWS, 1, ROWS, &rows);
-  if (result != SUCCESS || !cli_has(c, FLAG_VALIDATION) || w->every == 0) {
+  if (!cli_has(c, FLAG_VALIDATION))
     w->every = 0;
+  if (result != SUCCESS || !cli_has(c, FLAG_VALIDATION))
     return result;
-  }
+  /* without looks too: a file that cannot be read is told of before the training */
   result = data_read(c, c->value[FLAG_VALIDATION], N, D, &w->data);
-  if (result == SUCCESS)
-    result = cli_context(c, cheaply, &w->ctx);
+  if (result != SUCCESS || w->every == 0)
+    return result;
+  result = cli_context(c, cheaply, &w->ctx);
   if (result != SUCCESS)
     return result;
   data_thin(&w->data, rows < ROWS ? rows : ROWS);

@@ -81,6 +81,17 @@ signal_saves() { # signal_saves SIGNAL
     [ -s kept.trainer ] && [ -s kept.train.csv ]
 }
 
+# However short steps are beside the budget, the schedule is planned for the budget.
+long_budgets_are_planned() {
+  "$enf" train lj.npy -q --set model.field=pair-kernel --set train.batch=2 -j 1 --minutes 10000 -o long.safetensors \
+    >/dev/null 2>note &
+  pid=$!
+  sleep 0.6
+  kill -INT $pid
+  wait $pid || return 1
+  sed -n 's/.*at step [0-9]* of \([0-9]*\);.*/\1/p' note | awk '{ exit !($1 > 400000) }'
+}
+
 # Sampling that is interrupted writes nothing and fails.
 interrupted_sampling_writes_nothing() {
   "$enf" sample whole.safetensors -n 200000 -q -o never.npy 2>note &
@@ -361,6 +372,24 @@ a_guess_is_told() {
     "$enf" $flat -d 2 >text 2>note && ! grep -q taken note && "$enf" info n.safetensors | grep -q '^particles  *6$'
 }
 
+dimensions_are_two_or_three() {
+  LC_ALL=C sed '1s/(2000, 4, 3)/(2000, 3, 4)/' lj.npy >four.npy
+  refuses 2 'model.dimensions: 4 is not between 2 and 3' train four.npy -q --steps 1 -o n.safetensors
+}
+
+names_are_checked() {
+  rm -f a.npy
+  refuses 2 "'a.npy' is given for two files" sample whole.safetensors -n 5 -q -o a.npy --logp a.npy &&
+    refuses 2 "'lj.npy' is to be read and to be written" logprob lj.safetensors lj.npy -q -o lj.npy &&
+    refuses 2 "'a.npy' is given for two files" reweight lj.safetensors -n 5 -q -e lj:n=4 --logw a.npy -o a.npy && [ ! -e a.npy ]
+}
+
+# Also where it is read at the end only.
+a_missing_validation_is_told_at_once() {
+  rm -f n.safetensors
+  refuses 1 'cannot open missing.npy' $train --steps 3 --validation missing.npy --validate-every 0 -o n.safetensors && [ ! -e n.safetensors ]
+}
+
 one_particle_has_no_distances() {
   awk 'BEGIN { for (i = 0; i < 2000; i++) printf "1\n\nX 0 0 %d\n", i }' >one.xyz
   "$enf" logprob lj.safetensors lj.npy -q -o one_logp.npy --set ode.method=rk4 --set ode.steps=1 >/dev/null || return 1
@@ -433,7 +462,7 @@ done
 for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' \
   interrupted_sampling_writes_nothing stream_can_be_cut density_of_samples_is_theirs \
   chain_is_made_of_samples picture_is_not_needed energy_training_learns energy_training_resumes a_budget_goes_on_with_a_finished_training \
-  interrupted_scores_keep_the_report energies_come_from_a_file labels_become_species a_guess_is_told one_particle_has_no_distances mistakes_are_told_at_once fine_tuning_improves metrics_tell_how_far_the_flow_is \
+  interrupted_scores_keep_the_report energies_come_from_a_file labels_become_species a_guess_is_told dimensions_are_two_or_three names_are_checked a_missing_validation_is_told_at_once long_budgets_are_planned one_particle_has_no_distances mistakes_are_told_at_once fine_tuning_improves metrics_tell_how_far_the_flow_is \
   watched_training_resumes a_flow_lost_is_the_trainers patience_keeps_the_best looks_are_told watching_is_checked \
   plugin_is_an_energy gradients_are_checked plugins_are_checked plugins_see_no_mean pictures_are_drawn lost_output_is_told; do
   $check
