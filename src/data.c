@@ -18,10 +18,9 @@ static void cut_columns(size_t columns, size_t *N, size_t *D) {
 
 /* Six divides the columns, and nothing says which of the two it is. */
 static void tell_guess(const char *path, size_t columns) {
-  cli_note(
-      "%s: its %zu columns are taken for %zu particles in space; -d 2 takes them for %zu in the "
-      "plane",
-      path, columns, columns / 3, columns / 2);
+  cli_note("%s: its %zu columns are taken for %zu particles in space; "
+           "-d 2 takes them for %zu in the plane",
+           path, columns, columns / 3, columns / 2);
 }
 
 static void array_shape(const enf_array *array, size_t N, size_t D, dataset *data) {

@@ -36,8 +36,7 @@ static int step(training *t) {
 
 /* A time budget without --steps: set train.steps from the rate of this session so far, some 200
    times, so that the schedule ends with the budget however the machine's load changes. The first
-   plan does not wait: in a two-hundredth of a long budget quick steps are through with the default.
- */
+   does not wait for that: a two-hundredth of a long budget may hold all steps of the default. */
 static void plan(training *t) {
   const uint64_t done = t->info.step - t->first;
   const double left = t->budget - t->spent;

@@ -10,9 +10,9 @@
    `lead` is what the kept flow has gained over the best look, the last whose gain was no less than
    its error. A flow is kept if it is not worse than that by more than the error, which any flow no
    worse than the kept one is not: a later flow is the likelier to be good, and the best of many
-   noisy looks is not. Gains and losses are always over the best look, so small ones do not go unseen
-   by adding up. The row that changed most has no part in the error: a single row would have an error
-   as large as its loss, however large, and decide nothing.
+   noisy looks is not. Gains and losses are always over the best look, so small ones do not go
+   unseen by adding up. The row that changed most has no part in the error: a single row would have
+   an error as large as its loss, however large, and decide nothing.
 
    The rows of the kept flow are in no file: they follow from the flow, which is. The NLL of a look
    may be off by the tolerances and the estimate; the one at the end of the training is exact. */
@@ -52,6 +52,8 @@ int watch_open(cli *c, size_t N, size_t D, watch *w) {
     return result;
   /* without looks too: a file that cannot be read is told of before the training */
   result = data_read(c, c->value[FLAG_VALIDATION], N, D, &w->data);
+  if (w->every == 0)
+    data_free(&w->data);
   if (result != SUCCESS || w->every == 0)
     return result;
   result = cli_context(c, cheaply, &w->ctx);

@@ -37,10 +37,10 @@ static inline uint64_t enf__fp_state(void) { return 0; }
 static inline void enf__fp_set(uint64_t state) { (void)state; }
 #endif
 
-/* Returns what enf__fp_end wants. */
-static inline uint64_t enf__fp_begin(void) {
+/* Sets bits; returns the state before. */
+static inline uint64_t enf__fp_add(uint64_t bits) {
   const uint64_t before = enf__fp_state();
-  enf__fp_set(before | ENF__FP_BITS);
+  enf__fp_set(before | bits);
   return before;
 }
 
@@ -48,14 +48,11 @@ static inline void enf__fp_restore(uint64_t before, uint64_t bits) {
   enf__fp_set((enf__fp_state() & ~bits) | (before & bits));
 }
 
+/* Returns what enf__fp_end wants. */
+static inline uint64_t enf__fp_begin(void) { return enf__fp_add(ENF__FP_BITS); }
+
 /* Flags that computing has raised since stay. */
 static inline void enf__fp_end(uint64_t before) { enf__fp_restore(before, ENF__FP_BITS); }
-
-static inline uint64_t enf__traps_mask(void) {
-  const uint64_t before = enf__fp_state();
-  enf__fp_set(before | ENF__FP_MASKS);
-  return before;
-}
 
 static inline void enf__traps_restore(const uint64_t *before) {
   enf__fp_restore(*before, ENF__FP_MASKS);
@@ -64,6 +61,7 @@ static inline void enf__traps_restore(const uint64_t *before) {
 /* The first declaration of a function outside tasks that may meet numbers that are not finite, and
    calls nothing of the host: until it returns, nothing traps. */
 #define ENF__NO_TRAPS                                                                              \
-  __attribute__((cleanup(enf__traps_restore))) const uint64_t enf__traps = enf__traps_mask()
+  __attribute__((cleanup(enf__traps_restore))) const uint64_t enf__traps =                         \
+      enf__fp_add(ENF__FP_MASKS)
 
 #endif

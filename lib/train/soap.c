@@ -291,8 +291,7 @@ static void follow(const enf__kernels_f64 *k, const enf__factor *f, const room *
     gather(k, &f->side[RIGHT], r->rows, r->G, r);
 }
 
-/* V (m,n) follows the squares of G, the gradient in the bases; the root of their mean share of V.
- */
+/* V (m,n) follows the squares of G, the gradient in the bases. Returns the RMS of G/sqrt(V). */
 static double follow_squares(size_t m, size_t n, double correct, double *V, const room *r) {
   double sum = 0;
   for (size_t i = 0; i < m; i++)
@@ -300,8 +299,8 @@ static double follow_squares(size_t m, size_t n, double correct, double *V, cons
       const double turned = r->G[i * r->columns + l];
       double *v = V + i * n + l;
       *v = BETA_SECOND * *v + (1 - BETA_SECOND) * turned * turned;
-      const double share = turned / (sqrt(*v * correct) + ENF__EPS);
-      sum += share * share;
+      const double ratio = turned / (sqrt(*v * correct) + ENF__EPS);
+      sum += ratio * ratio;
     }
   return sqrt(sum / (double)(m * n));
 }
@@ -319,14 +318,14 @@ static enf_status find_direction(void *user, size_t index, enf__arena *arena) {
   widen(m, n, g, r.G);
   follow(j->kernels, f, &r);
   turn(j->kernels, f, &r);
-  const double surprise = follow_squares(m, n, c2, V, &r);
+  const double factor = c1 / fmax(1, follow_squares(m, n, c2, V, &r));
   for (size_t i = 0; i < m * n; i++)
     M[i] = ENF__BETA1 * M[i] + (1 - ENF__BETA1) * g[i];
   widen(m, n, M, r.G);
   turn(j->kernels, f, &r);
   for (size_t i = 0; i < m; i++)
     for (size_t l = 0; l < n; l++)
-      r.G[i * r.columns + l] *= c1 / fmax(1, surprise) / (sqrt(V[i * n + l] * c2) + ENF__EPS);
+      r.G[i * r.columns + l] *= factor / (sqrt(V[i * n + l] * c2) + ENF__EPS);
   turn_back(j->kernels, f, &r);
   narrow(m, n, r.G, g);
   if (j->moments->number % RENEWED_EVERY == 0)
