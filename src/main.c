@@ -44,10 +44,11 @@ static const command commands[] = {
      "is kept, exact, on 1000 rows (or --rows).\n\n"
      "Beside FLOW.safetensors stand FLOW.trainer, which --resume needs, FLOW.train.csv and\n"
      "FLOW.train.svg (through gnuplot). All but the picture are saved every minute; Ctrl-C saves\n"
-     "and stops with exit code 0. With --resume the model.* and train.* options are those of the\n"
-     "first run, --energy, --validation and what belongs to it are given again, and the result is\n"
-     "that of an uninterrupted training, bit for bit; a larger --steps goes on at the schedule's\n"
-     "last rate, and a time budget plans the schedule anew.\n",
+     "and stops with exit code 0. Without --resume, files of that name from an earlier training are\n"
+     "replaced. With it the model.* and train.* options are those of the first run, --energy,\n"
+     "--validation and what belongs to it are given again, and the result is that of an\n"
+     "uninterrupted training, bit for bit; a larger --steps goes on at the schedule's last rate,\n"
+     "and a time budget plans the schedule anew.\n",
      run_train},
     {SAMPLE, "sample", "FLOW", 1, 1, "Draw samples from a flow, with their exact log-density",
      "Samples FIRST ... FIRST+N-1 of the stream SEED; any way of cutting a stream gives the same\n"
