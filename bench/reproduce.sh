@@ -129,7 +129,7 @@ row() { # as in the plan
     "$(pair "$json" ess %.3f), $(pair "$json" ess_clipped %.3f) of $(number "$json" samples %.0f) |" \
     "$(pair "$json" log_z %.4f) |" \
     "$(pair "$json" path_length %.3f) | $(number "$json" straightness) |" \
-    "$(number "$json" velocities %.1f) | $(number "$json" effective_rate %.3g) |" \
+    "$(number "$json" velocities %.1f) | $(number "$json" effective_rate %.4g) |" \
     "$(LC_ALL=C printf %.0f "$(trained 'seconds of training')") |"
 }
 

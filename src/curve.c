@@ -128,11 +128,12 @@ int curve_write(const curve *k, const char *path) {
 
 /* ---- picture ------------------------------------------------------------------------------- */
 
-/* Mean over the same number of neighbouring points on either side, up to n/25. */
+/* Mean over the same number of neighbouring points on either side, up to n/25, and fewer near the
+   beginning, where the loss falls fast. */
 static double local_mean(const curve *k, size_t i) {
   size_t reach = k->n / 25, known = 0;
   double sum = 0;
-  reach = reach < i ? reach : i;
+  reach = reach < i / 2 ? reach : i / 2;
   reach = reach < k->n - 1 - i ? reach : k->n - 1 - i;
   for (size_t j = i - reach; j <= i + reach; j++)
     if (isfinite(k->point[j].loss)) {
