@@ -4,4 +4,4 @@
 set -e
 ${CC:-cc} -E -Iinclude include/enf/enf.h |
   awk '/^# [0-9]/ {ours = $3 ~ /^"include\/enf\//; next} ours && !/^#pragma/' |
-  tr -s ' \n' ' ' | sed -E 's/ ?([(){};,*=]) ?/\1/g; s/[;{}]/&\n/g'
+  tr -s ' \n' ' ' | sed -E 's/^ //; s/ ?([(){};,*=]) ?/\1/g; s/[;{}]/&\n/g'
