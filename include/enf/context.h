@@ -65,7 +65,9 @@ const char *enf_ctx_errmsg(const enf_ctx *ctx);
  * In:   name   "failed" samples that failed; "steps" accepted steps; "velocities" and
  *              "divergences" evaluations, summed over samples; "logdet_error" estimated RMS error
  *              of the log-determinants; "seconds" wall time.
- * Statuses: ARG (unknown name: the text lists the known ones). Since 0.1.
+ * The context stays as it is, the sentence of enf_ctx_errmsg included.
+ * Statuses: ARG (not a context, NULL, another name); STATE (in a callback of this context).
+ * Since 0.1.
  */
 enf_status enf_ctx_stat(const enf_ctx *ctx, const char *name, double *value);
 

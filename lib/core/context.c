@@ -36,28 +36,40 @@ enf_status enf__fail(enf_ctx *ctx, enf_status status, const char *format, ...) {
   return status;
 }
 
-static enf_status refuse_if_busy(enf_ctx *ctx) {
-  if (!ctx->busy)
-    return ENF_OK;
+static enf_status refuse_busy(enf_ctx *ctx) {
   return enf__fail(ctx, ENF_ERR_STATE, "a callback may not use the context that called it");
 }
 
-enf_status enf__enter(enf_ctx *ctx) {
+enf_status enf__enter_by(enf__entry *entry, enf_ctx *ctx) {
   if (!is_ctx(ctx))
     return ENF_ERR_ARG;
   if (ctx->busy)
-    return refuse_if_busy(ctx);
+    return refuse_busy(ctx);
+  if (!ctx->entry) {
+    ctx->entry = entry;
+    entry->ctx = ctx;
+  }
   ctx->errmsg[0] = 0;
   ctx->stats = (enf__stats){0};
   return ENF_OK;
 }
 
+void enf__leave(enf__entry *entry) {
+  if (entry->ctx)
+    entry->ctx->entry = NULL;
+  enf__fp_give(ENF__FP_TRAPS, entry->fp);
+}
+
 bool enf__host_begin(enf_ctx *ctx) {
   ctx->busy = true;
+  if (ctx->entry)
+    enf__fp_give(ENF__FP_TRAPS, ctx->entry->fp);
   return !ctx->errmsg[0];
 }
 
 void enf__host_end(enf_ctx *ctx, bool was_silent) {
+  if (ctx->entry)
+    ctx->entry->fp = enf__fp_give(ENF__FP_TRAPS, ENF__FP_QUIET);
   ctx->busy = false;
   if (was_silent)
     ctx->errmsg[0] = 0;
@@ -76,6 +88,7 @@ enf_status enf__report(enf_ctx *ctx, uint64_t done, uint64_t total) {
 }
 
 const char *enf_ctx_errmsg(const enf_ctx *ctx) {
+  ENF__ENTRY;
   return is_ctx(ctx) ? ctx->errmsg : "the context is NULL or not a context";
 }
 
@@ -212,6 +225,7 @@ out:
 /* ---- the public calls ----------------------------------------------------------------------- */
 
 enf_status enf_ctx_create(enf_ctx **ctx, const enf_alloc *alloc) {
+  ENF__ENTRY;
   if (!ctx)
     return ENF_ERR_ARG;
   *ctx = NULL;
@@ -233,6 +247,7 @@ enf_status enf_ctx_create(enf_ctx **ctx, const enf_alloc *alloc) {
 }
 
 enf_status enf_ctx_configure(enf_ctx *ctx, const enf_opts *opts) {
+  ENF__ENTRY;
   enf_status status;
   TRY(enf__enter(ctx));
   if (!opts)
@@ -244,6 +259,7 @@ out:
 }
 
 void enf_ctx_set_progress(enf_ctx *ctx, enf_progress_fn fn, void *user) {
+  ENF__ENTRY;
   if (!is_ctx(ctx) || ctx->busy)
     return;
   ctx->progress = fn;
@@ -251,6 +267,7 @@ void enf_ctx_set_progress(enf_ctx *ctx, enf_progress_fn fn, void *user) {
 }
 
 enf_status enf_ctx_stat(const enf_ctx *ctx, const char *name, double *value) {
+  ENF__ENTRY;
   static const struct {
     const char *name;
     size_t offset;
@@ -260,26 +277,20 @@ enf_status enf_ctx_stat(const enf_ctx *ctx, const char *name, double *value) {
                {"divergences", offsetof(enf__stats, divergences)},
                {"logdet_error", offsetof(enf__stats, logdet_error)},
                {"seconds", offsetof(enf__stats, seconds)}};
-  if (!is_ctx(ctx))
+  if (!is_ctx(ctx) || !name || !value)
     return ENF_ERR_ARG;
-  /* Only the text is written, which a const context promises nothing about. */
-  enf_ctx *text = (enf_ctx *)(uintptr_t)ctx;
   if (ctx->busy)
-    return refuse_if_busy(text);
-  if (!name || !value)
-    return enf__fail(text, ENF_ERR_ARG, "%s is NULL", name ? "value" : "name");
+    return ENF_ERR_STATE;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (!strcmp(name, known[i].name)) {
       memcpy(value, (const char *)&ctx->stats + known[i].offset, sizeof *value);
       return ENF_OK;
     }
-  return enf__fail(text, ENF_ERR_ARG,
-                   "there is no number \"%s\": failed, steps, velocities, divergences, "
-                   "logdet_error and seconds are known",
-                   name);
+  return ENF_ERR_ARG;
 }
 
 void enf_ctx_destroy(enf_ctx *ctx) {
+  ENF__ENTRY;
   if (!is_ctx(ctx) || ctx->busy)
     return;
   enf__pool_resize(ctx, 0);

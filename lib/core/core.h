@@ -7,6 +7,7 @@
 #ifndef ENF__CORE_H
 #define ENF__CORE_H
 
+#include "core/fpstate.h"
 #include <enf/context.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -82,6 +83,12 @@ typedef struct {
 
 struct enf__pool; /* parallel.c */
 
+/* One public call that is running. */
+typedef struct {
+  uint64_t fp;  /* the host's floating-point state */
+  enf_ctx *ctx; /* that this call entered, and no call around it */
+} enf__entry;
+
 struct enf_ctx {
   uint32_t magic;
   enf_alloc alloc;
@@ -89,6 +96,7 @@ struct enf_ctx {
   enf__stats stats;
   enf_progress_fn progress;
   void *progress_user;
+  enf__entry *entry;   /* the outermost call that is running */
   bool busy;           /* inside a host callback: calls on this context are refused (STATE) */
   enf__arena arena;    /* the calling thread's, for arrays of a whole call */
   enf__arena record;   /* of integrations that are to be walked back: flow/pullback.h */
@@ -97,13 +105,22 @@ struct enf_ctx {
   char errmsg[512];
 };
 
-/* Around a call of the host's: on this context it may call nothing, and what it tried leaves no
-   sentence. begin returns what end wants. */
+/* The first declaration of every public function (checked: tests/project/check.sh): until it
+   returns, no floating-point exception traps, whatever the host wants of its own numbers. */
+#define ENF__ENTRY                                                                                 \
+  __attribute__((cleanup(enf__leave))) enf__entry enf__this_entry = {                              \
+      enf__fp_give(ENF__FP_TRAPS, ENF__FP_QUIET), NULL}
+void enf__leave(enf__entry *entry);
+
+/* At every public entry: NULL, magic and busy are checked, errmsg and stats are cleared. */
+#define enf__enter(ctx) enf__enter_by(&enf__this_entry, ctx)
+enf_status enf__enter_by(enf__entry *entry, enf_ctx *ctx);
+
+/* Around a call of the host's: it has the host's floating-point state, on this context it may call
+   nothing, and what it tried leaves no sentence. begin returns what end wants. */
 bool enf__host_begin(enf_ctx *ctx);
 void enf__host_end(enf_ctx *ctx, bool was_silent);
 
-/* At every public entry: NULL, magic and busy are checked, errmsg and stats are cleared. */
-enf_status enf__enter(enf_ctx *ctx);
 /* Write the sentence (enf__format) and return the status; ctx may be NULL. Does not allocate. */
 enf_status enf__fail(enf_ctx *ctx, enf_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

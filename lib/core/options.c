@@ -216,6 +216,7 @@ static enf_status check_set(enf_opts *opts, const void *name, const void *value)
 }
 
 enf_status enf_opts_set(enf_opts *opts, const char *name, const char *value) {
+  ENF__ENTRY;
   enf_status status = check_set(opts, name, value);
   if (status != ENF_OK)
     return status;
@@ -226,12 +227,14 @@ enf_status enf_opts_set(enf_opts *opts, const char *name, const char *value) {
 /* A number is set through its text, which every type reads back exactly; what a type does not take
    from numbers (a choice, a fraction for an int) its reader refuses. */
 enf_status enf_opts_set_int(enf_opts *opts, const char *name, int64_t value) {
+  ENF__ENTRY;
   char text[32];
   enf__format(text, sizeof text, "%lld", (long long)value);
   return enf_opts_set(opts, name, text);
 }
 
 enf_status enf_opts_set_real(enf_opts *opts, const char *name, double value) {
+  ENF__ENTRY;
   enf_status status = check_set(opts, name, &value);
   if (status != ENF_OK)
     return status;
@@ -245,6 +248,7 @@ enf_status enf_opts_set_real(enf_opts *opts, const char *name, double value) {
 }
 
 const char *enf_opts_errmsg(const enf_opts *opts) {
+  ENF__ENTRY;
   return is_opts(opts) ? opts->errmsg : "the bag of options is NULL or not one";
 }
 
@@ -274,6 +278,7 @@ enf_status enf__opts_copy(enf_ctx *ctx, const enf_alloc *alloc, enf_opts **out,
 }
 
 enf_status enf_opts_create(enf_ctx *ctx, enf_opts **opts) {
+  ENF__ENTRY;
   if (opts)
     *opts = NULL;
   enf_status status = enf__enter(ctx);
@@ -285,6 +290,7 @@ enf_status enf_opts_create(enf_ctx *ctx, enf_opts **opts) {
 }
 
 void enf_opts_destroy(enf_opts *opts) {
+  ENF__ENTRY;
   if (!is_opts(opts))
     return;
   for (size_t id = 0; id < ENF__OPT_COUNT; id++)
@@ -296,6 +302,7 @@ void enf_opts_destroy(enf_opts *opts) {
 }
 
 enf_status enf_opts_info(size_t index, enf_opt_info *info) {
+  ENF__ENTRY;
   if (!info || enf__struct_check(NULL, "info", info, ENF__SIZE_TO(enf_opt_info, highest),
                                  "ENF_OPT_INFO_INIT") != ENF_OK)
     return ENF_ERR_ARG;

@@ -5,12 +5,11 @@
    task fails, all tasks below it have been run, and the lowest failed task is the same for any
    number of threads. Between loops workers wait awake for some microseconds, for the next loop of
    the same call comes soon and waking a thread takes longer than many loops do; then they sleep.
-   They block all signals, and compute in the caller's rounding mode; denormal numbers are flushed
-   while a task runs (fpstate.h). They never allocate. A forked child has no workers: its loops run
-   on the caller's thread. With one thread there is no pool and no lock. Nested loops are not
-   supported. */
+   They block the signals meant for the process, and compute in the caller's rounding mode; denormal
+   numbers are flushed while a task runs (fpstate.h). They never allocate. A forked child has no
+   workers: its loops run on the caller's thread. With one thread there is no pool and no lock.
+   Nested loops are not supported. */
 #include "core/parallel.h"
-#include "core/fpstate.h"
 #include <fenv.h>
 #include <pthread.h>
 #include <signal.h>
@@ -70,9 +69,9 @@ static enf_status report_between(loop *l) {
 
 static enf_status run_task(const loop *l, size_t task, const enf__arena *memory) {
   enf__arena arena = {memory->base, 0, memory->capacity};
-  const uint64_t state = enf__fp_begin();
+  const uint64_t state = enf__fp_give(ENF__FP_FLUSH, ENF__FP_FLUSH);
   const enf_status status = l->fn(l->user, task, &arena);
-  enf__fp_end(state);
+  enf__fp_give(ENF__FP_FLUSH, state);
   return status;
 }
 
@@ -230,11 +229,20 @@ static void pool_free(const enf_alloc *alloc, struct enf__pool *pool) {
   enf__free(alloc, pool);
 }
 
-/* Start `count` threads that block all signals, so that the host's handlers run on its threads. */
+/* The signals that a worker blocks: those meant for the process, so that its handlers run on the
+   host's threads. What a thread does itself, or is asked about itself (profilers), reaches it. */
+static void fill_blocked(sigset_t *set) {
+  static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPROF};
+  sigfillset(set);
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    sigdelset(set, own[i]);
+}
+
 static int start_workers(struct enf__pool *pool, size_t count) {
-  sigset_t all, before;
-  sigfillset(&all);
-  int error = pthread_sigmask(SIG_SETMASK, &all, &before);
+  sigset_t blocked, before;
+  fill_blocked(&blocked);
+  /* New threads inherit the mask; what the host itself blocks stays blocked. */
+  int error = pthread_sigmask(SIG_BLOCK, &blocked, &before);
   while (!error && pool->started < count) {
     worker *w = &pool->workers[pool->started];
     *w = (worker){.pool = pool, .index = pool->started + 1};

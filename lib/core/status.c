@@ -3,7 +3,7 @@
    The table is status.def; it is checked against the macros of the public header when this file
    is compiled, so a number cannot drift. Sentences about one failure, with its numbers, are made
    by enf__fail (context.c), not here. */
-#include <enf/status.h>
+#include "core/core.h"
 #include <enf/version.h>
 
 #define ENF__STATUS(name, number, text, advice) _Static_assert(name == (number), #name);
@@ -11,6 +11,7 @@
 #undef ENF__STATUS
 
 const char *enf_strerror(enf_status status) {
+  ENF__ENTRY;
   switch (status) {
 #define ENF__STATUS(name, number, text, advice)                                                    \
   case number:                                                                                     \
@@ -22,4 +23,7 @@ const char *enf_strerror(enf_status status) {
   }
 }
 
-const char *enf_version(void) { return ENF_VERSION; }
+const char *enf_version(void) {
+  ENF__ENTRY;
+  return ENF_VERSION;
+}

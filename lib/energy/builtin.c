@@ -7,7 +7,6 @@
    '.' as decimal point in every locale.
 
    A new system of the two kinds is one row; a new kind is a function in potential.c and one row. */
-#include "core/fpstate.h"
 #include "energy/energy.h"
 #include <math.h>
 #include <stdio.h>
@@ -132,6 +131,7 @@ static enf_status read_spec(enf_ctx *ctx, const char *spec, system_row *result) 
 }
 
 enf_status enf_energy_builtin(enf_ctx *ctx, enf_energy **energy, const char *spec) {
+  ENF__ENTRY;
   if (energy)
     *energy = NULL;
   enf_status status = enf__enter(ctx);
@@ -159,7 +159,7 @@ enf_status enf_energy_builtin(enf_ctx *ctx, enf_energy **energy, const char *spe
 }
 
 int enf_energy_eval(void *energy, size_t n, const double *x, double *u, double *grad) {
-  ENF__NO_TRAPS;
+  ENF__ENTRY;
   const enf_energy *e = energy;
   if (!e || e->magic != ENF__MAGIC_ENERGY || (n && (!x || !u)))
     return 1;
@@ -168,6 +168,7 @@ int enf_energy_eval(void *energy, size_t n, const double *x, double *u, double *
 }
 
 enf_status enf_energy_get_int(const enf_energy *energy, const char *name, int64_t *value) {
+  ENF__ENTRY;
   if (!energy || energy->magic != ENF__MAGIC_ENERGY || !name || !value)
     return ENF_ERR_ARG;
   if (!strcmp(name, "particles"))
@@ -180,6 +181,7 @@ enf_status enf_energy_get_int(const enf_energy *energy, const char *name, int64_
 }
 
 enf_status enf_energy_get_real(const enf_energy *energy, const char *name, double *value) {
+  ENF__ENTRY;
   if (!energy || energy->magic != ENF__MAGIC_ENERGY || !name || !value)
     return ENF_ERR_ARG;
   size_t k = find_number(energy->has, name, strlen(name));
@@ -190,6 +192,7 @@ enf_status enf_energy_get_real(const enf_energy *energy, const char *name, doubl
 }
 
 void enf_energy_destroy(enf_energy *energy) {
+  ENF__ENTRY;
   if (!energy || energy->magic != ENF__MAGIC_ENERGY)
     return;
   energy->magic = 0;

@@ -58,7 +58,7 @@ static enf_status host_shape(enf_ctx *ctx, const enf_opts *opts, enf__sim *sim) 
 static enf_status read_options(enf_ctx *ctx, const enf_opts *opts, enf__sim *sim) {
   enf_status status;
   TRY(enf__opts_check(ctx, opts));
-  TRY(sim->fn == enf_energy_eval ? builtin_shape(ctx, opts, sim) : host_shape(ctx, opts, sim));
+  TRY(sim->host ? host_shape(ctx, opts, sim) : builtin_shape(ctx, opts, sim));
   sim->seed = enf__opts_seed(opts, ENF__OPT_SIM_SEED);
   sim->walkers = (size_t)enf__opts_int(opts, ENF__OPT_SIM_WALKERS);
   if (sim->walkers > sim->rows)
@@ -85,7 +85,7 @@ static void lay_out(enf__sim *sim, enf__arena *arena) {
   for (size_t k = 0; k < sizeof small / sizeof *small; k++)
     *small[k] = ENF__TAKE(arena, double, replicas);
   sim->alive = ENF__TAKE(arena, bool, replicas);
-  sim->tally = ENF__TAKE(arena, enf__tally, sim->walkers);
+  sim->tally = ENF__TAKE(arena, enf__sim_tally, sim->walkers);
   sim->beta = ENF__TAKE(arena, double, sim->rungs);
   sim->step = ENF__TAKE(arena, double, sim->rungs);
   sim->series_u = ENF__TAKE(arena, double, samples);
@@ -155,14 +155,10 @@ static enf_status run_task(void *user, size_t task, enf__arena *arena) {
 
 static enf_status run_job(enf_ctx *ctx, job j) {
   enf__sim *sim = j.sim;
-  if (sim->fn == enf_energy_eval) {
-    const size_t tasks = (sim->walkers + WALKERS_PER_TASK - 1) / WALKERS_PER_TASK;
-    return enf__parallel_for(ctx, tasks, run_task, &j, 0, 0);
-  }
-  const bool silent = enf__host_begin(ctx);
-  const enf_status status = run_range(&j, 0, sim->walkers);
-  enf__host_end(ctx, silent);
-  return status;
+  if (sim->host)
+    return run_range(&j, 0, sim->walkers);
+  const size_t tasks = (sim->walkers + WALKERS_PER_TASK - 1) / WALKERS_PER_TASK;
+  return enf__parallel_for(ctx, tasks, run_task, &j, 0, 0);
 }
 
 static enf_status explain(enf_ctx *ctx, const enf__sim *sim, enf_status status) {
@@ -202,6 +198,7 @@ out:
 
 enf_status enf_simulate(enf_ctx *ctx, enf_energy_fn fn, void *user, const enf_opts *opts, size_t n,
                         double *x, enf_sim_info *info) {
+  ENF__ENTRY;
   enf_status status;
   TRY(enf__enter(ctx));
   if (!fn || !x)
@@ -212,7 +209,11 @@ enf_status enf_simulate(enf_ctx *ctx, enf_energy_fn fn, void *user, const enf_op
     TRY(enf__struct_check(ctx, "info", info, ENF__SIZE_TO(enf_sim_info, rungs),
                           "ENF_SIM_INFO_INIT"));
   const double begun = enf__seconds();
-  enf__sim sim = {.fn = fn, .user = user, .rows = n, .out = x};
+  enf__sim sim = {.fn = fn,
+                  .user = user,
+                  .host = fn == enf_energy_eval ? NULL : ctx,
+                  .rows = n,
+                  .out = x};
   TRY(read_options(ctx, opts, &sim));
   TRY(prepare(ctx, opts, &sim));
   TRY(run_schedule(ctx, &sim));

@@ -13,11 +13,12 @@
 /* What a walker has done so far. */
 typedef struct {
   uint64_t evaluations, swaps, swapped;
-} enf__tally;
+} enf__sim_tally;
 
 typedef struct {
   enf_energy_fn fn;
   void *user;
+  enf_ctx *host; /* where fn is the host's; NULL: a built-in energy, which any thread may call */
   int returned; /* what a host's fn returned when it failed */
   uint64_t seed;
   size_t N, D, walkers, rungs, leapfrog;
@@ -32,7 +33,7 @@ typedef struct {
   double *kinetic, *move_step, *luck; /* (W,R) */
   bool *alive;                        /* (W,R): energy and gradient finite so far */
   double *accepted;                   /* (W,R): sum of acceptance probabilities */
-  enf__tally *tally;                  /* (W) */
+  enf__sim_tally *tally;              /* (W) */
   double *series_u, *series_virial;   /* (W,per_walker) */
 } enf__sim;
 

@@ -67,10 +67,21 @@ static double dot(size_t n, const double *a, const double *b) {
   return sum;
 }
 
-enf_status enf__sim_evaluate(enf__sim *sim, size_t first, size_t last) {
+static int call(const enf__sim *sim, size_t first, size_t last) {
   const size_t size = sim->N * sim->D;
-  int returned = sim->fn(sim->user, last - first, sim->x_new + first * size, sim->u_new + first,
-                         sim->grad_new + first * size);
+  return sim->fn(sim->user, last - first, sim->x_new + first * size, sim->u_new + first,
+                 sim->grad_new + first * size);
+}
+
+static int call_host(const enf__sim *sim, size_t first, size_t last) {
+  const bool silent = enf__host_begin(sim->host);
+  const int returned = call(sim, first, last);
+  enf__host_end(sim->host, silent);
+  return returned;
+}
+
+enf_status enf__sim_evaluate(enf__sim *sim, size_t first, size_t last) {
+  const int returned = sim->host ? call_host(sim, first, last) : call(sim, first, last);
   if (returned) {
     sim->returned = returned;
     return ENF_ERR_CALLBACK;

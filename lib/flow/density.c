@@ -25,6 +25,7 @@ static void score(const enf__carry *c, size_t row, double *z, double logdet, dou
 
 enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
                         double *logp) {
+  ENF__ENTRY;
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
     return status;
@@ -46,6 +47,7 @@ out:
 
 enf_status enf_log_prob_estimate(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
                                  uint64_t seed, double *logp, double *var) {
+  ENF__ENTRY;
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
     return status;
@@ -88,6 +90,7 @@ static void hand_out(const enf__carry *c, size_t row, double *x, double logdet, 
 
 enf_status enf_sample(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_t first, size_t n,
                       double *x, double *logp) {
+  ENF__ENTRY;
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
     return status;

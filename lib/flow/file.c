@@ -55,6 +55,7 @@ static void list_tensors(const enf_flow *flow, enf__st_tensor *tensor) {
 }
 
 enf_status enf_save(enf_ctx *ctx, const enf_flow *flow, const char *path) {
+  ENF__ENTRY;
   enf__st_meta meta[MOST_METAS];
   char buffers[ENF__OPT_COUNT][32];
   enf__st_tensor *tensor = NULL;
@@ -145,6 +146,7 @@ out:
 }
 
 enf_status enf_load(enf_ctx *ctx, enf_flow **flow, const char *path) {
+  ENF__ENTRY;
   reader r = {.ctx = ctx, .path = path};
   enf_opts *opts = NULL;
   enf_flow *made = NULL;

@@ -132,6 +132,7 @@ out:
 }
 
 enf_status enf_create(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts) {
+  ENF__ENTRY;
   if (flow)
     *flow = NULL;
   enf_status status = enf__enter(ctx);
@@ -147,6 +148,7 @@ out:
 }
 
 void enf_destroy(enf_flow *flow) {
+  ENF__ENTRY;
   if (!is_flow(flow))
     return;
   const enf_alloc alloc = flow->alloc;
@@ -159,6 +161,7 @@ void enf_destroy(enf_flow *flow) {
 /* ---- numbers -------------------------------------------------------------------------------- */
 
 enf_status enf_get_int(const enf_flow *flow, const char *name, int64_t *value) {
+  ENF__ENTRY;
   if (!is_flow(flow) || !name || !value)
     return ENF_ERR_ARG;
   const enf__model *model = enf__field_model(flow->field);
@@ -185,6 +188,7 @@ enf_status enf_get_int(const enf_flow *flow, const char *name, int64_t *value) {
 }
 
 enf_status enf_get_real(const enf_flow *flow, const char *name, double *value) {
+  ENF__ENTRY;
   if (!is_flow(flow) || !name || !value)
     return ENF_ERR_ARG;
   if (!strcmp(name, "data_scale"))
@@ -200,6 +204,7 @@ enf_status enf_get_real(const enf_flow *flow, const char *name, double *value) {
 
 enf_status enf_params_info(const enf_flow *flow, size_t index, const char **name, size_t *rows,
                            size_t *cols) {
+  ENF__ENTRY;
   if (!is_flow(flow))
     return ENF_ERR_ARG;
   if (index >= enf__field_tensors(flow->field))
@@ -244,6 +249,7 @@ static enf_status find_tensor(enf_ctx *ctx, const enf_flow *flow, const char *na
 
 enf_status enf_params_get(enf_ctx *ctx, const enf_flow *flow, const char *tensor, double *data,
                           size_t n) {
+  ENF__ENTRY;
   const enf__tensor *found = NULL;
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
@@ -256,6 +262,7 @@ out:
 
 enf_status enf_params_set(enf_ctx *ctx, enf_flow *flow, const char *tensor, const double *data,
                           size_t n) {
+  ENF__ENTRY;
   const enf__tensor *found = NULL;
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)

@@ -7,7 +7,6 @@
    scale; it is mean-free, as log q does not change when x is shifted.
 
    The samples are worked off in rounds, so that the record of their steps stays small. */
-#include "core/fpstate.h"
 #include "flow/batch.h"
 #include "flow/pullback.h"
 #include "math/center.h"
@@ -42,7 +41,6 @@ static void lay_out(job *j, enf__arena *arena) {
 }
 
 static void load(job *j, size_t first) {
-  ENF__NO_TRAPS;
   const enf__prior *shape = &j->flow->prior;
   for (size_t i = 0; i < j->p.n; i++)
     enf__center(shape->particles, shape->dimensions, j->x + (first + i) * j->dim,
@@ -54,7 +52,6 @@ static void load(job *j, size_t first) {
 
 /* Densities of the round and their cotangents. */
 static void score(job *j, size_t first) {
-  ENF__NO_TRAPS;
   const enf__prior *prior = &j->flow->prior;
   const double k = (double)((prior->particles - 1) * prior->dimensions);
   for (size_t i = 0; i < j->p.n; i++) {
@@ -67,7 +64,6 @@ static void score(job *j, size_t first) {
 }
 
 static void store(job *j, size_t first) {
-  ENF__NO_TRAPS;
   const enf__prior *shape = &j->flow->prior;
   for (size_t i = 0; i < j->p.n; i++) {
     const enf__ode_result *r = j->p.result + i;
@@ -103,6 +99,7 @@ out:
 
 enf_status enf_log_prob_grad(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
                              double *logp, double *grad) {
+  ENF__ENTRY;
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
     return status;

@@ -125,6 +125,7 @@ static size_t workspace(const measurement *m) {
 
 enf_status enf_path_lengths(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_t first,
                             size_t n, double *length, double *distance) {
+  ENF__ENTRY;
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
     return status;

@@ -18,6 +18,7 @@ static void finish(const enf__carry *c, size_t row, double *x, double logdet, do
 
 enf_status enf_transport(enf_ctx *ctx, const enf_flow *flow, size_t n, double t0, double t1,
                          const double *x, double *y, double *logdet) {
+  ENF__ENTRY;
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
     return status;

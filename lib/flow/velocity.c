@@ -98,6 +98,7 @@ static enf_status velocity_task(void *user, size_t task, enf__arena *arena) {
 
 enf_status enf_velocity(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *t,
                         const double *x, double *v, double *div) {
+  ENF__ENTRY;
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
     return status;

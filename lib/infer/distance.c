@@ -9,7 +9,6 @@
    the lowest value to the highest. The sort is a merge sort of our own: it needs no allocation but
    the context's arena, and equal values stay in order. */
 #include "core/core.h"
-#include "core/fpstate.h"
 #include <enf/infer.h>
 #include <math.h>
 #include <string.h>
@@ -33,7 +32,7 @@ static enf_status add_counts(enf_ctx *ctx, const char *name, size_t bins, const 
 
 enf_status enf_total_variation(enf_ctx *ctx, size_t bins, const double *p, const double *q,
                                double *distance) {
-  ENF__NO_TRAPS;
+  ENF__ENTRY;
   double sum_p, sum_q, sum = 0;
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
@@ -138,7 +137,7 @@ static void lay_out(set s[2], point **spare, enf__arena *arena) {
 
 enf_status enf_wasserstein(enf_ctx *ctx, size_t n_a, const double *a, const double *weight_a,
                            size_t n_b, const double *b, const double *weight_b, double *distance) {
-  ENF__NO_TRAPS;
+  ENF__ENTRY;
   set s[2] = {{.name = "a", .weight_name = "weight_a", .n = n_a, .value = a, .weight = weight_a},
               {.name = "b", .weight_name = "weight_b", .n = n_b, .value = b, .weight = weight_b}};
   enf__arena count = {0};

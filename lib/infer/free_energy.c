@@ -11,7 +11,6 @@
    of independent samples is 1 / sum f(x) f(-x) - 1/n_F - 1/n_R over all of them (Shirts et al.
    2003, Phys. Rev. Lett. 91, 140601): beyond any bound without overlap. */
 #include "core/core.h"
-#include "core/fpstate.h"
 #include <enf/infer.h>
 #include <math.h>
 
@@ -100,7 +99,7 @@ static enf_status check_side(enf_ctx *ctx, side *s) {
 
 enf_status enf_bar(enf_ctx *ctx, size_t n_forward, const double *forward, size_t n_reverse,
                    const double *reverse, double *difference, double *err) {
-  ENF__NO_TRAPS;
+  ENF__ENTRY;
   side s[2] = {{.name = "forward", .n = n_forward, .work = forward, .sign = -1},
                {.name = "reverse", .n = n_reverse, .work = reverse, .sign = 1}};
   enf_status status = enf__enter(ctx);
@@ -161,7 +160,7 @@ static enf_status check_states(enf_ctx *ctx, size_t n, const int *state, const d
 
 enf_status enf_free_energy(enf_ctx *ctx, size_t n, const double *logw, const int *state,
                            double *difference, double *err) {
-  ENF__NO_TRAPS;
+  ENF__ENTRY;
   state_sum s[2];
   double squares = 0;
   enf_status status = enf__enter(ctx);

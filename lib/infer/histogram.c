@@ -3,7 +3,6 @@
    Bin k of B holds lowest + k w <= value < lowest + (k+1) w with w = (highest - lowest) / B; the
    last one holds `highest` too. */
 #include "core/core.h"
-#include "core/fpstate.h"
 #include <enf/infer.h>
 #include <math.h>
 #include <string.h>
@@ -21,7 +20,7 @@ static enf_status check(enf_ctx *ctx, size_t n, const double *values, double low
 
 enf_status enf_histogram(enf_ctx *ctx, size_t n, const double *values, const double *weights,
                          double lowest, double highest, size_t bins, double *counts) {
-  ENF__NO_TRAPS;
+  ENF__ENTRY;
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
     return status;

@@ -3,7 +3,6 @@
    From state c the chain goes to proposal i with probability min(1, w_i / w_c), w = exp(-u - log q)
    (Hastings 1970; Tierney 1994, section 2.3.3), else it stays. */
 #include "core/core.h"
-#include "core/fpstate.h"
 #include "core/random.h"
 #include "infer/weight.h"
 #include <enf/infer.h>
@@ -35,7 +34,7 @@ static enf_status check(enf_ctx *ctx, size_t n, const double *logp, const double
 
 enf_status enf_metropolis(enf_ctx *ctx, uint64_t seed, uint64_t first, size_t n, const double *logp,
                           const double *u, size_t *state, uint64_t *accepted) {
-  ENF__NO_TRAPS;
+  ENF__ENTRY;
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
     return status;

@@ -2,7 +2,6 @@
 
    No cutoff and no periodic images. */
 #include "core/core.h"
-#include "core/fpstate.h"
 #include <enf/infer.h>
 #include <math.h>
 
@@ -28,7 +27,7 @@ static double distance_of(size_t D, const double *a, const double *b) {
 
 enf_status enf_pair_distances(enf_ctx *ctx, size_t n, size_t N, size_t D, const double *x,
                               double *distance) {
-  ENF__NO_TRAPS;
+  ENF__ENTRY;
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
     return status;

@@ -12,7 +12,6 @@
    resample holds none. Sums run in the order of the samples.
  */
 #include "core/core.h"
-#include "core/fpstate.h"
 #include "core/random.h"
 #include "infer/weight.h"
 #include <enf/infer.h>
@@ -209,7 +208,7 @@ static enf_status check(enf_ctx *ctx, size_t n, const double *logp, const double
 
 enf_status enf_reweight(enf_ctx *ctx, size_t n, const double *logp, const double *u, double *logw,
                         enf_weights *out) {
-  ENF__NO_TRAPS;
+  ENF__ENTRY;
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
     return status;

@@ -57,6 +57,7 @@ enf_status enf__array_reserve(enf_ctx *ctx, enf_array *array) {
 }
 
 enf_status enf_array_read(enf_ctx *ctx, enf_array **array, const char *path) {
+  ENF__ENTRY;
   enf_status status = ENF_OK;
   const format *kind;
   enf_array *made = NULL;
@@ -87,21 +88,28 @@ out:
 
 static bool is_array(const enf_array *array) { return array && array->magic == ENF__MAGIC_ARRAY; }
 
-size_t enf_array_ndim(const enf_array *array) { return is_array(array) ? array->ndim : 0; }
+size_t enf_array_ndim(const enf_array *array) {
+  ENF__ENTRY;
+  return is_array(array) ? array->ndim : 0;
+}
 
 size_t enf_array_shape(const enf_array *array, size_t axis) {
+  ENF__ENTRY;
   return axis < enf_array_ndim(array) ? array->shape[axis] : 0;
 }
 
 const double *enf_array_data(const enf_array *array) {
+  ENF__ENTRY;
   return is_array(array) ? array->data : NULL;
 }
 
 const char *enf_array_label(const enf_array *array, size_t index) {
+  ENF__ENTRY;
   return is_array(array) && index < array->labels ? array->label[index] : "";
 }
 
 void enf_array_destroy(enf_array *array) {
+  ENF__ENTRY;
   if (!is_array(array))
     return;
   const enf_alloc alloc = array->alloc;
@@ -116,6 +124,7 @@ void enf_array_destroy(enf_array *array) {
 
 enf_status enf_array_write(enf_ctx *ctx, const char *path, const char *type, size_t ndim,
                            const size_t *shape, const char *const *labels, const double *data) {
+  ENF__ENTRY;
   enf_status status = ENF_OK;
   const format *kind;
   enf__array_view view = {.type = type, .ndim = ndim, .count = 1, .labels = labels, .data = data};

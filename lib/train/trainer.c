@@ -7,7 +7,6 @@
 
    The data scale of a fresh flow is fixed by its first step: the RMS of all mean-free coordinates
    of the batch, to two significant digits. */
-#include "core/fpstate.h"
 #include "core/parallel.h"
 #include "core/random.h"
 #include "math/center.h"
@@ -79,6 +78,7 @@ out:
 
 enf_status enf_trainer_create(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow,
                               const enf_opts *opts) {
+  ENF__ENTRY;
   enf_status status;
   if (tr)
     *tr = NULL;
@@ -93,6 +93,7 @@ out:
 }
 
 void enf_trainer_destroy(enf_trainer *tr) {
+  ENF__ENTRY;
   if (!tr || tr->magic != ENF__MAGIC_TRAINER || tr->busy)
     return;
   const enf_alloc alloc = tr->alloc;
@@ -114,6 +115,7 @@ enf_status enf__trainer_check(enf_ctx *ctx, const enf_trainer *tr) {
 /* ---- what it says about itself ------------------------------------------------------------- */
 
 enf_status enf_trainer_get_int(const enf_trainer *tr, const char *name, int64_t *value) {
+  ENF__ENTRY;
   const enf_status status = enf__trainer_check(NULL, tr);
   if (status != ENF_OK || !name || !value)
     return status != ENF_OK ? status : ENF_ERR_ARG;
@@ -135,6 +137,7 @@ enf_status enf_trainer_get_int(const enf_trainer *tr, const char *name, int64_t 
 }
 
 enf_status enf_trainer_set_steps(enf_trainer *tr, uint64_t steps) {
+  ENF__ENTRY;
   const enf_status status = enf__trainer_check(NULL, tr);
   if (status != ENF_OK)
     return status;
@@ -156,6 +159,7 @@ out:
 }
 
 enf_status enf_trainer_set_energy(enf_trainer *tr, enf_energy_fn fn, void *user) {
+  ENF__ENTRY;
   enf_status status;
   TRY(enf__trainer_check(NULL, tr));
   if (fn == enf_energy_eval)
@@ -167,6 +171,7 @@ out:
 }
 
 enf_status enf_trainer_rows(const enf_trainer *tr, size_t total, size_t n, size_t *rows) {
+  ENF__ENTRY;
   const enf_status status = enf__trainer_check(NULL, tr);
   if (status != ENF_OK || total == 0 || (n > 0 && !rows))
     return status != ENF_OK ? status : ENF_ERR_ARG;
@@ -208,7 +213,6 @@ static double scale_of(size_t count, const double *x) {
 
 /* x (n,N,D) in the host's units -> out, mean-free, in units of the scale, which is returned. */
 static double normalise(const enf_flow *flow, size_t n, const double *x, double *out) {
-  ENF__NO_TRAPS;
   const size_t N = flow->prior.particles, D = flow->prior.dimensions, count = n * N * D;
   for (size_t i = 0; i < n; i++)
     enf__center(N, D, x + i * N * D, out + i * N * D, NULL);
@@ -343,6 +347,7 @@ static void tell(const enf_trainer *tr, const enf__slope *slope, enf__stats *sta
 
 enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double *x,
                           enf_step_info *info) {
+  ENF__ENTRY;
   enf_status status;
   const double started = enf__seconds();
   TRY(enf__enter(ctx));

@@ -136,6 +136,7 @@ static void list_tensors(tables *t, const enf_trainer *tr) {
 }
 
 enf_status enf_trainer_save(enf_ctx *ctx, const enf_trainer *tr, const char *path) {
+  ENF__ENTRY;
   tables t = {.tensors = 0};
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
@@ -296,6 +297,7 @@ static enf_status read_tensors(const reader *r, enf_trainer *tr) {
 }
 
 enf_status enf_trainer_load(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, const char *path) {
+  ENF__ENTRY;
   reader r = {.ctx = ctx, .path = path};
   enf_opts *opts = NULL;
   enf_trainer *made = NULL;

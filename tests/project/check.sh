@@ -64,6 +64,15 @@ doors=$(grep -E ' (malloc|free|aligned_alloc|posix_memalign)$' <<<"$calls" | cut
 expect_none 'cblas.h outside lib/math/gemm.c and the yardstick of the bench' \
   "$(grep -l 'include.*cblas\.h' "${sources[@]}" include/enf/*.h | grep -vx 'lib/math/gemm\.c\|bench/sgemm\.c')"
 
+# What begins otherwise would let the host's floating-point traps spring.
+entered=$(awk '
+  /^[a-z].*[ *]enf_[a-z_0-9]+\(/ {name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name)}
+  name != "" && /;$/ {name = ""}
+  name != "" && /\{$/ {opened = name; name = ""; next}
+  opened != "" {if ($0 == "  ENF__ENTRY;") print opened; opened = ""}' "${library[@]}" | sort -u)
+expect_none 'public functions that do not begin with ENF__ENTRY' \
+  "$(sed -n 's/^ *\(enf_[a-z_0-9]*\);$/\1/p' lib/libenf.map | sort -u | comm -23 - <(echo "$entered"))"
+
 # ---- layers --------------------------------------------------------------------------------------
 
 # A file may include its own layer and those on lower floors.

@@ -86,6 +86,7 @@ END_TEST
 /* ---- entering and failing ------------------------------------------------------------------- */
 
 START_TEST(entering_clears_what_the_last_call_left) {
+  ENF__ENTRY;
   double value = 0;
   ck_assert_int_eq(enf__fail(ctx, ENF_ERR_SHAPE, "x has %d", 3), ENF_ERR_SHAPE);
   ctx->stats.steps = 5;
@@ -101,6 +102,7 @@ START_TEST(entering_clears_what_the_last_call_left) {
 END_TEST
 
 START_TEST(what_is_no_context_is_refused) {
+  ENF__ENTRY;
   static enf_ctx rubbish;
   double value;
   ck_assert_int_eq(enf__enter(NULL), ENF_ERR_ARG);
@@ -152,15 +154,19 @@ START_TEST(the_numbers_of_a_call_are_known_by_name) {
     ck_assert_int_eq(enf_ctx_stat(ctx, names[i], &value), ENF_OK);
     ck_assert_double_eq(value, i + 1);
   }
+}
+END_TEST
+
+/* const is meant: a refused question leaves even the sentence of the last call. */
+START_TEST(asking_for_a_number_changes_nothing) {
   double value = -1;
+  enf__fail(ctx, ENF_ERR_SHAPE, "x has %d", 3);
+  const enf_ctx before = *ctx;
   ck_assert_int_eq(enf_ctx_stat(ctx, "step", &value), ENF_ERR_ARG);
-  for (int i = 0; i < 6; i++)
-    ck_assert_ptr_nonnull(strstr(enf_ctx_errmsg(ctx), names[i]));
-  ck_assert_double_eq(value, -1);
   ck_assert_int_eq(enf_ctx_stat(ctx, NULL, &value), ENF_ERR_ARG);
-  ck_assert_str_eq(enf_ctx_errmsg(ctx), "name is NULL");
   ck_assert_int_eq(enf_ctx_stat(ctx, "steps", NULL), ENF_ERR_ARG);
-  ck_assert_str_eq(enf_ctx_errmsg(ctx), "value is NULL");
+  ck_assert_double_eq(value, -1);
+  ck_assert_mem_eq(ctx, &before, sizeof before);
 }
 END_TEST
 
@@ -318,6 +324,7 @@ static int use_context(void *user, uint64_t done, uint64_t total) {
 }
 
 START_TEST(a_callback_may_not_use_its_context) {
+  ENF__ENTRY;
   int answer = 0;
   enf_ctx_set_progress(ctx, use_context, &answer);
   ctx->stats.steps = 9;
@@ -355,6 +362,7 @@ int main(void) {
   tcase_add_test(c, failing_does_not_allocate);
   tcase_add_test(c, sentences_follow_no_locale);
   tcase_add_test(c, the_numbers_of_a_call_are_known_by_name);
+  tcase_add_test(c, asking_for_a_number_changes_nothing);
   tcase_add_test(c, options_that_are_not_set_keep_their_value);
   tcase_add_test(c, float32_refuses_what_it_cannot_meet);
   tcase_add_test(c, kernels_the_processor_lacks_are_refused);
