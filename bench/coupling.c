@@ -71,7 +71,7 @@ void bench_coupling(const bench_args *args, bench_system *s, FILE *json) {
   const double step = step_ms(args, s);
   for (size_t i = 0; i < ROWS; i++)
     for (size_t k = 0; k < size; k++)
-      x1[i * size + k] = s->x[i % s->samples * size + k] / s->flow->scale;
+      x1[i * size + k] = s->x[i % s->samples * size + k] / s->flow->space.scale;
   printf("  coupling of %d rows, %zu threads; a flow-matching step on them takes %.2f ms\n"
          "  coupling        block        ms  distance\n",
          ROWS, args->threads, step);

@@ -17,8 +17,7 @@ enf_status enf__batch_check(enf_ctx *ctx, const enf_flow *flow, size_t n, size_t
   enf_status status = enf__flow_check(ctx, flow);
   if (status != ENF_OK)
     return status;
-  const enf__model *model = enf__field_model(flow->field);
-  const size_t row = model->particles * model->dimensions * sizeof(double);
+  const size_t row = enf__space_host(&flow->space) * sizeof(double);
   if (n > SIZE_MAX / row)
     return enf__fail(ctx, ENF_ERR_ARG, "n is %zu: so many samples of %zu bytes cannot exist", n,
                      row);

@@ -10,13 +10,6 @@
 #include "flow/flow.h"
 #include "ode/ode.h"
 
-/* Why a sample failed; numbers as far as they apply. */
-typedef struct {
-  enf_status status;
-  const char *what; /* "x", "the velocity", ... for NONFINITE and RANGE */
-  double t, h;
-} enf__failure;
-
 /* What became of one task's samples. */
 typedef struct {
   size_t failed, first; /* how many, and the lowest: its row in the call */

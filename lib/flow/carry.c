@@ -15,7 +15,6 @@
    Everything is in units of the data scale, which log |dy/dx| is free of. */
 #include "flow/batch.h"
 #include "flow/probe.h"
-#include "math/center.h"
 #include <math.h>
 #include <string.h>
 
@@ -255,13 +254,12 @@ static void finish(group *g, size_t row, enf__tally *report) {
 static enf_status carry_task(void *user, size_t task, enf__arena *arena) {
   const enf__carry *c = user;
   const size_t row = task * c->group, left = c->n - row;
-  const enf__prior *shape = &c->flow->prior;
   enf__tally *report = c->reports + task;
   group g = {.c = c,
              .arena = arena,
              .S = left < c->group ? left : c->group,
              .lines = c->probes ? c->probes : 1,
-             .dim = shape->particles * shape->dimensions};
+             .dim = enf__space_state(&c->flow->space)};
   layout(&g);
   start(&g, row);
   if (c->logdet && !by_quadrature(c)) {
@@ -309,8 +307,7 @@ static size_t workspace(const enf__carry *c, size_t dim) {
 }
 
 enf_status enf__carry_run(enf_ctx *ctx, enf__carry *c) {
-  const enf__prior *shape = &c->flow->prior;
-  const size_t dim = shape->particles * shape->dimensions;
+  const size_t dim = enf__space_state(&c->flow->space);
   c->run = &ctx->run;
   if (!c->probes && c->run->logdet_method == ENF__LOGDET_HUTCHINSON)
     c->probes = c->run->probes;
@@ -319,10 +316,6 @@ enf_status enf__carry_run(enf_ctx *ctx, enf__carry *c) {
 }
 
 void enf__carry_from_x(const enf__carry *c, size_t row, double *x, double *note) {
-  const enf__prior *shape = &c->flow->prior;
-  const size_t dim = shape->particles * shape->dimensions;
-  *note = 0;
-  enf__center(shape->particles, shape->dimensions, c->x + row * dim, x, NULL);
-  for (size_t i = 0; i < dim; i++)
-    x[i] /= c->flow->scale;
+  const enf__space *space = &c->flow->space;
+  space->ops->enter(space, c->x + row * enf__space_host(space), x, NULL, note);
 }

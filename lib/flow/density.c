@@ -1,26 +1,19 @@
 /* density.c -- enf_log_prob, its estimate, and enf_sample: the flow as a probability density.
 
    Data x at t = 1 and prior point z at t = 0 lie on one path (Satorras et al. 2021,
-   arXiv:2105.09016, eq. 4); with lengths in units of the data scale s and k = (N-1)D:
+   arXiv:2105.09016, eq. 4); with y the state of x in its space (space/space.h):
 
-     log q(x) = log p0(z) - int_0^1 div v dt - k log s
-              = log p0(z) + log |dz/dx|      - k log s     carried from 1 to 0  (enf_log_prob)
-              = log p0(z) - log |dx/dz|      - k log s     carried from 0 to 1  (enf_sample)  */
+     log q(x) = log p0(z) - int_0^1 div v dt + log |dy/dx|
+              = log p0(z) + log |dz/dy|      + log |dy/dx|     carried from 1 to 0  (enf_log_prob)
+              = log p0(z) - log |dy/dz|      + log |dy/dx|     carried from 0 to 1  (enf_sample)  */
 #include "core/random.h"
 #include "flow/batch.h"
-#include "math/center.h"
-#include <math.h>
-
-static double log_unit(const enf_flow *flow) {
-  const enf__prior *shape = &flow->prior;
-  return (double)((shape->particles - 1) * shape->dimensions) * log(flow->scale);
-}
 
 /* ---- density of given configurations -------------------------------------------------------- */
 
 static void score(const enf__carry *c, size_t row, double *z, double logdet, double note) {
-  (void)note;
-  c->logp[row] = enf__prior_log_density(&c->flow->prior, z) + logdet - log_unit(c->flow);
+  const double density = enf__prior_log_density(&c->flow->prior, z);
+  c->logp[row] = density + logdet - enf__space_log_unit(&c->flow->space) + note;
 }
 
 enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
@@ -79,13 +72,12 @@ static void draw(const enf__carry *c, size_t row, double *x, double *note) {
 }
 
 static void hand_out(const enf__carry *c, size_t row, double *x, double logdet, double note) {
-  const size_t N = c->flow->prior.particles, D = c->flow->prior.dimensions;
-  double *y = c->y + row * N * D;
-  for (size_t i = 0; i < N * D; i++)
-    y[i] = x[i] * c->flow->scale;
-  enf__center(N, D, y, y, NULL);
+  const enf__space *space = &c->flow->space;
+  double *y = c->y + row * enf__space_host(space), log_volume;
+  space->ops->leave(space, x, NULL, y, &log_volume);
+  space->ops->project(space, y);
   if (c->logp)
-    c->logp[row] = note - logdet - log_unit(c->flow);
+    c->logp[row] = note - logdet - enf__space_log_unit(space) + log_volume;
 }
 
 enf_status enf_sample(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_t first, size_t n,

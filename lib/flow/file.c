@@ -34,7 +34,7 @@ static size_t list_metas(const enf_flow *flow, enf__st_meta *meta, char (*buffer
       continue;
     meta[count] = (enf__st_meta){name, enf__opts_print(flow->options, id, buffers[id])};
     if (id == ENF__OPT_MODEL_DATA_SCALE) {
-      enf__dtoa(flow->scale, buffers[id]);
+      enf__dtoa(flow->space.scale, buffers[id]);
       meta[count].value = buffers[id];
     }
     count++;

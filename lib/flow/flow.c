@@ -1,7 +1,7 @@
 /* flow.c -- making a flow from options, its numbers, and its parameters by name.
 
-   A flow is a prior density, a velocity field and a data scale s: the network sees x/s, its
-   velocity is multiplied by s. The scale is a number from the start unless model.data_scale is
+   A flow is a space, a prior density, a velocity field and a data scale s: the network sees x/s,
+   its velocity is multiplied by s. The scale is a number from the start unless model.data_scale is
    auto; then it is 1 until something fixes it (the trainer, enf_params_set, enf_load). */
 #include "flow/flow.h"
 #include <math.h>
@@ -60,13 +60,13 @@ static enf_status parse_species(enf_ctx *ctx, const char *text, size_t N, int *l
 }
 
 static enf_status parse_scale(enf_ctx *ctx, const char *text, enf_flow *flow) {
-  flow->scale = 1;
   flow->scale_fixed = strcmp(text, "auto") != 0;
   if (!flow->scale_fixed)
     return ENF_OK;
   char *end;
-  flow->scale = enf__strtod(text, &end);
-  if (end != text && *end == 0 && flow->scale > 0 && isfinite(flow->scale))
+  double *scale = &flow->space.scale;
+  *scale = enf__strtod(text, &end);
+  if (end != text && *end == 0 && *scale > 0 && isfinite(*scale))
     return ENF_OK;
   return enf__fail(ctx, ENF_ERR_OPTION, "model.data_scale: \"%.100s\" is not auto or a number > 0",
                    text);
@@ -119,8 +119,9 @@ enf_status enf__flow_make(enf_ctx *ctx, enf_flow **out, const enf_opts *opts) {
   if (!flow)
     TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a flow"));
   *flow = (enf_flow){.magic = ENF__MAGIC_FLOW, .alloc = ctx->alloc};
-  flow->prior = (enf__prior){model.particles, model.dimensions,
-                             enf__opts_real(opts, ENF__OPT_MODEL_PRIOR_STD)};
+  flow->space = enf__space_make(ENF__PARTICLES, model.particles, model.dimensions);
+  flow->prior = enf__prior_make((int)enf__opts_int(opts, ENF__OPT_MODEL_PRIOR), &flow->space,
+                                enf__opts_real(opts, ENF__OPT_MODEL_PRIOR_STD));
   TRY(enf__opts_copy(ctx, &flow->alloc, &flow->options, opts));
   TRY(parse_scale(ctx, enf__opts_text(opts, ENF__OPT_MODEL_DATA_SCALE), flow));
   TRY(make_field(ctx, flow, &model));
@@ -168,9 +169,9 @@ enf_status enf_get_int(const enf_flow *flow, const char *name, int64_t *value) {
   const struct {
     const char *name;
     size_t value;
-  } rows[] = {{"particles", model->particles},
-              {"dimensions", model->dimensions},
-              {"degrees_of_freedom", (model->particles - 1) * model->dimensions},
+  } rows[] = {{"particles", flow->space.particles},
+              {"dimensions", flow->space.dimensions},
+              {"degrees_of_freedom", enf__space_freedom(&flow->space)},
               {"parameters", enf__field_params(flow->field)},
               {"tensors", enf__field_tensors(flow->field)},
               {"hidden", model->hidden},
@@ -192,7 +193,7 @@ enf_status enf_get_real(const enf_flow *flow, const char *name, double *value) {
   if (!is_flow(flow) || !name || !value)
     return ENF_ERR_ARG;
   if (!strcmp(name, "data_scale"))
-    *value = flow->scale;
+    *value = flow->space.scale;
   else if (!strcmp(name, "prior_std"))
     *value = flow->prior.std;
   else

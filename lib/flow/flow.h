@@ -1,4 +1,4 @@
-/* flow.h -- inside of enf_flow: prior + velocity field + data scale. */
+/* flow.h -- inside of enf_flow: space + prior + velocity field. */
 #ifndef ENF__FLOW_H
 #define ENF__FLOW_H
 
@@ -11,9 +11,9 @@ struct enf_flow {
   enf_alloc alloc;
   enf_opts *options; /* the model.* options it was made with */
   enf__field *field;
+  enf__space space;
   enf__prior prior;
-  double scale;     /* host units per unit of the network */
-  bool scale_fixed; /* false: `auto`, not resolved yet */
+  bool scale_fixed; /* false: the data scale is `auto`, not resolved yet, and 1 so far */
 };
 
 /* ARG unless flow is one (NULL, magic), with the sentence on ctx. */

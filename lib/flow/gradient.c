@@ -9,7 +9,6 @@
    The samples are worked off in rounds, so that the record of their steps stays small. */
 #include "flow/batch.h"
 #include "flow/pullback.h"
-#include "math/center.h"
 #include <math.h>
 
 enum { LEAST_ROUND = 16, MOST_ROUND = 512, USUAL_STEPS = 24 };
@@ -41,36 +40,32 @@ static void lay_out(job *j, enf__arena *arena) {
 }
 
 static void load(job *j, size_t first) {
-  const enf__prior *shape = &j->flow->prior;
+  const enf__space *space = &j->flow->space;
   for (size_t i = 0; i < j->p.n; i++)
-    enf__center(shape->particles, shape->dimensions, j->x + (first + i) * j->dim,
-                j->scaled + i * j->dim, NULL);
-  for (size_t k = 0; k < j->p.n * j->dim; k++)
-    j->scaled[k] /= j->flow->scale;
+    space->ops->enter(space, j->x + (first + i) * j->dim, j->scaled + i * j->dim, NULL, NULL);
   j->p.x = j->scaled;
 }
 
 /* Densities of the round and their cotangents. */
 static void score(job *j, size_t first) {
   const enf__prior *prior = &j->flow->prior;
-  const double k = (double)((prior->particles - 1) * prior->dimensions);
+  const double unit = enf__space_log_unit(&j->flow->space);
   for (size_t i = 0; i < j->p.n; i++) {
     const double *z = j->p.y + i * j->dim;
-    j->logp[first + i] =
-        enf__prior_log_density(prior, z) + j->p.logdet[i] - k * log(j->flow->scale);
+    j->logp[first + i] = enf__prior_log_density(prior, z) + j->p.logdet[i] - unit;
     enf__prior_gradient(prior, z, j->dz + i * j->dim);
     j->dlogdet[i] = 1;
   }
 }
 
 static void store(job *j, size_t first) {
-  const enf__prior *shape = &j->flow->prior;
+  const enf__space *space = &j->flow->space;
   for (size_t i = 0; i < j->p.n; i++) {
     const enf__ode_result *r = j->p.result + i;
     double *grad = j->grad + (first + i) * j->dim, *dx = j->dx + i * j->dim;
     for (size_t c = 0; c < j->dim; c++)
-      dx[c] /= j->flow->scale;
-    enf__center(shape->particles, shape->dimensions, dx, grad, NULL);
+      grad[c] = dx[c] / space->scale;
+    space->ops->project(space, grad);
     j->all.steps += (double)r->accepted;
     if (r->status == ENF_OK)
       continue;
@@ -106,7 +101,7 @@ enf_status enf_log_prob_grad(enf_ctx *ctx, const enf_flow *flow, size_t n, const
   const double start = enf__seconds();
   const enf__argument arrays[] = {{"x", x}, {"logp", logp}, {"grad", grad}};
   TRY(enf__batch_check(ctx, flow, n, 3, arrays));
-  const size_t dim = flow->prior.particles * flow->prior.dimensions, size = round_size(n, dim);
+  const size_t dim = enf__space_state(&flow->space), size = round_size(n, dim);
   job j = {.flow = flow, .dim = dim, .x = x, .logp = logp, .grad = grad};
   j.p = (enf__pullback){.field = flow->field, .n = size, .t0 = 1, .t1 = 0};
   enf__arena count = {0};

@@ -94,14 +94,12 @@ static void finish(group *g, size_t row, enf__tally *report) {
     if (!well)
       enf__tally_failure(report, row + i, (enf__failure){r->status, "the velocity", r->t, r->h});
     const double distance = end_to_end(g->dim, g->start + i * g->dim, pair);
-    m->length[row + i] = well ? pair[g->dim] * m->flow->scale : (double)NAN;
-    m->distance[row + i] = well ? distance * m->flow->scale : (double)NAN;
+    m->length[row + i] = well ? pair[g->dim] * m->flow->space.scale : (double)NAN;
+    m->distance[row + i] = well ? distance * m->flow->space.scale : (double)NAN;
   }
 }
 
-static size_t dimension(const measurement *m) {
-  return m->flow->prior.particles * m->flow->prior.dimensions;
-}
+static size_t dimension(const measurement *m) { return enf__space_state(&m->flow->space); }
 
 static enf_status measure(void *user, size_t task, enf__arena *arena) {
   const measurement *m = user;

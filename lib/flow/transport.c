@@ -1,17 +1,17 @@
 /* transport.c -- enf_transport: samples from time t0 to t1, with log |dy/dx|.
 
-   The velocity depends on differences only, so the mean stays where it is: it is taken off before
-   and put back after. The log-determinant is that of the map on the mean-free subspace. */
+   The mean of particles stays where it is, as velocities depend on differences only: entering the
+   space takes it off, leaving it puts it back. The log-determinant is that of the map on the
+   mean-free subspace. */
 #include "flow/batch.h"
-#include "math/center.h"
 
 static void finish(const enf__carry *c, size_t row, double *x, double logdet, double note) {
-  const size_t N = c->flow->prior.particles, D = c->flow->prior.dimensions;
-  double *y = c->y + row * N * D, mean[3];
+  const enf__space *space = &c->flow->space;
+  const size_t host = enf__space_host(space);
+  double *y = c->y + row * host, origin[3];
   (void)note;
-  enf__center(N, D, c->x + row * N * D, y, mean);
-  for (size_t i = 0; i < N * D; i++)
-    y[i] = x[i] * c->flow->scale + mean[i % D];
+  space->ops->enter(space, c->x + row * host, y, origin, NULL);
+  space->ops->leave(space, x, origin, y, NULL);
   if (c->logp)
     c->logp[row] = logdet;
 }

@@ -2,7 +2,6 @@
    divergence, which no unit changes. Samples with a bad t or x are left out of the group before
    the field sees it. */
 #include "flow/batch.h"
-#include "math/center.h"
 #include <math.h>
 #include <string.h>
 
@@ -41,15 +40,13 @@ static bool all_finite(size_t n, const double *x) {
 
 /* Sample `row` into slot; a failure if it cannot be evaluated. */
 static enf__failure load(const call *c, size_t row, packed *p, size_t slot) {
-  const enf__prior *shape = &c->flow->prior;
+  const enf__space *space = &c->flow->space;
   double *x = p->x + slot * c->dim;
   p->row[slot] = row;
   p->t[slot] = c->t[row];
   if (!(c->t[row] >= 0 && c->t[row] <= 1))
     return (enf__failure){ENF_ERR_RANGE, "t", c->t[row], 0};
-  enf__center(shape->particles, shape->dimensions, c->x + row * c->dim, x, NULL);
-  for (size_t i = 0; i < c->dim; i++)
-    x[i] /= c->flow->scale;
+  space->ops->enter(space, c->x + row * c->dim, x, NULL, NULL);
   return (enf__failure){all_finite(c->dim, x) ? ENF_OK : ENF_ERR_NONFINITE, "x", c->t[row], 0};
 }
 
@@ -61,7 +58,7 @@ static enf__failure store(const call *c, size_t row, const packed *p, size_t slo
     why = (enf__failure){ENF_ERR_NONFINITE, "the velocity or its divergence", c->t[row], 0};
   const bool good = why.status == ENF_OK;
   for (size_t i = 0; i < c->dim; i++)
-    c->v[row * c->dim + i] = good ? v[i] * c->flow->scale : NAN;
+    c->v[row * c->dim + i] = good ? v[i] * c->flow->space.scale : NAN;
   if (c->div)
     c->div[row] = good ? p->div[slot] : NAN;
   return why;
@@ -110,7 +107,7 @@ enf_status enf_velocity(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
             .run = &ctx->run,
             .n = n,
             .group = chunk < MOST_SAMPLES ? chunk : MOST_SAMPLES,
-            .dim = flow->prior.particles * flow->prior.dimensions,
+            .dim = enf__space_state(&flow->space),
             .t = t,
             .x = x,
             .v = v,

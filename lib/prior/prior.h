@@ -1,21 +1,44 @@
-/* prior.h -- prior densities on the mean-free subspace, dimension k = (N-1)D. */
+/* prior.h -- prior densities on the state of a space, whose degrees of freedom are k.
+
+   A new prior is one file and one row of the table in prior.c. */
 #ifndef ENF__PRIOR_H
 #define ENF__PRIOR_H
 
-#include "core/core.h"
+#include "space/space.h"
+
+/* Choices of model.prior, in the table's order. */
+enum { ENF__GAUSSIAN_PRIOR, ENF__PRIORS };
+
+typedef struct enf__prior enf__prior;
+
+typedef struct {
+  /* Draw number `index` of stream (seed, stream): z (state). */
+  void (*sample)(const enf__prior *prior, uint64_t seed, uint32_t stream, uint64_t index,
+                 double *z);
+  double (*log_density)(const enf__prior *prior, const double *z);
+  void (*gradient)(const enf__prior *prior, const double *z, double *grad);
+} enf__prior_ops;
 
 /* Lengths are in units of the data scale. */
-typedef struct {
-  size_t particles, dimensions;
+struct enf__prior {
+  const enf__prior_ops *ops;
+  const enf__space *space;
   double std;
-} enf__prior;
+};
 
-/* Sample number `index` of stream (seed, stream): z (N,D), mean-free. */
-void enf__prior_sample(const enf__prior *prior, uint64_t seed, uint32_t stream, uint64_t index,
-                       double *z);
-/* log density of mean-free z, -|z|^2/(2 std^2) - k/2 log(2 pi std^2). */
-double enf__prior_log_density(const enf__prior *prior, const double *z);
-/* its gradient with respect to z. */
-void enf__prior_gradient(const enf__prior *prior, const double *z, double *grad);
+enf__prior enf__prior_make(int kind, const enf__space *space, double std);
+
+static inline void enf__prior_sample(const enf__prior *prior, uint64_t seed, uint32_t stream,
+                                     uint64_t index, double *z) {
+  prior->ops->sample(prior, seed, stream, index, z);
+}
+static inline double enf__prior_log_density(const enf__prior *prior, const double *z) {
+  return prior->ops->log_density(prior, z);
+}
+static inline void enf__prior_gradient(const enf__prior *prior, const double *z, double *grad) {
+  prior->ops->gradient(prior, z, grad);
+}
+
+extern const enf__prior_ops enf__gaussian_ops;
 
 #endif

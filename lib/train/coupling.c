@@ -17,7 +17,7 @@
 #define ENF__DOUBLE 0
 #include "math/simd.h"
 
-static size_t width(const enf__coupling *c) { return c->prior->particles * c->prior->dimensions; }
+static size_t width(const enf__coupling *c) { return enf__space_state(c->prior->space); }
 
 /* A block's own memory. */
 typedef struct {

@@ -22,7 +22,7 @@
 #include <math.h>
 #include <string.h>
 
-static size_t dim_of(const enf__batch *b) { return b->prior->particles * b->prior->dimensions; }
+static size_t dim_of(const enf__batch *b) { return enf__space_state(b->space); }
 
 /* ---- the host's energy ----------------------------------------------------------------------- */
 
@@ -42,9 +42,9 @@ void enf__draw_starts(const enf__batch *b, enf__leg *leg) {
 
 /* Shorten the force on every particle to `most`; how many were longer. */
 static uint64_t clip_forces(const enf__batch *b, double most, double *grad) {
-  const size_t D = b->prior->dimensions;
+  const size_t D = b->space->dimensions;
   uint64_t clipped = 0;
-  for (size_t p = 0; p < b->prior->particles; p++) {
+  for (size_t p = 0; p < b->space->particles; p++) {
     double *g = grad + p * D, force = 0; /* may be too large for its square */
     for (size_t a = 0; a < D; a++)
       force = hypot(force, g[a]);
@@ -93,8 +93,7 @@ enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *
   for (size_t i = 0; i < b->n; i++) {
     /* a sample that did not arrive shows the host a valid configuration; its answer is not used */
     const double *x = (enf__leg_ok(leg, i) ? leg->p.y : leg->start) + i * dim;
-    for (size_t k = 0; k < dim; k++)
-      e->x[i * dim + k] = b->scale * x[k];
+    b->space->ops->leave(b->space, x, NULL, e->x + i * dim, NULL);
   }
   const bool silent = enf__host_begin(ctx);
   const int failed = b->energy(b->energy_user, b->n, e->x, e->u, e->grad);
@@ -116,7 +115,7 @@ enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *
 /* Mean of u + log q + penalty over the samples that count. */
 static double energy_loss(const enf__batch *b, const enf__leg *leg, const enf__energies *e,
                           double share) {
-  double loss = -b->log_volume;
+  double loss = -enf__space_log_unit(b->space);
   for (size_t i = 0; i < b->n; i++)
     if (enf__leg_counts(leg, i))
       loss += share * (e->u[i] - leg->p.logdet[i] + leg->p.penalty[i] +
@@ -136,7 +135,7 @@ enf_status enf__add_energy(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, enf
     leg->dlogdet[i] = isfinite(e->u[i]) ? -1 : NAN;
     leg->dpenalty[i] = 1;
     for (size_t k = i * dim; k < (i + 1) * dim; k++)
-      leg->dy[k] = b->scale * e->grad[k];
+      leg->dy[k] = b->space->scale * e->grad[k];
   }
   TRY(enf__leg_reverse_mean(ctx, b, leg, weight, slope, &share));
   slope->loss += weight * energy_loss(b, leg, e, share);
@@ -221,7 +220,7 @@ static enf_status path_cotangents(enf_ctx *ctx, const enf__batch *b, work *w, en
     up->dlogdet[i] = isfinite(w->e.u[i]) ? 0 : NAN;
     up->dpenalty[i] = 1;
     for (size_t k = i * dim; k < (i + 1) * dim; k++)
-      up->dy[k] += b->scale * w->e.grad[k];
+      up->dy[k] += b->space->scale * w->e.grad[k];
   }
 out:
   return status;

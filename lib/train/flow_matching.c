@@ -23,7 +23,7 @@
 typedef struct {
   const enf__batch *batch;
   const enf__run *run;
-  enf__prior noise;
+  double noise; /* standard deviation in the middle of a path */
   uint64_t seed;
   size_t dim, params, chunks;
   double *x0;        /* (n,N,D) */
@@ -32,10 +32,10 @@ typedef struct {
 } job;
 
 static job make_job(const enf__batch *b, const enf__run *run) {
-  job j = {.batch = b, .run = run, .noise = *b->prior};
-  j.noise.std = enf__opts_real(b->options, ENF__OPT_TRAIN_SIGMA);
+  job j = {.batch = b, .run = run};
+  j.noise = enf__opts_real(b->options, ENF__OPT_TRAIN_SIGMA);
   j.seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED);
-  j.dim = b->prior->particles * b->prior->dimensions;
+  j.dim = enf__space_state(b->space);
   j.params = enf__field_params(b->field);
   j.chunks = enf__field_pieces(b->field, ENF__VJP, 1, b->n);
   return j;
@@ -83,9 +83,9 @@ static chunk lay_out_chunk(const job *j, size_t S, enf__arena *arena) {
 /* Adds the noise of time t to a point and the target velocity there. */
 static void add_noise(const job *j, const chunk *c, uint64_t number, double t, double *x,
                       double *target) {
-  if (j->noise.std == 0)
+  if (j->noise == 0)
     return;
-  enf__prior_sample(&j->noise, j->seed, ENF__STREAM_TRAIN_NOISE, number, c->noise);
+  enf__space_normal(j->batch->space, j->noise, j->seed, ENF__STREAM_TRAIN_NOISE, number, c->noise);
   const double width = 4 * t * (1 - t), speed = 4 - 8 * t;
   for (size_t k = 0; k < j->dim; k++) {
     x[k] += width * c->noise[k];

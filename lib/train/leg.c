@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-static size_t dim_of(const enf__batch *b) { return b->prior->particles * b->prior->dimensions; }
+static size_t dim_of(const enf__batch *b) { return enf__space_state(b->space); }
 
 enf__leg enf__leg_take(const enf__batch *b, double t0, double t1, enf__arena *arena) {
   const size_t count = b->n * dim_of(b);

@@ -14,8 +14,8 @@
 
 /* Mean of -log q, in host units, and penalty over the samples that count. */
 static double likelihood_loss(const enf__batch *b, const enf__leg *leg, double share) {
-  const size_t dim = b->prior->particles * b->prior->dimensions;
-  double loss = b->log_volume;
+  const size_t dim = enf__space_state(b->space);
+  double loss = enf__space_log_unit(b->space);
   for (size_t i = 0; i < b->n; i++)
     if (enf__leg_counts(leg, i))
       loss -= share * (enf__prior_log_density(b->prior, leg->p.y + i * dim) + leg->p.logdet[i] -
@@ -25,7 +25,7 @@ static double likelihood_loss(const enf__batch *b, const enf__leg *leg, double s
 
 enf_status enf__add_likelihood(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, double weight,
                                enf__slope *slope) {
-  const size_t dim = b->prior->particles * b->prior->dimensions;
+  const size_t dim = enf__space_state(b->space);
   enf_status status;
   double share;
   memcpy(leg->start, b->x, b->n * dim * sizeof *leg->start);

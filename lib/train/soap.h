@@ -40,6 +40,6 @@ typedef struct {
 
 /* gradient (P) becomes the direction to go against. */
 enf_status enf__soap_direction(enf_ctx *ctx, enf__soap *soap, const enf__moments *moments,
-                            double *gradient);
+                               double *gradient);
 
 #endif

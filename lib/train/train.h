@@ -20,13 +20,12 @@ enum { ENF__HUTCHINSON, ENF__EXACT };
 typedef struct {
   const enf_opts *options; /* train.* */
   const enf__field *field; /* with the working weights */
+  const enf__space *space; /* the flow's */
   const enf__prior *prior;
   size_t n;
-  const double *x; /* (n,N,D), mean-free, in units of the data scale; NULL for sizing or no data */
-  uint64_t first;  /* number of the batch's first sample in the training's stream */
-  double progress; /* share of the planned steps done, in [0,1] */
-  double scale;    /* the data scale s */
-  double log_volume;    /* (N-1)D log s: log-densities in host units are lower by it */
+  const double *x;      /* (n,state) in the space; NULL for sizing or no data */
+  uint64_t first;       /* number of the batch's first sample in the training's stream */
+  double progress;      /* share of the planned steps done, in [0,1] */
   size_t passes;        /* of the objective */
   enf_energy_fn energy; /* the host's, or NULL */
   void *energy_user;

@@ -9,7 +9,6 @@
    of the batch, to two significant digits. */
 #include "core/parallel.h"
 #include "core/random.h"
-#include "math/center.h"
 #include "train/train.h"
 #include <math.h>
 #include <string.h>
@@ -151,8 +150,8 @@ static enf_status check_builtin(const enf_trainer *tr, const enf_energy *energy)
   enf_status status;
   TRY(enf_energy_get_int(energy, "particles", &N));
   TRY(enf_energy_get_int(energy, "dimensions", &D));
-  const enf__prior *prior = &tr->flow->prior;
-  if ((size_t)N != prior->particles || (size_t)D != prior->dimensions)
+  const enf__space *space = &tr->flow->space;
+  if ((size_t)N != space->particles || (size_t)D != space->dimensions)
     return ENF_ERR_SHAPE;
 out:
   return status;
@@ -211,15 +210,11 @@ static double scale_of(size_t count, const double *x) {
   return rms == 0 ? 1 : isfinite(rms) ? two_digits(rms) : rms;
 }
 
-/* x (n,N,D) in the host's units -> out, mean-free, in units of the scale, which is returned. */
-static double normalise(const enf_flow *flow, size_t n, const double *x, double *out) {
-  const size_t N = flow->prior.particles, D = flow->prior.dimensions, count = n * N * D;
+/* x (n,N,D) of the host -> out (n,state). */
+static void enter(const enf__space *space, size_t n, const double *x, double *out) {
+  const size_t host = enf__space_host(space), state = enf__space_state(space);
   for (size_t i = 0; i < n; i++)
-    enf__center(N, D, x + i * N * D, out + i * N * D, NULL);
-  const double scale = flow->scale_fixed ? flow->scale : scale_of(count, out);
-  for (size_t k = 0; k < count; k++)
-    out[k] /= scale;
-  return scale;
+    space->ops->enter(space, x + i * host, out + i * state, NULL, NULL);
 }
 
 /* ---- a step -------------------------------------------------------------------------------- */
@@ -283,13 +278,13 @@ static enf_status check_step(enf_ctx *ctx, const enf_trainer *tr, size_t n, cons
                                "ENF_STEP_INFO_INIT");
   if (status != ENF_OK || !objective->needs_data)
     return status;
-  return check_rows(ctx, n, tr->flow->prior.particles * tr->flow->prior.dimensions, x);
+  return check_rows(ctx, n, enf__space_host(&tr->flow->space), x);
 }
 
 static enf_status reserve(enf_ctx *ctx, const enf_trainer *tr, const enf__batch *batch) {
   const enf__objective *objective = objective_of(tr);
   enf__arena count = {0};
-  ENF__TAKE(&count, double, batch->n * batch->prior->particles * batch->prior->dimensions);
+  ENF__TAKE(&count, double, batch->n *enf__space_state(batch->space));
   const size_t call =
       count.used + objective->call_bytes(batch) + enf__gradient_bytes(tr->optimiser.params);
   const size_t loss = objective->worker_bytes(batch, &ctx->run);
@@ -302,20 +297,25 @@ static double progress_of(const enf_trainer *tr) {
   return fmin(1, (double)tr->counters[ENF__STEP] / steps);
 }
 
-/* The host's rows, if the objective takes any, in the network's units. */
-static enf_status fill_batch(enf_ctx *ctx, const enf_trainer *tr, const double *x,
-                             enf__batch *batch) {
-  const size_t N = batch->prior->particles, D = batch->prior->dimensions;
-  if (objective_of(tr)->needs_data) {
-    double *scaled = ENF__TAKE(&ctx->arena, double, batch->n *N *D);
-    batch->scale = normalise(tr->flow, batch->n, x, scaled);
-    batch->x = scaled;
-  }
-  if (!isfinite(batch->scale))
+/* The host's rows, if the objective takes any, in the flow's space; a scale that is still open is
+   theirs from now on, until the step is made or fails. */
+static enf_status fill_batch(enf_ctx *ctx, enf_trainer *tr, const double *x, enf__batch *batch) {
+  enf__space *space = &tr->flow->space;
+  const size_t count = batch->n * enf__space_state(space);
+  if (!objective_of(tr)->needs_data)
+    return ENF_OK;
+  double *state = ENF__TAKE(&ctx->arena, double, count);
+  enter(space, batch->n, x, state);
+  batch->x = state;
+  if (tr->flow->scale_fixed)
+    return ENF_OK;
+  const double scale = scale_of(count, state);
+  if (!isfinite(scale))
     return enf__fail(
         ctx, ENF_ERR_NONFINITE,
         "the coordinates of the batch are too large for a data scale; no step was made");
-  batch->log_volume = (double)((N - 1) * D) * log(batch->scale);
+  space->scale = scale;
+  enter(space, batch->n, x, state);
   return ENF_OK;
 }
 
@@ -328,6 +328,8 @@ static enf_status find_slope(enf_ctx *ctx, enf_trainer *tr, const enf__batch *ba
   TRY(enf__gradient_sum(ctx, tr->optimiser.params, slope->buffers, slope->gradients, norm));
 out:
   tr->busy = false;
+  if (status != ENF_OK && !tr->flow->scale_fixed)
+    tr->flow->space.scale = 1;
   return status;
 }
 
@@ -356,11 +358,11 @@ enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double 
   uint64_t *counters = tr->counters;
   enf__batch batch = {.options = tr->options,
                       .field = tr->field,
+                      .space = &flow->space,
                       .prior = &flow->prior,
                       .n = n,
                       .first = counters[ENF__SAMPLES],
                       .progress = progress_of(tr),
-                      .scale = flow->scale,
                       .passes = objective_of(tr)->passes,
                       .energy = tr->energy,
                       .energy_user = tr->energy_user};
@@ -372,7 +374,6 @@ enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double 
   all.lr = enf__learning_rate((int)enf__opts_int(tr->options, ENF__OPT_TRAIN_SCHEDULE),
                               enf__opts_real(tr->options, ENF__OPT_TRAIN_LR), counters[ENF__STEP],
                               (uint64_t)enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS));
-  flow->scale = batch.scale;
   flow->scale_fixed = true;
   counters[ENF__STEP]++;
   counters[ENF__SAMPLES] += n;

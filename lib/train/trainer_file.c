@@ -72,7 +72,7 @@ static bool in_group(enf__opt id, const char *prefix) {
 static const char *print_scale(const enf_flow *flow, char number[32]) {
   if (!flow->scale_fixed)
     return "auto";
-  enf__dtoa(flow->scale, number);
+  enf__dtoa(flow->space.scale, number);
   return number;
 }
 
@@ -318,7 +318,7 @@ enf_status enf_trainer_load(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, cons
   TRY(enf__format_options(ctx, &r.file, path, "train.", opts));
   TRY(make_trainer(&r, &made, flow, opts));
   TRY(read_tensors(&r, made));
-  flow->scale = scale > 0 ? scale : 1;
+  flow->space.scale = scale > 0 ? scale : 1;
   flow->scale_fixed = scale > 0;
   enf__field_pack(made->field);
   enf__trainer_publish(made);

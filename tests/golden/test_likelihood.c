@@ -43,7 +43,9 @@ static void expect(const char *what, size_t n, const double *got, double toleran
 
 /* -log q of each sample and the cotangents of its mean. */
 static double score(const enf__pullback *p, double *logp, double *dy, double *dlogdet) {
-  const enf__prior prior = {g.model.particles, g.model.dimensions, 1};
+  const enf__space space =
+      enf__space_make(ENF__PARTICLES, g.model.particles, g.model.dimensions);
+  const enf__prior prior = enf__prior_make(ENF__GAUSSIAN_PRIOR, &space, 1);
   double nll = 0;
   for (size_t i = 0; i < SAMPLES; i++) {
     ck_assert_int_eq(p->result[i].status, ENF_OK);

@@ -146,7 +146,7 @@ static void begin(void) {
   OK(enf_ctx_configure(ctx, opts));
   OK(enf_ctx_configure(inner, opts));
   OK(enf_create(ctx, &flow, opts));
-  N = flow->prior.particles;
+  N = flow->space.particles;
   dim = N * D;
   const size_t params = enf__field_params(flow->field);
   ck_assert_uint_le(params, sizeof kick / sizeof *kick);
@@ -156,9 +156,8 @@ static void begin(void) {
   enf__field_pack(flow->field);
   OK(enf_trainer_create(ctx, &tr, flow, opts));
   ck_assert_int_eq(enf_trainer_set_energy(tr, energy, &host), ENF_OK);
-  const enf__prior cloud = {N, D, 1.1};
   for (size_t i = 0; i < ROWS; i++)
-    enf__prior_sample(&cloud, 5, 61, i, data + i * dim);
+    enf__space_normal(&flow->space, 1.1, 5, 61, i, data + i * dim);
 }
 
 static enf_status try_step(enf_step_info *info) {
@@ -182,13 +181,12 @@ static double *weights(size_t *bytes) {
 static enf__batch batch_of(size_t n, uint64_t first) {
   return (enf__batch){.options = tr->options,
                       .field = tr->field,
+                      .space = &flow->space,
                       .prior = &flow->prior,
                       .n = n,
                       .x = data,
                       .first = first,
                       .progress = 0.3,
-                      .scale = flow->scale,
-                      .log_volume = (double)(dim - D) * log(flow->scale),
                       .passes = 5, /* the most an objective has */
                       .energy = tr->energy,
                       .energy_user = tr->energy_user};

@@ -141,10 +141,9 @@ static double loss_at(const enf__batch *batch, double *gradient) {
 
 /* A point on the path of a row at time t, every number drawn by the number of its sample. */
 static void path_point(uint64_t sample, const double *x1, double sigma, double t, double *x) {
-  enf__prior noise = {N, D, sigma};
   double x0[DIM], eps[DIM];
   enf__prior_sample(&flow->prior, 7, ENF__STREAM_TRAIN_PRIOR, sample, x0);
-  enf__prior_sample(&noise, 7, ENF__STREAM_TRAIN_NOISE, sample, eps);
+  enf__space_normal(&flow->space, sigma, 7, ENF__STREAM_TRAIN_NOISE, sample, eps);
   for (size_t k = 0; k < DIM; k++)
     x[k] = (1 - t) * x0[k] + t * x1[k] + 4 * t * (1 - t) * eps[k];
 }
@@ -172,6 +171,7 @@ START_TEST(loss_is_the_mean_squared_difference_of_velocities) {
   }
   const enf__batch batch = {.options = tr->options,
                             .field = tr->field,
+                            .space = &flow->space,
                             .prior = &flow->prior,
                             .n = ROWS,
                             .x = data,
@@ -189,6 +189,7 @@ START_TEST(gradient_is_that_of_the_loss_by_name) {
   enf__field *field = tr->field;
   const enf__batch batch = {.options = tr->options,
                             .field = field,
+                            .space = &flow->space,
                             .prior = &flow->prior,
                             .n = ROWS,
                             .x = data,
@@ -270,7 +271,7 @@ START_TEST(resuming_gives_the_bits_of_the_uninterrupted_training) {
   ck_assert_uint_eq(whole.step, resumed.step);
   ck_assert_uint_eq(whole.clipped, resumed.clipped);
   ck_assert_uint_gt(whole.clipped, 0);
-  ck_assert_double_eq(flow->scale, 0.98);
+  ck_assert_double_eq(flow->space.scale, 0.98);
   free(want), free(got);
 }
 END_TEST
@@ -283,7 +284,7 @@ START_TEST(a_training_saved_before_its_first_step_still_finds_the_scale) {
   enf_trainer_destroy(tr);
   OK(enf_trainer_load(ctx, &tr, flow, path));
   step();
-  ck_assert_double_eq(flow->scale, 0.98);
+  ck_assert_double_eq(flow->space.scale, 0.98);
 }
 END_TEST
 

@@ -79,8 +79,9 @@ expect_none 'public functions that do not begin with ENF__ENTRY' \
 layers=$(awk '
   BEGIN {
     floor["core"] = 0; floor["math"] = floor["io"] = 1
-    floor["field"] = floor["prior"] = floor["ode"] = floor["energy"] = 2
-    floor["flow"] = 3; floor["train"] = floor["infer"] = 4
+    floor["space"] = 2
+    floor["field"] = floor["prior"] = floor["ode"] = floor["energy"] = 3
+    floor["map"] = 4; floor["flow"] = 5; floor["train"] = floor["infer"] = 6
   }
   /^#include "/ {
     split(FILENAME, path, "/"); mine = path[2]

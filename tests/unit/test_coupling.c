@@ -11,12 +11,15 @@
 enum { N = 4, D = 2, DIM = N * D, MOST = 100 };
 
 static enf_ctx *ctx;
-static const enf__prior prior = {N, D, 1.3};
+static enf__space space;
+static enf__prior prior;
 static double x1[MOST * DIM], x0[MOST * DIM], draws[MOST * DIM];
 
 /* Data that are no Gaussian: some rows near each other, some twice. */
 static void open_context(void) {
   ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK);
+  space = enf__space_make(ENF__PARTICLES, N, D);
+  prior = enf__prior_make(ENF__GAUSSIAN_PRIOR, &space, 1.3);
   for (size_t i = 0; i < MOST * DIM; i++)
     x1[i] = sin((double)((i * i) % 137)) * (i % 3 ? 1 : 4);
   memcpy(x1 + 7 * DIM, x1 + 3 * DIM, DIM * sizeof *x1);

@@ -286,7 +286,7 @@ static enf__coupling make(const enf__prior *prior, size_t n, size_t block, const
 
 /* Fills x0, and draws with what the rows' numbers give. */
 static void draw(const enf__coupling *c) {
-  const size_t dim = c->prior->particles * c->prior->dimensions;
+  const size_t dim = enf__space_state(c->prior->space);
   const size_t worker = enf__coupling_worker_bytes(c, &ctx->run);
   ck_assert_int_eq(enf__reserve(ctx, enf__coupling_call_bytes(c), worker), ENF_OK);
   memset(ctx->arena.base, 0xa5, ctx->arena.capacity);
@@ -297,7 +297,7 @@ static void draw(const enf__coupling *c) {
 
 /* The distance of a pair without any kernel of ours: all permutations, then Kabsch. */
 static double reference(const enf__coupling *c, const double *x, const double *y) {
-  const size_t N = c->prior->particles, D = c->prior->dimensions;
+  const size_t N = c->prior->space->particles, D = c->prior->space->dimensions;
   uint32_t order[] = {0, 1, 2, 3, 4, 5}, best[6], partner[6];
   double ordered[18];
   const double least = brute(N, D, c->species, x, y, 0, order);
@@ -330,7 +330,8 @@ START_TEST(pairs_have_the_least_total_distance) {
   state = 6;
   for (size_t D = 2; D <= 3; D++)
     for (int trial = 0; trial < 40; trial++) {
-      const enf__prior prior = {6, D, 1.3};
+      const enf__space space = enf__space_make(ENF__PARTICLES, 6, D);
+      const enf__prior prior = enf__prior_make(ENF__GAUSSIAN_PRIOR, &space, 1.3);
       const size_t dim = 6 * D;
       enf__coupling c = make(&prior, 5, 256, trial % 4 < 2 ? mixed : NULL, trial % 2);
       double cost[5][5], sum = 0;
@@ -351,7 +352,7 @@ END_TEST
 
 /* The draw that row i came from: the one with the same size. */
 static size_t draw_of(const enf__coupling *c, size_t i) {
-  const size_t dim = c->prior->particles * c->prior->dimensions;
+  const size_t dim = enf__space_state(c->prior->space);
   for (size_t j = 0; j < c->n; j++)
     if (fabs(square(dim, x0 + i * dim) - square(dim, draws + j * dim)) < 1e-12)
       return j;
@@ -373,7 +374,8 @@ static void fingerprint(size_t N, size_t D, const int *species, const double *x,
 }
 
 START_TEST(every_draw_is_used_once_permuted_and_turned) {
-  const enf__prior prior = {6, 3, 1};
+  const enf__space space = enf__space_make(ENF__PARTICLES, 6, 3);
+  const enf__prior prior = enf__prior_make(ENF__GAUSSIAN_PRIOR, &space, 1);
   const size_t n = 50;
   const enf__coupling c = make(&prior, n, 20, mixed, true); /* blocks of 17, 17, 16 */
   bool seen[50] = {false};
@@ -396,7 +398,8 @@ START_TEST(every_draw_is_used_once_permuted_and_turned) {
 END_TEST
 
 START_TEST(without_reflections_hands_stay) {
-  const enf__prior prior = {4, 3, 1};
+  const enf__space space = enf__space_make(ENF__PARTICLES, 4, 3);
+  const enf__prior prior = enf__prior_make(ENF__GAUSSIAN_PRIOR, &space, 1);
   const int numbers[] = {0, 1, 2, 3};
   state = 8;
   for (int reflect = 0; reflect < 2; reflect++) {
@@ -425,7 +428,8 @@ END_TEST
 
 START_TEST(pairs_do_not_depend_on_threads) {
   static double one[100 * 39];
-  const enf__prior prior = {13, 3, 1};
+  const enf__space space = enf__space_make(ENF__PARTICLES, 13, 3);
+  const enf__prior prior = enf__prior_make(ENF__GAUSSIAN_PRIOR, &space, 1);
   const enf__coupling c = make(&prior, 100, 40, NULL, true);
   state = 9;
   for (size_t i = 0; i < 100; i++)
@@ -446,7 +450,8 @@ START_TEST(blocks_do_not_know_of_each_other) {
   static double all[MOST];
   const size_t n = 2560, block = 512, dim = 6;
   const int numbers[] = {0, 1, 2};
-  const enf__prior prior = {3, 2, 1};
+  const enf__space space = enf__space_make(ENF__PARTICLES, 3, 2);
+  const enf__prior prior = enf__prior_make(ENF__GAUSSIAN_PRIOR, &space, 1);
   state = 10;
   for (size_t i = 0; i < n; i++)
     make_points(CLOUD, 3, 2, x1 + i * dim);
@@ -461,7 +466,8 @@ START_TEST(blocks_do_not_know_of_each_other) {
 END_TEST
 
 START_TEST(a_block_that_overflows_keeps_its_draws) {
-  const enf__prior prior = {6, 3, 1};
+  const enf__space space = enf__space_make(ENF__PARTICLES, 6, 3);
+  const enf__prior prior = enf__prior_make(ENF__GAUSSIAN_PRIOR, &space, 1);
   const enf__coupling c = make(&prior, 50, 25, NULL, true);
   state = 11;
   for (size_t i = 0; i < 50; i++)
@@ -476,7 +482,8 @@ START_TEST(a_block_that_overflows_keeps_its_draws) {
 END_TEST
 
 START_TEST(one_row_is_aligned_with_its_draw) {
-  const enf__prior prior = {6, 3, 1};
+  const enf__space space = enf__space_make(ENF__PARTICLES, 6, 3);
+  const enf__prior prior = enf__prior_make(ENF__GAUSSIAN_PRIOR, &space, 1);
   state = 12;
   make_points(CLOUD, 6, 3, x1);
   const enf__coupling c = make(&prior, 1, 256, NULL, true);

@@ -209,7 +209,7 @@ START_TEST(a_file_gives_the_flow_back_bit_for_bit) {
   ck_assert_int_eq(enf_load(ctx, &back, path), ENF_OK);
   ck_assert_mem_eq(enf__field_param_view(flow->field), enf__field_param_view(back->field),
                    enf__field_params(flow->field) * sizeof(double));
-  ck_assert_double_eq(back->scale, flow->scale);
+  ck_assert_double_eq(back->space.scale, flow->space.scale);
   ck_assert_double_eq(back->prior.std, flow->prior.std);
   const enf__model *a = enf__field_model(flow->field), *b = enf__field_model(back->field);
   ck_assert_mem_eq(a->species, b->species, 4 * sizeof(int));
@@ -226,7 +226,7 @@ START_TEST(loading_fixes_the_scale) {
   ck_assert_int_eq(enf_save(ctx, flow, path), ENF_OK);
   ck_assert_int_eq(enf_load(ctx, &back, path), ENF_OK);
   ck_assert_int_eq(number(back, "data_scale_fixed"), 1);
-  ck_assert_double_eq(back->scale, 1);
+  ck_assert_double_eq(back->space.scale, 1);
   enf_destroy(flow);
   enf_destroy(back);
 }

@@ -1,13 +1,15 @@
 /* test_prior.c -- the mean-free Gaussian: normalised, mean-free, of the right width. */
 #include "core/random.h"
 #include "prior/prior.h"
+#include "space/space.h"
 #include "suite.h"
 #include <math.h>
 #include <string.h>
 
 /* Two particles in the plane: z = (r, -r)/sqrt(2) with r in R^2 is an isometry of the subspace. */
 START_TEST(density_integrates_to_one) {
-  const enf__prior prior = {2, 2, _i ? 2.5 : 1};
+  const enf__space space = enf__space_make(ENF__PARTICLES, 2, 2);
+  const enf__prior prior = enf__prior_make(ENF__GAUSSIAN_PRIOR, &space, _i ? 2.5 : 1);
   const double step = 0.05 * prior.std;
   double sum = 0;
   for (int i = -160; i <= 160; i++)
@@ -20,7 +22,8 @@ START_TEST(density_integrates_to_one) {
 END_TEST
 
 START_TEST(samples_are_mean_free_and_functions_of_their_index) {
-  const enf__prior prior = {13, 3, 0.7};
+  const enf__space space = enf__space_make(ENF__PARTICLES, 13, 3);
+  const enf__prior prior = enf__prior_make(ENF__GAUSSIAN_PRIOR, &space, 0.7);
   double z[39], again[39], other[39];
   enf__prior_sample(&prior, 5, ENF__STREAM_PRIOR, 1234567890123, z);
   enf__prior_sample(&prior, 5, ENF__STREAM_PRIOR, 1234567890123, again);
@@ -38,7 +41,8 @@ END_TEST
 
 /* |z|^2/std^2 is chi-squared with k degrees: mean k, variance 2k. Fixed seed, 4 standard errors. */
 START_TEST(samples_have_the_density_s_width) {
-  const enf__prior prior = {5, 3, 1.5};
+  const enf__space space = enf__space_make(ENF__PARTICLES, 5, 3);
+  const enf__prior prior = enf__prior_make(ENF__GAUSSIAN_PRIOR, &space, 1.5);
   const double k = 12, n = 20000;
   double sum = 0, entropy = 0, z[15];
   for (uint64_t i = 0; i < (uint64_t)n; i++) {
@@ -54,7 +58,8 @@ START_TEST(samples_have_the_density_s_width) {
 END_TEST
 
 START_TEST(gradient_is_that_of_the_density) {
-  const enf__prior prior = {3, 2, 0.6};
+  const enf__space space = enf__space_make(ENF__PARTICLES, 3, 2);
+  const enf__prior prior = enf__prior_make(ENF__GAUSSIAN_PRIOR, &space, 0.6);
   double z[] = {0.3, -0.2, 0.5, 0.1, -0.8, 0.1}, grad[6];
   enf__prior_gradient(&prior, z, grad);
   for (size_t i = 0; i < 6; i++) {

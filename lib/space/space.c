@@ -1,0 +1,32 @@
+/* space.c -- the table of spaces, and what all of them share. */
+#include "space/space.h"
+#include "core/random.h"
+#include <math.h>
+
+/* In the order of model.space. */
+static const enf__space_ops *const table[] = {
+    [ENF__PARTICLES] = &enf__particles_ops, [ENF__VECTOR] = &enf__vector_ops};
+_Static_assert(sizeof table / sizeof *table == ENF__SPACES, "a row for every space");
+
+enf__space enf__space_make(int kind, size_t particles, size_t dimensions) {
+  return (enf__space){
+      .ops = table[kind], .particles = particles, .dimensions = dimensions, .scale = 1};
+}
+
+double enf__space_log_unit(const enf__space *space) {
+  return (double)enf__space_freedom(space) * log(space->scale);
+}
+
+void enf__space_normal(const enf__space *space, double std, uint64_t seed, uint32_t stream,
+                       uint64_t index, double *z) {
+  const size_t count = enf__space_state(space);
+  enf__random_normal(seed, stream, index, count, z);
+  for (size_t i = 0; i < count; i++)
+    z[i] *= std;
+  space->ops->project(space, z);
+}
+
+void enf__space_to_host(const enf__space *space, size_t count, const double *x, double *out) {
+  for (size_t i = 0; i < count; i++)
+    out[i] = x[i] * space->scale;
+}

@@ -1,0 +1,74 @@
+/* space.h -- what the points of a flow are: their coordinates outside (the host's) and inside (the
+   state that prior, maps and integrators see), the dimension that densities refer to, and the way
+   between the two.
+
+   A density is with respect to the host's coordinates. With y the state of x and k the degrees of
+   freedom,
+
+     log q(x) = log q_state(y) - log_unit + log_volume(x),
+
+   log_unit = k log s for lengths in units of the data scale s, log_volume what else |dy/dx| is made
+   of: 0 where the state is x in other units.
+
+   Everything works on one sample and writes nothing but its outputs. A new space is one file and
+   one row of the table in space.c. */
+#ifndef ENF__SPACE_H
+#define ENF__SPACE_H
+
+#include "core/core.h"
+
+/* Choices of model.space, in the table's order. */
+enum { ENF__PARTICLES, ENF__VECTOR, ENF__SPACES };
+
+typedef struct enf__space enf__space;
+
+/* Why a sample failed; numbers as far as they apply. */
+typedef struct {
+  enf_status status;
+  const char *what; /* "x", "the velocity", ... for NONFINITE and RANGE */
+  double t, h;
+} enf__failure;
+
+typedef struct {
+  size_t (*state)(const enf__space *space);   /* doubles of a state */
+  size_t (*freedom)(const enf__space *space); /* k */
+  /* Host's x -> state y. origin (3) gets the mean of particles, for leave to put back. Both it and
+     log_volume may be NULL. */
+  void (*enter)(const enf__space *space, const double *x, double *y, double *origin,
+                double *log_volume);
+  /* State y -> x, with this origin or none; log_volume is that of enter. */
+  void (*leave)(const enf__space *space, const double *y, const double *origin, double *x,
+                double *log_volume);
+  /* Off a tangent or a point, outside or inside, what is not the space's: the mean of particles. */
+  void (*project)(const enf__space *space, double *x);
+} enf__space_ops;
+
+struct enf__space {
+  const enf__space_ops *ops;
+  size_t particles, dimensions; /* N, D: x is (N,D) outside */
+  double scale;                 /* s: host units per unit inside */
+};
+
+/* A space of scale 1. */
+enf__space enf__space_make(int kind, size_t particles, size_t dimensions);
+
+static inline size_t enf__space_host(const enf__space *space) {
+  return space->particles * space->dimensions;
+}
+static inline size_t enf__space_state(const enf__space *space) { return space->ops->state(space); }
+static inline size_t enf__space_freedom(const enf__space *space) {
+  return space->ops->freedom(space);
+}
+double enf__space_log_unit(const enf__space *space);
+
+/* Independent normals of standard deviation std: draw number `index` of (seed, stream), projected.
+ */
+void enf__space_normal(const enf__space *space, double std, uint64_t seed, uint32_t stream,
+                       uint64_t index, double *z);
+
+/* x (count) becomes s x: a tangent, or a point without its origin, to the host's units. */
+void enf__space_to_host(const enf__space *space, size_t count, const double *x, double *out);
+
+extern const enf__space_ops enf__particles_ops, enf__vector_ops;
+
+#endif
