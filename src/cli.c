@@ -3,7 +3,9 @@
    The flags of all subcommands are one table (flags.def); from it come the parser's tables, the
    help texts and the refusals. A flag that stands for a library option goes the same way as
    --set NAME=VALUE: the library checks the value and words the refusal. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "cli.h"
 
 #include <errno.h>

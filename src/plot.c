@@ -2,7 +2,9 @@
 
    gnuplot reads its script with the data inline from a pipe and writes the picture to its standard
    output, which is the file: no name ever passes through gnuplot's or a shell's quoting. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "plot.h"
 
 #include <errno.h>

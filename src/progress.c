@@ -1,5 +1,7 @@
 /* progress.c -- progress on standard error, and Ctrl-C. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "progress.h"
 
 #include <math.h>

@@ -15,13 +15,14 @@ typedef struct enf_array enf_array;
 /**
  * enf_array_read: read an array; the name decides: .npy, or .xyz and .extxyz.
  *
- * .npy: little-endian float32 or float64, C order, up to 4 dimensions; anything else is refused
- * with the reason. Extended XYZ: shape (n,N,3); every frame must have the same atoms in the same
+ * .npy: float32 or float64 in either order of bytes, up to 4 dimensions; an array in Fortran order is
+ * transposed while it is read, so shape and values are those that NumPy shows. Anything else is
+ * refused with the reason. Extended XYZ: shape (n,N,3); every frame must have the same atoms in the same
  * order. Columns are found by the comment line's Properties=...; without it they are those of
  * plain XYZ: element, x, y, z. Everything else in a comment line is ignored.
  * Out:  array  NULL on failure; the caller destroys it. It may outlive ctx.
- * Statuses: ARG, IO, FORMAT (with line or byte), UNSUPPORTED (a dtype or order, or a name that is
- * not one of these), NOMEM. Since 0.1.
+ * Statuses: ARG, IO, FORMAT (with line or byte), UNSUPPORTED (a dtype, or a name that is not
+ * one of these), NOMEM. Since 0.1.
  */
 enf_status enf_array_read(enf_ctx *ctx, enf_array **array, const char *path);
 
@@ -47,7 +48,8 @@ void enf_array_destroy(enf_array *array);
  *       labels       element names (N) for XYZ; NULL for "X"
  *       data         row-major; "f4" rounds to single precision. XYZ writes every number so that
  *                    it reads back the same, and z = 0 for (n,N,2)
- * The old file stays whole until the new one is complete. .npy holds no labels: they are ignored.
+ * The old file stays whole until the new one is complete; a symbolic link stays, and the file that
+ * it leads to is replaced. .npy holds no labels: they are ignored.
  * Statuses: ARG (NULL, a type or a label that cannot be written), SHAPE, UNSUPPORTED (a name that
  * is none of these), IO, NOMEM. Since 0.1.
  */

@@ -34,6 +34,7 @@ enf_status enf_load(enf_ctx *ctx, enf_flow **flow, const char *path);
 /**
  * enf_save: write the flow, atomically: the old file stays whole until the new one is complete.
  *
+ * A symbolic link stays, and the file that it leads to is replaced.
  * Statuses: ARG, IO, NOMEM. Since 0.1.
  */
 enf_status enf_save(enf_ctx *ctx, const enf_flow *flow, const char *path);

@@ -29,9 +29,13 @@ enf_status enf__file_refuse(enf_ctx *ctx, enf_status status, const char *path, c
   return enf__fail(ctx, status, "%s: %s", enf__file_name(path), sentence);
 }
 
+/* POSIX's strerror_r fills the buffer; GNU's, which a build with _GNU_SOURCE gets, returns the text
+   and may leave the buffer alone. */
+#define TEXT_OF(result, buffer) _Generic((result), char *: (result), int: ((void)(result), buffer))
+
 enf_status enf__file_cannot(enf_ctx *ctx, const char *verb, const char *path, int error) {
-  char reason[128] = "";
-  strerror_r(error, reason, sizeof reason);
+  char buffer[128] = "";
+  const char *reason = TEXT_OF(strerror_r(error, buffer, sizeof buffer), buffer);
   return enf__fail(ctx, ENF_ERR_IO, "cannot %s %s: %s", verb, enf__file_name(path), reason);
 }
 

@@ -15,7 +15,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "only little-endian ma
 typedef struct {
   enf_ctx *ctx;
   const char *path; /* the caller's; must outlive the writer */
-  char *temporary;  /* from ctx's allocator; NULL: nothing is being written */
+  char *target;     /* what path leads to if it is a symbolic link; from ctx's allocator */
+  char *temporary;  /* likewise; NULL: nothing is being written */
   int fd;
   size_t used; /* bytes waiting in buffer */
   char *buffer;

@@ -5,8 +5,11 @@
      {'descr': '<f8', 'fortran_order': False, 'shape': (4, 2), }
    padded with spaces and a newline so that the data begin at a multiple of 64 bytes.
 
-   Read: '<f4' and '<f8' in C order with 1 to 4 dimensions; everything else that NumPy can write
-   is UNSUPPORTED with the reason. The data must fill the file exactly. Written: version 1.0. */
+   Read: floats of 4 and 8 bytes, little-endian ('<f8') and big-endian ('>f8'), with 1 to 4
+   dimensions, in C order or in Fortran's, which is transposed: the array that a caller sees has the
+   file's shape, row-major. NumPy under Python 2 wrote lengths as longs (4L). Everything else that
+   NumPy can write is UNSUPPORTED with the reason. The data must fill the file exactly. Written:
+   version 1.0. */
 #include "io/io.h"
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +21,7 @@ typedef struct {
   const char *path;
   const char *begin, *at, *end; /* the header */
   size_t item;                  /* bytes of an element */
+  bool big_endian, fortran;
 } reader;
 
 #define REFUSE(r, status, ...) enf__file_refuse((r)->ctx, status, (r)->path, __VA_ARGS__)
@@ -65,6 +69,8 @@ static enf_status take_size(reader *r, size_t *value) {
       return REFUSE(r, ENF_ERR_FORMAT, "byte %td of the header: number too large",
                     r->at - r->begin);
   }
+  if (digits > 0 && r->at < r->end && *r->at == 'L')
+    r->at++;
   *value = number;
   return digits > 0 ? ENF_OK : expected(r, "a number");
 }
@@ -80,7 +86,7 @@ static bool take_word(reader *r, const char *word) {
 
 /* ---- the three entries ----------------------------------------------------------------------- */
 
-/* Why a type that is not '<f4' or '<f8' is refused. */
+/* Why a type that is not a float of 4 or 8 bytes is refused. */
 static const char *describe(const char *type) {
   static const struct {
     char kind;
@@ -93,7 +99,7 @@ static const char *describe(const char *type) {
                {'M', "dates"},           {'m', "time differences"}};
   const char kind = type[0] && strchr("<>|=", type[0]) ? type[1] : type[0];
   if (kind == 'f')
-    return type[0] == '>' ? "big-endian" : "floats of another length";
+    return "floats of another kind";
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
     if (kinds[i].kind == kind)
       return kinds[i].what;
@@ -107,19 +113,20 @@ static enf_status take_descr(reader *r, enf_array *array) {
   if (look(r) == '[')
     return REFUSE(r, ENF_ERR_UNSUPPORTED, "structured dtypes are not supported, only f4 and f8");
   TRY(take_text(r, type));
-  r->item = !strcmp(type, "<f4") ? 4 : !strcmp(type, "<f8") ? 8 : 0;
+  r->big_endian = type[0] == '>';
+  const char *size = type[0] == '<' || r->big_endian ? type + 1 : "";
+  r->item = !strcmp(size, "f4") ? 4 : !strcmp(size, "f8") ? 8 : 0;
   if (r->item == 0)
-    return REFUSE(r, ENF_ERR_UNSUPPORTED, "dtype '%s' (%s) is not supported, only '<f4' and '<f8'",
-                  type, describe(type));
+    return REFUSE(r, ENF_ERR_UNSUPPORTED, "dtype '%s' (%s) is not supported, only f4 and f8", type,
+                  describe(type));
 out:
   return status;
 }
 
 static enf_status take_order(reader *r, enf_array *array) {
   (void)array;
-  if (take_word(r, "True"))
-    return REFUSE(r, ENF_ERR_UNSUPPORTED, "Fortran order is not supported, only C order");
-  return take_word(r, "False") ? ENF_OK : expected(r, "True or False");
+  r->fortran = take_word(r, "True");
+  return r->fortran || take_word(r, "False") ? ENF_OK : expected(r, "True or False");
 }
 
 /* A Python tuple: (), (3,), (3, 4), (3, 4,). */
@@ -216,6 +223,33 @@ static enf_status check_bytes(const reader *r, const enf_array *array, size_t by
                 bytes);
 }
 
+static double take_value(const reader *r, const char *data) {
+  char value[8];
+  double out;
+  for (size_t i = 0; i < r->item; i++)
+    value[i] = data[r->big_endian ? r->item - 1 - i : i];
+  enf__file_doubles(value, r->item, 1, &out);
+  return out;
+}
+
+/* The file's values in their order: the last index is the fastest, in Fortran order the first. */
+static void take_values(const reader *r, const enf_array *array, size_t count, const char *data) {
+  size_t index[4] = {0}, stride[4], at = 0;
+  for (size_t d = array->ndim, all = 1; d-- > 0; all *= array->shape[d])
+    stride[d] = all;
+  for (size_t k = 0; k < count; k++) {
+    array->data[at] = take_value(r, data + k * r->item);
+    for (size_t i = 0; i < array->ndim; i++) {
+      const size_t d = r->fortran ? i : array->ndim - 1 - i;
+      at += stride[d];
+      if (++index[d] < array->shape[d])
+        break;
+      at -= stride[d] * array->shape[d];
+      index[d] = 0;
+    }
+  }
+}
+
 enf_status enf__npy_parse(enf_ctx *ctx, enf_array *array, const char *path, const char *data,
                           size_t bytes) {
   enf_status status = ENF_OK;
@@ -225,7 +259,10 @@ enf_status enf__npy_parse(enf_ctx *ctx, enf_array *array, const char *path, cons
   const size_t rest = (size_t)(data + bytes - r.end);
   TRY(check_bytes(&r, array, rest));
   TRY(enf__array_reserve(ctx, array));
-  enf__file_doubles(r.end, r.item, rest / r.item, array->data);
+  if (r.big_endian || (r.fortran && array->ndim > 1))
+    take_values(&r, array, rest / r.item, r.end);
+  else
+    enf__file_doubles(r.end, r.item, rest / r.item, array->data);
 out:
   return status;
 }

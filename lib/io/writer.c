@@ -7,18 +7,19 @@
    temporary file.
 
    The new file has the old one's permissions. A target that is a directory, a device or not
-   writable is refused at open, before any work is done. A symbolic link is replaced, not
-   followed. */
+   writable is refused at open, before any work is done. A symbolic link stays: the file that it
+   leads to is replaced, or made where it leads to none. */
 #include "io/io.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER_BYTES = 1 << 16, TRIES = 100, NAME_BYTES = 80 };
+enum { BUFFER_BYTES = 1 << 16, TRIES = 100, NAME_BYTES = 80, MOST_LINKS = 40 };
 
 /* Bytes of the path up to and with its last slash; 0: the current directory. */
 static size_t directory_length(const char *path) {
@@ -44,10 +45,50 @@ static enf_status examine_target(enf_ctx *ctx, const char *path, mode_t *mode, b
   return ENF_OK;
 }
 
+/* Replace w->target, a symbolic link, by what it holds, which is seen from the link's directory. */
+static enf_status follow(enf__writer *w) {
+  const size_t directory = directory_length(w->target);
+  char *next = enf__alloc(&w->ctx->alloc, directory + PATH_MAX);
+  if (!next)
+    return enf__fail(w->ctx, ENF_ERR_NOMEM, "no memory to write %s", enf__file_name(w->path));
+  const ssize_t length = readlink(w->target, next + directory, PATH_MAX);
+  if (length < 0 || length == PATH_MAX) {
+    const int error = length < 0 ? errno : ENAMETOOLONG;
+    enf__free(&w->ctx->alloc, next);
+    return enf__file_cannot(w->ctx, "follow the link", w->path, error);
+  }
+  next[directory + (size_t)length] = '\0';
+  if (next[directory] == '/')
+    memmove(next, next + directory, (size_t)length + 1);
+  else
+    memcpy(next, w->target, directory);
+  enf__free(&w->ctx->alloc, w->target);
+  w->target = next;
+  return ENF_OK;
+}
+
+/* w->target: the path, links followed. What else is wrong with it, opening will tell. */
+static enf_status find_target(enf__writer *w) {
+  enf_status status = ENF_OK;
+  struct stat info;
+  const size_t bytes = strlen(w->path) + 1;
+  w->target = enf__alloc(&w->ctx->alloc, bytes);
+  if (!w->target)
+    return enf__fail(w->ctx, ENF_ERR_NOMEM, "no memory to write %s", enf__file_name(w->path));
+  memcpy(w->target, w->path, bytes);
+  for (int links = 0; lstat(w->target, &info) == 0 && S_ISLNK(info.st_mode); links++) {
+    if (links == MOST_LINKS)
+      return enf__file_cannot(w->ctx, "write", w->path, ELOOP);
+    TRY(follow(w));
+  }
+out:
+  return status;
+}
+
 /* Open a new file beside the target; w->temporary has room for its name. */
 static int open_beside(enf__writer *w, mode_t mode) {
-  const size_t directory = directory_length(w->path);
-  memcpy(w->temporary, w->path, directory);
+  const size_t directory = directory_length(w->target);
+  memcpy(w->temporary, w->target, directory);
   for (int try = 0; try < TRIES; try++) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -61,6 +102,7 @@ static int open_beside(enf__writer *w, mode_t mode) {
 }
 
 static void release(enf__writer *w) {
+  enf__free(&w->ctx->alloc, w->target);
   enf__free(&w->ctx->alloc, w->temporary);
   enf__free(&w->ctx->alloc, w->buffer);
   memset(w, 0, sizeof *w);
@@ -72,7 +114,8 @@ enf_status enf__writer_open(enf_ctx *ctx, enf__writer *w, const char *path) {
   bool fresh;
   *w = (enf__writer){.ctx = ctx, .path = path, .fd = -1};
   TRY(examine_target(ctx, path, &mode, &fresh));
-  w->temporary = enf__alloc(&ctx->alloc, directory_length(path) + NAME_BYTES);
+  TRY(find_target(w));
+  w->temporary = enf__alloc(&ctx->alloc, directory_length(w->target) + NAME_BYTES);
   w->buffer = enf__alloc(&ctx->alloc, BUFFER_BYTES);
   if (!w->temporary || !w->buffer)
     TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory to write %s", enf__file_name(path)));
@@ -135,7 +178,7 @@ static int sync_fd(int fd) {
    a filesystem that cannot sync directories is no failure. */
 static enf_status sync_directory(enf__writer *w) {
   enf_status status = ENF_OK;
-  const size_t length = directory_length(w->path);
+  const size_t length = directory_length(w->target);
   w->temporary[length] = '\0';
   const int fd = open(length ? w->temporary : ".", O_RDONLY | O_CLOEXEC);
   if (fd < 0)
@@ -155,7 +198,7 @@ enf_status enf__writer_commit(enf__writer *w) {
   w->fd = -1;
   if (closed != 0 && errno != EINTR)
     TRY(enf__file_cannot(w->ctx, "close", w->path, errno));
-  if (rename(w->temporary, w->path) != 0)
+  if (rename(w->temporary, w->target) != 0)
     TRY(enf__file_cannot(w->ctx, "replace", w->path, errno));
   status = sync_directory(w);
   release(w);

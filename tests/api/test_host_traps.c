@@ -2,7 +2,9 @@
    gets answers and statuses for numbers that are not finite or do not fit, and its traps back, in
    its callbacks too. That every public function begins alike is looked for in the source
    (tests/project/check.sh). */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* feenableexcept */
+#endif
 #include "suite.h"
 #include <enf/enf.h>
 #include <fenv.h>

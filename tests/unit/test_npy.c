@@ -1,5 +1,5 @@
-/* .npy arrays are written and read back bit for bit, as NumPy would; what is not a little-endian
-   float array in C order, or not whole, is refused with the reason. */
+/* .npy arrays are written and read back bit for bit, as NumPy would, in either order of bytes and of
+   indices; what is not an array of floats, or not whole, is refused with the reason. */
 #include "unit/scratch.h"
 #include <math.h>
 
@@ -111,6 +111,7 @@ START_TEST(every_version_and_spelling_is_read) {
   } cases[] = {{1, HEADER("'<f4'", "False", "(2, 3)")},
                {2, HEADER("'<f4'", "False", "(2, 3)")},
                {3, HEADER("'<f4'", "False", "(2, 3)")},
+               {1, HEADER("'<f4'", "False", "(2L, 3L)")},
                {1, "{\"shape\":(2,3,),\"descr\":\"<f4\",\"fortran_order\":False}"},
                {1, " { 'fortran_order' : False , 'shape' : ( 2 , 3 ) , 'descr' : '<f4' } \n \n"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -127,6 +128,52 @@ START_TEST(every_version_and_spelling_is_read) {
 }
 END_TEST
 
+/* Every shape, order of indices and order of bytes: element (i,j,k,l) is 1000 i + 100 j + 10 k + l. */
+START_TEST(every_order_is_the_same_array) {
+  static const struct {
+    size_t ndim, shape[4];
+  } cases[] = {{1, {5, 1, 1, 1}}, {2, {2, 3, 1, 1}}, {2, {6, 1, 1, 1}}, {3, {2, 4, 3, 1}},
+               {3, {1, 4, 3, 1}}, {4, {2, 3, 4, 5}}, {3, {2, 0, 3, 1}}};
+  for (size_t i = 0; i < 8 * sizeof cases / sizeof *cases; i++) {
+    const bool fortran = i & 1, big = i & 2, single = i & 4;
+    const size_t ndim = cases[i / 8].ndim, *n = cases[i / 8].shape, item = single ? 4 : 8;
+    const size_t count = n[0] * n[1] * n[2] * n[3];
+    char text[200];
+    size_t used = (size_t)sprintf(text, "{'descr': '%cf%zu', 'fortran_order': %s, 'shape': (",
+                                  big ? '>' : '<', item, fortran ? "True" : "False");
+    for (size_t d = 0; d < ndim; d++)
+      used += (size_t)sprintf(text + used, "%zu,", n[d]);
+    strcpy(text + used, ")}");
+    size_t bytes, index[4];
+    char *file = compose(1, text, count * item, &bytes), *data = file + bytes - count * item;
+    enf_array *array;
+    for (size_t k = 0; k < count; k++) {
+      for (size_t d = 0, rest = k; d < 4; d++) { /* the fastest first */
+        const size_t axis = fortran ? d : 3 - d;
+        index[axis] = rest % n[axis];
+        rest /= n[axis];
+      }
+      const double value = (double)(1000 * index[0] + 100 * index[1] + 10 * index[2] + index[3]);
+      const float rounded = (float)value;
+      char number[8];
+      memcpy(number, single ? (const void *)&rounded : (const void *)&value, item);
+      for (size_t b = 0; b < item; b++)
+        data[k * item + b] = number[big ? item - 1 - b : b];
+    }
+    ck_assert_int_eq(read_bytes(file, bytes, &array), ENF_OK);
+    ck_assert_uint_eq(enf_array_ndim(array), ndim);
+    for (size_t k = 0; k < count; k++) {
+      const size_t l = k % n[3], c = k / n[3] % n[2], b = k / n[3] / n[2] % n[1],
+                   a = k / n[3] / n[2] / n[1];
+      ck_assert_double_eq(enf_array_data(array)[k], (double)(1000 * a + 100 * b + 10 * c + l));
+    }
+    enf_array_destroy(array);
+    free(file);
+  }
+  count_files(true);
+}
+END_TEST
+
 static const struct {
   const char *header;
   size_t data;
@@ -134,9 +181,10 @@ static const struct {
   const char *fragment;
 } refused[] = {
     /* other kinds of array */
-    {HEADER("'>f8'", "False", "(1,)"), 8, ENF_ERR_UNSUPPORTED, "'>f8' (big-endian)"},
-    {HEADER("'<f2'", "False", "(1,)"), 2, ENF_ERR_UNSUPPORTED, "'<f2' (floats of another length)"},
-    {HEADER("'<f16'", "False", "(1,)"), 16, ENF_ERR_UNSUPPORTED, "floats of another length"},
+    {HEADER("'<f2'", "False", "(1,)"), 2, ENF_ERR_UNSUPPORTED, "'<f2' (floats of another kind)"},
+    {HEADER("'>f16'", "False", "(1,)"), 16, ENF_ERR_UNSUPPORTED, "floats of another kind"},
+    {HEADER("'|f8'", "False", "(1,)"), 8, ENF_ERR_UNSUPPORTED, "'|f8' (floats of another kind)"},
+    {HEADER("'f8'", "False", "(1,)"), 8, ENF_ERR_UNSUPPORTED, "'f8' (floats of another kind)"},
     {HEADER("'<i8'", "False", "(1,)"), 8, ENF_ERR_UNSUPPORTED, "'<i8' (integers)"},
     {HEADER("'|u1'", "False", "(1,)"), 1, ENF_ERR_UNSUPPORTED, "(unsigned integers)"},
     {HEADER("'|b1'", "False", "(1,)"), 1, ENF_ERR_UNSUPPORTED, "(booleans)"},
@@ -149,7 +197,6 @@ static const struct {
     {HEADER("''", "False", "(1,)"), 8, ENF_ERR_UNSUPPORTED, "(unknown)"},
     {HEADER("'\x1b'", "False", "(1,)"), 8, ENF_ERR_UNSUPPORTED, "'?' (unknown)"},
     {HEADER("[('x', '<f8')]", "False", "(1,)"), 8, ENF_ERR_UNSUPPORTED, "structured"},
-    {HEADER("'<f8'", "True", "(1,)"), 8, ENF_ERR_UNSUPPORTED, "Fortran order"},
     {HEADER("'<f8'", "False", "()"), 8, ENF_ERR_UNSUPPORTED, "without dimensions"},
     {HEADER("'<f8'", "False", "(1,1,1,1,1)"), 8, ENF_ERR_UNSUPPORTED, "more than 4 dimensions"},
     /* sizes */
@@ -179,11 +226,14 @@ static const struct {
     {"{'shape': (3 4)}", 0, ENF_ERR_FORMAT, "',' or ')' expected"},
     {"{'shape': (,)}", 0, ENF_ERR_FORMAT, "a number expected"},
     {"{'shape': (-3,)}", 0, ENF_ERR_FORMAT, "a number expected"},
+    {"{'shape': (L,)}", 0, ENF_ERR_FORMAT, "a number expected"},
+    {"{'shape': (3LL,)}", 0, ENF_ERR_FORMAT, "',' or ')' expected"},
+    {"{'shape': (3 L,)}", 0, ENF_ERR_FORMAT, "',' or ')' expected"},
     {"{'shape': (3,", 0, ENF_ERR_FORMAT, "a number expected"},
     {HEADER("'<f8'", "False", "(1,)") "x", 8, ENF_ERR_FORMAT, "end expected"},
 };
 
-START_TEST(what_is_not_a_plain_float_array_is_refused) {
+START_TEST(what_is_not_an_array_of_floats_is_refused) {
   const long before = live;
   for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
     enf_array *array = (enf_array *)&array;
@@ -292,7 +342,8 @@ int main(void) {
   tcase_add_test(tests, the_file_is_what_numpy_writes);
   tcase_add_test(tests, the_data_begin_at_a_multiple_of_64);
   tcase_add_test(tests, every_version_and_spelling_is_read);
-  tcase_add_test(tests, what_is_not_a_plain_float_array_is_refused);
+  tcase_add_test(tests, every_order_is_the_same_array);
+  tcase_add_test(tests, what_is_not_an_array_of_floats_is_refused);
   tcase_add_test(tests, what_is_not_npy_is_refused);
   tcase_add_test(tests, a_truncated_file_is_refused_wherever_it_ends);
   tcase_add_test(tests, a_damaged_file_is_read_or_refused);

@@ -1,6 +1,8 @@
 /* test_parallel.c -- the parallel loop: every task once, failures and cancelling the same for any
    number of threads, callbacks and the allocator on the caller's thread, forked children. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* feenableexcept */
+#endif
 #include "core/options.h"
 #include "core/parallel.h"
 #include "failing_alloc.h"

@@ -110,17 +110,57 @@ START_TEST(longest_and_bare_names_can_be_written) {
 }
 END_TEST
 
-START_TEST(a_symbolic_link_is_replaced) {
+static void make_link(const char *name, const char *target) {
+  ck_assert_int_eq(symlink(target, at(name)), 0);
+}
+
+static void expect_link(const char *name) {
   struct stat info;
-  char path[400];
+  ck_assert_int_eq(lstat(at(name), &info), 0);
+  ck_assert(S_ISLNK(info.st_mode));
+}
+
+/* Links of links, relative and absolute, from another folder, and one that leads to no file yet. */
+START_TEST(a_symbolic_link_stays_and_what_it_leads_to_is_replaced) {
+  static const char *const names[] = {"near", "far", "over"};
+  const long before = live;
+  char absolute[400];
   make_file("a", "old", 3);
-  strcpy(path, at("link"));
-  ck_assert_int_eq(symlink(at("a"), path), 0);
-  ck_assert_int_eq(write_text(path, "new"), ENF_OK);
-  ck_assert_int_eq(lstat(path, &info), 0);
-  ck_assert(S_ISREG(info.st_mode));
-  expect_content("a", "old", 3);
+  ck_assert_int_eq(mkdir(at("folder"), 0777), 0);
+  make_link("near", "a");
+  make_link("folder/up", "../a");
+  strcpy(absolute, at("near"));
+  make_link("far", absolute);
+  make_link("over", "folder/up");
+  for (size_t i = 0; i < 3; i++) {
+    ck_assert_int_eq(write_text(at(names[i]), names[i]), ENF_OK);
+    expect_link(names[i]);
+    expect_content("a", names[i], strlen(names[i]));
+  }
+  expect_link("folder/up");
+  make_link("ahead", "folder/new");
+  ck_assert_int_eq(write_text(at("ahead"), "made"), ENF_OK);
+  expect_link("ahead");
+  expect_content("folder/new", "made", 4);
+  ck_assert_int_eq(count_files(false), 6);
+  unlink(at("folder/new"));
+  unlink(at("folder/up"));
   count_files(true);
+  ck_assert_int_eq(live, before);
+}
+END_TEST
+
+START_TEST(links_that_lead_nowhere_are_refused) {
+  const long before = live;
+  make_link("loop", "pool");
+  make_link("pool", "loop");
+  make_link("lost", "missing/a");
+  ck_assert_int_eq(write_text(at("loop"), "new"), ENF_ERR_IO);
+  expect_sentence(strerror(ELOOP));
+  ck_assert_int_eq(write_text(at("lost"), "new"), ENF_ERR_IO);
+  expect_sentence(strerror(ENOENT));
+  ck_assert_int_eq(count_files(true), 3);
+  ck_assert_int_eq(live, before);
 }
 END_TEST
 
@@ -256,7 +296,8 @@ int main(void) {
   tcase_add_test(tests, pieces_of_every_size_come_out_in_order);
   tcase_add_test(tests, the_new_file_has_the_old_ones_permissions);
   tcase_add_test(tests, longest_and_bare_names_can_be_written);
-  tcase_add_test(tests, a_symbolic_link_is_replaced);
+  tcase_add_test(tests, a_symbolic_link_stays_and_what_it_leads_to_is_replaced);
+  tcase_add_test(tests, links_that_lead_nowhere_are_refused);
   tcase_add_test(tests, what_cannot_be_read_is_refused);
   tcase_add_test(tests, a_pipe_is_refused_and_not_waited_for);
   tcase_add_test(tests, a_full_disk_leaves_the_old_file_and_nothing_else);
