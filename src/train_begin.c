@@ -12,7 +12,6 @@ enum { NAME = sizeof((training *)0)->trainer_path };
 /* Until the rate of a resumed training with a time budget is known. */
 static const uint64_t NO_GOAL = 1000000000;
 
-/* In the order of train.objective's choices. */
 static const objective objectives[] = {
     {"flow-matching", "flow-matching loss", true, false, true},
     {"likelihood", "negative log-likelihood", true, false, false},
@@ -130,14 +129,29 @@ uint64_t trainer_number(const training *t, const char *name) {
   return (uint64_t)value;
 }
 
+/* The row of the word that train.objective has in that place; NULL: not known here. */
+static const objective *objective_at(uint64_t place) {
+  enf_opt_info option = ENF_OPT_INFO_INIT;
+  for (size_t i = 0; enf_opts_info(i, &option) == ENF_OK; i++)
+    if (strcmp(option.name, "train.objective") == 0)
+      break;
+  const char *word = option.choices;
+  for (; place > 0 && *word != '\0'; place--)
+    word += strcspn(word, "|") + strspn(word + strcspn(word, "|"), "| ");
+  for (int i = 0; i < OBJECTIVES; i++)
+    if (strlen(objectives[i].name) == strcspn(word, " ") &&
+        strncmp(word, objectives[i].name, strcspn(word, " ")) == 0)
+      return &objectives[i];
+  return NULL;
+}
+
 static int load_trainer(training *t) {
   const enf_status status = enf_trainer_load(t->c->ctx, &t->trainer, t->flow, t->trainer_path);
   if (status != ENF_OK)
     return cli_fail_status(t->c, status);
-  const uint64_t place = trainer_number(t, "objective");
-  if (place >= OBJECTIVES)
+  t->objective = objective_at(trainer_number(t, "objective"));
+  if (t->objective == NULL)
     return cli_fail("%s has an objective that is not known here", t->trainer_path);
-  t->objective = &objectives[place];
   return check_needs(t);
 }
 

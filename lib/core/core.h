@@ -7,6 +7,7 @@
 #ifndef ENF__CORE_H
 #define ENF__CORE_H
 
+#include "core/choices.h"
 #include "core/fpstate.h"
 #include <enf/context.h>
 #include <stdarg.h>
@@ -48,20 +49,6 @@ void enf__arena_free(const enf_alloc *alloc, enf__arena *arena);
   ((type *)enf__arena_take_array((arena), (count), sizeof(type)))
 
 /* ---- the context --------------------------------------------------------------------------- */
-
-enum { ENF__FLOAT32, ENF__FLOAT64 };
-/* Rows of the kernel tables in lib/math; AUTO is resolved by enf_ctx_configure. */
-enum {
-  ENF__KERNEL_AUTO,
-  ENF__KERNEL_BASELINE,
-  ENF__KERNEL_AVX2,
-  ENF__KERNEL_AVX512,
-  ENF__KERNEL_BLAS,
-  ENF__KERNEL_AMX,
-  ENF__KERNELS
-};
-enum { ENF__DOPRI5, ENF__RK4, ENF__RK4_38 };
-enum { ENF__LOGDET_QUADRATURE, ENF__LOGDET_COUPLED, ENF__LOGDET_HUTCHINSON };
 
 /* The run.*, ode.* and logdet.* options, resolved. */
 typedef struct {

@@ -5,6 +5,7 @@
    through the same parser as the host's text. Text follows no locale. A bag refers to nothing but
    its own copy of the allocator. A new option is one row of the table. */
 #include "core/options.h"
+#include "core/option_text.h"
 #include <string.h>
 
 typedef enum { INT, REAL, BOOL, CHOICE, TEXT, SEED } type;
@@ -19,12 +20,28 @@ typedef struct {
   type type;
   const char *fallback;
   double lowest, highest;
-  const char *choices, *help;
+  const char *choices;
+  enf__text_check check;
+  const char *help;
 } row;
 
+/* What a domain gives to the columns `choices` and `check`, by type. */
+#define CHOICES_INT(domain) ""
+#define CHOICES_REAL CHOICES_INT
+#define CHOICES_BOOL CHOICES_INT
+#define CHOICES_SEED CHOICES_INT
+#define CHOICES_TEXT CHOICES_INT
+#define CHOICES_CHOICE(domain) ENF__CHOICE_WORDS(ENF__CHOICES_##domain)
+#define CHECK_INT(domain) NULL
+#define CHECK_REAL CHECK_INT
+#define CHECK_BOOL CHECK_INT
+#define CHECK_SEED CHECK_INT
+#define CHECK_CHOICE CHECK_INT
+#define CHECK_TEXT(domain) domain
+
 static const row rows[ENF__OPT_COUNT] = {
-#define ENF__OPTION(id, name, type, fallback, lowest, highest, choices, help)                      \
-  {name, type, fallback, lowest, highest, choices, help},
+#define ENF__OPTION(id, name, type, fallback, lowest, highest, domain, help)                       \
+  {name, type, fallback, lowest, highest, CHOICES_##type(domain), CHECK_##type(domain), help},
 #include "core/options.def"
 #undef ENF__OPTION
 };
@@ -170,6 +187,14 @@ static enf_status refuse_value(enf_opts *opts, const row *r, const char *text, v
 
 /* ---- setting -------------------------------------------------------------------------------- */
 
+static enf_status check_text(enf_opts *opts, size_t id, const char *text) {
+  char why[256];
+  if (rows[id].check(text, why, sizeof why))
+    return ENF_OK;
+  enf__format(opts->errmsg, sizeof opts->errmsg, "%s: %s", rows[id].name, why);
+  return ENF_ERR_OPTION;
+}
+
 static enf_status store_text(enf_opts *opts, size_t id, const char *text) {
   const size_t bytes = strlen(text) + 1;
   char *copy = enf__alloc(&opts->alloc, bytes);
@@ -186,8 +211,10 @@ static enf_status store_text(enf_opts *opts, size_t id, const char *text) {
 }
 
 static enf_status set_row(enf_opts *opts, size_t id, const char *text) {
-  if (rows[id].type == TEXT)
-    return store_text(opts, id, text);
+  if (rows[id].type == TEXT) {
+    const enf_status status = check_text(opts, id, text);
+    return status == ENF_OK ? store_text(opts, id, text) : status;
+  }
   datum value = {0};
   verdict v = read_value(&rows[id], text, &value);
   if (v != READ)

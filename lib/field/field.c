@@ -10,8 +10,9 @@
 
 enum { MOST_PIECES = 16 };
 
-static const enf__field_ops *const fields[ENF__FIELDS] = {
+static const enf__field_ops *const fields[] = {
     [ENF__FIELD_EGNN] = &enf__egnn_ops, [ENF__FIELD_PAIR_KERNEL] = &enf__pair_kernel_ops};
+ENF__ROW_FOR_EVERY(ENF__FIELDS, fields);
 
 enf_status enf__field_create(enf_ctx *ctx, enf__field **field, const enf__model *model) {
   return fields[model->kind]->create(ctx, field, model);

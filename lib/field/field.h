@@ -13,8 +13,6 @@
 #include "core/options.h"
 
 /* The shapes: the model.* options that define the network. */
-enum { ENF__FIELD_EGNN, ENF__FIELD_PAIR_KERNEL, ENF__FIELDS };
-
 typedef struct {
   int kind; /* model.field */
   size_t particles, dimensions, hidden, layers;

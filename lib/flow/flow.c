@@ -4,10 +4,9 @@
    its velocity is multiplied by s. The scale is a number from the start unless model.data_scale is
    auto; then it is 1 until something fixes it (the trainer, enf_params_set, enf_load). */
 #include "flow/flow.h"
+#include "core/option_text.h"
 #include <math.h>
 #include <string.h>
-
-enum { LARGEST_SPECIES = 255 };
 
 /* ---- checks --------------------------------------------------------------------------------- */
 
@@ -21,37 +20,18 @@ enf_status enf__flow_check(enf_ctx *ctx, const enf_flow *flow) {
 
 /* ---- options -------------------------------------------------------------------------------- */
 
-static const char *skip_blanks(const char *text) { return text + strspn(text, " \t"); }
-
-/* One number of the list; NULL if there is none that is allowed. */
-static const char *read_species(const char *text, int *number) {
-  size_t digits = strspn(text, "0123456789");
-  *number = 0;
-  if (digits == 0 || digits > 3 || !strchr(" \t", text[digits]))
-    return NULL;
-  for (size_t i = 0; i < digits; i++)
-    *number = 10 * *number + (text[i] - '0');
-  return *number <= LARGEST_SPECIES ? text + digits : NULL;
-}
-
 /* Read model.species into list (N); counts on past N to tell how many there are. */
-static enf_status parse_species(enf_ctx *ctx, const char *text, size_t N, int *list,
-                                size_t *species_count) {
+static enf_status read_species(enf_ctx *ctx, const char *text, size_t N, int *list,
+                               size_t *species_count) {
   size_t count = 0;
   int number;
   *species_count = 0;
-  for (text = skip_blanks(text); *text; text = skip_blanks(text)) {
-    const char *end = read_species(text, &number);
-    if (!end)
-      return enf__fail(ctx, ENF_ERR_OPTION,
-                       "model.species: \"%.*s\" is not a whole number between 0 and %d",
-                       (int)strcspn(text, " \t"), text, LARGEST_SPECIES);
+  while ((text = enf__species_next(text, &number)) != NULL) {
     if (count < N)
       list[count] = number;
     if ((size_t)number + 1 > *species_count)
       *species_count = (size_t)number + 1;
     count++;
-    text = end;
   }
   if (count == N || count == 0)
     return ENF_OK;
@@ -59,17 +39,12 @@ static enf_status parse_species(enf_ctx *ctx, const char *text, size_t N, int *l
                    count, N);
 }
 
-static enf_status parse_scale(enf_ctx *ctx, const char *text, enf_flow *flow) {
-  flow->scale_fixed = strcmp(text, "auto") != 0;
-  if (!flow->scale_fixed)
-    return ENF_OK;
-  char *end;
-  double *scale = &flow->space.scale;
-  *scale = enf__strtod(text, &end);
-  if (end != text && *end == 0 && *scale > 0 && isfinite(*scale))
-    return ENF_OK;
-  return enf__fail(ctx, ENF_ERR_OPTION, "model.data_scale: \"%.100s\" is not auto or a number > 0",
-                   text);
+static void read_scale(const enf_opts *opts, enf_flow *flow) {
+  double scale;
+  enf__read_data_scale(enf__opts_text(opts, ENF__OPT_MODEL_DATA_SCALE), &scale);
+  flow->scale_fixed = scale > 0;
+  if (flow->scale_fixed)
+    flow->space.scale = scale;
 }
 
 static enf_status read_model(enf_ctx *ctx, const enf_opts *opts, enf__model *model) {
@@ -85,7 +60,7 @@ static enf_status read_model(enf_ctx *ctx, const enf_opts *opts, enf__model *mod
                         .kernel_range = enf__opts_real(opts, ENF__OPT_MODEL_KERNEL_RANGE),
                         .attention = enf__opts_int(opts, ENF__OPT_MODEL_ATTENTION) != 0,
                         .tanh = enf__opts_int(opts, ENF__OPT_MODEL_TANH) != 0,
-                        .mean = enf__opts_int(opts, ENF__OPT_MODEL_AGGREGATION) == 1};
+                        .mean = enf__opts_int(opts, ENF__OPT_MODEL_AGGREGATION) == ENF__MEAN};
   if (!enf__opts_isset(opts, ENF__OPT_MODEL_PARTICLES))
     return enf__fail(ctx, ENF_ERR_OPTION, "model.particles must be set (2 or more)");
   if (model->particles < 2)
@@ -101,8 +76,8 @@ static enf_status make_field(enf_ctx *ctx, enf_flow *flow, enf__model *model) {
   int *species = enf__alloc_array(&ctx->alloc, model->particles, sizeof *species);
   if (!species)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a flow");
-  TRY(parse_species(ctx, enf__opts_text(flow->options, ENF__OPT_MODEL_SPECIES), model->particles,
-                    species, &model->species_count));
+  TRY(read_species(ctx, enf__opts_text(flow->options, ENF__OPT_MODEL_SPECIES), model->particles,
+                   species, &model->species_count));
   model->species = model->species_count ? species : NULL;
   TRY(enf__field_create(ctx, &flow->field, model));
 out:
@@ -123,7 +98,7 @@ enf_status enf__flow_make(enf_ctx *ctx, enf_flow **out, const enf_opts *opts) {
   flow->prior = enf__prior_make((int)enf__opts_int(opts, ENF__OPT_MODEL_PRIOR), &flow->space,
                                 enf__opts_real(opts, ENF__OPT_MODEL_PRIOR_STD));
   TRY(enf__opts_copy(ctx, &flow->alloc, &flow->options, opts));
-  TRY(parse_scale(ctx, enf__opts_text(opts, ENF__OPT_MODEL_DATA_SCALE), flow));
+  read_scale(opts, flow);
   TRY(make_field(ctx, flow, &model));
   *out = flow;
   return ENF_OK;

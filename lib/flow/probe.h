@@ -3,11 +3,9 @@
 #ifndef ENF__PROBE_H
 #define ENF__PROBE_H
 
+#include "core/choices.h"
 #include <stddef.h>
 #include <stdint.h>
-
-/* Choices of logdet.probe, in the table's order. */
-enum { ENF__RADEMACHER, ENF__GAUSSIAN };
 
 /* Probes (probes,count) number `index` of the stream `seed`. */
 void enf__probe_draw(int kind, uint64_t seed, uint64_t index, size_t probes, size_t count,

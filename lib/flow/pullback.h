@@ -31,10 +31,6 @@
 #include "field/field.h"
 #include "ode/ode.h"
 
-/* Choices of train.adjoint, in the table's order: the exact gradient of the steps taken, or the
-   adjoint equation solved backward with the same tolerances. */
-enum { ENF__DISCRETE, ENF__CONTINUOUS };
-
 /* State of one chunk's task: the sample to go on with, the steps that a record must have room for,
    if it had not, and evaluations of the field. */
 typedef struct {

@@ -6,9 +6,6 @@
 
 #include "space/space.h"
 
-/* Choices of model.prior, in the table's order. */
-enum { ENF__GAUSSIAN_PRIOR, ENF__PRIORS };
-
 typedef struct enf__prior enf__prior;
 
 typedef struct {

@@ -3,10 +3,9 @@
 #include "core/random.h"
 #include <math.h>
 
-/* In the order of model.space. */
 static const enf__space_ops *const table[] = {
     [ENF__PARTICLES] = &enf__particles_ops, [ENF__VECTOR] = &enf__vector_ops};
-_Static_assert(sizeof table / sizeof *table == ENF__SPACES, "a row for every space");
+ENF__ROW_FOR_EVERY(ENF__SPACES, table);
 
 enf__space enf__space_make(int kind, size_t particles, size_t dimensions) {
   return (enf__space){

@@ -5,9 +5,6 @@
 #include "core/core.h"
 #include "prior/prior.h"
 
-/* Choices of train.coupling, in the table's order. */
-enum { ENF__INDEPENDENT, ENF__OT, ENF__EQUIVARIANT_OT };
-
 typedef struct {
   int kind;
   size_t block; /* most rows in one assignment */

@@ -9,12 +9,6 @@
 #define ENF__BETA2 0.999
 #define ENF__EPS 1e-8
 
-/* Choices of train.optimizer, in the table's order. */
-enum { ENF__OPTIMIZER_AUTO, ENF__SOAP, ENF__ADAMW };
-
-/* Choices of train.schedule, in the table's order. */
-enum { ENF__CONSTANT, ENF__COSINE, ENF__ONE_CYCLE, ENF__STEPWISE };
-
 typedef struct {
   enf_alloc alloc;
   size_t params;    /* P */

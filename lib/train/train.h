@@ -13,9 +13,6 @@
 #include "train/optimiser.h"
 #include <enf/train.h>
 
-/* Choices of train.trace, in the table's order. */
-enum { ENF__HUTCHINSON, ENF__EXACT };
-
 /* One step's input. */
 typedef struct {
   const enf_opts *options; /* train.* */
@@ -40,7 +37,7 @@ typedef struct {
   double *gradients; /* (buffers,P): their sum is the gradient */
 } enf__slope;
 
-/* A row of the table of objectives, in the order of train.objective. */
+/* A row of the table of objectives. */
 typedef struct {
   size_t (*call_bytes)(const enf__batch *batch);
   size_t (*worker_bytes)(const enf__batch *batch, const enf__run *run);

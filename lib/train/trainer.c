@@ -13,10 +13,13 @@
 #include <math.h>
 #include <string.h>
 
-/* In the order of train.objective. */
-static const enf__objective *const objectives[] = {&enf__flow_matching, &enf__likelihood,
-                                                   &enf__energy_objective, &enf__mixed,
-                                                   &enf__path_gradient};
+static const enf__objective *const objectives[] = {
+    [ENF__OBJECTIVE_FLOW_MATCHING] = &enf__flow_matching,
+    [ENF__OBJECTIVE_LIKELIHOOD] = &enf__likelihood,
+    [ENF__OBJECTIVE_ENERGY] = &enf__energy_objective,
+    [ENF__OBJECTIVE_MIXED] = &enf__mixed,
+    [ENF__OBJECTIVE_PATH_GRADIENT] = &enf__path_gradient};
+ENF__ROW_FOR_EVERY(ENF__OBJECTIVES, objectives);
 
 static const enf__objective *objective_of(const enf_trainer *tr) {
   return objectives[enf__opts_int(tr->options, ENF__OPT_TRAIN_OBJECTIVE)];
@@ -28,7 +31,7 @@ static const enf__objective *objective_of(const enf_trainer *tr) {
 static enf_status check_options(enf_ctx *ctx, const enf_opts *opts) {
   static const enf__opt penalties[] = {ENF__OPT_TRAIN_KINETIC, ENF__OPT_TRAIN_FROBENIUS};
   const bool matching =
-      objectives[enf__opts_int(opts, ENF__OPT_TRAIN_OBJECTIVE)] == &enf__flow_matching;
+      enf__opts_int(opts, ENF__OPT_TRAIN_OBJECTIVE) == ENF__OBJECTIVE_FLOW_MATCHING;
   for (size_t i = 0; i < 2; i++)
     if (matching && enf__opts_real(opts, penalties[i]) > 0)
       return enf__fail(ctx, ENF_ERR_OPTION,

@@ -11,6 +11,7 @@
    another one is refused with SHAPE. The data scale is the file's: where it is still open there,
    it is opened again in the flow, since enf_load fixes it. The flow changes only when everything
    has been read. */
+#include "core/option_text.h"
 #include "io/io.h"
 #include "train/train.h"
 #include <math.h>
@@ -202,12 +203,7 @@ static enf_status check_model(const reader *r, const enf_flow *flow, bool has_sc
 /* 0: still open. */
 static enf_status read_scale(const reader *r, double *scale) {
   const char *text = option(r, ENF__OPT_MODEL_DATA_SCALE);
-  char *end;
-  *scale = 0;
-  if (strcmp(text, "auto") == 0)
-    return ENF_OK;
-  *scale = enf__strtod(text, &end);
-  if (end != text && *end == 0 && *scale > 0 && isfinite(*scale))
+  if (enf__read_data_scale(text, scale))
     return ENF_OK;
   return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
                           "model.data_scale is \"%.60s\", not a number > 0", text);

@@ -232,6 +232,7 @@ START_TEST(options_that_do_not_fit) {
   ck_assert_int_eq(TRAPPING(enf_opts_set(opts, "ode.rtol", "1e400")), ENF_ERR_RANGE);
   ck_assert_int_eq(TRAPPING(enf_opts_set(opts, "ode.rtol", "1e-400")), ENF_ERR_RANGE);
   ck_assert_int_eq(TRAPPING(enf_opts_set_real(opts, "ode.rtol", NAN)), ENF_ERR_RANGE);
+  ck_assert_int_eq(TRAPPING(enf_opts_set_real(opts, "model.data_scale", INFINITY)), ENF_ERR_OPTION);
   enf_opts_destroy(opts);
   enf_energy *energy;
   ck_assert_int_eq(TRAPPING(enf_energy_builtin(ctx, &energy, "lj:n=1e400")), ENF_ERR_RANGE);

@@ -1,5 +1,6 @@
 /* test_options.c -- the option table, the bag, its refusals, and numbers that follow no locale. */
 #include "comma_locale.h"
+#include "core/option_text.h"
 #include "core/options.h"
 #include "failing_alloc.h"
 #include "suite.h"
@@ -461,6 +462,59 @@ START_TEST(numbers_follow_no_locale) {
 }
 END_TEST
 
+/* Texts are refused where they are set, with the reason; the value stays what it was. */
+START_TEST(texts_are_checked_when_they_are_set) {
+  static const char *const refused[][3] = {
+      {"model.species", "0 -1", "\"-1\" is neither a whole number from 0 to 255 nor the symbol"},
+      {"model.species", "0 256", "\"256\" is neither"},
+      {"model.species", "0 99999999999999999999", "\"99999999999999999999\" is neither"},
+      {"model.species", "0 1.5", "\"1.5\" is neither"},
+      {"model.species", "C h", "\"h\" is neither"},
+      {"model.species", "C Xx N", "\"Xx\" is neither"},
+      {"model.species", "a", "\"a\" is neither"},
+      {"model.species", "C Hee", "\"Hee\" is neither"},
+      {"model.species", "0,1", "\"0,1\" is neither"},
+      {"model.data_scale", "banana", "\"banana\" is neither auto nor a number above 0"},
+      {"model.data_scale", "", "\"\" is neither auto"},
+      {"model.data_scale", "0", "\"0\" is neither auto"},
+      {"model.data_scale", "-1", "\"-1\" is neither auto"},
+      {"model.data_scale", "inf", "\"inf\" is neither auto"},
+      {"model.data_scale", "nan", "\"nan\" is neither auto"},
+      {"model.data_scale", "1x", "\"1x\" is neither auto"},
+  };
+  ck_assert_int_eq(enf_opts_set(opts, "model.species", " H\tC  N "), ENF_OK);
+  ck_assert_int_eq(enf_opts_set_real(opts, "model.data_scale", 2.5), ENF_OK);
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+    ck_assert_int_eq(enf_opts_set(opts, refused[i][0], refused[i][1]), ENF_ERR_OPTION);
+    ck_assert_ptr_eq(strstr(enf_opts_errmsg(opts), refused[i][0]), enf_opts_errmsg(opts));
+    ck_assert_msg(strstr(enf_opts_errmsg(opts), refused[i][2]) != NULL, "%s",
+                  enf_opts_errmsg(opts));
+  }
+  ck_assert_int_eq(enf_opts_set_real(opts, "model.data_scale", INFINITY), ENF_ERR_OPTION);
+  ck_assert_str_eq(enf__opts_text(opts, ENF__OPT_MODEL_SPECIES), " H\tC  N ");
+  ck_assert_str_eq(enf__opts_text(opts, ENF__OPT_MODEL_DATA_SCALE), "2.5");
+}
+END_TEST
+
+START_TEST(elements_stand_for_their_atomic_numbers) {
+  static const struct {
+    const char *word;
+    int number;
+  } known[] = {{"H", 1},   {"He", 2},  {"C", 6},   {"N", 7},   {"O", 8},    {"F", 9},
+               {"Cl", 17}, {"K", 19},  {"Fe", 26}, {"I", 53},  {"W", 74},   {"Au", 79},
+               {"U", 92},  {"Og", 118}, {"0", 0},  {"007", 7}, {"255", 255}};
+  int number;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    ck_assert_ptr_nonnull(enf__species_next(known[i].word, &number));
+    ck_assert_int_eq(number, known[i].number);
+  }
+  const char *text = " O H\t1";
+  for (int i = 0; (text = enf__species_next(text, &number)) != NULL; i++)
+    ck_assert_int_eq(number, i == 0 ? 8 : 1);
+  ck_assert_int_eq(number, -1);
+}
+END_TEST
+
 START_TEST(a_number_of_any_length_is_safe) {
   static char text[3000];
   char *end;
@@ -499,6 +553,8 @@ int main(void) {
   tcase_add_test(c, a_bag_outlives_its_context);
   tcase_add_test(c, numbers_are_read_and_written_with_a_point);
   tcase_add_test(c, numbers_follow_no_locale);
+  tcase_add_test(c, texts_are_checked_when_they_are_set);
+  tcase_add_test(c, elements_stand_for_their_atomic_numbers);
   tcase_add_test(c, a_number_of_any_length_is_safe);
   return run_suite("options", c);
 }

@@ -1,0 +1,21 @@
+/* option_text.h -- what the options that are texts may say: checked when they are set, read by the
+   same rules by those who use them. */
+#ifndef ENF__OPTION_TEXT_H
+#define ENF__OPTION_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A column of options.def: false, with the reason in why (size), for a text that is refused. */
+typedef bool (*enf__text_check)(const char *text, char *why, size_t size);
+bool enf__check_species(const char *text, char *why, size_t size);
+bool enf__check_data_scale(const char *text, char *why, size_t size);
+
+/* The next particle of model.species: its number, an element's is the atomic one. Returns what
+   follows; NULL at the end, and of a text that would be refused. */
+const char *enf__species_next(const char *text, int *number);
+
+/* model.data_scale, 0 for auto; false for a text that would be refused. */
+bool enf__read_data_scale(const char *text, double *scale);
+
+#endif
