@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #endif
 #include "cli.h"
+#include "cores.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -78,15 +79,6 @@ int cli_fail_status(const cli *c, enf_status status) {
     return cli_fail("interrupted; nothing was written");
   cli_fail("%s", text[0] != '\0' ? text : enf_strerror(status));
   return status == ENF_ERR_OPTION ? USAGE : FAILURE;
-}
-
-int cli_check_folder(const char *path) {
-  char folder[4096] = ".";
-  const char *slash = strrchr(path, '/');
-  if (slash != NULL)
-    snprintf(folder, sizeof folder, "%.*s", slash > path ? (int)(slash - path) : 1, path);
-  return access(folder, W_OK) == 0 ? SUCCESS
-                                   : cli_fail("cannot write %s: %s", path, strerror(errno));
 }
 
 /* ---- flags --------------------------------------------------------------------------------- */
@@ -174,9 +166,8 @@ static int set_pair(cli *c, const char *pair) {
 }
 
 static void use_all_cores(const cli *c, enf_opts *opts) {
-  const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  if (cli_setting(c, "run.threads") == NULL && cores > 1)
-    enf_opts_set_int(opts, "run.threads", cores < 1024 ? cores : 1024);
+  if (cli_setting(c, "run.threads") == NULL)
+    enf_opts_set_int(opts, "run.threads", cores_allowed());
 }
 
 int cli_configure(cli *c) {

@@ -60,8 +60,6 @@ int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int cli_usage(const cli *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The library's sentence; contradictory options are a usage error, all else a failure. */
 int cli_fail_status(const cli *c, enf_status status);
-/* A file that is to be written later: refuse a folder that is not there, before any work. */
-int cli_check_folder(const char *path);
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 int cli_start(cli *c, const command *row);
@@ -83,7 +81,7 @@ int cli_set(cli *c, const char *name, const char *value);
 const char *cli_setting(const cli *c, const char *name);
 /* The same as a whole number. */
 size_t cli_setting_or(const cli *c, const char *name, size_t fallback);
-/* Hand the options to the context: run.threads defaults to all online cores. */
+/* Hand the options to the context: run.threads defaults to the cores that the process may use. */
 int cli_configure(cli *c);
 
 /* A further context: the run.* options of the first, then pairs of names and values up to NULL. */

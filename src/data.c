@@ -1,5 +1,6 @@
 /* data.c -- configurations and numbers in files, through the library's enf_array calls. */
 #include "data.h"
+#include "files.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -174,40 +175,6 @@ int data_scale(const dataset *data, const char *path, double *scale) {
 }
 
 /* ---- writing and vectors ------------------------------------------------------------------- */
-
-static bool ends_with(const char *path, const char *ending) {
-  const size_t length = strlen(path), tail = strlen(ending);
-  return length > tail && strcmp(path + length - tail, ending) == 0;
-}
-
-/* The name of no other file of the command line. */
-static int check_name(const cli *c, flag name) {
-  const char *path = c->value[name];
-  for (int i = 0; i < c->operands; i++)
-    if (strcmp(c->operand[i], path) == 0)
-      return cli_usage(c, "'%s' is to be read and to be written", path);
-  for (flag f = 0; f < FLAGS; f++)
-    if (f != name && c->value[f] != NULL && strcmp(c->value[f], path) == 0)
-      return cli_usage(c, "'%s' is given for two files", path);
-  return SUCCESS;
-}
-
-int data_check_output(const cli *c, flag name, bool xyz) {
-  const char *path = c->value[name], *type = c->value[FLAG_TYPE];
-  if (path == NULL)
-    return SUCCESS;
-  const int result = check_name(c, name);
-  if (result != SUCCESS)
-    return result;
-  if (type != NULL && strcmp(type, "f4") != 0 && strcmp(type, "f8") != 0)
-    return cli_usage(c, "--type is f4 or f8, not '%s'", type);
-  if (ends_with(path, ".npy"))
-    return cli_check_folder(path);
-  if (!xyz || !(ends_with(path, ".xyz") || ends_with(path, ".extxyz")))
-    return cli_usage(c, "'%s' does not end in .npy%s", path, xyz ? ", .xyz or .extxyz" : "");
-  return type == NULL ? cli_check_folder(path)
-                      : cli_usage(c, "--type is for .npy files, not for '%s'", path);
-}
 
 int data_write(cli *c, const char *path, const char *type, const dataset *data) {
   const size_t shape[3] = {data->n, data->N, data->D};

@@ -26,8 +26,6 @@ int data_scale(const dataset *data, const char *path, double *scale);
 
 /* To .npy or .xyz. `type` is the number type of .npy files unless --type says otherwise. */
 int data_write(cli *c, const char *path, const char *type, const dataset *data);
-/* Refuse names and types that could not be written, before any work. */
-int data_check_output(const cli *c, flag name, bool xyz);
 
 /* n numbers: (n) or (n,1); *n is 0 if it is open. The caller frees *values. */
 int vector_read(cli *c, const char *path, size_t *n, double **values);

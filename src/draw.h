@@ -3,27 +3,24 @@
 #define DRAW_H
 
 #include "data.h"
-#include "report.h"
+#include "effort.h"
 
-/* What the last transport cost and how exact its log-determinant is; NaN where it did not say. */
-typedef struct {
-  size_t n;
-  double seconds, velocities, divergences, logdet_error;
-} effort;
+typedef struct draws draws;
 
-effort effort_read(const cli *c, size_t n, double seconds);
-/* Evaluations per sample, error, seconds and rate. */
-void effort_report(report *r, const effort *e);
-
-typedef struct {
+struct draws {
   dataset data;
+  size_t done;  /* of data.n: fewer where the drawing was interrupted */
   double *logp; /* NULL if not wanted */
   uint64_t seed, first, failed;
   effort effort;
-} draws;
+  /* What finds samples of before (d->done) once there is a flow, and what keeps those so far;
+     either may be NULL. */
+  int (*recall)(cli *c, const enf_flow *flow, draws *d);
+  int (*keep)(cli *c, const draws *d);
+};
 
 /* Takes -n, --seed and --first. A sample that fails is NaN, counted and noted on standard error;
-   it is a failure only if all fail. */
+   it is a failure only if all fail. Interrupted, the samples so far are d->done. */
 int draw_samples(cli *c, const char *path, bool density, draws *d);
 void draws_free(draws *d);
 

@@ -104,9 +104,7 @@ static int load_and_evaluate(cli *c, const target *t) {
 
 int run_logprob(cli *c) {
   target t = {0};
-  int result = data_check_output(c, FLAG_OUTPUT, false);
-  if (result == SUCCESS)
-    result = cli_configure(c);
+  int result = cli_configure(c);
   if (result == SUCCESS)
     result = target_make(c, c->value[FLAG_ENERGY], &t);
   if (result == SUCCESS) {

@@ -2,7 +2,7 @@
 
    The tool stands on the public interface only (<enf/enf.h>); whatever it does, a host program can
    do. Exit codes: 0 success, 1 failure, 2 wrong usage. */
-#include "cli.h"
+#include "files.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -126,6 +126,8 @@ static int run_command(const command *row, int argc, char **argv) {
   if (result == SUCCESS)
     result = cli_parse(&c, argc, argv, &done);
   if (result == SUCCESS && !done)
+    result = files_check(&c);
+  if (result == SUCCESS && !done)
     result = row->run(&c);
   cli_end(&c);
   return result;
@@ -146,7 +148,8 @@ static int dispatch(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-  signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, told below */
+  signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, told below, */
+  signal(SIGXFSZ, SIG_IGN); /* and so is a file beyond the limit */
   const int result = dispatch(argc, argv);
   if (fflush(stdout) != 0 || ferror(stdout))
     return result == SUCCESS ? cli_fail("standard output could not be written") : result;

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #endif
 #include "plot.h"
+#include "files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,11 +20,6 @@
 #include <unistd.h>
 
 extern char **environ;
-
-static bool ends_with(const char *path, const char *ending) {
-  const size_t length = strlen(path), tail = strlen(ending);
-  return length > tail && strcmp(path + length - tail, ending) == 0;
-}
 
 bool plot_can(const char *path) { return ends_with(path, ".svg") || ends_with(path, ".png"); }
 
@@ -144,6 +140,7 @@ static int start_gnuplot(int script, int other_end, const char *picture, pid_t *
   sigset_t defaults;
   sigemptyset(&defaults);
   sigaddset(&defaults, SIGPIPE);
+  sigaddset(&defaults, SIGXFSZ);
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setsigdefault(&attributes, &defaults);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);

@@ -1,4 +1,4 @@
-/* progress.c -- progress on standard error, and Ctrl-C. */
+/* progress.c -- progress on standard error, and signals. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -13,20 +13,41 @@
 enum { BAR = 24 };
 static const double TERMINAL_SECONDS = 0.25, PLAIN_SECONDS = 10;
 
-static volatile sig_atomic_t signalled;
+static volatile sig_atomic_t signalled, asked_to_save;
 
-static void remember(int number) { signalled = number; }
+static void remember(int number) {
+  if (number == SIGUSR1)
+    asked_to_save = 1;
+  else
+    signalled = number;
+}
 
-void interrupts_catch(void) {
+static void take(int number, unsigned flags) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_handler = remember;
-  action.sa_flags = (int)(SA_RESETHAND | SA_RESTART);
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
+  action.sa_flags = (int)(flags | SA_RESTART);
+  sigaction(number, &action, NULL);
+}
+
+/* A hangup that is ignored stays so: that is what nohup is for. */
+void interrupts_catch(void) {
+  struct sigaction hangup;
+  take(SIGINT, SA_RESETHAND);
+  take(SIGTERM, SA_RESETHAND);
+  if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+    take(SIGHUP, SA_RESETHAND);
 }
 
 bool interrupted(void) { return signalled != 0; }
+
+void save_requests_catch(void) { take(SIGUSR1, 0); }
+
+bool save_requested(void) {
+  const bool asked = asked_to_save != 0;
+  asked_to_save = 0;
+  return asked;
+}
 
 progress progress_begin(const cli *c, const char *label, const char *unit, uint64_t first) {
   const double now = cli_seconds();
@@ -91,7 +112,13 @@ void progress_end(progress *p) {
   p->drawn = false;
 }
 
+void progress_part(progress *p, uint64_t before, uint64_t whole) {
+  p->before = before;
+  p->whole = whole;
+}
+
 int progress_callback(void *user, uint64_t done, uint64_t total) {
-  progress_show(user, done, total, 1, (double)NAN, -1);
+  progress *p = user;
+  progress_show(p, p->before + done, p->whole > 0 ? p->whole : total, 1, (double)NAN, -1);
   return interrupted();
 }

@@ -39,14 +39,6 @@ static const char *reference_of(const cli *c) {
   return cli_has(c, FLAG_DATA) ? c->value[FLAG_DATA] : c->value[FLAG_REFERENCE];
 }
 
-static int check_picture(const cli *c, flag f, const char *name) {
-  if (!cli_has(c, f))
-    return SUCCESS;
-  if (plot_can(c->value[f]))
-    return cli_check_folder(c->value[f]);
-  return cli_usage(c, "%s needs a name in .svg or .png, not '%s'", name, c->value[f]);
-}
-
 static int check_flags(const cli *c) {
   const bool of_flow = cli_has(c, FLAG_DATA) || cli_has(c, FLAG_PATHS);
   if (cli_has(c, FLAG_X) != cli_has(c, FLAG_LOGP))
@@ -63,12 +55,7 @@ static int check_flags(const cli *c) {
     return cli_usage(c, "--u has the energies of --x and --logp: they are needed");
   if (cli_has(c, FLAG_ROWS) && reference_of(c) == NULL)
     return cli_usage(c, "--rows needs --data or --reference");
-  int result = check_picture(c, FLAG_PLOT, "--plot");
-  if (result == SUCCESS)
-    result = check_picture(c, FLAG_PLOT_DISTANCES, "--plot-distances");
-  if (result == SUCCESS)
-    result = data_check_output(c, FLAG_LOGW, false);
-  return result == SUCCESS ? data_check_output(c, FLAG_OUTPUT, true) : result;
+  return SUCCESS;
 }
 
 static int read_flags(cli *c, reweighting *w) {
@@ -94,6 +81,8 @@ static int read_samples(cli *c, const target *t, draws *d) {
 static int get_samples(cli *c, reweighting *w) {
   int result = c->operands > 0 ? draw_samples(c, c->operand[0], true, &w->samples)
                                : read_samples(c, &w->target, &w->samples);
+  if (result == SUCCESS && c->operands > 0 && w->samples.done < w->samples.data.n)
+    result = cli_fail_status(c, ENF_ERR_CANCELLED);
   if (result == SUCCESS)
     result = target_check(&w->target, "the configurations", w->samples.data.N, w->samples.data.D);
   return result;

@@ -1,108 +1,106 @@
-/* sample.c -- `enf sample`: samples from a flow, with their exact log-density. */
+/* sample.c -- `enf sample`: samples from a flow, with their exact log-density.
+
+   Interrupted, it writes the samples it has; so it does every minute. --resume takes them from the
+   files and draws the rest: the first and the last are drawn again, to see that they are of this
+   flow and this stream. */
 #include "draw.h"
+#include "files.h"
 #include "progress.h"
-#include "report.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-int settle_failed(const cli *c, enf_status status, size_t n, uint64_t *failed) {
-  double count = 0;
-  *failed = 0;
-  if (status == ENF_OK)
-    return SUCCESS;
-  enf_ctx_stat(c->ctx, "failed", &count);
-  if (status == ENF_ERR_CANCELLED || count < 1 || count >= (double)n)
-    return cli_fail_status(c, status);
-  *failed = (uint64_t)count;
-  cli_note("%.0f of %zu samples failed and are NaN; the first: %s", count, n,
-           enf_ctx_errmsg(c->ctx));
+/* ---- samples of before ----------------------------------------------------------------------- */
+
+static bool same_number(double drawn, double found, bool single) {
+  return drawn == found || (isnan(drawn) && isnan(found)) ||
+         (single && (double)(float)drawn == found);
+}
+
+/* Whether sample i of the stream is the one that was read. */
+static bool same_sample(const cli *c, const enf_flow *flow, const draws *d, size_t i, double *x) {
+  const char *type = c->value[FLAG_TYPE];
+  const bool single = type != NULL && strcmp(type, "f4") == 0;
+  const size_t width = d->data.N * d->data.D;
+  double logp = 0;
+  bool same = true;
+  enf_sample(c->ctx, flow, d->seed, d->first + i, 1, x, d->logp != NULL ? &logp : NULL);
+  for (size_t k = 0; k < width; k++)
+    same = same && same_number(x[k], d->data.x[i * width + k], single);
+  return same && (d->logp == NULL || same_number(logp, d->logp[i], false));
+}
+
+static int check_samples(const cli *c, const enf_flow *flow, const draws *d) {
+  double *x = cli_alloc(d->data.N * d->data.D, sizeof *x);
+  if (x == NULL)
+    return FAILURE;
+  const bool same =
+      same_sample(c, flow, d, 0, x) && same_sample(c, flow, d, d->done - 1, x);
+  free(x);
+  return same ? SUCCESS
+              : cli_fail("%s does not hold samples %llu ... of seed %llu of this flow, so --resume "
+                         "cannot go on with it",
+                         c->value[FLAG_OUTPUT], (unsigned long long)d->first,
+                         (unsigned long long)d->seed);
+}
+
+/* What both files have: they are written one after the other. */
+static int copy_samples(const cli *c, const dataset *x, size_t logps, const double *logp, draws *d) {
+  d->done = d->logp != NULL && logps < x->n ? logps : x->n;
+  if (d->done > d->data.n)
+    return cli_usage(c, "%s has %zu samples, more than -n asks for", c->value[FLAG_OUTPUT], d->done);
+  memcpy(d->data.x, x->x, d->done * x->N * x->D * sizeof(double));
+  if (d->logp != NULL)
+    memcpy(d->logp, logp, d->done * sizeof(double));
   return SUCCESS;
 }
 
-static double stat_of(const cli *c, const char *name) {
-  double value = (double)NAN;
-  return enf_ctx_stat(c->ctx, name, &value) == ENF_OK ? value : (double)NAN;
-}
-
-effort effort_read(const cli *c, size_t n, double seconds) {
-  return (effort){n, seconds, stat_of(c, "velocities"), stat_of(c, "divergences"),
-                  stat_of(c, "logdet_error")};
-}
-
-void effort_report(report *r, const effort *e) {
-  const double n = (double)e->n;
-  report_real(r, "velocities", "velocities per sample", e->velocities / n);
-  if (e->divergences > 0) {
-    report_real(r, "divergences", "divergences per sample", e->divergences / n);
-    report_real(r, "logdet_error", "error of log-density (RMS)", e->logdet_error);
-  }
-  report_real(r, "seconds", "seconds", e->seconds);
-  report_real(r, "rate", "samples per second", n / e->seconds);
-}
-
-static int allocate(size_t n, bool density, draws *d) {
-  d->data.n = n;
-  d->data.x = cli_alloc(n, d->data.N * d->data.D * sizeof(double));
-  if (d->data.x == NULL)
-    return FAILURE;
-  if (density && (d->logp = cli_alloc(n, sizeof(double))) == NULL)
-    return FAILURE;
-  return SUCCESS;
-}
-
-static int draw(cli *c, const enf_flow *flow, size_t n, bool density, draws *d) {
-  progress p = progress_begin(c, "sampling", "samples", 0);
-  flow_shape(flow, &d->data.N, &d->data.D);
-  if (allocate(n, density, d) != SUCCESS)
-    return FAILURE;
-  enf_ctx_set_progress(c->ctx, progress_callback, &p);
-  const double start = cli_seconds();
-  const enf_status status = enf_sample(c->ctx, flow, d->seed, d->first, n, d->data.x, d->logp);
-  d->effort = effort_read(c, n, cli_seconds() - start);
-  progress_end(&p);
-  enf_ctx_set_progress(c->ctx, NULL, NULL);
-  return settle_failed(c, status, n, &d->failed);
-}
-
-int draw_samples(cli *c, const char *path, bool density, draws *d) {
-  enf_flow *flow = NULL;
-  uint64_t n = 0;
-  *d = (draws){.logp = NULL};
-  int result = cli_require(c, FLAG_COUNT);
+static int recall(cli *c, const enf_flow *flow, draws *d) {
+  dataset x = {0};
+  double *logp = NULL;
+  size_t logps = 0;
+  if (access(c->value[FLAG_OUTPUT], F_OK) != 0)
+    return SUCCESS; /* it was interrupted before the first, or has not begun */
+  int result = data_read(c, c->value[FLAG_OUTPUT], d->data.N, d->data.D, &x);
+  if (result == SUCCESS && d->logp != NULL)
+    result = vector_read(c, c->value[FLAG_LOGP], &logps, &logp);
   if (result == SUCCESS)
-    result = cli_count(c, FLAG_COUNT, 1, 0, &n);
-  if (result == SUCCESS)
-    result = cli_count(c, FLAG_SEED, 0, 0, &d->seed);
-  if (result == SUCCESS)
-    result = cli_count(c, FLAG_FIRST, 0, 0, &d->first);
-  if (result == SUCCESS)
-    result = cli_configure(c);
-  if (result != SUCCESS)
-    return result;
-  interrupts_catch();
-  const enf_status status = enf_load(c->ctx, &flow, path);
-  result = status == ENF_OK ? draw(c, flow, (size_t)n, density, d) : cli_fail_status(c, status);
-  enf_destroy(flow);
+    result = copy_samples(c, &x, logps, logp, d);
+  if (result == SUCCESS && d->done > 0)
+    result = check_samples(c, flow, d);
+  data_free(&x);
+  free(logp);
   return result;
 }
 
-void draws_free(draws *d) {
-  data_free(&d->data);
-  free(d->logp);
-  d->logp = NULL;
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static int keep(cli *c, const draws *d) {
+  dataset part = d->data;
+  part.n = d->done;
+  const int result = data_write(c, c->value[FLAG_OUTPUT], "f8", &part);
+  return result == SUCCESS && d->logp != NULL
+             ? vector_write(c, c->value[FLAG_LOGP], d->done, d->logp)
+             : result;
+}
+
+static bool streams(const cli *c) {
+  return is_stream(c->value[FLAG_OUTPUT]) ||
+         (cli_has(c, FLAG_LOGP) && is_stream(c->value[FLAG_LOGP]));
 }
 
 static void print_draws(const cli *c, const draws *d) {
   double mean = 0, error = 0;
   report r = report_begin(c);
   report_text(&r, "flow", "flow", c->operand[0]);
-  report_count(&r, "samples", "samples", d->data.n);
+  report_count(&r, "samples", "samples", d->done);
   report_count(&r, "seed", "seed", d->seed);
   report_count(&r, "first", "first sample", d->first);
   report_count(&r, "failed", "failed", d->failed);
   if (d->logp != NULL) {
-    mean_of(d->data.n, d->logp, &mean, &error);
+    mean_of(d->done, d->logp, &mean, &error);
     report_measured(&r, "mean_logp", "mean log-density", mean, error, (double)NAN, 0);
   }
   effort_report(&r, &d->effort);
@@ -112,21 +110,31 @@ static void print_draws(const cli *c, const draws *d) {
   report_end(&r);
 }
 
+/* The samples so far are kept; it is a failure all the same, since they are not all. */
+static int finish(cli *c, const draws *d) {
+  if (d->done == 0)
+    return cli_fail_status(c, ENF_ERR_CANCELLED);
+  const int result = keep(c, d);
+  if (result != SUCCESS)
+    return result;
+  print_draws(c, d);
+  return d->done == d->data.n
+             ? SUCCESS
+             : cli_fail("interrupted; %s has %zu of %zu samples, --resume goes on",
+                        c->value[FLAG_OUTPUT], d->done, d->data.n);
+}
+
 int run_sample(cli *c) {
-  draws d = {0};
+  const bool resumes = cli_has(c, FLAG_RESUME);
   int result = cli_require(c, FLAG_OUTPUT);
+  if (result != SUCCESS)
+    return result;
+  if (resumes && streams(c))
+    return cli_usage(c, "--resume needs the files of before, '-' has none");
+  draws d = {.keep = streams(c) ? NULL : keep, .recall = resumes ? recall : NULL};
+  result = draw_samples(c, c->operand[0], cli_has(c, FLAG_LOGP), &d);
   if (result == SUCCESS)
-    result = data_check_output(c, FLAG_OUTPUT, true);
-  if (result == SUCCESS)
-    result = data_check_output(c, FLAG_LOGP, false);
-  if (result == SUCCESS)
-    result = draw_samples(c, c->operand[0], cli_has(c, FLAG_LOGP), &d);
-  if (result == SUCCESS)
-    result = data_write(c, c->value[FLAG_OUTPUT], "f8", &d.data);
-  if (result == SUCCESS && d.logp != NULL)
-    result = vector_write(c, c->value[FLAG_LOGP], d.data.n, d.logp);
-  if (result == SUCCESS)
-    print_draws(c, &d);
+    result = finish(c, &d);
   draws_free(&d);
   return result;
 }

@@ -1,5 +1,6 @@
 /* simulate.c -- `enf simulate`: equilibrium configurations of a built-in system or a plugin. */
 #include "data.h"
+#include "files.h"
 #include "progress.h"
 #include "report.h"
 #include "target.h"
@@ -39,6 +40,10 @@ static int find_shape(cli *c, const target *t, dataset *data) {
 static int simulate(cli *c, const target *t, dataset *data) {
   enf_sim_info info = ENF_SIM_INFO_INIT;
   progress p = progress_begin(c, "simulating", "samples", 0);
+  const double bytes = files_bytes(c, c->value[FLAG_OUTPUT], "f4", data->n, data->N * data->D);
+  const int fits = files_room(c, 1, &(file_need){FLAG_OUTPUT, bytes});
+  if (fits != SUCCESS)
+    return fits;
   data->x = cli_alloc(data->n, data->N * data->D * sizeof(double));
   if (data->x == NULL)
     return FAILURE;
@@ -60,8 +65,6 @@ int run_simulate(cli *c) {
   int result = cli_require(c, FLAG_COUNT);
   if (result == SUCCESS)
     result = cli_require(c, FLAG_OUTPUT);
-  if (result == SUCCESS)
-    result = data_check_output(c, FLAG_OUTPUT, true);
   if (result == SUCCESS)
     result = cli_count(c, FLAG_COUNT, 1, 0, &n);
   if (result == SUCCESS && cli_has(c, FLAG_SEED))

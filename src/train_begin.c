@@ -1,4 +1,5 @@
 /* train_begin.c -- how a training begins: flags, the flow and trainer of before, data, new ones. */
+#include "files.h"
 #include "progress.h"
 #include "train.h"
 
@@ -23,19 +24,11 @@ enum { OBJECTIVES = sizeof objectives / sizeof objectives[0] };
 
 /* ---- names and options --------------------------------------------------------------------- */
 
-static int name_files(training *t, const char *path) {
-  const char ending[] = ".safetensors";
-  const size_t length = strlen(path), tail = sizeof ending - 1;
-  const bool named = length > tail && strcmp(path + length - tail, ending) == 0;
-  const int stem = (int)(named ? length - tail : length);
-  if (length + 16 > NAME)
-    return cli_fail("the name of the flow is too long");
-  if (cli_check_folder(path) != SUCCESS)
-    return FAILURE;
-  snprintf(t->trainer_path, NAME, "%.*s.trainer", stem, path);
-  snprintf(t->csv_path, NAME, "%.*s.train.csv", stem, path);
-  snprintf(t->svg_path, NAME, "%.*s.train.svg", stem, path);
-  return SUCCESS;
+/* Their length is checked with the others of the command. */
+static void name_files(training *t, const char *path) {
+  files_beside(path, "trainer", NAME, t->trainer_path);
+  files_beside(path, "train.csv", NAME, t->csv_path);
+  files_beside(path, "train.svg", NAME, t->svg_path);
 }
 
 static int read_budget(training *t) {
@@ -106,10 +99,10 @@ static int read_objective(training *t) {
 static int read_flags(training *t) {
   cli *c = t->c;
   int result = cli_require(c, FLAG_OUTPUT);
-  if (result == SUCCESS)
-    result = name_files(t, c->value[FLAG_OUTPUT]);
-  if (result == SUCCESS)
-    result = read_budget(t);
+  if (result != SUCCESS)
+    return result;
+  name_files(t, c->value[FLAG_OUTPUT]);
+  result = read_budget(t);
   if (result == SUCCESS)
     result = set_seeds(c);
   if (result == SUCCESS)

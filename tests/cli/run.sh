@@ -92,16 +92,6 @@ long_budgets_are_planned() {
   sed -n 's/.*at step [0-9]* of \([0-9]*\);.*/\1/p' note | awk '{ exit !($1 > 400000) }'
 }
 
-# Sampling that is interrupted writes nothing and fails.
-interrupted_sampling_writes_nothing() {
-  "$enf" sample whole.safetensors -n 200000 -q -o never.npy 2>note &
-  pid=$!
-  sleep 0.4
-  kill -INT $pid
-  wait $pid
-  [ $? = 1 ] && [ ! -e never.npy ] && [ "$(cat note)" = 'enf: interrupted; nothing was written' ]
-}
-
 # A stream of samples is the same however it is cut, and whatever the number of threads.
 stream_can_be_cut() {
   "$enf" sample whole.safetensors -n 20 --seed 5 -j 1 -o all.xyz >/dev/null || return 1
@@ -456,17 +446,21 @@ lost_output_is_told() {
   done
 }
 
+. "$here/edges.sh"
+
 for args in "$here"/*.args; do
   run_case "$(basename "$args" .args)"
 done
 for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' \
-  interrupted_sampling_writes_nothing stream_can_be_cut density_of_samples_is_theirs \
+  stream_can_be_cut density_of_samples_is_theirs \
   chain_is_made_of_samples picture_is_not_needed energy_training_learns energy_training_resumes a_budget_goes_on_with_a_finished_training \
   interrupted_scores_keep_the_report energies_come_from_a_file labels_become_species mistakes_are_told_at_once fine_tuning_improves metrics_tell_how_far_the_flow_is \
   a_guess_is_told dimensions_are_two_or_three names_are_checked a_missing_validation_is_told_at_once \
   long_budgets_are_planned one_particle_has_no_distances \
   watched_training_resumes a_flow_lost_is_the_trainers patience_keeps_the_best looks_are_told watching_is_checked \
-  plugin_is_an_energy gradients_are_checked plugins_are_checked plugins_see_no_mean pictures_are_drawn lost_output_is_told; do
+  plugin_is_an_energy gradients_are_checked plugins_are_checked plugins_see_no_mean pictures_are_drawn lost_output_is_told \
+  no_input_is_overwritten no_output_replaces_another unwritable_outputs_are_told_at_once \
+  interrupted_sampling_is_kept sampling_goes_on; do
   $check
   report "$check" $?
 done

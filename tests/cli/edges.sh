@@ -1,0 +1,135 @@
+# The edges of the tool: files that would be lost, outputs that cannot be written, signals, streams. Part of
+# tests/cli/run.sh, after the round trip; lj.npy, lj.safetensors, x.npy and logp.npy are from there.
+
+small='-q --steps 2 --set model.hidden=4 --set model.layers=1 --set train.batch=4'
+
+sums() { find . -type f -exec cksum {} + | sort; }
+
+# Every command line of standard input is refused with the status and the sentence, and no file is changed.
+all_refused() { # all_refused STATUS SENTENCE
+  sums >../before
+  while read -r line; do
+    "$enf" $line >../text 2>../note
+    [ $? = "$1" ] && grep -q "^enf: $2" ../note || { echo "not refused: $line"; cat ../note; return 1; }
+    sums | cmp - ../before || { echo "changed files: $line"; return 1; }
+  done
+}
+
+# No output replaces an input, by whatever name: another path, links of both kinds, a file beside the flow.
+no_input_is_overwritten() {
+  rm -rf files && mkdir -p files/deep && cp lj.npy x.npy logp.npy lj.safetensors files || return 1
+  (
+    cd files || exit 1
+    cp logp.npy u.npy && cp lj.npy r.npy && cp lj.npy data.train.csv && echo >s.so && cp lj.npy p.svg || exit 1
+    ln -s lj.npy link.npy && ln lj.npy hard.npy && ln -s ../../files deep/here && ln -s p.svg p.npy && ln -s s.so s.npy &&
+      ln -s data.trainer data.npy && ln -s lj.safetensors f.npy || exit 1
+    for name in lj.npy ./lj.npy "$PWD/lj.npy" link.npy hard.npy deep/here/lj.npy deep/../lj.npy; do
+      all_refused 2 '.* is to be read and to be written' <<END || exit 1
+train lj.npy $small -o $name
+train x.npy $small --validation lj.npy -o $name
+train $name $small -o lj.npy
+logprob lj.safetensors lj.npy -q -o $name
+END
+    done
+    all_refused 2 '.* is to be read and to be written' <<END
+train data.npy $small -o data
+train data.train.csv $small -o data.safetensors
+train lj.npy --init lj.safetensors $small -o ./lj.safetensors
+train lj.npy -e s.so $small -o s.npy
+sample lj.safetensors -n 2 -q -o f.npy
+sample lj.safetensors -n 2 -q -o y.npy --logp f.npy
+simulate ./s.so -n 2 -q -o s.npy
+reweight --x x.npy --logp logp.npy -e lj:n=4 -q --logw ./logp.npy
+reweight --x x.npy --logp logp.npy -e lj:n=4 -q -o ./x.npy
+reweight --x x.npy --logp logp.npy -e lj:n=4 -q --reference r.npy --logw deep/here/r.npy
+reweight --x x.npy --logp logp.npy -q --u u.npy --logw ./u.npy
+reweight --x x.npy --logp logp.npy -e s.so -q --logw ./s.npy
+reweight --x x.npy --logp logp.npy -e lj:n=4 -q --reference p.npy --plot p.svg
+reweight --x x.npy --logp logp.npy -e lj:n=4 -q --reference p.npy --plot-distances ./p.svg
+reweight lj.safetensors -n 2 -e lj:n=4 --data r.npy -q -o ./r.npy
+END
+  )
+}
+
+no_output_replaces_another() {
+  (
+    cd files && ln -s y.npy to-y.npy || exit 1
+    all_refused 2 '.* is given for two files' <<END
+sample lj.safetensors -n 2 -q -o y.npy --logp ./y.npy
+sample lj.safetensors -n 2 -q -o to-y.npy --logp y.npy
+sample lj.safetensors -n 2 -q -o deep/y.npy --logp deep/here/deep/y.npy
+reweight --x x.npy --logp logp.npy -e lj:n=4 -q -o y.npy --logw to-y.npy
+reweight --x x.npy --logp logp.npy -e lj:n=4 -q --plot y.svg --plot-distances ./y.svg
+END
+  )
+}
+
+# A folder, a device, a file without permission, a folder that is not there, no room: before any work.
+unwritable_outputs_are_told_at_once() {
+  (
+    cd files && mkdir taken.npy taken.trainer taken.svg && cp lj.npy locked.npy && chmod 444 locked.npy && ln -s /dev/full full.npy &&
+      ln -s nowhere/y.npy lost.npy || exit 1
+    for name in taken.npy locked.npy full.npy nowhere/y.npy lost.npy lj.npy/y.npy; do
+      all_refused 1 "cannot write $name: " <<END || exit 1
+sample lj.safetensors -n 100000000 -q -o $name
+sample lj.safetensors -n 100000000 -q -o y.npy --logp $name
+simulate dw4 -n 100000000 -q -o $name
+logprob lj.safetensors lj.npy -q -o $name
+train lj.npy $small -o $name
+reweight --x x.npy --logp logp.npy -e lj:n=4 -q -o $name
+reweight --x x.npy --logp logp.npy -e lj:n=4 -q --logw $name
+END
+    done
+    all_refused 1 'cannot write taken.*: Is a directory' <<END || exit 1
+train lj.npy $small -o taken.safetensors
+reweight --x x.npy --logp logp.npy -e lj:n=4 -q --plot taken.svg
+END
+    all_refused 1 'cannot write y.*: .* bytes are needed, there is room for' <<END || exit 1
+sample lj.safetensors -n 10000000000000 -q -o y.npy
+sample lj.safetensors -n 10000000000000 -q -o y.xyz
+simulate dw4 -n 10000000000000 -q -o y.npy
+END
+    [ "$(id -u)" != 0 ] || { command -v setpriv >/dev/null && chmod 777 . && mkdir -m 755 closed || exit 0; }
+    [ "$(id -u)" != 0 ] || { setpriv --reuid 65534 --clear-groups "$enf" simulate dw4 -n 100000000 -q -o closed/y.npy 2>../note
+      [ $? = 1 ] && grep -q 'cannot write closed/y.npy: Permission denied' ../note; }
+  )
+}
+
+rows() { # rows FILE.npy
+  sed -nE "1s/.*'shape': \(([0-9]+).*/\1/p" "$1"
+}
+
+# Sampling that is interrupted fails and keeps what it has; more of it is what it would have been.
+interrupted_sampling_is_kept() {
+  for signal in INT TERM HUP; do
+    rm -f part.npy part_logp.npy
+    "$enf" sample whole.safetensors -n 1000000 --seed 4 -q -o part.npy --logp part_logp.npy >text 2>note &
+    pid=$!
+    sleep 0.5
+    kill -$signal $pid
+    wait $pid
+    [ $? = 1 ] && grep -q '^enf: interrupted; part.npy has [0-9]* of 1000000 samples, --resume goes on$' note || return 1
+  done
+  more=$(($(rows part.npy) + 30))
+  [ "$more" -gt 30 ] && [ "$(rows part_logp.npy)" = $((more - 30)) ] &&
+    "$enf" sample whole.safetensors -n $more --seed 4 -q -o part.npy --logp part_logp.npy --resume >text 2>note &&
+    "$enf" sample whole.safetensors -n $more --seed 4 -q -o full.npy --logp full_logp.npy >/dev/null &&
+    cmp part.npy full.npy && cmp part_logp.npy full_logp.npy
+}
+
+# In every format; from nothing, too. Samples of another stream or flow are not gone on with.
+sampling_goes_on() {
+  draw='sample whole.safetensors -q --seed 6 --first 9'
+  for out in 'a.npy' 'a.npy --type f4' 'a.xyz'; do
+    rm -f a.*
+    for n in 12 40; do "$enf" $draw -n $n --resume -o $out --logp a_logp.npy >/dev/null || return 1; done
+    "$enf" $draw -n 40 -o b$out --logp b_logp.npy >/dev/null && cmp ${out%% *} b${out%% *} && cmp a_logp.npy b_logp.npy || return 1
+    mv a_logp.npy a_old.npy && rm -f a_logp.npy
+    refuses 1 'cannot open a_logp.npy' $draw -n 50 --resume -o $out --logp a_logp.npy || return 1
+    for other in '--seed 5' '--first 8'; do
+      refuses 1 'a.* does not hold samples' $draw $other -n 50 --resume -o $out || return 1
+    done
+    refuses 1 'a.* does not hold samples' sample lj.safetensors -q --seed 6 --first 9 -n 50 --resume -o $out || return 1
+    refuses 2 'a.* has 40 samples, more than -n asks for' $draw -n 39 --resume -o $out || return 1
+  done
+}
