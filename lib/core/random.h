@@ -18,7 +18,8 @@ enum {
   ENF__STREAM_BOOTSTRAP = 8,
   ENF__STREAM_SIMULATE = 9,
   ENF__STREAM_SHUFFLE = 10,
-  ENF__STREAM_METROPOLIS = 11
+  ENF__STREAM_METROPOLIS = 11,
+  ENF__STREAM_ROTATION = 12
 };
 
 void enf__philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);

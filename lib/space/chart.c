@@ -1,0 +1,249 @@
+/* chart.c -- from internal coordinates to lines and circles, and back; the whole way to and from
+   Cartesian coordinates, with its volume factor.
+
+     ln dy/dr = -ln(r w)     ln dy/dT = -ln(w T (pi-T)/pi)     ln dy/dP = -ln(w cos^2((P-m)/2)), or
+   0
+
+   for a torsion, and so, with J of internal.c and uniform rotations,
+
+     log volume = sum ln dy/dq - log J - log 8 pi^2 + (3/2) log N
+                = constant - 3 sum ln r - sum ln(T (pi-T) sin T) + sum_impropers ln(1 +
+   tan^2((P-m)/2))
+
+   (Noe et al. 2019, arXiv:1812.01729, on such coordinates for molecules). Every y is a molecule:
+   no boundary can be crossed. */
+#include "space/chart.h"
+#include "math/center.h"
+#include "space/logsum.h"
+#include <string.h>
+
+/* ---- one coordinate ------------------------------------------------------------------------- */
+
+typedef enum { DISTANCE, ANGLE, IMPROPER, TORSION } kind;
+
+static kind kind_of(const enf__zmatrix *z, size_t k) {
+  if (k < z->atoms - 1)
+    return DISTANCE;
+  if (k < 2 * z->atoms - 3)
+    return ANGLE;
+  return z->row[k - (2 * z->atoms - 3)].kind == ENF__TORSION ? TORSION : IMPROPER;
+}
+
+static double wrap(double P) {
+  const double wrapped = remainder(P, 2 * M_PI);
+  return wrapped <= -M_PI ? M_PI : wrapped; /* what is no number stays none */
+}
+
+/* What the log volume is made of: see above. */
+typedef struct {
+  double log_r;
+  enf__logsum angles, impropers;
+} volume;
+
+#define VOLUME_INIT ((volume){0, ENF__LOGSUM_INIT, ENF__LOGSUM_INIT})
+
+static double total(const enf__chart *chart, const volume *v) {
+  return chart->constant - 3 * v->log_r - enf__logsum_get(&v->angles) +
+         enf__logsum_get(&v->impropers);
+}
+
+static double to_line(const enf__chart *chart, size_t k, double q, volume *v) {
+  const double m = chart->center[k], w = chart->width[k];
+  double raw;
+  switch (kind_of(chart->z, k)) {
+  case DISTANCE:
+    raw = log(q);
+    v->log_r += raw;
+    return (raw - m) / w;
+  case ANGLE:
+    enf__logsum_add(&v->angles, q * (M_PI - q) * sin(q));
+    return (log(q / (M_PI - q)) - m) / w;
+  case IMPROPER:
+    raw = tan((q - m) / 2);
+    enf__logsum_add(&v->impropers, 1 + raw * raw);
+    return 2 * raw / w;
+  default:
+    return q;
+  }
+}
+
+static double from_line(const enf__chart *chart, size_t k, double y, volume *v) {
+  const double m = chart->center[k], w = chart->width[k];
+  double raw, q;
+  switch (kind_of(chart->z, k)) {
+  case DISTANCE:
+    raw = m + w * y;
+    v->log_r += raw;
+    return exp(raw);
+  case ANGLE:
+    q = M_PI / (1 + exp(-(m + w * y)));
+    enf__logsum_add(&v->angles, q * (M_PI - q) * sin(q));
+    return q;
+  case IMPROPER:
+    raw = w * y / 2;
+    enf__logsum_add(&v->impropers, 1 + raw * raw);
+    return wrap(m + 2 * atan(raw));
+  default:
+    return wrap(y);
+  }
+}
+
+/* dy/dq and d log volume / dq */
+static void rates(const enf__chart *chart, size_t k, double q, double *dy, double *dvolume) {
+  const double m = chart->center[k], w = chart->width[k];
+  double slope;
+  switch (kind_of(chart->z, k)) {
+  case DISTANCE:
+    *dy = 1 / (w * q);
+    *dvolume = -3 / q;
+    return;
+  case ANGLE:
+    *dy = M_PI / (w * q * (M_PI - q));
+    *dvolume = 1 / (M_PI - q) - 1 / q - cos(q) / sin(q);
+    return;
+  case IMPROPER:
+    slope = tan((q - m) / 2);
+    *dy = (1 + slope * slope) / w;
+    *dvolume = slope;
+    return;
+  default:
+    *dy = 1;
+    *dvolume = 0;
+  }
+}
+
+/* ---- all coordinates ------------------------------------------------------------------------ */
+
+bool enf__chart_enter(const enf__chart *chart, const double *x, double *y, double *log_volume,
+                      enf__fault *fault) {
+  volume v = VOLUME_INIT;
+  if (!enf__internal_measure(chart->z, x, y, NULL, fault))
+    return false;
+  for (size_t k = 0; k < enf__internal_count(chart->z); k++)
+    y[k] = to_line(chart, k, y[k], &v);
+  if (log_volume)
+    *log_volume = total(chart, &v);
+  return true;
+}
+
+bool enf__chart_leave(const enf__chart *chart, const double *y, double *x, double *log_volume,
+                      enf__fault *fault) {
+  const enf__zmatrix *z = chart->z;
+  const size_t angles = z->atoms - 1, dihedrals = 2 * z->atoms - 3;
+  volume v = VOLUME_INIT;
+  const double ab = from_line(chart, 0, y[0], &v), bc = from_line(chart, 1, y[1], &v);
+  if (!enf__place_root(z, ab, bc, from_line(chart, angles, y[angles], &v), x, fault))
+    return false;
+  for (size_t i = 0; i + 3 < z->atoms; i++) {
+    const double r = from_line(chart, i + 2, y[i + 2], &v);
+    const double T = from_line(chart, angles + i + 1, y[angles + i + 1], &v);
+    const double P = from_line(chart, dihedrals + i, y[dihedrals + i], &v);
+    if (!enf__place_row(&z->row[i], r, T, P, x, fault))
+      return false;
+  }
+  enf__center(z->atoms, 3, x, x, NULL);
+  if (log_volume)
+    *log_volume = total(chart, &v);
+  return true;
+}
+
+double enf__chart_line(const enf__chart *chart, const double *q, double *y) {
+  double sum = 0;
+  volume v = VOLUME_INIT;
+  for (size_t k = 0; k < enf__internal_count(chart->z); k++) {
+    double slope, unused;
+    rates(chart, k, q[k], &slope, &unused);
+    y[k] = to_line(chart, k, q[k], &v);
+    sum += log(slope);
+  }
+  return sum;
+}
+
+void enf__chart_unline(const enf__chart *chart, const double *y, double *q) {
+  volume v = VOLUME_INIT;
+  for (size_t k = 0; k < enf__internal_count(chart->z); k++)
+    q[k] = from_line(chart, k, y[k], &v);
+}
+
+/* ---- pulled back ---------------------------------------------------------------------------- */
+
+void enf__chart_enter_pullback(const enf__chart *chart, const double *x, const double *dy,
+                               double dlog_volume, double *work, double *dx) {
+  const size_t C = enf__internal_count(chart->z);
+  double *q = work, *dq = work + C;
+  enf__fault fault;
+  enf__internal_measure(chart->z, x, q, NULL, &fault);
+  for (size_t k = 0; k < C; k++) {
+    double slope, dvolume;
+    rates(chart, k, q[k], &slope, &dvolume);
+    dq[k] = dy[k] * slope + dlog_volume * dvolume;
+  }
+  enf__internal_measure_pullback(chart->z, x, dq, dx);
+}
+
+void enf__chart_leave_pullback(const enf__chart *chart, const double *y, const double *x,
+                               const double *dx, double dlog_volume, double *work, double *dy) {
+  const size_t C = enf__internal_count(chart->z);
+  double *q = work, *dq = work + C, *force = work + 2 * C;
+  memset(dq, 0, C * sizeof *dq);
+  enf__chart_unline(chart, y, q);
+  enf__internal_place_pullback(chart->z, x, dx, force, dq);
+  for (size_t k = 0; k < C; k++) {
+    double slope, dvolume;
+    rates(chart, k, q[k], &slope, &dvolume);
+    dy[k] += (dq[k] + dlog_volume * dvolume) / slope;
+  }
+}
+
+/* ---- making one ----------------------------------------------------------------------------- */
+
+static double constant(const enf__chart *chart) {
+  const double N = (double)chart->z->atoms;
+  double sum = (N - 2) * log(M_PI) - log(8 * M_PI * M_PI) + 1.5 * log(N);
+  for (size_t k = 0; k < enf__internal_count(chart->z); k++)
+    sum -= log(chart->width[k]);
+  return sum;
+}
+
+enf_status enf__chart_create(enf_ctx *ctx, const enf_alloc *alloc, const enf__zmatrix *z,
+                             enf__chart *chart) {
+  const size_t C = enf__internal_count(z);
+  *chart = (enf__chart){.z = z,
+                        .center = enf__alloc_array(alloc, C, sizeof(double)),
+                        .width = enf__alloc_array(alloc, C, sizeof(double))};
+  if (!chart->center || !chart->width) {
+    enf__chart_destroy(alloc, chart);
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for %zu internal coordinates", C);
+  }
+  for (size_t k = 0; k < C; k++)
+    chart->center[k] = 0, chart->width[k] = 1;
+  chart->constant = constant(chart);
+  return ENF_OK;
+}
+
+void enf__chart_destroy(const enf_alloc *alloc, enf__chart *chart) {
+  enf__free(alloc, chart->center);
+  enf__free(alloc, chart->width);
+  *chart = (enf__chart){0};
+}
+
+enf_status enf__chart_set(enf_ctx *ctx, enf__chart *chart, const double *center,
+                          const double *width) {
+  const size_t C = enf__internal_count(chart->z);
+  for (size_t k = 0; k < C; k++) {
+    if (!isfinite(center[k]))
+      return enf__fail(ctx, ENF_ERR_RANGE, "internal.center: number %zu is not finite", k);
+    if (!(width[k] > 0 && isfinite(width[k])))
+      return enf__fail(ctx, ENF_ERR_RANGE, "internal.width: number %zu is %.6g, not above 0", k,
+                       width[k]);
+    if (kind_of(chart->z, k) == TORSION && !(center[k] == 0 && width[k] == 1))
+      return enf__fail(ctx, ENF_ERR_RANGE,
+                       "coordinate %zu is a torsion: its internal.center is 0 and its "
+                       "internal.width 1, not %.6g and %.6g",
+                       k, center[k], width[k]);
+  }
+  memcpy(chart->center, center, C * sizeof *center);
+  memcpy(chart->width, width, C * sizeof *width);
+  chart->constant = constant(chart);
+  return ENF_OK;
+}
