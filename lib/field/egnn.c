@@ -1,5 +1,5 @@
-/* egnn.c -- the EGNN field as an object: shapes, parameter table, initial weights, packing, and the
-   choice of the precision. The mathematics is in egnn_forward.h, egnn_reverse.h and
+/* egnn.c -- the EGNN field as an object: its views of the parameters, initial weights, packing, and
+   the choice of the precision. The mathematics is in egnn_forward.h, egnn_reverse.h and
    egnn_divergence.h.
 
    Initial weights are those of the published PyTorch networks: every linear layer uniform in
@@ -14,15 +14,17 @@ enum { NO_REVERSE = 0 };
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
-/* At most; views are four more, as the first linear layers are taken apart. */
-static size_t tensors_per_layer(const enf__model *model) {
-  return 2 * (model->edge_depth + model->node_depth) + 5;
+/* Views of one layer, at most: the first linear layers are taken apart. */
+static size_t views_per_layer(const enf__model *model) {
+  return 2 * (model->edge_depth + model->node_depth) + 9;
 }
 
-static void add_view(enf__egnn *f, size_t tensor, size_t col, size_t count, size_t forward,
+/* Where columns col ... col+count-1 of a tensor go. */
+static void add_view(enf__egnn *f, const enf__tensor *t, size_t col, size_t count, size_t forward,
                      size_t ldf, size_t reverse) {
-  f->view[f->views++] = (enf__egnn_view){.tensor = tensor,
-                                         .col = col,
+  f->view[f->views++] = (enf__egnn_view){.param = t->offset + col,
+                                         .rows = t->rows,
+                                         .cols = t->cols,
                                          .count = count,
                                          .forward = forward,
                                          .ldf = ldf,
@@ -70,70 +72,100 @@ static void place_reverse(enf__egnn *f, enf__egnn_layer *w, size_t *next) {
     w->node[k].wt = take(next, block);
 }
 
+/* What the views of a field are appended to, and the layer and network under way. */
+typedef struct {
+  enf__egnn *f;
+  enf__params *params;
+  size_t l;
+} builder;
+
+static enf__tensor append(const builder *b, size_t rows, size_t cols, double spread,
+                          const char *network, size_t number, const char *kind) {
+  enf__tensor t = {.rows = rows, .cols = cols, .spread = spread, .turns = true};
+  t.offset = enf__params_add(b->params, t, "egnn.gcl_%zu.%s.%zu.%s", b->l, network, number, kind);
+  return t;
+}
+
+/* Linear layers begin uniform in +- 1/sqrt(inputs), weight and bias. */
+static enf__tensor add_weight(const builder *b, const char *network, size_t number, size_t rows,
+                              size_t cols) {
+  return append(b, rows, cols, 1 / sqrt((double)cols), network, number, "weight");
+}
+
+static enf__tensor add_bias(const builder *b, const char *network, size_t number, size_t rows,
+                            size_t inputs) {
+  return append(b, rows, 1, 1 / sqrt((double)inputs), network, number, "bias");
+}
+
 /* Weight and bias of linear layer k of a network. */
-static void add_linear(enf__egnn *f, size_t l, const char *network, size_t k,
-                       const enf__egnn_linear *w) {
+static void add_linear(const builder *b, const char *network, size_t k, const enf__egnn_linear *w) {
+  enf__egnn *f = b->f;
   const size_t H = f->base.model.hidden;
-  size_t t = enf__field_add(&f->base, H, H, "egnn.gcl_%zu.%s.%zu.weight", l, network, 2 * k);
-  add_view(f, t, 0, H, w->w, f->padded, w->wt);
-  t = enf__field_add(&f->base, H, 1, "egnn.gcl_%zu.%s.%zu.bias", l, network, 2 * k);
-  add_view(f, t, 0, 1, w->b, f->padded, NO_REVERSE);
+  enf__tensor t = add_weight(b, network, 2 * k, H, H);
+  add_view(f, &t, 0, H, w->w, f->padded, w->wt);
+  t = add_bias(b, network, 2 * k, H, H);
+  add_view(f, &t, 0, 1, w->b, f->padded, NO_REVERSE);
 }
 
-static void add_edge_network(enf__egnn *f, size_t l) {
-  const size_t H = f->base.model.hidden, Hp = f->padded;
-  const enf__egnn_layer *w = &f->layer[l];
-  size_t t = enf__field_add(&f->base, H, 2 * H + 2, "egnn.gcl_%zu.edge_mlp.0.weight", l);
-  add_view(f, t, 0, H, w->node_w, 3 * Hp, w->node_wt);
-  add_view(f, t, H, H, w->node_w + Hp, 3 * Hp, w->node_wt + Hp * Hp);
-  add_view(f, t, 2 * H, 1, w->wq, Hp, NO_REVERSE);
-  add_view(f, t, 2 * H + 1, 1, w->w0, Hp, NO_REVERSE);
-  t = enf__field_add(&f->base, H, 1, "egnn.gcl_%zu.edge_mlp.0.bias", l);
-  add_view(f, t, 0, 1, w->node_b + Hp, Hp, NO_REVERSE);
+static void add_edge_network(const builder *b) {
+  enf__egnn *f = b->f;
+  const size_t H = f->base.model.hidden, Hp = f->padded, inputs = 2 * H + 2;
+  const enf__egnn_layer *w = &f->layer[b->l];
+  enf__tensor t = add_weight(b, "edge_mlp", 0, H, inputs);
+  add_view(f, &t, 0, H, w->node_w, 3 * Hp, w->node_wt);
+  add_view(f, &t, H, H, w->node_w + Hp, 3 * Hp, w->node_wt + Hp * Hp);
+  add_view(f, &t, 2 * H, 1, w->wq, Hp, NO_REVERSE);
+  add_view(f, &t, 2 * H + 1, 1, w->w0, Hp, NO_REVERSE);
+  t = add_bias(b, "edge_mlp", 0, H, inputs);
+  add_view(f, &t, 0, 1, w->node_b + Hp, Hp, NO_REVERSE);
   for (size_t k = 1; k < f->base.model.edge_depth; k++)
-    add_linear(f, l, "edge_mlp", k, &w->edge[k]);
+    add_linear(b, "edge_mlp", k, &w->edge[k]);
 }
 
-static void add_node_network(enf__egnn *f, size_t l) {
-  const size_t H = f->base.model.hidden, Hp = f->padded;
-  const enf__egnn_layer *w = &f->layer[l];
-  size_t t = enf__field_add(&f->base, H, 2 * H, "egnn.gcl_%zu.node_mlp.0.weight", l);
-  add_view(f, t, 0, H, w->node_w + 2 * Hp, 3 * Hp, w->node_wt + 2 * Hp * Hp);
-  add_view(f, t, H, H, w->w5, Hp, w->w5t);
-  t = enf__field_add(&f->base, H, 1, "egnn.gcl_%zu.node_mlp.0.bias", l);
-  add_view(f, t, 0, 1, w->node_b + 2 * Hp, Hp, NO_REVERSE);
+static void add_node_network(const builder *b) {
+  enf__egnn *f = b->f;
+  const size_t H = f->base.model.hidden, Hp = f->padded, inputs = 2 * H;
+  const enf__egnn_layer *w = &f->layer[b->l];
+  enf__tensor t = add_weight(b, "node_mlp", 0, H, inputs);
+  add_view(f, &t, 0, H, w->node_w + 2 * Hp, 3 * Hp, w->node_wt + 2 * Hp * Hp);
+  add_view(f, &t, H, H, w->w5, Hp, w->w5t);
+  t = add_bias(b, "node_mlp", 0, H, inputs);
+  add_view(f, &t, 0, 1, w->node_b + 2 * Hp, Hp, NO_REVERSE);
   for (size_t k = 1; k < f->base.model.node_depth; k++)
-    add_linear(f, l, "node_mlp", k, &w->node[k]);
+    add_linear(b, "node_mlp", k, &w->node[k]);
 }
 
-static void add_coordinate_network(enf__egnn *f, size_t l) {
-  const enf__egnn_layer *w = &f->layer[l];
-  add_linear(f, l, "coord_mlp", 0, &w->coord);
-  const size_t H = f->base.model.hidden,
-               t = enf__field_add(&f->base, 1, H, "egnn.gcl_%zu.coord_mlp.2.weight", l);
-  add_view(f, t, 0, H, w->w4, 1, NO_REVERSE);
-}
-
-static void add_attention(enf__egnn *f, size_t l) {
+/* Its last layer begins Xavier-uniform with gain 0.001. */
+static void add_coordinate_network(const builder *b) {
+  enf__egnn *f = b->f;
+  const enf__egnn_layer *w = &f->layer[b->l];
   const size_t H = f->base.model.hidden;
-  const enf__egnn_layer *w = &f->layer[l];
-  size_t t = enf__field_add(&f->base, 1, H, "egnn.gcl_%zu.att_mlp.0.weight", l);
-  add_view(f, t, 0, H, w->wa, 1, NO_REVERSE);
-  t = enf__field_add(&f->base, 1, 1, "egnn.gcl_%zu.att_mlp.0.bias", l);
-  add_view(f, t, 0, 1, w->ba, 1, NO_REVERSE);
+  add_linear(b, "coord_mlp", 0, &w->coord);
+  const enf__tensor t =
+      append(b, 1, H, 1e-3 * sqrt(6.0 / (double)(1 + H)), "coord_mlp", 2, "weight");
+  add_view(f, &t, 0, H, w->w4, 1, NO_REVERSE);
+}
+
+static void add_attention(const builder *b) {
+  enf__egnn *f = b->f;
+  const size_t H = f->base.model.hidden;
+  const enf__egnn_layer *w = &f->layer[b->l];
+  enf__tensor t = add_weight(b, "att_mlp", 0, 1, H);
+  add_view(f, &t, 0, H, w->wa, 1, NO_REVERSE);
+  t = add_bias(b, "att_mlp", 0, 1, H);
+  add_view(f, &t, 0, 1, w->ba, 1, NO_REVERSE);
 }
 
 /* Tensors of one layer in the published order, and where their columns go. */
-static void add_layer(enf__egnn *f, size_t l) {
-  add_edge_network(f, l);
-  add_node_network(f, l);
-  add_coordinate_network(f, l);
-  if (f->base.model.attention)
-    add_attention(f, l);
+static void add_layer(const builder *b) {
+  add_edge_network(b);
+  add_node_network(b);
+  add_coordinate_network(b);
+  if (b->f->base.model.attention)
+    add_attention(b);
 }
 
-static void build_tables(enf__egnn *f) {
-  const size_t H = f->base.model.hidden;
+static void place_weights(enf__egnn *f) {
   size_t next = 0;
   f->embed = take(&next, f->features * f->padded);
   f->embed_b = take(&next, f->padded);
@@ -143,15 +175,29 @@ static void build_tables(enf__egnn *f) {
   for (size_t l = 0; l < f->base.model.layers; l++)
     place_reverse(f, &f->layer[l], &next);
   f->packed_count = next;
+}
 
-  size_t t = enf__field_add(&f->base, H, f->features, "egnn.embedding.weight");
-  add_view(f, t, 0, f->features, f->embed, f->padded, NO_REVERSE);
-  t = enf__field_add(&f->base, H, 1, "egnn.embedding.bias");
-  add_view(f, t, 0, 1, f->embed_b, f->padded, NO_REVERSE);
-  enf__field_add(&f->base, f->features, H, "egnn.embedding_out.weight");
-  enf__field_add(&f->base, f->features, 1, "egnn.embedding_out.bias");
-  for (size_t l = 0; l < f->base.model.layers; l++)
-    add_layer(f, l);
+/* The embeddings; that of the output has no effect on v, the published networks have it. */
+static void add_embeddings(enf__egnn *f, enf__params *params) {
+  const size_t H = f->base.model.hidden, features = f->features;
+  const double in = 1 / sqrt((double)features), out = 1 / sqrt((double)H);
+  enf__tensor t = {.rows = H, .cols = features, .spread = in, .turns = true};
+  t.offset = enf__params_add(params, t, "egnn.embedding.weight");
+  add_view(f, &t, 0, features, f->embed, f->padded, NO_REVERSE);
+  t.cols = 1;
+  t.offset = enf__params_add(params, t, "egnn.embedding.bias");
+  add_view(f, &t, 0, 1, f->embed_b, f->padded, NO_REVERSE);
+  t = (enf__tensor){.rows = features, .cols = H, .spread = out, .turns = true};
+  enf__params_add(params, t, "egnn.embedding_out.weight");
+  t.cols = 1;
+  enf__params_add(params, t, "egnn.embedding_out.bias");
+}
+
+static void build_tables(enf__egnn *f, enf__params *params) {
+  place_weights(f);
+  add_embeddings(f, params);
+  for (builder b = {.f = f, .params = params}; b.l < f->base.model.layers; b.l++)
+    add_layer(&b);
 }
 
 /* ---- the object ------------------------------------------------------------------------------ */
@@ -159,7 +205,6 @@ static void build_tables(enf__egnn *f) {
 static void destroy(enf__field *field) {
   enf__egnn *f = (enf__egnn *)field;
   const enf_alloc alloc = field->alloc;
-  enf__field_close(field);
   enf__free(&alloc, f->layer);
   enf__free(&alloc, f->view);
   enf__free(&alloc, f->packed_f32);
@@ -171,8 +216,7 @@ static enf_status allocate_tables(enf__egnn *f) {
   const enf_alloc *alloc = &f->base.alloc;
   const size_t L = f->base.model.layers;
   f->layer = enf__alloc_array(alloc, L, sizeof *f->layer);
-  f->view =
-      enf__alloc_array(alloc, 2 + L * (tensors_per_layer(&f->base.model) + 4), sizeof *f->view);
+  f->view = enf__alloc_array(alloc, 2 + L * views_per_layer(&f->base.model), sizeof *f->view);
   return f->layer && f->view ? ENF_OK : ENF_ERR_NOMEM;
 }
 
@@ -187,21 +231,18 @@ static enf_status allocate_packed(enf__egnn *f) {
   return ENF_OK;
 }
 
-static enf_status create(enf_ctx *ctx, enf__field **field, const enf__model *model) {
+static enf_status create(enf_ctx *ctx, enf__field **field, const enf__model *model,
+                         enf__params *params) {
   enf_status status = ENF_ERR_NOMEM;
   enf__egnn *f = enf__alloc(&ctx->alloc, sizeof *f);
   *field = NULL;
   if (!f)
     goto out;
-  memset(f, 0, sizeof *f);
-  f->padded = ENF__PADDED(model->hidden);
-  f->features = model->species_count + 1;
-  f->edges = model->particles * (model->particles - 1);
-  TRY(enf__field_open(ctx, &f->base, &enf__egnn_ops, model,
-                      4 + model->layers * tensors_per_layer(model)));
+  *f = (enf__egnn){.base = {.ops = &enf__egnn_ops, .alloc = ctx->alloc, .model = *model},
+                   .padded = ENF__PADDED(model->hidden),
+                   .features = model->species_count + 1};
   TRY(allocate_tables(f));
-  build_tables(f);
-  TRY(enf__field_allocate(&f->base));
+  build_tables(f, params);
   TRY(allocate_packed(f));
   *field = &f->base;
   return ENF_OK;
@@ -212,23 +253,12 @@ out:
                    model->layers, model->hidden);
 }
 
-/* ---- weights --------------------------------------------------------------------------------- */
-
-/* 1/sqrt(inputs) of the linear layer a tensor belongs to; a bias stands after its weight. */
-static double initial_range(const enf__field *field, size_t tensor) {
-  const enf__tensor *t = &field->tensor[tensor];
-  if (strstr(t->name, "coord_mlp.2"))
-    return 1e-3 * sqrt(6.0 / (double)(t->rows + t->cols));
-  return 1 / sqrt((double)(strstr(t->name, ".bias") ? t[-1].cols : t->cols));
-}
-
-static void pack(enf__field *field) {
+static void pack(enf__field *field, const double *params) {
   enf__egnn *f = (enf__egnn *)field;
   for (size_t k = 0; k < f->views; k++) {
     const enf__egnn_view *v = &f->view[k];
-    const enf__tensor *t = &field->tensor[v->tensor];
-    for (size_t o = 0; o < t->rows; o++) {
-      const double *w = field->param + t->offset + o * t->cols + v->col;
+    for (size_t o = 0; o < v->rows; o++) {
+      const double *w = params + v->param + o * v->cols;
       for (size_t i = 0; i < v->count; i++) {
         f->packed_f64[v->forward + i * v->ldf + o] = w[i];
         f->packed_f32[v->forward + i * v->ldf + o] = (float)w[i];
@@ -248,27 +278,29 @@ static void pack(enf__field *field) {
 /* Bytes a group may fill, so that one layer's arrays stay in the second-level cache. */
 enum { GROUP_BYTES = 256 * 1024, GROUP_LIMIT = 64 };
 
-size_t enf__egnn_group(const enf__egnn *f, enf__work work, size_t real_bytes) {
+size_t enf__egnn_group(const enf__egnn *f, const enf__shape *shape, enf__work work,
+                       size_t real_bytes) {
   const enf__model *m = &f->base.model;
-  const size_t N = m->particles, Hp = f->padded, L = m->layers;
-  size_t reals = 6 * N * Hp + 12 * f->edges;
+  const size_t N = shape->particles, E = enf__shape_edges(shape), Hp = f->padded;
+  size_t reals = 6 * N * Hp + 12 * E;
   if (work != ENF__VELOCITY)
-    reals = L * ((5 + m->node_depth) * N * Hp + m->edge_depth * f->edges * Hp + 12 * f->edges);
+    reals = m->layers * ((5 + m->node_depth) * N * Hp + m->edge_depth * E * Hp + 12 * E);
   const size_t group = GROUP_BYTES / (reals * real_bytes);
   return group < 1 ? 1 : group > GROUP_LIMIT ? GROUP_LIMIT : group;
 }
 
-static size_t workspace(const enf__field *field, const enf__run *run, enf__work work) {
+static size_t workspace(const enf__field *field, const enf__run *run, const enf__shape *shape,
+                        enf__work work) {
   const enf__egnn *f = (const enf__egnn *)field;
   enf__arena count = {0};
   if (run->precision == ENF__FLOAT64)
-    enf__egnn_layout_f64(f, work, &count);
+    enf__egnn_layout_f64(f, shape, work, &count);
   else
-    enf__egnn_layout_f32(f, work, &count);
+    enf__egnn_layout_f32(f, shape, work, &count);
   return count.used;
 }
 
-static double cost(const enf__field *field, enf__work work) {
+static double cost(const enf__field *field, const enf__shape *shape, enf__work work) {
   static const double factor[] = {[ENF__VELOCITY] = 1,
                                   [ENF__DIVERGENCE] = 6,
                                   [ENF__JVP] = 2,
@@ -278,7 +310,7 @@ static double cost(const enf__field *field, enf__work work) {
   const enf__model *m = &field->model;
   const double H = (double)f->padded, L = (double)m->layers;
   return factor[work] * L * H * H *
-         (double)(m->edge_depth * f->edges + (3 + m->node_depth) * m->particles);
+         (double)(m->edge_depth * enf__shape_edges(shape) + (3 + m->node_depth) * shape->particles);
 }
 
 /* name(field, run, ...) = the precision's own, with the kernel level. */
@@ -286,43 +318,39 @@ static double cost(const enf__field *field, enf__work work) {
   do {                                                                                             \
     const enf__egnn *f = (const enf__egnn *)field;                                                 \
     if (run->precision == ENF__FLOAT64)                                                            \
-      enf__egnn_##name##_f64(f, run->kernel, arena, S, t, x, __VA_ARGS__);                         \
+      enf__egnn_##name##_f64(f, run->kernel, arena, at, __VA_ARGS__);                              \
     else                                                                                           \
-      enf__egnn_##name##_f32(f, run->kernel, arena, S, t, x, __VA_ARGS__);                         \
+      enf__egnn_##name##_f32(f, run->kernel, arena, at, __VA_ARGS__);                              \
   } while (0)
 
-static void velocity(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
-                     const double *t, const double *x, double *v) {
+static void velocity(const enf__field *field, const enf__run *run, enf__arena *arena,
+                     const enf__points *at, double *v) {
   IN_PRECISION(velocity, v);
 }
 
-static void divergence(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
-                       const double *t, const double *x, double *v, double *div) {
+static void divergence(const enf__field *field, const enf__run *run, enf__arena *arena,
+                       const enf__points *at, double *v, double *div) {
   IN_PRECISION(divergence, v, div);
 }
 
-static void jvp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
-                const double *t, const double *x, const double *eps, double *v, double *v_dot,
-                double *form) {
+static void jvp(const enf__field *field, const enf__run *run, enf__arena *arena,
+                const enf__points *at, const double *eps, double *v, double *v_dot, double *form) {
   IN_PRECISION(jvp, eps, v, v_dot, form);
 }
 
-static void vjp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
-                const double *t, const double *x, enf__cotangent_fn cotangent, void *user,
-                double *dx, double *dparams) {
+static void vjp(const enf__field *field, const enf__run *run, enf__arena *arena,
+                const enf__points *at, enf__cotangent_fn cotangent, void *user, double *dx,
+                double *dparams) {
   IN_PRECISION(vjp, cotangent, user, dx, dparams);
 }
 
-static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
-                      const double *t, const double *x, const double *eps, const double *a,
-                      const double *b, const double *c, const double *d, double *dx,
-                      double *dparams, double *value) {
-  IN_PRECISION(vjp_trace, eps, a, b, c, d, dx, dparams, value);
+static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena,
+                      const enf__points *at, const enf__cotangent *of, const enf__gradient *out) {
+  IN_PRECISION(vjp_trace, of, out);
 }
 
 const enf__field_ops enf__egnn_ops = {.create = create,
                                       .destroy = destroy,
-                                      .initial_range = initial_range,
                                       .pack = pack,
                                       .workspace = workspace,
                                       .cost = cost,

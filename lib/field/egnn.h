@@ -31,17 +31,16 @@ typedef struct {
   enf__egnn_linear edge[ENF__EGNN_DEPTH], node[ENF__EGNN_DEPTH], coord; /* coord: W3, b3 */
 } enf__egnn_layer;
 
-/* Columns col ... col+count-1 of a tensor: element (o, col+i) is packed[forward + i*ldf + o] and,
-   if reverse is not 0, packed[reverse + o*ldr + i]. */
+/* `count` columns of a tensor with `cols`: element (o, i), parameter param + o*cols + i, is
+   packed[forward + i*ldf + o] and, if reverse is not 0, packed[reverse + o*ldr + i]. */
 typedef struct {
-  size_t tensor, col, count, forward, ldf, reverse, ldr;
+  size_t param, rows, cols, count, forward, ldf, reverse, ldr;
 } enf__egnn_view;
 
 typedef struct {
   enf__field base;
   size_t padded;   /* Hp */
   size_t features; /* inputs of the embedding: one-hot species, and the time */
-  size_t edges;    /* N (N-1) */
   size_t views;
   enf__egnn_view *view;
   size_t embed, embed_b;  /* packed (features,Hp), (Hp) */
@@ -53,25 +52,26 @@ typedef struct {
 } enf__egnn;
 
 /* Samples worked on together: a function of the shapes and the precision's size only. */
-size_t enf__egnn_group(const enf__egnn *f, enf__work work, size_t real_bytes);
+size_t enf__egnn_group(const enf__egnn *f, const enf__shape *shape, enf__work work,
+                       size_t real_bytes);
 
 /* The two compiled precisions of the work. */
 #define ENF__EGNN_PRECISION(suffix)                                                                \
-  void enf__egnn_layout_##suffix(const enf__egnn *f, enf__work work, enf__arena *arena);           \
-  void enf__egnn_velocity_##suffix(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,    \
-                                   const double *t, const double *x, double *v);                   \
-  void enf__egnn_divergence_##suffix(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,  \
-                                     const double *t, const double *x, double *v, double *div);    \
-  void enf__egnn_jvp_##suffix(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,         \
-                              const double *t, const double *x, const double *eps, double *v,      \
-                              double *v_dot, double *form);                                        \
-  void enf__egnn_vjp_##suffix(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,         \
-                              const double *t, const double *x, enf__cotangent_fn cotangent,       \
-                              void *user, double *dx, double *dparams);                            \
-  void enf__egnn_vjp_trace_##suffix(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,   \
-                                    const double *t, const double *x, const double *eps,           \
-                                    const double *a, const double *b, const double *c,             \
-                                    const double *d, double *dx, double *dparams, double *value);
+  void enf__egnn_layout_##suffix(const enf__egnn *f, const enf__shape *shape, enf__work work,      \
+                                 enf__arena *arena);                                               \
+  void enf__egnn_velocity_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,              \
+                                   const enf__points *at, double *v);                              \
+  void enf__egnn_divergence_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,            \
+                                     const enf__points *at, double *v, double *div);               \
+  void enf__egnn_jvp_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,                   \
+                              const enf__points *at, const double *eps, double *v, double *v_dot,  \
+                              double *form);                                                       \
+  void enf__egnn_vjp_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,                   \
+                              const enf__points *at, enf__cotangent_fn cotangent, void *user,      \
+                              double *dx, double *dparams);                                        \
+  void enf__egnn_vjp_trace_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,             \
+                                    const enf__points *at, const enf__cotangent *of,               \
+                                    const enf__gradient *out);
 ENF__EGNN_PRECISION(f32)
 ENF__EGNN_PRECISION(f64)
 

@@ -419,16 +419,16 @@ static double trace_sample(group *g, tangents *d, size_t s) {
   return trace;
 }
 
-void SUFFIX(enf__egnn_divergence)(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,
-                                  const double *t, const double *x, double *v, double *div) {
-  const size_t mark = arena->used, size = f->base.model.particles * f->base.model.dimensions;
+void SUFFIX(enf__egnn_divergence)(const enf__egnn *f, int kernel, enf__arena *arena,
+                                  const enf__points *at, double *v, double *div) {
+  const size_t mark = arena->used, size = enf__shape_size(at->shape);
   group g;
   tangents d;
-  open_group(&g, f, ENF__DIVERGENCE, arena);
+  open_group(&g, f, at->shape, ENF__DIVERGENCE, arena);
   layout_tangents(&g, &d, arena);
   g.k = KERNELS_OF(kernel);
-  for (size_t s = 0, step = g.S; s < S; s += step) {
-    enter_samples(&g, S - s < step ? S - s : step, t + s, x + s * size);
+  for (size_t s = 0, step = g.S; s < at->S; s += step) {
+    enter_samples(&g, at, s, next_samples(at, s, step));
     forward(&g);
     if (v)
       velocity_out(&g, v + s * size);

@@ -150,14 +150,14 @@ static void velocity_out(const group *g, double *v) {
     }
 }
 
-void SUFFIX(enf__egnn_velocity)(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,
-                                const double *t, const double *x, double *v) {
-  const size_t mark = arena->used, size = f->base.model.particles * f->base.model.dimensions;
+void SUFFIX(enf__egnn_velocity)(const enf__egnn *f, int kernel, enf__arena *arena,
+                                const enf__points *at, double *v) {
+  const size_t mark = arena->used, size = enf__shape_size(at->shape);
   group g;
-  open_group(&g, f, ENF__VELOCITY, arena);
+  open_group(&g, f, at->shape, ENF__VELOCITY, arena);
   g.k = KERNELS_OF(kernel);
-  for (size_t s = 0, step = g.S; s < S; s += step) {
-    enter_samples(&g, S - s < step ? S - s : step, t + s, x + s * size);
+  for (size_t s = 0, step = g.S; s < at->S; s += step) {
+    enter_samples(&g, at, s, next_samples(at, s, step));
     forward(&g);
     velocity_out(&g, v + s * size);
   }

@@ -50,8 +50,9 @@ typedef struct {
 
 typedef struct {
   const enf__egnn *f;
+  const enf__shape *shape;
   const kernels *k;
-  size_t S, N, D, H, n, e, tile, layers, edge_depth, node_depth, class_count;
+  size_t S, N, D, H, edges, n, e, tile, layers, edge_depth, node_depth, class_count;
   REAL R, scale;              /* range of tanh, weight of the aggregation */
   int32_t *recv, *send;       /* (e) nodes */
   int32_t *class_i, *class_j; /* (e) classes */
@@ -105,38 +106,43 @@ static void layout_layers(group *g, bool keep, enf__arena *arena) {
 }
 
 static void fill_graph(group *g) {
-  const enf__model *m = &g->f->base.model;
+  const int *kind = g->shape->kind;
   size_t e = 0;
-  for (size_t s = 0; s < g->S; s++)
-    for (size_t i = 0; i < g->N; i++) {
-      const size_t node = s * g->N + i, first = s * g->class_count;
-      g->node_class[node] = (int32_t)(first + (m->species ? (size_t)m->species[i] : 0));
-      for (size_t j = 0; j < g->N; j++) {
-        if (j == i)
-          continue;
-        g->recv[e] = (int32_t)node;
-        g->send[e] = (int32_t)(s * g->N + j);
-        g->class_i[e] = g->node_class[node];
-        g->class_j[e++] = (int32_t)(first + (m->species ? (size_t)m->species[j] : 0));
-      }
+  for (size_t s = 0; s < g->S; s++) {
+    const size_t first = s * g->class_count;
+    for (size_t i = 0; i < g->N; i++)
+      g->node_class[s * g->N + i] = (int32_t)(first + (kind ? (size_t)kind[i] : 0));
+    for (enf__edge at = enf__edge_first(g->shape); enf__edge_is(&at); enf__edge_next(&at), e++) {
+      g->recv[e] = (int32_t)(s * g->N + at.receiver);
+      g->send[e] = (int32_t)(s * g->N + at.sender);
+      g->class_i[e] = g->node_class[g->recv[e]];
+      g->class_j[e] = g->node_class[g->send[e]];
     }
+  }
 }
 
 /* Lay the group's arrays out in the arena; with a real arena also fill in what does not change. */
-static void open_group(group *g, const enf__egnn *f, enf__work work, enf__arena *arena) {
+static void open_group(group *g, const enf__egnn *f, const enf__shape *shape, enf__work work,
+                       enf__arena *arena) {
   const enf__model *m = &f->base.model;
   const bool keep = work != ENF__VELOCITY;
-  *g = (group){.f = f, .N = m->particles, .D = m->dimensions, .H = f->padded, .layers = m->layers};
-  g->S = enf__egnn_group(f, work, sizeof(REAL));
-  g->class_count = m->species_count ? m->species_count : 1;
+  *g = (group){.f = f,
+               .shape = shape,
+               .N = shape->particles,
+               .D = shape->dimensions,
+               .H = f->padded,
+               .edges = enf__shape_edges(shape),
+               .layers = m->layers,
+               .edge_depth = m->edge_depth,
+               .node_depth = m->node_depth,
+               .class_count = m->species_count ? m->species_count : 1};
+  g->S = enf__egnn_group(f, shape, work, sizeof(REAL));
   g->n = g->S * (g->N > g->class_count ? g->N : g->class_count);
-  g->e = g->S * f->edges;
-  g->edge_depth = m->edge_depth;
-  g->node_depth = m->node_depth;
+  g->e = g->S * g->edges;
   g->tile = TILE_REALS / g->H < 12 ? 12 : TILE_REALS / g->H;
   const double range = m->tanh ? 15.0 / (double)m->layers * (m->mean ? 19 : 1) : 1;
   g->R = (REAL)range;
-  g->scale = (REAL)(m->mean ? 1.0 / (double)(m->particles - 1) : 1);
+  g->scale = (REAL)(m->mean ? 1.0 / (double)(g->N - 1) : 1);
   layout_graph(g, arena);
   layout_layers(g, keep, arena);
   g->time = ENF__TAKE(arena, REAL, g->S);
@@ -157,14 +163,20 @@ static void open_group(group *g, const enf__egnn *f, enf__work work, enf__arena 
 }
 
 /* Point the group at samples first ... first+S-1 of a call. */
-static void enter_samples(group *g, size_t S, const double *t, const double *x) {
+static void enter_samples(group *g, const enf__points *at, size_t first, size_t S) {
+  const double *x = at->x + first * g->N * g->D;
   g->S = S;
   g->n = S * g->N;
-  g->e = S * g->f->edges;
+  g->e = S * g->edges;
   for (size_t s = 0; s < S; s++)
-    g->time[s] = (REAL)t[s];
+    g->time[s] = (REAL)at->t[first + s];
   for (size_t i = 0; i < g->n * g->D; i++)
     g->x[i] = (REAL)x[i];
+}
+
+/* Samples that a call takes from `first` on. */
+static size_t next_samples(const enf__points *at, size_t first, size_t step) {
+  return at->S - first < step ? at->S - first : step;
 }
 
 /* Exchange two arrays that take turns. */

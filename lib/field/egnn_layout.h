@@ -6,9 +6,10 @@
 #include "field/egnn_pair.h"
 #include "field/egnn_reverse.h"
 
-void SUFFIX(enf__egnn_layout)(const enf__egnn *f, enf__work work, enf__arena *arena) {
+void SUFFIX(enf__egnn_layout)(const enf__egnn *f, const enf__shape *shape, enf__work work,
+                              enf__arena *arena) {
   group g;
-  open_group(&g, f, work, arena);
+  open_group(&g, f, shape, work, arena);
   if (work == ENF__DIVERGENCE) {
     tangents d;
     layout_tangents(&g, &d, arena);

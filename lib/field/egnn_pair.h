@@ -521,17 +521,16 @@ static void give_values(const group *g, const pair *p, size_t unit, const double
   }
 }
 
-void SUFFIX(enf__egnn_jvp)(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,
-                           const double *t, const double *x, const double *eps, double *v,
-                           double *v_dot, double *form) {
-  const size_t mark = arena->used, size = f->base.model.particles * f->base.model.dimensions;
+void SUFFIX(enf__egnn_jvp)(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
+                           const double *eps, double *v, double *v_dot, double *form) {
+  const size_t mark = arena->used, size = enf__shape_size(at->shape);
   group g;
   pair p;
-  open_group(&g, f, ENF__JVP, arena);
+  open_group(&g, f, at->shape, ENF__JVP, arena);
   layout_pair(&g, &p, arena);
   g.k = KERNELS_OF(kernel);
-  for (size_t s = 0, step = g.S; s < S; s += step) {
-    enter_samples(&g, S - s < step ? S - s : step, t + s, x + s * size);
+  for (size_t s = 0, step = g.S; s < at->S; s += step) {
+    enter_samples(&g, at, s, next_samples(at, s, step));
     centred(&g, eps + s * size, NULL, p.eps);
     forward_pair(&g, &p);
     if (v)
@@ -572,48 +571,59 @@ static void add_square_grad(const group *g, const REAL *in, const double *f, REA
 }
 
 /* What the first pass has beside the trace: a, and the squares of v and, with a probe, J eps. */
-static void add_cotangents(const group *g, pair *p, const double *a, const double *c,
-                           const double *d) {
-  centred(g, a, NULL, p->v_bar);
-  add_square_grad(g, g->v, c, p->v_bar);
-  add_square_grad(g, p->v_dot, d, p->v_hat);
+static void add_cotangents(const group *g, pair *p, const enf__cotangent *of) {
+  centred(g, of->a, NULL, p->v_bar);
+  add_square_grad(g, g->v, of->c, p->v_bar);
+  add_square_grad(g, p->v_dot, of->d, p->v_hat);
 }
 
-void SUFFIX(enf__egnn_vjp_trace)(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,
-                                 const double *t, const double *x, const double *eps,
-                                 const double *a, const double *b, const double *c, const double *d,
-                                 double *dx, double *dparams, double *value) {
-  const size_t mark = arena->used, size = f->base.model.particles * f->base.model.dimensions;
+/* The same from sample `first` on. */
+static enf__cotangent cotangent_from(const enf__cotangent *of, size_t first, size_t size) {
+  return (enf__cotangent){.eps = of->eps ? of->eps + first * size : NULL,
+                          .a = of->a + first * size,
+                          .b = of->b + first,
+                          .c = of->c ? of->c + first : NULL,
+                          .d = of->d ? of->d + first : NULL};
+}
+
+/* One pass of the samples in the group: that of the probe, or of unit vector `unit`. */
+static void trace_pass(group *g, pair *p, size_t unit, const enf__cotangent *of, double *value) {
+  set_probe(g, p, of->eps, of->b, unit);
+  forward_pair(g, p);
+  if (value)
+    give_values(g, p, unit, of->c, of->d, value);
+  if (unit)
+    memset(p->v_bar, 0, g->n * g->D * sizeof(REAL));
+  else
+    add_cotangents(g, p, of);
+  reverse_pair(g, p);
+}
+
+void SUFFIX(enf__egnn_vjp_trace)(const enf__egnn *f, int kernel, enf__arena *arena,
+                                 const enf__points *at, const enf__cotangent *of,
+                                 const enf__gradient *out) {
+  const size_t mark = arena->used, size = enf__shape_size(at->shape);
   group g;
   pair p;
-  open_group(&g, f, ENF__VJP_TRACE, arena);
+  open_group(&g, f, at->shape, ENF__VJP_TRACE, arena);
   layout_pair(&g, &p, arena);
   g.k = KERNELS_OF(kernel);
-  if (!dparams)
+  if (!out->dparams)
     p.grad = NULL;
   if (p.grad)
     memset(p.grad, 0, f->forward_count * sizeof(REAL));
-  for (size_t s = 0, step = g.S; s < S; s += step) {
-    const size_t count = S - s < step ? S - s : step;
-    for (size_t unit = 0; unit < (eps ? 1 : size); unit++) {
-      enter_samples(&g, count, t + s, x + s * size);
-      set_probe(&g, &p, eps ? eps + s * size : NULL, b + s, unit);
-      forward_pair(&g, &p);
-      if (value)
-        give_values(&g, &p, unit, c, d, value + s * ENF__VALUES);
-      if (unit)
-        memset(p.v_bar, 0, g.n * g.D * sizeof(REAL));
-      else
-        add_cotangents(&g, &p, a + s * size, c ? c + s : NULL, d ? d + s : NULL);
-      reverse_pair(&g, &p);
-      if (!dx)
-        continue;
-      for (size_t i = 0; i < g.n * g.D; i++)
-        dx[s * size + i] = (unit ? dx[s * size + i] : 0) + (double)p.x_bar[i];
+  for (size_t s = 0, step = g.S; s < at->S; s += step) {
+    const size_t count = next_samples(at, s, step);
+    const enf__cotangent here = cotangent_from(of, s, size);
+    for (size_t unit = 0; unit < (of->eps ? 1 : size); unit++) {
+      enter_samples(&g, at, s, count);
+      trace_pass(&g, &p, unit, &here, out->value ? out->value + s * ENF__VALUES : NULL);
+      for (size_t i = 0; out->dx && i < g.n * g.D; i++)
+        out->dx[s * size + i] = (unit ? out->dx[s * size + i] : 0) + (double)p.x_bar[i];
     }
   }
   if (p.grad)
-    unpack_gradient(f, p.grad, dparams);
+    unpack_gradient(f, p.grad, out->dparams);
   arena->used = mark;
 }
 

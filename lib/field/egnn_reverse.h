@@ -234,20 +234,18 @@ static void reverse_group(group *g, reverse *b) {
 static void unpack_gradient(const enf__egnn *f, const REAL *grad, double *dparams) {
   for (size_t k = 0; k < f->views; k++) {
     const enf__egnn_view *v = &f->view[k];
-    const enf__tensor *t = &f->base.tensor[v->tensor];
-    for (size_t o = 0; o < t->rows; o++)
+    for (size_t o = 0; o < v->rows; o++)
       for (size_t i = 0; i < v->count; i++)
-        dparams[t->offset + o * t->cols + v->col + i] += (double)grad[v->forward + i * v->ldf + o];
+        dparams[v->param + o * v->cols + i] += (double)grad[v->forward + i * v->ldf + o];
   }
 }
 
-void SUFFIX(enf__egnn_vjp)(const enf__egnn *f, int kernel, enf__arena *arena, size_t S,
-                           const double *t, const double *x, enf__cotangent_fn cotangent,
-                           void *user, double *dx, double *dparams) {
-  const size_t mark = arena->used, size = f->base.model.particles * f->base.model.dimensions;
+void SUFFIX(enf__egnn_vjp)(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
+                           enf__cotangent_fn cotangent, void *user, double *dx, double *dparams) {
+  const size_t mark = arena->used, size = enf__shape_size(at->shape);
   group g;
   reverse b;
-  open_group(&g, f, ENF__VJP, arena);
+  open_group(&g, f, at->shape, ENF__VJP, arena);
   layout_reverse(&g, &b, arena);
   double *v = ENF__TAKE(arena, double, g.n *g.D);
   g.k = KERNELS_OF(kernel);
@@ -255,8 +253,8 @@ void SUFFIX(enf__egnn_vjp)(const enf__egnn *f, int kernel, enf__arena *arena, si
     b.grad = NULL;
   if (b.grad)
     memset(b.grad, 0, f->forward_count * sizeof(REAL));
-  for (size_t s = 0, step = g.S; s < S; s += step) {
-    enter_samples(&g, S - s < step ? S - s : step, t + s, x + s * size);
+  for (size_t s = 0, step = g.S; s < at->S; s += step) {
+    enter_samples(&g, at, s, next_samples(at, s, step));
     forward(&g);
     velocity_out(&g, v);
     cotangent(user, s, g.S, v, b.out);

@@ -33,7 +33,7 @@ typedef struct {
 } tangents;
 
 static void layout_tangents(const group *g, tangents *d, enf__arena *arena) {
-  *d = (tangents){.N = g->N, .D = g->D, .E = g->f->edges, .T = g->N * g->D, .H = g->H};
+  *d = (tangents){.N = g->N, .D = g->D, .E = g->edges, .T = g->N * g->D, .H = g->H};
   const size_t H = d->H, pair_rows = d->E + d->T;
   const size_t rows = g->layers < 4 ? pair_rows : d->N * d->T;
   const struct {

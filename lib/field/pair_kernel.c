@@ -1,5 +1,6 @@
-/* pair_kernel.c -- the pair-kernel field as an object: parameter table, initial weights, packing,
-   and the choice of the precision. The mathematics is in pair_kernel.h and pair_kernel_work.h.
+/* pair_kernel.c -- the pair-kernel field as an object: its views of the parameters, initial
+   weights, packing, and the choice of the precision. The mathematics is in pair_kernel.h and
+   pair_kernel_work.h.
 
    The flow starts near the identity (small weights), with the centers evenly over distances
    0 ... model.kernel_range and over times 0 ... 1. */
@@ -40,22 +41,36 @@ static void choose_shapes(enf__pair_kernel *f, const enf__model *model) {
   f->packed_count = next;
 }
 
-static void add_tensors(enf__pair_kernel *f) {
-  enf__field *base = &f->base;
-  enf__field_add(base, f->K, 1, "pair_kernel.distance.centers");
-  enf__field_add(base, f->K, 1, "pair_kernel.distance.log_widths");
-  enf__field_add(base, f->times, 1, "pair_kernel.time.centers");
-  enf__field_add(base, f->times, 1, "pair_kernel.time.log_widths");
+/* A column of n numbers that begin evenly from first to last. */
+static enf__tensor column(size_t n, double first, double last) {
+  return (enf__tensor){.rows = n, .cols = 1, .first = first, .last = last};
+}
+
+static void add_tensors(enf__pair_kernel *f, enf__params *params) {
+  const double range = f->base.model.kernel_range, gaps = f->K > 1 ? (double)(f->K - 1) : 1;
+  const double width = log(DISTANCE_WIDTH * range / gaps), t_width = log(TIME_WIDTH);
+  const enf__tensor weight = {.rows = f->K, .cols = f->times, .spread = INITIAL_WEIGHT};
+  const enf__tensor bias = {.rows = f->times, .cols = 1, .spread = INITIAL_WEIGHT};
+  size_t *at = f->param;
+  at[ENF__DISTANCE_CENTERS] =
+      enf__params_add(params, column(f->K, 0, range), "pair_kernel.distance.centers");
+  at[ENF__DISTANCE_LOG_WIDTHS] =
+      enf__params_add(params, column(f->K, width, width), "pair_kernel.distance.log_widths");
+  at[ENF__TIME_CENTERS] =
+      enf__params_add(params, column(f->times, 0, 1), "pair_kernel.time.centers");
+  at[ENF__TIME_LOG_WIDTHS] =
+      enf__params_add(params, column(f->times, t_width, t_width), "pair_kernel.time.log_widths");
   for (size_t p = 0; p < f->species_pairs; p++) {
-    enf__field_add(base, f->K, f->times, "pair_kernel.pair_%zu.weight", p);
-    enf__field_add(base, f->times, 1, "pair_kernel.pair_%zu.bias", p);
+    const size_t first = enf__params_add(params, weight, "pair_kernel.pair_%zu.weight", p);
+    enf__params_add(params, bias, "pair_kernel.pair_%zu.bias", p);
+    if (p == 0)
+      at[ENF__PAIR_WEIGHTS] = first;
   }
 }
 
 static void destroy(enf__field *field) {
   enf__pair_kernel *f = (enf__pair_kernel *)field;
   const enf_alloc alloc = field->alloc;
-  enf__field_close(field);
   enf__free(&alloc, f->packed_f32);
   enf__free(&alloc, f->packed_f64);
   enf__free(&alloc, f);
@@ -68,18 +83,17 @@ static enf_status allocate_packed(enf__pair_kernel *f) {
   return f->packed_f32 && f->packed_f64 ? ENF_OK : ENF_ERR_NOMEM;
 }
 
-static enf_status create(enf_ctx *ctx, enf__field **field, const enf__model *model) {
+static enf_status create(enf_ctx *ctx, enf__field **field, const enf__model *model,
+                         enf__params *params) {
   enf_status status = ENF_ERR_NOMEM;
   enf__pair_kernel *f = enf__alloc(&ctx->alloc, sizeof *f);
   *field = NULL;
   if (!f)
     goto out;
-  memset(f, 0, sizeof *f);
+  *f = (enf__pair_kernel){
+      .base = {.ops = &enf__pair_kernel_ops, .alloc = ctx->alloc, .model = *model}};
   choose_shapes(f, model);
-  TRY(enf__field_open(ctx, &f->base, &enf__pair_kernel_ops, model,
-                      ENF__PAIR_WEIGHTS + 2 * f->species_pairs));
-  add_tensors(f);
-  TRY(enf__field_allocate(&f->base));
+  add_tensors(f, params);
   TRY(allocate_packed(f));
   *field = &f->base;
   return ENF_OK;
@@ -92,53 +106,30 @@ out:
 
 /* ---- weights --------------------------------------------------------------------------------- */
 
-static double initial_range(const enf__field *field, size_t tensor) {
-  (void)field;
-  return tensor < ENF__PAIR_WEIGHTS ? 0 : INITIAL_WEIGHT;
-}
-
-static double initial_value(const enf__field *field, size_t tensor, size_t index) {
-  const enf__pair_kernel *f = (const enf__pair_kernel *)field;
-  const double range = field->model.kernel_range;
-  const double gaps = f->K > 1 ? (double)(f->K - 1) : 1;
-  const double t_gaps = f->times > 1 ? (double)(f->times - 1) : 1;
-  switch (tensor) {
-  case ENF__DISTANCE_CENTERS:
-    return range * (double)index / gaps;
-  case ENF__DISTANCE_LOG_WIDTHS:
-    return log(DISTANCE_WIDTH * range / gaps);
-  case ENF__TIME_CENTERS:
-    return (double)index / t_gaps;
-  case ENF__TIME_LOG_WIDTHS:
-    return log(TIME_WIDTH);
-  default:
-    return 0;
-  }
-}
-
 static void set_packed(enf__pair_kernel *f, size_t at, double value) {
   f->packed_f64[at] = value;
   f->packed_f32[at] = (float)value;
 }
 
-/* Padded centers and inverse widths. */
-static void pack_functions(enf__pair_kernel *f, size_t tensor, size_t padded, size_t center,
-                           size_t sharp) {
-  const enf__tensor *t = &f->base.tensor[tensor];
-  const double *centers = f->base.param + t[0].offset, *log_widths = f->base.param + t[1].offset;
+/* Padded centers and inverse widths of `count` functions. */
+static void pack_functions(enf__pair_kernel *f, size_t count, const double *centers,
+                           const double *log_widths, size_t padded, size_t center, size_t sharp) {
   for (size_t k = 0; k < padded; k++) {
-    set_packed(f, center + k, k < t->rows ? centers[k] : FAR_AWAY);
-    set_packed(f, sharp + k, k < t->rows ? exp(-log_widths[k]) : 1);
+    set_packed(f, center + k, k < count ? centers[k] : FAR_AWAY);
+    set_packed(f, sharp + k, k < count ? exp(-log_widths[k]) : 1);
   }
 }
 
-static void pack(enf__field *field) {
+static void pack(enf__field *field, const double *params) {
   enf__pair_kernel *f = (enf__pair_kernel *)field;
+  const size_t *at = f->param;
   memset(f->packed_f32, 0, f->packed_count * sizeof *f->packed_f32);
   memset(f->packed_f64, 0, f->packed_count * sizeof *f->packed_f64);
-  pack_functions(f, ENF__DISTANCE_CENTERS, f->Kp, f->center, f->sharp);
-  pack_functions(f, ENF__TIME_CENTERS, f->Tp, f->t_center, f->t_sharp);
-  const double *w = field->param + field->tensor[ENF__PAIR_WEIGHTS].offset;
+  pack_functions(f, f->K, params + at[ENF__DISTANCE_CENTERS], params + at[ENF__DISTANCE_LOG_WIDTHS],
+                 f->Kp, f->center, f->sharp);
+  pack_functions(f, f->times, params + at[ENF__TIME_CENTERS], params + at[ENF__TIME_LOG_WIDTHS],
+                 f->Tp, f->t_center, f->t_sharp);
+  const double *w = params + at[ENF__PAIR_WEIGHTS];
   for (size_t p = 0; p < f->species_pairs; p++)
     for (size_t k = 0; k <= f->K; k++) /* the bias follows its weights, as row K */
       for (size_t s = 0; s < f->times; s++, w++) {
@@ -155,21 +146,22 @@ size_t enf__pair_kernel_group(const enf__pair_kernel *f) {
   return group < 1 ? 1 : group > GROUP_LIMIT ? GROUP_LIMIT : group;
 }
 
-static size_t workspace(const enf__field *field, const enf__run *run, enf__work work) {
+static size_t workspace(const enf__field *field, const enf__run *run, const enf__shape *shape,
+                        enf__work work) {
   const enf__pair_kernel *f = (const enf__pair_kernel *)field;
-  return run->precision == ENF__FLOAT64 ? enf__pair_kernel_workspace_f64(f, work)
-                                        : enf__pair_kernel_workspace_f32(f, work);
+  return run->precision == ENF__FLOAT64 ? enf__pair_kernel_workspace_f64(f, shape, work)
+                                        : enf__pair_kernel_workspace_f32(f, shape, work);
 }
 
-static double cost(const enf__field *field, enf__work work) {
+static double cost(const enf__field *field, const enf__shape *shape, enf__work work) {
   static const double factor[] = {[ENF__VELOCITY] = 20,
                                   [ENF__DIVERGENCE] = 30,
                                   [ENF__JVP] = 30,
                                   [ENF__VJP] = 80,
                                   [ENF__VJP_TRACE] = 60};
   const enf__pair_kernel *f = (const enf__pair_kernel *)field;
-  const double N = (double)field->model.particles, columns = (double)f->columns;
-  return factor[work] * N * (N - 1) / 2 * (double)f->Kp + (double)f->Tp * columns;
+  const double edges = (double)enf__shape_edges(shape), columns = (double)f->columns;
+  return factor[work] * edges / 2 * (double)f->Kp + (double)f->Tp * columns;
 }
 
 /* name(field, run, ...) = the precision's own, with the kernel level. */
@@ -177,44 +169,39 @@ static double cost(const enf__field *field, enf__work work) {
   do {                                                                                             \
     const enf__pair_kernel *f = (const enf__pair_kernel *)field;                                   \
     if (run->precision == ENF__FLOAT64)                                                            \
-      enf__pair_kernel_##name##_f64(f, run->kernel, arena, S, t, x, __VA_ARGS__);                  \
+      enf__pair_kernel_##name##_f64(f, run->kernel, arena, at, __VA_ARGS__);                       \
     else                                                                                           \
-      enf__pair_kernel_##name##_f32(f, run->kernel, arena, S, t, x, __VA_ARGS__);                  \
+      enf__pair_kernel_##name##_f32(f, run->kernel, arena, at, __VA_ARGS__);                       \
   } while (0)
 
-static void velocity(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
-                     const double *t, const double *x, double *v) {
+static void velocity(const enf__field *field, const enf__run *run, enf__arena *arena,
+                     const enf__points *at, double *v) {
   IN_PRECISION(forward, NULL, v, NULL, NULL);
 }
 
-static void divergence(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
-                       const double *t, const double *x, double *v, double *div) {
+static void divergence(const enf__field *field, const enf__run *run, enf__arena *arena,
+                       const enf__points *at, double *v, double *div) {
   IN_PRECISION(forward, NULL, v, NULL, div);
 }
 
-static void jvp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
-                const double *t, const double *x, const double *eps, double *v, double *v_dot,
-                double *form) {
+static void jvp(const enf__field *field, const enf__run *run, enf__arena *arena,
+                const enf__points *at, const double *eps, double *v, double *v_dot, double *form) {
   IN_PRECISION(forward, eps, v, v_dot, form);
 }
 
-static void vjp(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
-                const double *t, const double *x, enf__cotangent_fn cotangent, void *user,
-                double *dx, double *dparams) {
+static void vjp(const enf__field *field, const enf__run *run, enf__arena *arena,
+                const enf__points *at, enf__cotangent_fn cotangent, void *user, double *dx,
+                double *dparams) {
   IN_PRECISION(vjp, cotangent, user, dx, dparams);
 }
 
-static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena, size_t S,
-                      const double *t, const double *x, const double *eps, const double *a,
-                      const double *b, const double *c, const double *d, double *dx,
-                      double *dparams, double *value) {
-  IN_PRECISION(vjp_trace, eps, a, b, c, d, dx, dparams, value);
+static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena,
+                      const enf__points *at, const enf__cotangent *of, const enf__gradient *out) {
+  IN_PRECISION(vjp_trace, of, out);
 }
 
 const enf__field_ops enf__pair_kernel_ops = {.create = create,
                                              .destroy = destroy,
-                                             .initial_range = initial_range,
-                                             .initial_value = initial_value,
                                              .pack = pack,
                                              .workspace = workspace,
                                              .cost = cost,

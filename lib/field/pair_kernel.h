@@ -33,6 +33,7 @@ typedef struct {
   size_t K, times;                         /* functions of distance, of time */
   size_t Kp, Tp;                           /* their padded numbers; Kp > K */
   size_t columns;                          /* species_pairs Kp */
+  size_t param[ENF__PAIR_WEIGHTS + 1];     /* where the tensors are; the weights' one by one */
   size_t weight;                           /* packed (Tp,columns) */
   size_t center, sharp, t_center, t_sharp; /* packed (Kp), (Tp); sharp = 1/width */
   size_t grad_count;                       /* packed numbers that have a gradient */
@@ -48,17 +49,17 @@ size_t enf__pair_kernel_group(const enf__pair_kernel *f);
 /* The two compiled precisions of the work. form: div v for eps NULL, else eps^T J eps; v, v_dot =
    J eps and form may be NULL. */
 #define ENF__PAIR_KERNEL_PRECISION(suffix)                                                         \
-  size_t enf__pair_kernel_workspace_##suffix(const enf__pair_kernel *f, enf__work work);           \
-  void enf__pair_kernel_forward_##suffix(                                                          \
-      const enf__pair_kernel *f, int kernel, enf__arena *arena, size_t S, const double *t,         \
-      const double *x, const double *eps, double *v, double *v_dot, double *form);                 \
-  void enf__pair_kernel_vjp_##suffix(                                                              \
-      const enf__pair_kernel *f, int kernel, enf__arena *arena, size_t S, const double *t,         \
-      const double *x, enf__cotangent_fn cotangent, void *user, double *dx, double *dparams);      \
-  void enf__pair_kernel_vjp_trace_##suffix(                                                        \
-      const enf__pair_kernel *f, int kernel, enf__arena *arena, size_t S, const double *t,         \
-      const double *x, const double *eps, const double *a, const double *b, const double *c,       \
-      const double *d, double *dx, double *dparams, double *value);
+  size_t enf__pair_kernel_workspace_##suffix(const enf__pair_kernel *f, const enf__shape *shape,   \
+                                             enf__work work);                                      \
+  void enf__pair_kernel_forward_##suffix(const enf__pair_kernel *f, int kernel, enf__arena *arena, \
+                                         const enf__points *at, const double *eps, double *v,      \
+                                         double *v_dot, double *form);                             \
+  void enf__pair_kernel_vjp_##suffix(const enf__pair_kernel *f, int kernel, enf__arena *arena,     \
+                                     const enf__points *at, enf__cotangent_fn cotangent,           \
+                                     void *user, double *dx, double *dparams);                     \
+  void enf__pair_kernel_vjp_trace_##suffix(const enf__pair_kernel *f, int kernel,                  \
+                                           enf__arena *arena, const enf__points *at,               \
+                                           const enf__cotangent *of, const enf__gradient *out);
 ENF__PAIR_KERNEL_PRECISION(f32)
 ENF__PAIR_KERNEL_PRECISION(f64)
 

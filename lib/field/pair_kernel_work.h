@@ -50,6 +50,7 @@ typedef struct {
 
 typedef struct {
   const enf__pair_kernel *f;
+  const enf__shape *shape;
   const kernels *k;
   const REAL *w; /* packed weights */
   size_t N, D, samples;
@@ -89,9 +90,10 @@ static void open_reverse(group *g, enf__arena *arena) {
     g->ones[i] = 1;
 }
 
-static group open_group(const enf__pair_kernel *f, int kernel, bool reverse, enf__arena *arena) {
+static group open_group(const enf__pair_kernel *f, const enf__shape *shape, int kernel,
+                        bool reverse, enf__arena *arena) {
   const size_t n = enf__pair_kernel_group(f);
-  group g = {.f = f, .N = f->base.model.particles, .D = f->base.model.dimensions};
+  group g = {.f = f, .shape = shape, .N = shape->particles, .D = shape->dimensions};
   g.k = KERNELS_OF(kernel);
   g.w = PACKED(f);
   g.time = ENF__TAKE(arena, REAL, n);
@@ -107,55 +109,72 @@ static group open_group(const enf__pair_kernel *f, int kernel, bool reverse, enf
   return g;
 }
 
-size_t SUFFIX(enf__pair_kernel_workspace)(const enf__pair_kernel *f, enf__work work) {
+size_t SUFFIX(enf__pair_kernel_workspace)(const enf__pair_kernel *f, const enf__shape *shape,
+                                          enf__work work) {
   enf__arena count = {0};
-  open_group(f, ENF__KERNEL_BASELINE, work == ENF__VJP || work == ENF__VJP_TRACE, &count);
+  open_group(f, shape, ENF__KERNEL_BASELINE, work == ENF__VJP || work == ENF__VJP_TRACE, &count);
   return count.used;
 }
 
 /* ---- pairs ----------------------------------------------------------------------------------- */
 
-/* The next pair to take. */
+/* The next pair to take: the edge from the particle with the higher number. */
 typedef struct {
-  size_t sample, i, j;
+  size_t sample;
+  enf__edge edge;
 } cursor;
 
-static const cursor FIRST_PAIR = {0, 0, 1};
+static void find_pair(cursor *at) {
+  while (enf__edge_is(&at->edge) && at->edge.sender < at->edge.receiver)
+    enf__edge_next(&at->edge);
+}
+
+static void begin_sample(const group *g, cursor *at) {
+  at->edge = enf__edge_first(g->shape);
+  find_pair(at);
+}
+
+static cursor first_pair(const group *g) {
+  cursor at = {0};
+  begin_sample(g, &at);
+  return at;
+}
 
 static void advance(const group *g, cursor *at) {
-  if (++at->j < g->N)
+  enf__edge_next(&at->edge);
+  find_pair(at);
+  if (enf__edge_is(&at->edge))
     return;
-  if (++at->i == g->N - 1) {
-    at->i = 0;
-    at->sample++;
-  }
-  at->j = at->i + 1;
+  at->sample++;
+  begin_sample(g, at);
 }
 
 static size_t species_pair(const group *g, size_t i, size_t j) {
-  const int *species = g->f->base.model.species;
-  if (!species)
+  const int *kind = g->shape->kind;
+  if (!kind)
     return 0;
-  const size_t a = (size_t)species[i], b = (size_t)species[j];
+  const size_t a = (size_t)kind[i], b = (size_t)kind[j];
   return a > b ? a * (a + 1) / 2 + b : b * (b + 1) / 2 + a;
 }
 
 /* Fill the tile from the cursor on; the number of pairs, 0 at the end of the group. */
 static size_t fill_tile(group *g, const double *x, cursor *at) {
   size_t rows = 0;
-  for (; rows < TILE && at->sample < g->samples; rows++, advance(g, at)) {
+  for (; rows < TILE && at->sample < g->samples && enf__edge_is(&at->edge);
+       rows++, advance(g, at)) {
     pair *p = &g->pair[rows];
+    const size_t i = at->edge.receiver, j = at->edge.sender;
     double square = 0;
     p->sample = at->sample;
-    p->i = (at->sample * g->N + at->i) * g->D;
-    p->j = (at->sample * g->N + at->j) * g->D;
+    p->i = (at->sample * g->N + i) * g->D;
+    p->j = (at->sample * g->N + j) * g->D;
     for (size_t a = 0; a < g->D; a++) {
       p->r[a] = x[p->i + a] - x[p->j + a];
       square += p->r[a] * p->r[a];
     }
     p->d = sqrt(square);
     g->d[rows] = (REAL)p->d;
-    g->seg[rows] = (int32_t)(at->sample * g->f->species_pairs + species_pair(g, at->i, at->j));
+    g->seg[rows] = (int32_t)(at->sample * g->f->species_pairs + species_pair(g, i, j));
   }
   return rows;
 }
@@ -234,7 +253,7 @@ static void add_traces(const group *g, size_t rows, const double *eps, double *f
 static void forward_group(group *g, const double *x, const double *eps, double *v, double *v_dot,
                           double *form) {
   const enf__pair_kernel *f = g->f;
-  cursor at = FIRST_PAIR;
+  cursor at = first_pair(g);
   if (v)
     memset(v, 0, g->samples * g->N * g->D * sizeof *v);
   if (v_dot)
@@ -256,14 +275,14 @@ static void forward_group(group *g, const double *x, const double *eps, double *
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 void SUFFIX(enf__pair_kernel_forward)(const enf__pair_kernel *f, int kernel, enf__arena *arena,
-                                      size_t S, const double *t, const double *x, const double *eps,
-                                      double *v, double *v_dot, double *form) {
+                                      const enf__points *at, const double *eps, double *v,
+                                      double *v_dot, double *form) {
   const size_t used = arena->used, n = enf__pair_kernel_group(f);
-  group g = open_group(f, kernel, false, arena);
-  for (size_t s = 0; s < S; s += n) {
-    const size_t at = s * g.N * g.D;
-    start_group(&g, smaller(n, S - s), t + s);
-    forward_group(&g, x + at, eps ? eps + at : NULL, v ? v + at : NULL, v_dot ? v_dot + at : NULL,
+  group g = open_group(f, at->shape, kernel, false, arena);
+  for (size_t s = 0; s < at->S; s += n) {
+    const size_t i = s * g.N * g.D;
+    start_group(&g, smaller(n, at->S - s), at->t + s);
+    forward_group(&g, at->x + i, eps ? eps + i : NULL, v ? v + i : NULL, v_dot ? v_dot + i : NULL,
                   form ? form + s : NULL);
   }
   arena->used = used;
@@ -344,7 +363,7 @@ static void add_tangent_gradients(const group *g, size_t rows, const double *eps
 static void reverse_pairs(group *g, const double *x, const double *eps, const cotangents *of,
                           double *dx) {
   const enf__pair_kernel *f = g->f;
-  cursor at = FIRST_PAIR;
+  cursor at = first_pair(g);
   memset(g->grad, 0, f->grad_count * sizeof *g->grad);
   memset(g->dcoef, 0, g->samples * f->columns * sizeof *g->dcoef);
   if (dx)
@@ -381,11 +400,11 @@ static void add_params(const group *g, double *dparams) {
                           [ENF__TIME_CENTERS] = f->t_center,
                           [ENF__TIME_LOG_WIDTHS] = f->t_sharp};
   for (size_t i = 0; i < ENF__PAIR_WEIGHTS; i++) {
-    const enf__tensor *tensor = &f->base.tensor[i];
-    for (size_t k = 0; k < tensor->rows; k++)
-      dparams[tensor->offset + k] += (double)g->grad[place[i] + k];
+    const size_t count = i < ENF__TIME_CENTERS ? f->K : f->times;
+    for (size_t k = 0; k < count; k++)
+      dparams[f->param[i] + k] += (double)g->grad[place[i] + k];
   }
-  double *out = dparams + f->base.tensor[ENF__PAIR_WEIGHTS].offset;
+  double *out = dparams + f->param[ENF__PAIR_WEIGHTS];
   for (size_t p = 0; p < f->species_pairs; p++)
     for (size_t k = 0; k <= f->K; k++)
       for (size_t s = 0; s < f->times; s++)
@@ -402,18 +421,17 @@ static void reverse_group(group *g, const double *x, const double *eps, const co
 }
 
 void SUFFIX(enf__pair_kernel_vjp)(const enf__pair_kernel *f, int kernel, enf__arena *arena,
-                                  size_t S, const double *t, const double *x,
-                                  enf__cotangent_fn cotangent, void *user, double *dx,
-                                  double *dparams) {
+                                  const enf__points *at, enf__cotangent_fn cotangent, void *user,
+                                  double *dx, double *dparams) {
   const size_t used = arena->used, n = enf__pair_kernel_group(f);
-  group g = open_group(f, kernel, true, arena);
-  for (size_t s = 0; s < S; s += n) {
-    const size_t at = s * g.N * g.D;
-    start_group(&g, smaller(n, S - s), t + s);
+  group g = open_group(f, at->shape, kernel, true, arena);
+  for (size_t s = 0; s < at->S; s += n) {
+    const size_t i = s * g.N * g.D;
+    start_group(&g, smaller(n, at->S - s), at->t + s);
     const cotangents of = {.a = g.a};
-    forward_group(&g, x + at, NULL, g.v, NULL, NULL);
+    forward_group(&g, at->x + i, NULL, g.v, NULL, NULL);
     cotangent(user, s, g.samples, g.v, g.a);
-    reverse_group(&g, x + at, NULL, &of, dx ? dx + at : NULL, dparams);
+    reverse_group(&g, at->x + i, NULL, &of, dx ? dx + i : NULL, dparams);
   }
   arena->used = used;
 }
@@ -446,24 +464,24 @@ static void add_squares(group *g, const double *c, const double *d, cotangents *
 }
 
 void SUFFIX(enf__pair_kernel_vjp_trace)(const enf__pair_kernel *f, int kernel, enf__arena *arena,
-                                        size_t S, const double *t, const double *x,
-                                        const double *eps, const double *a, const double *b,
-                                        const double *c, const double *d, double *dx,
-                                        double *dparams, double *value) {
+                                        const enf__points *at, const enf__cotangent *of,
+                                        const enf__gradient *out) {
   const size_t used = arena->used, n = enf__pair_kernel_group(f);
-  group g = open_group(f, kernel, true, arena);
-  for (size_t s = 0; s < S; s += n) {
-    const size_t at = s * g.N * g.D;
-    start_group(&g, smaller(n, S - s), t + s);
-    const double *probe = eps ? eps + at : NULL;
-    cotangents of = {.a = a + at, .b = b + s};
+  const double *c = of->c, *d = of->d;
+  double *value = out->value;
+  group g = open_group(f, at->shape, kernel, true, arena);
+  for (size_t s = 0; s < at->S; s += n) {
+    const size_t i = s * g.N * g.D;
+    const double *x = at->x + i, *probe = of->eps ? of->eps + i : NULL;
+    cotangents here = {.a = of->a + i, .b = of->b + s};
+    start_group(&g, smaller(n, at->S - s), at->t + s);
     if (c || d || value)
-      forward_group(&g, x + at, probe, c ? g.v : NULL, d ? g.v_hat : NULL, value ? g.form : NULL);
+      forward_group(&g, x, probe, c ? g.v : NULL, d ? g.v_hat : NULL, value ? g.form : NULL);
     if (value)
       give_values(&g, c, d, value + s * ENF__VALUES);
     if (c || d)
-      add_squares(&g, c ? c + s : NULL, d ? d + s : NULL, &of);
-    reverse_group(&g, x + at, probe, &of, dx ? dx + at : NULL, dparams);
+      add_squares(&g, c ? c + s : NULL, d ? d + s : NULL, &here);
+    reverse_group(&g, x, probe, &here, out->dx ? out->dx + i : NULL, out->dparams);
   }
   arena->used = used;
 }

@@ -80,14 +80,16 @@ static void velocity(void *user, size_t S, const size_t *sample, const double *t
                      double *v) {
   (void)sample;
   const group *g = user;
-  enf__field_velocity(g->c->flow->field, g->c->run, g->arena, S, t, x, v);
+  const enf__points at = {&g->c->flow->shape, S, t, x};
+  enf__field_velocity(g->c->flow->field, g->c->run, g->arena, &at, v);
 }
 
 static void divergence(void *user, size_t S, const size_t *sample, const double *t, const double *x,
                        double *div) {
   (void)sample;
   const group *g = user;
-  enf__field_divergence(g->c->flow->field, g->c->run, g->arena, S, t, x, NULL, div);
+  const enf__points at = {&g->c->flow->shape, S, t, x};
+  enf__field_divergence(g->c->flow->field, g->c->run, g->arena, &at, NULL, div);
 }
 
 static void estimate(void *user, size_t S, const size_t *line, const double *t, const double *x,
@@ -95,7 +97,8 @@ static void estimate(void *user, size_t S, const size_t *line, const double *t, 
   const group *g = user;
   for (size_t i = 0; i < S; i++)
     memcpy(g->rows + i * g->dim, g->eps + line[i] * g->dim, g->dim * sizeof *g->rows);
-  enf__field_jvp(g->c->flow->field, g->c->run, g->arena, S, t, x, g->rows, NULL, NULL, form);
+  const enf__points at = {&g->c->flow->shape, S, t, x};
+  enf__field_jvp(g->c->flow->field, g->c->run, g->arena, &at, g->rows, NULL, NULL, form);
 }
 
 static void pair_rate(void *user, size_t S, const size_t *sample, const double *t, const double *y,
@@ -105,8 +108,8 @@ static void pair_rate(void *user, size_t S, const size_t *sample, const double *
   const size_t dim = g->dim;
   for (size_t i = 0; i < S; i++)
     memcpy(g->pair_x + i * dim, y + i * (dim + 1), dim * sizeof *y);
-  enf__field_divergence(g->c->flow->field, g->c->run, g->arena, S, t, g->pair_x, g->pair_v,
-                        g->pair_div);
+  const enf__points at = {&g->c->flow->shape, S, t, g->pair_x};
+  enf__field_divergence(g->c->flow->field, g->c->run, g->arena, &at, g->pair_v, g->pair_div);
   for (size_t i = 0; i < S; i++) {
     memcpy(dy + i * (dim + 1), g->pair_v + i * dim, dim * sizeof *y);
     dy[i * (dim + 1) + dim] = g->pair_div[i];
@@ -279,7 +282,7 @@ static enf_status carry_task(void *user, size_t task, enf__arena *arena) {
 
 /* Samples of a task, and steps of a record: by shapes only. */
 static void choose_sizes(enf__carry *c, size_t dim) {
-  const size_t chunk = enf__field_chunk(c->flow->field, ENF__VELOCITY) / 2;
+  const size_t chunk = enf__field_chunk(c->flow->field, &c->flow->shape, ENF__VELOCITY) / 2;
   const size_t steps = RECORD_BYTES / enf__ode_path_bytes(dim, false);
   const size_t most = c->probes ? MOST_SAMPLES / c->probes : MOST_SAMPLES;
   c->group = most < 1 || chunk < 1 ? 1 : chunk < most ? chunk : most;
@@ -296,12 +299,14 @@ static size_t workspace(const enf__carry *c, size_t dim) {
   group g = {.c = c, .arena = &count, .S = c->group, .dim = dim, .lines = lines};
   layout(&g);
   size_t work = enf__ode_workspace(c->group, dim);
-  size_t field = enf__field_workspace(c->flow->field, c->run, ENF__VELOCITY);
+  const enf__field *f = c->flow->field;
+  const enf__shape *shape = &c->flow->shape;
+  size_t field = enf__field_workspace(f, c->run, shape, ENF__VELOCITY);
   if (c->logdet) {
     work = larger(work, enf__ode_workspace(c->group, dim + 1));
     work = larger(work, enf__quadrature_workspace(c->group * lines, dim));
-    field = larger(field, enf__field_workspace(c->flow->field, c->run, ENF__DIVERGENCE));
-    field = larger(field, enf__field_workspace(c->flow->field, c->run, ENF__JVP));
+    field = larger(field, enf__field_workspace(f, c->run, shape, ENF__DIVERGENCE));
+    field = larger(field, enf__field_workspace(f, c->run, shape, ENF__JVP));
   }
   return count.used + work + field;
 }

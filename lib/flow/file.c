@@ -43,14 +43,14 @@ static size_t list_metas(const enf_flow *flow, enf__st_meta *meta, char (*buffer
 }
 
 static void list_tensors(const enf_flow *flow, enf__st_tensor *tensor) {
-  for (size_t i = 0; i < enf__field_tensors(flow->field); i++) {
-    const enf__tensor *view = enf__field_tensor(flow->field, i);
+  for (size_t i = 0; i < flow->params.count; i++) {
+    const enf__tensor *view = &flow->params.tensor[i];
     tensor[i] = (enf__st_tensor){.name = view->name,
                                  .dtype = ENF__F64,
                                  .ndim = is_bias(view) ? 1 : 2,
                                  .shape = {view->rows, is_bias(view) ? 0 : view->cols},
                                  .count = view->rows * view->cols,
-                                 .data = enf__field_param_view(flow->field) + view->offset};
+                                 .data = flow->params.value + view->offset};
   }
 }
 
@@ -65,7 +65,7 @@ enf_status enf_save(enf_ctx *ctx, const enf_flow *flow, const char *path) {
   TRY(enf__flow_check(ctx, flow));
   if (!path)
     TRY(enf__fail(ctx, ENF_ERR_ARG, "path is NULL"));
-  const size_t tensors = enf__field_tensors(flow->field);
+  const size_t tensors = flow->params.count;
   tensor = enf__alloc_array(&ctx->alloc, tensors, sizeof *tensor);
   if (!tensor)
     TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a table of %zu tensors", tensors));
@@ -118,9 +118,9 @@ static enf_status check_tensor(reader *r, const enf__tensor *view, const enf__st
                           want);
 }
 
-static enf_status read_tensor(reader *r, enf__field *field, const enf__tensor *view) {
+static enf_status read_tensor(reader *r, const enf__params *params, const enf__tensor *view) {
   const enf__st_tensor *tensor = enf__st_find(&r->file, view->name);
-  double *data = enf__field_param_block(field) + view->offset;
+  double *data = params->value + view->offset;
   enf_status status = check_tensor(r, view, tensor);
   if (status != ENF_OK)
     return status;
@@ -132,15 +132,14 @@ static enf_status read_tensor(reader *r, enf__field *field, const enf__tensor *v
   return ENF_OK;
 }
 
-static enf_status read_tensors(reader *r, enf__field *field) {
+static enf_status read_tensors(reader *r, const enf__params *params) {
   enf_status status = ENF_OK;
-  const size_t count = enf__field_tensors(field);
+  const size_t count = params->count;
   for (size_t i = 0; i < count; i++)
-    TRY(read_tensor(r, field, enf__field_tensor(field, i)));
+    TRY(read_tensor(r, params, &params->tensor[i]));
   if (r->file.tensors != count)
     TRY(enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
                          "holds %zu tensors, its options call for %zu", r->file.tensors, count));
-  enf__field_pack(field);
 out:
   return status;
 }
@@ -162,7 +161,8 @@ enf_status enf_load(enf_ctx *ctx, enf_flow **flow, const char *path) {
   TRY(enf__opts_copy(ctx, &ctx->alloc, &opts, NULL));
   TRY(enf__format_options(ctx, &r.file, path, GROUP, opts));
   TRY(make_flow(&r, &made, opts));
-  TRY(read_tensors(&r, made->field));
+  TRY(read_tensors(&r, &made->params));
+  enf__field_pack(made->field, made->params.value);
   made->scale_fixed = true;
   *flow = made;
   made = NULL;

@@ -47,10 +47,11 @@ static void read_scale(const enf_opts *opts, enf_flow *flow) {
     flow->space.scale = scale;
 }
 
-static enf_status read_model(enf_ctx *ctx, const enf_opts *opts, enf__model *model) {
+static enf_status read_model(enf_ctx *ctx, const enf_opts *opts, enf__model *model,
+                             enf__shape *shape) {
+  *shape = (enf__shape){.particles = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_PARTICLES),
+                        .dimensions = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_DIMENSIONS)};
   *model = (enf__model){.kind = (int)enf__opts_int(opts, ENF__OPT_MODEL_FIELD),
-                        .particles = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_PARTICLES),
-                        .dimensions = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_DIMENSIONS),
                         .hidden = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_HIDDEN),
                         .layers = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_LAYERS),
                         .edge_depth = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_EDGE_DEPTH),
@@ -63,25 +64,24 @@ static enf_status read_model(enf_ctx *ctx, const enf_opts *opts, enf__model *mod
                         .mean = enf__opts_int(opts, ENF__OPT_MODEL_AGGREGATION) == ENF__MEAN};
   if (!enf__opts_isset(opts, ENF__OPT_MODEL_PARTICLES))
     return enf__fail(ctx, ENF_ERR_OPTION, "model.particles must be set (2 or more)");
-  if (model->particles < 2)
+  if (shape->particles < 2)
     return enf__fail(ctx, ENF_ERR_OPTION, "model.particles is %zu, a flow needs 2 or more",
-                     model->particles);
+                     shape->particles);
   return ENF_OK;
 }
 
 /* ---- making and ending ---------------------------------------------------------------------- */
 
-static enf_status make_field(enf_ctx *ctx, enf_flow *flow, enf__model *model) {
-  enf_status status = ENF_OK;
-  int *species = enf__alloc_array(&ctx->alloc, model->particles, sizeof *species);
-  if (!species)
+static enf_status read_kinds(enf_ctx *ctx, enf_flow *flow, size_t *species_count) {
+  enf_status status;
+  const size_t N = flow->shape.particles;
+  flow->kind = enf__alloc_array(&flow->alloc, N, sizeof *flow->kind);
+  if (!flow->kind)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a flow");
-  TRY(read_species(ctx, enf__opts_text(flow->options, ENF__OPT_MODEL_SPECIES), model->particles,
-                   species, &model->species_count));
-  model->species = model->species_count ? species : NULL;
-  TRY(enf__field_create(ctx, &flow->field, model));
+  TRY(read_species(ctx, enf__opts_text(flow->options, ENF__OPT_MODEL_SPECIES), N, flow->kind,
+                    species_count));
+  flow->shape.kind = *species_count ? flow->kind : NULL;
 out:
-  enf__free(&ctx->alloc, species);
   return status;
 }
 
@@ -89,17 +89,21 @@ enf_status enf__flow_make(enf_ctx *ctx, enf_flow **out, const enf_opts *opts) {
   enf_status status = ENF_OK;
   enf_flow *flow = NULL;
   enf__model model;
-  TRY(read_model(ctx, opts, &model));
+  enf__shape shape;
+  TRY(read_model(ctx, opts, &model, &shape));
   flow = enf__alloc(&ctx->alloc, sizeof *flow);
   if (!flow)
     TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a flow"));
-  *flow = (enf_flow){.magic = ENF__MAGIC_FLOW, .alloc = ctx->alloc};
-  flow->space = enf__space_make(ENF__PARTICLES, model.particles, model.dimensions);
+  *flow = (enf_flow){.magic = ENF__MAGIC_FLOW, .alloc = ctx->alloc, .shape = shape};
+  flow->space = enf__space_make(ENF__PARTICLES, shape.particles, shape.dimensions);
   flow->prior = enf__prior_make((int)enf__opts_int(opts, ENF__OPT_MODEL_PRIOR), &flow->space,
                                 enf__opts_real(opts, ENF__OPT_MODEL_PRIOR_STD));
+  enf__params_open(ctx, &flow->params);
   TRY(enf__opts_copy(ctx, &flow->alloc, &flow->options, opts));
   read_scale(opts, flow);
-  TRY(make_field(ctx, flow, &model));
+  TRY(read_kinds(ctx, flow, &model.species_count));
+  TRY(enf__field_create(ctx, &flow->field, &model, &flow->params));
+  TRY(enf__params_allocate(ctx, &flow->params));
   *out = flow;
   return ENF_OK;
 out:
@@ -118,7 +122,8 @@ enf_status enf_create(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts) {
     return enf__fail(ctx, ENF_ERR_ARG, "flow is NULL: nowhere to put the flow");
   TRY(enf__opts_check(ctx, opts));
   TRY(enf__flow_make(ctx, flow, opts));
-  enf__field_init((*flow)->field, enf__opts_seed(opts, ENF__OPT_MODEL_SEED));
+  enf__params_init(&(*flow)->params, enf__opts_seed(opts, ENF__OPT_MODEL_SEED));
+  enf__field_pack((*flow)->field, (*flow)->params.value);
 out:
   return status;
 }
@@ -130,6 +135,8 @@ void enf_destroy(enf_flow *flow) {
   const enf_alloc alloc = flow->alloc;
   flow->magic = 0;
   enf__field_destroy(flow->field);
+  enf__params_close(&flow->params);
+  enf__free(&alloc, flow->kind);
   enf_opts_destroy(flow->options);
   enf__free(&alloc, flow);
 }
@@ -147,8 +154,8 @@ enf_status enf_get_int(const enf_flow *flow, const char *name, int64_t *value) {
   } rows[] = {{"particles", flow->space.particles},
               {"dimensions", flow->space.dimensions},
               {"degrees_of_freedom", enf__space_freedom(&flow->space)},
-              {"parameters", enf__field_params(flow->field)},
-              {"tensors", enf__field_tensors(flow->field)},
+              {"parameters", flow->params.size},
+              {"tensors", flow->params.count},
               {"hidden", model->hidden},
               {"layers", model->layers},
               {"edge_depth", model->edge_depth},
@@ -183,9 +190,9 @@ enf_status enf_params_info(const enf_flow *flow, size_t index, const char **name
   ENF__ENTRY;
   if (!is_flow(flow))
     return ENF_ERR_ARG;
-  if (index >= enf__field_tensors(flow->field))
+  if (index >= flow->params.count)
     return ENF_ERR_RANGE;
-  const enf__tensor *tensor = enf__field_tensor(flow->field, index);
+  const enf__tensor *tensor = &flow->params.tensor[index];
   if (name)
     *name = tensor->name;
   if (rows)
@@ -196,8 +203,8 @@ enf_status enf_params_info(const enf_flow *flow, size_t index, const char **name
 }
 
 static const char *tensor_name(const void *list, size_t index) {
-  const enf__field *field = list;
-  return index < enf__field_tensors(field) ? enf__field_tensor(field, index)->name : NULL;
+  const enf__params *params = list;
+  return index < params->count ? params->tensor[index].name : NULL;
 }
 
 /* The tensor of that name and size, or the refusal. */
@@ -208,8 +215,8 @@ static enf_status find_tensor(enf_ctx *ctx, const enf_flow *flow, const char *na
     return status;
   if (!name || !data)
     return enf__fail(ctx, ENF_ERR_ARG, "%s is NULL", name ? "data" : "tensor");
-  for (size_t i = 0; i < enf__field_tensors(flow->field); i++) {
-    const enf__tensor *tensor = enf__field_tensor(flow->field, i);
+  for (size_t i = 0; i < flow->params.count; i++) {
+    const enf__tensor *tensor = &flow->params.tensor[i];
     if (strcmp(tensor->name, name))
       continue;
     *found = tensor;
@@ -218,7 +225,7 @@ static enf_status find_tensor(enf_ctx *ctx, const enf_flow *flow, const char *na
     return enf__fail(ctx, ENF_ERR_SHAPE, "%s holds %zu x %zu = %zu values, n is %zu", name,
                      tensor->rows, tensor->cols, tensor->rows * tensor->cols, n);
   }
-  const char *near = enf__nearest(name, tensor_name, flow->field);
+  const char *near = enf__nearest(name, tensor_name, &flow->params);
   return enf__fail(ctx, ENF_ERR_ARG, "the flow has no tensor \"%.100s\"%s%s%s", name,
                    near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
@@ -231,7 +238,7 @@ enf_status enf_params_get(enf_ctx *ctx, const enf_flow *flow, const char *tensor
   if (status != ENF_OK)
     return status;
   TRY(find_tensor(ctx, flow, tensor, data, n, &found));
-  memcpy(data, enf__field_param_view(flow->field) + found->offset, n * sizeof *data);
+  memcpy(data, flow->params.value + found->offset, n * sizeof *data);
 out:
   return status;
 }
@@ -247,8 +254,8 @@ enf_status enf_params_set(enf_ctx *ctx, enf_flow *flow, const char *tensor, cons
   for (size_t i = 0; i < n; i++)
     if (!isfinite(data[i]))
       TRY(enf__fail(ctx, ENF_ERR_NONFINITE, "value %zu of %s is not finite", i, tensor));
-  memcpy(enf__field_param_block(flow->field) + found->offset, data, n * sizeof *data);
-  enf__field_pack(flow->field);
+  memcpy(flow->params.value + found->offset, data, n * sizeof *data);
+  enf__field_pack(flow->field, flow->params.value);
   flow->scale_fixed = true;
 out:
   return status;

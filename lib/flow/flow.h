@@ -1,4 +1,4 @@
-/* flow.h -- inside of enf_flow: space + prior + velocity field. */
+/* flow.h -- inside of enf_flow: shape + space + prior + velocity field + parameters. */
 #ifndef ENF__FLOW_H
 #define ENF__FLOW_H
 
@@ -10,6 +10,9 @@ struct enf_flow {
   uint32_t magic;
   enf_alloc alloc;
   enf_opts *options; /* the model.* options it was made with */
+  int *kind;         /* (N) model.species, or NULL */
+  enf__shape shape;  /* of its samples */
+  enf__params params;
   enf__field *field;
   enf__space space;
   enf__prior prior;
@@ -19,7 +22,7 @@ struct enf_flow {
 /* ARG unless flow is one (NULL, magic), with the sentence on ctx. */
 enf_status enf__flow_check(enf_ctx *ctx, const enf_flow *flow);
 
-/* A flow with all parameters zero; what enf_create and enf_load begin with. */
+/* A flow with all parameters zero, not packed; what enf_create and enf_load begin with. */
 enf_status enf__flow_make(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts);
 
 #endif

@@ -103,7 +103,12 @@ enf_status enf_log_prob_grad(enf_ctx *ctx, const enf_flow *flow, size_t n, const
   TRY(enf__batch_check(ctx, flow, n, 3, arrays));
   const size_t dim = enf__space_state(&flow->space), size = round_size(n, dim);
   job j = {.flow = flow, .dim = dim, .x = x, .logp = logp, .grad = grad};
-  j.p = (enf__pullback){.field = flow->field, .n = size, .t0 = 1, .t1 = 0};
+  j.p = (enf__pullback){.field = flow->field,
+                        .shape = &flow->shape,
+                        .params = flow->params.size,
+                        .n = size,
+                        .t0 = 1,
+                        .t1 = 0};
   enf__arena count = {0};
   lay_out(&j, &count);
   TRY(enf__reserve(ctx, count.used, enf__pullback_worker_bytes(&j.p, &ctx->run)));

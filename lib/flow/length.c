@@ -58,7 +58,8 @@ static void pair_rate(void *user, size_t S, const size_t *sample, const double *
   const size_t dim = g->dim, bytes = dim * sizeof *y;
   for (size_t i = 0; i < S; i++)
     memcpy(g->x + i * dim, y + i * (dim + 1), bytes);
-  enf__field_velocity(g->m->flow->field, g->m->run, g->arena, S, t, g->x, g->v);
+  const enf__points at = {&g->m->flow->shape, S, t, g->x};
+  enf__field_velocity(g->m->flow->field, g->m->run, g->arena, &at, g->v);
   for (size_t i = 0; i < S; i++) {
     memcpy(dy + i * (dim + 1), g->v + i * dim, bytes);
     dy[i * (dim + 1) + dim] = norm(dim, g->v + i * dim);
@@ -118,7 +119,7 @@ static size_t workspace(const measurement *m) {
   group g = {.m = m, .arena = &count, .S = m->group, .dim = dimension(m)};
   layout(&g);
   return count.used + enf__ode_workspace(m->group, g.dim + 1) +
-         enf__field_workspace(m->flow->field, m->run, ENF__VELOCITY);
+         enf__field_workspace(m->flow->field, m->run, &m->flow->shape, ENF__VELOCITY);
 }
 
 enf_status enf_path_lengths(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_t first,
@@ -132,7 +133,7 @@ enf_status enf_path_lengths(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, u
   if (n > UINT64_MAX - first)
     TRY(enf__fail(ctx, ENF_ERR_RANGE, "first = %llu plus n = %zu runs past the end of the stream",
                   (unsigned long long)first, n));
-  const size_t chunk = enf__field_chunk(flow->field, ENF__VELOCITY) / 2;
+  const size_t chunk = enf__field_chunk(flow->field, &flow->shape, ENF__VELOCITY) / 2;
   measurement m = {.flow = flow,
                    .run = &ctx->run,
                    .n = n,

@@ -50,10 +50,7 @@ typedef struct {
   uint64_t evaluations;
 } group;
 
-static size_t dim_of(const enf__field *field) {
-  const enf__model *model = enf__field_model(field);
-  return model->particles * model->dimensions;
-}
+static size_t dim_of(const enf__pullback *p) { return enf__shape_size(p->shape); }
 
 static bool has_penalty(const enf__pullback *p) { return p->kinetic > 0 || p->frobenius > 0; }
 
@@ -61,15 +58,15 @@ static bool is_late(const enf__pullback *p) { return p->probes && p->adjoint == 
 
 /* x, logdet, penalty */
 static size_t width_of(const enf__pullback *p) {
-  return dim_of(p->field) + (is_late(p) ? 0 : 1 + (size_t)has_penalty(p));
+  return dim_of(p) + (is_late(p) ? 0 : 1 + (size_t)has_penalty(p));
 }
 
-size_t enf__pullback_chunks(const enf__field *field, size_t n) {
-  return enf__field_pieces(field, ENF__VJP_TRACE, LEAST_CHUNK, n);
+size_t enf__pullback_chunks(const enf__field *field, const enf__shape *shape, size_t n) {
+  return enf__field_pieces(field, shape, ENF__VJP_TRACE, LEAST_CHUNK, n);
 }
 
 static size_t group_size(const enf__pullback *p) {
-  const size_t chunks = enf__pullback_chunks(p->field, p->n);
+  const size_t chunks = enf__pullback_chunks(p->field, p->shape, p->n);
   const size_t chunk = chunks ? (p->n + chunks - 1) / chunks : 0;
   return chunk < MOST_GROUP ? chunk : MOST_GROUP;
 }
@@ -83,7 +80,7 @@ static void lay_out(group *g) {
   g->end = ENF__TAKE(arena, double, state);
   g->result = ENF__TAKE(arena, enf__ode_result, g->S);
   g->late = ENF__TAKE(arena, double, 2 * g->S);
-  g->gradient = ENF__TAKE(arena, double, enf__field_params(g->p->field));
+  g->gradient = ENF__TAKE(arena, double, g->p->params);
   g->value = ENF__TAKE(arena, double, MOST_ROWS *ENF__VALUES);
   double **vectors[] = {&g->x, &g->v, &g->eps, &g->a, &g->dx, &g->v_dot};
   for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
@@ -94,8 +91,8 @@ static void lay_out(group *g) {
 }
 
 void enf__pullback_take(enf__pullback *p, enf__arena *arena) {
-  const size_t state = p->n * dim_of(p->field);
-  p->chunks = enf__pullback_chunks(p->field, p->n);
+  const size_t state = p->n * dim_of(p);
+  p->chunks = enf__pullback_chunks(p->field, p->shape, p->n);
   p->y = ENF__TAKE(arena, double, state);
   p->logdet = ENF__TAKE(arena, double, p->n);
   p->penalty = ENF__TAKE(arena, double, p->n);
@@ -117,7 +114,7 @@ size_t enf__pullback_worker_bytes(const enf__pullback *p, const enf__run *run) {
   enf__arena count = {0};
   const size_t pair = width_of(p), most = p->n < MOST_GROUP ? p->n : MOST_GROUP;
   enf__pullback copy = *p;
-  group g = {.p = &copy, .arena = &count, .S = most, .dim = dim_of(p->field), .width = pair};
+  group g = {.p = &copy, .arena = &count, .S = most, .dim = dim_of(p), .width = pair};
   lay_out(&g);
   const size_t back = p->adjoint == ENF__DISCRETE ? enf__adjoint_discrete_workspace(g.S, pair)
                                                   : enf__adjoint_continuous_workspace(g.S, pair);
@@ -125,7 +122,7 @@ size_t enf__pullback_worker_bytes(const enf__pullback *p, const enf__run *run) {
                             ENF__VJP_TRACE};
   size_t field = 0;
   for (size_t i = 0; i < sizeof work / sizeof *work; i++)
-    field = larger(field, enf__field_workspace(p->field, run, work[i]));
+    field = larger(field, enf__field_workspace(p->field, run, p->shape, work[i]));
   return count.used + larger(enf__ode_workspace(g.S, pair), back) + field;
 }
 
@@ -163,6 +160,11 @@ static size_t first_capacity(const enf_ctx *ctx, const enf__pullback *p, size_t 
 static void gather_points(const group *g, size_t S, const double *pair) {
   for (size_t i = 0; i < S; i++)
     memcpy(g->x + i * g->dim, pair + i * g->width, g->dim * sizeof *pair);
+}
+
+/* The points in g->x at times t. */
+static enf__points points(const group *g, size_t S, const double *t) {
+  return (enf__points){g->p->shape, S, t, g->x};
 }
 
 static void gather_probes(const group *g, size_t S, const size_t *sample, size_t probe) {
@@ -204,7 +206,8 @@ static void velocity_rate(void *user, size_t S, const size_t *sample, const doub
   group *g = user;
   (void)sample;
   gather_points(g, S, y);
-  enf__field_velocity(g->p->field, g->p->run, g->arena, S, t, g->x, g->v);
+  const enf__points at = points(g, S, t);
+  enf__field_velocity(g->p->field, g->p->run, g->arena, &at, g->v);
   memset(g->b, 0, S * sizeof *g->b);
   memset(g->square, 0, S * sizeof *g->square);
   spread(g, S, dy);
@@ -215,15 +218,16 @@ static void pair_rate(void *user, size_t S, const size_t *sample, const double *
                       double *dy) {
   group *g = user;
   const enf__pullback *p = g->p;
+  const enf__points at = points(g, S, t);
   gather_points(g, S, y);
   g->evaluations += S;
   memset(g->b, 0, S * sizeof *g->b);
   memset(g->square, 0, S * sizeof *g->square);
   if (!p->probes)
-    enf__field_divergence(p->field, p->run, g->arena, S, t, g->x, g->v, g->b);
+    enf__field_divergence(p->field, p->run, g->arena, &at, g->v, g->b);
   for (size_t probe = 0; probe < p->probes; probe++) {
     gather_probes(g, S, sample, probe);
-    enf__field_jvp(p->field, p->run, g->arena, S, t, g->x, g->eps, g->v,
+    enf__field_jvp(p->field, p->run, g->arena, &at, g->eps, g->v,
                    p->frobenius > 0 ? g->v_dot : NULL, g->form);
     for (size_t i = 0; i < S; i++)
       g->b[i] += g->form[i] / (double)p->probes;
@@ -288,25 +292,31 @@ static void give_cotangents(void *user, size_t first, size_t S, const double *v,
   memcpy(a, g->a + first * g->dim, S * g->dim * sizeof *a);
 }
 
-static void pull_probe(group *g, size_t S, const double *t, size_t probe, bool dx, bool params) {
+static void pull_probe(group *g, const enf__points *at, size_t probe, bool dx, bool params) {
   const enf__pullback *p = g->p;
+  const enf__cotangent of = {.eps = p->probes ? g->eps : NULL,
+                             .a = g->a,
+                             .b = g->b,
+                             .c = p->kinetic > 0 && probe == 0 ? g->c : NULL,
+                             .d = p->frobenius > 0 ? g->d : NULL};
+  const enf__gradient out = {.dx = dx ? g->dx : NULL,
+                             .dparams = params ? g->gradient : NULL,
+                             .value = is_late(p) ? g->value : NULL};
   if (probe == 1)
-    memset(g->a, 0, S * g->dim * sizeof *g->a);
-  enf__field_vjp_trace(p->field, p->run, g->arena, S, t, g->x, p->probes ? g->eps : NULL, g->a,
-                       g->b, p->kinetic > 0 && probe == 0 ? g->c : NULL,
-                       p->frobenius > 0 ? g->d : NULL, dx ? g->dx : NULL,
-                       params ? g->gradient : NULL, is_late(p) ? g->value : NULL);
+    memset(g->a, 0, at->S * g->dim * sizeof *g->a);
+  enf__field_vjp_trace(p->field, p->run, g->arena, at, &of, &out);
 }
 
 static void pull(void *user, size_t S, const size_t *sample, const double *t, const double *y,
                  const double *a, const double *weight, double *da, bool params) {
   group *g = user;
   const enf__pullback *p = g->p;
+  const enf__points at = points(g, S, t);
   gather_points(g, S, y);
   gather_cotangents(g, S, sample, a, weight);
   g->evaluations += S;
   if (weight && weight[0] == 0) {
-    enf__field_vjp(p->field, p->run, g->arena, S, t, g->x, give_cotangents, g, g->dx,
+    enf__field_vjp(p->field, p->run, g->arena, &at, give_cotangents, g, g->dx,
                    params ? g->gradient : NULL);
     add_pulled(g, S, true, da);
     return;
@@ -314,7 +324,7 @@ static void pull(void *user, size_t S, const size_t *sample, const double *t, co
   for (size_t probe = 0; probe < (p->probes ? p->probes : 1); probe++) {
     if (p->probes)
       gather_probes(g, S, sample, probe);
-    pull_probe(g, S, t, probe, da != NULL, params);
+    pull_probe(g, &at, probe, da != NULL, params);
     if (is_late(p))
       add_values(g, S, sample, weight);
     if (da)
@@ -427,7 +437,7 @@ static void store_pulled(const group *g) {
     else if (g->r->dx)
       fill_nan(g->dim, g->r->dx + row * g->dim);
   }
-  for (size_t k = 0; g->sum && k < enf__field_params(p->field); k++)
+  for (size_t k = 0; g->sum && k < p->params; k++)
     g->sum[k] += g->gradient[k];
 }
 
@@ -446,7 +456,7 @@ static void reverse_group(group *g, enf__pullback_task *task) {
   const enf__pullback *p = g->p;
   const enf__adjoint adjoint = {p->run, velocity_rate, pull, g, g->width, g->sum != NULL};
   do {
-    memset(g->gradient, 0, enf__field_params(p->field) * sizeof *g->gradient);
+    memset(g->gradient, 0, p->params * sizeof *g->gradient);
     memset(g->late, 0, 2 * g->S * sizeof *g->late);
     load_cotangents(g);
     if (p->adjoint == ENF__DISCRETE)
@@ -473,11 +483,11 @@ static enf_status run_chunk(void *user, size_t chunk, enf__arena *arena) {
   enf__pullback_task *task = p->task + chunk;
   const size_t end = p->n * (chunk + 1) / p->chunks, size = group_size(p);
   group g = {.p = p, .r = j->r, .arena = arena, .S = size};
-  g.dim = dim_of(p->field);
+  g.dim = dim_of(p);
   g.width = width_of(p);
   lay_out(&g);
   if (j->r && j->r->gradients)
-    g.sum = j->r->gradients + chunk * enf__field_params(p->field);
+    g.sum = j->r->gradients + chunk * p->params;
   task->need = 0;
   while (task->next < end && !(j->r && task->need)) {
     g.first = task->next;

@@ -13,8 +13,8 @@
    On request a penalty on the path joins it (Finlay et al. 2020, arXiv:2002.02798), the integral
    over |dt| of kinetic |v|^2 + frobenius |J eps|^2, mean over probes, whose expectation is |J|_F^2.
 
-     p = (enf__pullback){.field = field, .adjoint = ENF__DISCRETE, .n = n, .t0 = 1, .t1 = 0,
-                         .x = x, .eps = eps, .probes = 1};
+     p = (enf__pullback){.field = field, .shape = shape, .params = P, .adjoint = ENF__DISCRETE,
+                         .n = n, .t0 = 1, .t1 = 0, .x = x, .eps = eps, .probes = 1};
      enf__reserve(ctx, enf__pullback_call_bytes(&p) + ..., enf__pullback_worker_bytes(&p, run));
      enf__pullback_take(&p, &ctx->arena);
      enf__pullback_forward(ctx, &p);      p.y, p.logdet, p.result
@@ -41,6 +41,8 @@ typedef struct {
 typedef struct {
   /* filled by the caller */
   const enf__field *field;
+  const enf__shape *shape;
+  size_t params; /* P, of a gradient */
   int adjoint;
   size_t n;
   double t0, t1;             /* within [0,1], either order */
@@ -75,10 +77,10 @@ typedef struct {
 } enf__pulled;
 
 /* Pieces that n samples are cut into, at most 16, with a gradient buffer each: by shapes only. */
-size_t enf__pullback_chunks(const enf__field *field, size_t n);
+size_t enf__pullback_chunks(const enf__field *field, const enf__shape *shape, size_t n);
 
 /* x and eps are not looked at, so they may still be missing (set eps to anything if it is to
-   come); n, field, adjoint, t0, t1 and probes must be right. */
+   come); n, field, shape, params, adjoint, t0, t1 and probes must be right. */
 size_t enf__pullback_call_bytes(const enf__pullback *p);
 size_t enf__pullback_worker_bytes(const enf__pullback *p, const enf__run *run);
 void enf__pullback_take(enf__pullback *p, enf__arena *arena);

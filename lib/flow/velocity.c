@@ -77,10 +77,11 @@ static enf_status velocity_task(void *user, size_t task, enf__arena *arena) {
     why[i] = load(c, first + i, &p, good);
     good += why[i].status == ENF_OK;
   }
+  const enf__points at = {&c->flow->shape, good, p.t, p.x};
   if (good && c->div)
-    enf__field_divergence(c->flow->field, c->run, arena, good, p.t, p.x, p.v, p.div);
+    enf__field_divergence(c->flow->field, c->run, arena, &at, p.v, p.div);
   else if (good)
-    enf__field_velocity(c->flow->field, c->run, arena, good, p.t, p.x, p.v);
+    enf__field_velocity(c->flow->field, c->run, arena, &at, p.v);
   for (size_t i = 0, slot = 0; i < S; i++) {
     const bool evaluated = why[i].status == ENF_OK;
     why[i] = store(c, first + i, &p, slot, why[i]);
@@ -102,7 +103,7 @@ enf_status enf_velocity(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
   const enf__argument arrays[] = {{"t", t}, {"x", x}, {"v", v}};
   TRY(enf__batch_check(ctx, flow, n, 3, arrays));
   const enf__work work = div ? ENF__DIVERGENCE : ENF__VELOCITY;
-  const size_t chunk = enf__field_chunk(flow->field, work);
+  const size_t chunk = enf__field_chunk(flow->field, &flow->shape, work);
   call c = {.flow = flow,
             .run = &ctx->run,
             .n = n,
@@ -115,9 +116,8 @@ enf_status enf_velocity(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
   enf__arena count = {0};
   packed p;
   layout(&c, &count, &p);
-  TRY(enf__batch_run(ctx, n, c.group,
-                     count.used + enf__field_workspace(flow->field, &ctx->run, work), velocity_task,
-                     &c, &c.reports));
+  const size_t field = enf__field_workspace(flow->field, &ctx->run, &flow->shape, work);
+  TRY(enf__batch_run(ctx, n, c.group, count.used + field, velocity_task, &c, &c.reports));
 out:
   return status;
 }

@@ -36,8 +36,8 @@ static job make_job(const enf__batch *b, const enf__run *run) {
   j.noise = enf__opts_real(b->options, ENF__OPT_TRAIN_SIGMA);
   j.seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED);
   j.dim = enf__space_state(b->space);
-  j.params = enf__field_params(b->field);
-  j.chunks = enf__field_pieces(b->field, ENF__VJP, 1, b->n);
+  j.params = b->params;
+  j.chunks = enf__field_pieces(b->field, b->shape, ENF__VJP, 1, b->n);
   return j;
 }
 
@@ -57,7 +57,7 @@ static enf__coupling coupling_of(const job *j) {
                          .n = b->n,
                          .x1 = b->x,
                          .x0 = j->x0,
-                         .species = enf__field_model(b->field)->species,
+                         .species = b->shape->kind,
                          .reflect = enf__opts_int(b->options, ENF__OPT_TRAIN_REFLECT) != 0};
 }
 
@@ -129,8 +129,8 @@ static enf_status run_chunk(void *user, size_t index, enf__arena *arena) {
   memset(gradient, 0, j->params * sizeof *gradient);
   for (size_t i = begin; i < end; i++)
     make_point(j, &c, i, i - begin);
-  enf__field_vjp(j->batch->field, j->run, arena, end - begin, c.t, c.x, compare, &c, NULL,
-                 gradient);
+  const enf__points at = {j->batch->shape, end - begin, c.t, c.x};
+  enf__field_vjp(j->batch->field, j->run, arena, &at, compare, &c, NULL, gradient);
   return ENF_OK;
 }
 
@@ -150,7 +150,7 @@ static size_t worker_bytes(const enf__batch *b, const enf__run *run) {
   const job j = make_job(b, run);
   const enf__coupling coupling = coupling_of(&j);
   lay_out_chunk(&j, (b->n + j.chunks - 1) / j.chunks, &count);
-  const size_t chunk_bytes = count.used + enf__field_workspace(b->field, run, ENF__VJP);
+  const size_t chunk_bytes = count.used + enf__field_workspace(b->field, run, b->shape, ENF__VJP);
   const size_t coupling_bytes = enf__coupling_worker_bytes(&coupling, run);
   return chunk_bytes > coupling_bytes ? chunk_bytes : coupling_bytes;
 }

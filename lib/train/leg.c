@@ -19,6 +19,8 @@ enf__leg enf__leg_take(const enf__batch *b, double t0, double t1, enf__arena *ar
                   .dlogdet = ENF__TAKE(arena, double, b->n),
                   .dpenalty = ENF__TAKE(arena, double, b->n)};
   leg.p = (enf__pullback){.field = b->field,
+                          .shape = b->shape,
+                          .params = b->params,
                           .adjoint = (int)enf__opts_int(b->options, ENF__OPT_TRAIN_ADJOINT),
                           .n = b->n,
                           .t0 = t0,
@@ -42,8 +44,8 @@ size_t enf__leg_worker_bytes(const enf__batch *b, const enf__run *run) {
 }
 
 void enf__leg_buffers(const enf__batch *b, enf__slope *slope, enf__arena *arena) {
-  const size_t params = enf__field_params(b->field);
-  *slope = (enf__slope){.buffers = enf__pullback_chunks(b->field, b->n)};
+  const size_t params = b->params;
+  *slope = (enf__slope){.buffers = enf__pullback_chunks(b->field, b->shape, b->n)};
   slope->gradients = ENF__TAKE(arena, double, slope->buffers *params);
   if (slope->gradients)
     memset(slope->gradients, 0, slope->buffers * params * sizeof *slope->gradients);

@@ -25,8 +25,7 @@
 #define FLOOR 0.01
 #define PI 3.14159265358979323846
 
-static enf_status make(enf_ctx *ctx, enf__optimiser *o, const double *weights,
-                       const enf__field *field) {
+static enf_status make(enf_ctx *ctx, enf__optimiser *o, const enf__params *table, bool soap) {
   const size_t params = o->params;
   o->moment1 = enf__alloc_array(&o->alloc, params, sizeof *o->moment1);
   o->moment2 = enf__alloc_array(&o->alloc, params, sizeof *o->moment2);
@@ -35,14 +34,14 @@ static enf_status make(enf_ctx *ctx, enf__optimiser *o, const double *weights,
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for the moments of %zu parameters", params);
   memset(o->moment1, 0, params * sizeof *o->moment1);
   memset(o->moment2, 0, params * sizeof *o->moment2);
-  memcpy(o->average, weights, params * sizeof *o->average);
-  return field ? enf__soap_create(ctx, &o->soap, field) : ENF_OK;
+  memcpy(o->average, table->value, params * sizeof *o->average);
+  return soap ? enf__soap_create(ctx, &o->soap, table) : ENF_OK;
 }
 
-enf_status enf__optimiser_create(enf_ctx *ctx, enf__optimiser *o, size_t params,
-                                 const double *weights, const enf__field *field) {
-  *o = (enf__optimiser){.alloc = ctx->alloc, .params = params};
-  const enf_status status = make(ctx, o, weights, field);
+enf_status enf__optimiser_create(enf_ctx *ctx, enf__optimiser *o, const enf__params *params,
+                                 bool soap) {
+  *o = (enf__optimiser){.alloc = ctx->alloc, .params = params->size};
+  const enf_status status = make(ctx, o, params, soap);
   if (status != ENF_OK)
     enf__optimiser_free(o);
   return status;

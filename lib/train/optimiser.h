@@ -19,9 +19,9 @@ typedef struct {
   enf__soap soap;   /* empty: AdamW */
 } enf__optimiser;
 
-/* Moments zero, average = weights (P). SOAP for the tensors of `field`, AdamW if that is NULL. */
-enf_status enf__optimiser_create(enf_ctx *ctx, enf__optimiser *optimiser, size_t params,
-                                 const double *weights, const enf__field *field);
+/* Moments zero, the average that of the weights in the table. SOAP, or AdamW. */
+enf_status enf__optimiser_create(enf_ctx *ctx, enf__optimiser *optimiser, const enf__params *params,
+                                 bool soap);
 void enf__optimiser_free(enf__optimiser *optimiser); /* fine on a zeroed one */
 
 /* Learning rate of step number `step` (from 0) of `steps` planned ones. */

@@ -35,9 +35,9 @@ enum { LEFT, RIGHT, SIDES, RENEWED_EVERY = 10 };
 
 static size_t side_size(const enf__side *s) { return s->n > 1 ? s->n * s->n : 0; }
 
-static void set_shapes(enf__soap *soap, const enf__field *field) {
+static void set_shapes(enf__soap *soap, const enf__params *params) {
   for (size_t i = 0; i < soap->count; i++) {
-    const enf__tensor *t = enf__field_tensor(field, i);
+    const enf__tensor *t = &params->tensor[i];
     soap->factor[i] = (enf__factor){.offset = t->offset, .side = {{.n = t->rows}, {.n = t->cols}}};
   }
 }
@@ -67,17 +67,17 @@ static void set_sides(enf__soap *soap) {
     }
 }
 
-enf_status enf__soap_create(enf_ctx *ctx, enf__soap *soap, const enf__field *field) {
-  *soap = (enf__soap){.alloc = ctx->alloc, .count = enf__field_tensors(field)};
+enf_status enf__soap_create(enf_ctx *ctx, enf__soap *soap, const enf__params *params) {
+  *soap = (enf__soap){.alloc = ctx->alloc, .count = params->count};
   soap->factor = enf__alloc_array(&ctx->alloc, soap->count, sizeof *soap->factor);
   if (soap->factor) {
-    set_shapes(soap, field);
+    set_shapes(soap, params);
     soap->block = enf__alloc_array(&ctx->alloc, block_size(soap), sizeof *soap->block);
   }
   if (!soap->block) {
     enf__soap_free(soap);
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for the second moments of %zu tensors",
-                     enf__field_tensors(field));
+                     params->count);
   }
   set_sides(soap);
   return ENF_OK;

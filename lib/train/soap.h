@@ -3,7 +3,7 @@
 #define ENF__TRAIN_SOAP_H
 
 #include "core/core.h"
-#include "field/field.h"
+#include "core/params.h"
 
 /* One side of a parameter tensor: its rows (left) or columns (right). */
 typedef struct {
@@ -24,8 +24,8 @@ typedef struct {
   double *block; /* of all sides */
 } enf__soap;
 
-/* For the parameters of a field: second moments zero, bases the identity. */
-enf_status enf__soap_create(enf_ctx *ctx, enf__soap *soap, const enf__field *field);
+/* For a table of parameters: second moments zero, bases the identity. */
+enf_status enf__soap_create(enf_ctx *ctx, enf__soap *soap, const enf__params *params);
 void enf__soap_free(enf__soap *soap); /* fine on a zeroed one */
 
 /* Bytes of a worker's arena that enf__soap_direction takes. */

@@ -18,6 +18,8 @@ typedef struct {
   const enf_opts *options; /* train.* */
   const enf__field *field; /* with the working weights */
   const enf__space *space; /* the flow's */
+  const enf__shape *shape;
+  size_t params; /* P, of a gradient */
   const enf__prior *prior;
   size_t n;
   const double *x;      /* (n,state) in the space; NULL for sizing or no data */
@@ -62,8 +64,9 @@ struct enf_trainer {
   uint32_t magic;
   enf_alloc alloc;
   enf_flow *flow;
-  enf_opts *options; /* train.* */
-  enf__field *field; /* with the working weights */
+  enf_opts *options;  /* train.* */
+  enf__params params; /* the working weights */
+  enf__field *field;  /* with them */
   enf__optimiser optimiser;
   uint64_t counters[ENF__COUNTERS];
   enf_energy_fn energy; /* the host's, or NULL; not in the file */

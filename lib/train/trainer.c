@@ -48,29 +48,39 @@ static enf_status check_options(enf_ctx *ctx, const enf_opts *opts) {
   return ENF_OK;
 }
 
-/* The pair kernel's coefficients belong to local functions: in other axes they learn slower. */
+/* auto: where other axes pay for every tensor. */
 static bool uses_soap(const enf_trainer *tr) {
   const int64_t kind = enf__opts_int(tr->options, ENF__OPT_TRAIN_OPTIMIZER);
-  const bool fits = enf__field_model(tr->field)->kind == ENF__FIELD_EGNN;
+  bool fits = true;
+  for (size_t i = 0; i < tr->params.count; i++)
+    fits = fits && tr->params.tensor[i].turns;
   return kind == ENF__OPTIMIZER_AUTO ? fits : kind == ENF__SOAP;
+}
+
+/* A table and a field of its own with the flow's weights. */
+static enf_status copy_weights(enf_ctx *ctx, enf_trainer *tr) {
+  enf_status status;
+  const enf_flow *flow = tr->flow;
+  enf__params_open(ctx, &tr->params);
+  TRY(enf__field_create(ctx, &tr->field, enf__field_model(flow->field), &tr->params));
+  TRY(enf__params_allocate(ctx, &tr->params));
+  memcpy(tr->params.value, flow->params.value, tr->params.size * sizeof *tr->params.value);
+  enf__field_pack(tr->field, tr->params.value);
+out:
+  return status;
 }
 
 enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **out, enf_flow *flow,
                              const enf_opts *opts) {
   enf_status status;
-  const size_t params = enf__field_params(flow->field);
-  const double *weights = enf__field_param_view(flow->field);
   enf_trainer *tr = enf__alloc(&ctx->alloc, sizeof *tr);
   if (!tr)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a trainer");
   *tr = (enf_trainer){.magic = ENF__MAGIC_TRAINER, .alloc = ctx->alloc, .flow = flow};
   TRY(enf__opts_copy(ctx, &tr->alloc, &tr->options, opts));
   TRY(check_options(ctx, tr->options));
-  TRY(enf__field_create(ctx, &tr->field, enf__field_model(flow->field)));
-  memcpy(enf__field_param_block(tr->field), weights, params * sizeof *weights);
-  enf__field_pack(tr->field);
-  TRY(enf__optimiser_create(ctx, &tr->optimiser, params, weights,
-                            uses_soap(tr) ? tr->field : NULL));
+  TRY(copy_weights(ctx, tr));
+  TRY(enf__optimiser_create(ctx, &tr->optimiser, &tr->params, uses_soap(tr)));
   *out = tr;
 out:
   if (status != ENF_OK)
@@ -101,6 +111,7 @@ void enf_trainer_destroy(enf_trainer *tr) {
   const enf_alloc alloc = tr->alloc;
   enf__optimiser_free(&tr->optimiser);
   enf__field_destroy(tr->field);
+  enf__params_close(&tr->params);
   enf_opts_destroy(tr->options);
   tr->magic = 0;
   enf__free(&alloc, tr);
@@ -223,9 +234,9 @@ static void enter(const enf__space *space, size_t n, const double *x, double *ou
 /* ---- a step -------------------------------------------------------------------------------- */
 
 void enf__trainer_publish(enf_trainer *tr) {
-  memcpy(enf__field_param_block(tr->flow->field), tr->optimiser.average,
-         tr->optimiser.params * sizeof *tr->optimiser.average);
-  enf__field_pack(tr->flow->field);
+  enf__params *published = &tr->flow->params;
+  memcpy(published->value, tr->optimiser.average, published->size * sizeof *published->value);
+  enf__field_pack(tr->flow->field, published->value);
 }
 
 /* The two copies of the weights that kernels read. */
@@ -233,7 +244,7 @@ static enf_status renew(void *user, size_t which, enf__arena *arena) {
   enf_trainer *tr = user;
   (void)arena;
   if (which == 0)
-    enf__field_pack(tr->field);
+    enf__field_pack(tr->field, tr->params.value);
   else
     enf__trainer_publish(tr);
   return ENF_OK;
@@ -254,8 +265,8 @@ static enf_status learn(enf_ctx *ctx, enf_trainer *tr, const enf__slope *slope, 
                               .weight_decay = enf__opts_real(o, ENF__OPT_TRAIN_WEIGHT_DECAY),
                               .ema = enf__opts_real(o, ENF__OPT_TRAIN_EMA)};
   tr->counters[ENF__CLIPPED] += clipped;
-  const enf_status status = enf__optimiser_update(ctx, &tr->optimiser, &update, slope->gradients,
-                                                  enf__field_param_block(tr->field));
+  const enf_status status =
+      enf__optimiser_update(ctx, &tr->optimiser, &update, slope->gradients, tr->params.value);
   return status == ENF_OK ? enf__parallel_for(ctx, 2, renew, tr, 0, 0) : status;
 }
 
@@ -362,6 +373,8 @@ enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double 
   enf__batch batch = {.options = tr->options,
                       .field = tr->field,
                       .space = &flow->space,
+                      .shape = &flow->shape,
+                      .params = tr->params.size,
                       .prior = &flow->prior,
                       .n = n,
                       .first = counters[ENF__SAMPLES],

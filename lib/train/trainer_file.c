@@ -34,10 +34,10 @@ typedef struct {
   double *data;
 } entry;
 
-static size_t most_entries(const enf_trainer *tr) { return GROUPS * enf__field_tensors(tr->field); }
+static size_t most_entries(const enf_trainer *tr) { return GROUPS * tr->params.count; }
 
 static void find_block(const enf_trainer *tr, const enf__tensor *view, entry *e) {
-  double *const blocks[] = {[WEIGHTS] = enf__field_param_block(tr->field),
+  double *const blocks[] = {[WEIGHTS] = tr->params.value,
                             [MOMENT1] = tr->optimiser.moment1,
                             [MOMENT2] = tr->optimiser.moment2,
                             [AVERAGE] = tr->optimiser.average};
@@ -55,8 +55,8 @@ static void find_side(const enf__factor *factor, entry *e) {
 
 /* Entry `number` of most_entries; false if this training has none. */
 static bool find_entry(const enf_trainer *tr, size_t number, entry *e) {
-  const size_t views = enf__field_tensors(tr->field), tensor = number % views;
-  const enf__tensor *view = enf__field_tensor(tr->field, tensor);
+  const size_t views = tr->params.count, tensor = number % views;
+  const enf__tensor *view = &tr->params.tensor[tensor];
   *e = (entry){.group = number / views};
   snprintf(e->name, sizeof e->name, "%s.%s", groups[e->group], view->name);
   if (e->group < LEFT)
@@ -316,7 +316,7 @@ enf_status enf_trainer_load(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, cons
   TRY(read_tensors(&r, made));
   flow->space.scale = scale > 0 ? scale : 1;
   flow->scale_fixed = scale > 0;
-  enf__field_pack(made->field);
+  enf__field_pack(made->field, made->params.value);
   enf__trainer_publish(made);
   *tr = made;
   made = NULL;

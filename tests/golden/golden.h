@@ -23,6 +23,8 @@ typedef struct {
   enf_ctx *ctx;
   enf__st_file file;
   enf__model model;
+  enf__shape shape;
+  enf__params params;
   int species[32];
   enf__field *field;
   size_t B;
@@ -42,15 +44,22 @@ static inline size_t golden_number(const golden *g, const char *key) {
   return (size_t)strtoul(enf__st_meta_find(&g->file, key), NULL, 10);
 }
 
+/* A field and a table of parameters, zero, for the model. */
+static inline void golden_make_field(golden *g) {
+  enf__params_open(g->ctx, &g->params);
+  ck_assert_int_eq(enf__field_create(g->ctx, &g->field, &g->model, &g->params), ENF_OK);
+  ck_assert_int_eq(enf__params_allocate(g->ctx, &g->params), ENF_OK);
+}
+
 static inline void golden_open(golden *g, const char *name) {
   char path[256];
   memset(g, 0, sizeof *g);
   snprintf(path, sizeof path, GOLDEN_DIR "/%s.safetensors", name);
   ck_assert_int_eq(enf_ctx_create(&g->ctx, NULL), ENF_OK);
   ck_assert_msg(enf__st_read(g->ctx, &g->file, path) == ENF_OK, "%s", enf_ctx_errmsg(g->ctx));
-  g->model = (enf__model){.particles = golden_number(g, "N"),
-                          .dimensions = golden_number(g, "dim"),
-                          .hidden = golden_number(g, "hidden"),
+  g->shape =
+      (enf__shape){.particles = golden_number(g, "N"), .dimensions = golden_number(g, "dim")};
+  g->model = (enf__model){.hidden = golden_number(g, "hidden"),
                           .layers = golden_number(g, "layers"),
                           .edge_depth = 2,
                           .node_depth = 2,
@@ -60,30 +69,31 @@ static inline void golden_open(golden *g, const char *name) {
   const char *text = enf__st_meta_find(&g->file, "species");
   if (strcmp(text, "none") != 0) {
     char *rest = (char *)(uintptr_t)text;
-    for (size_t i = 0; i < g->model.particles; i++) {
+    for (size_t i = 0; i < g->shape.particles; i++) {
       g->species[i] = (int)strtol(rest, &rest, 10);
       if ((size_t)g->species[i] >= g->model.species_count)
         g->model.species_count = (size_t)g->species[i] + 1;
     }
-    g->model.species = g->species;
+    g->shape.kind = g->species;
   }
-  ck_assert_int_eq(enf__field_create(g->ctx, &g->field, &g->model), ENF_OK);
-  for (size_t k = 0; k < enf__field_tensors(g->field); k++) {
-    const enf__tensor *t = enf__field_tensor(g->field, k);
+  golden_make_field(g);
+  for (size_t k = 0; k < g->params.count; k++) {
+    const enf__tensor *t = &g->params.tensor[k];
     char full[128];
     size_t count;
     snprintf(full, sizeof full, "weights.%s", t->name);
     double *w = golden_doubles(g, full, &count);
     ck_assert_uint_eq(count, t->rows * t->cols);
-    memcpy(enf__field_param_block(g->field) + t->offset, w, count * sizeof *w);
+    memcpy(g->params.value + t->offset, w, count * sizeof *w);
     free(w);
   }
-  enf__field_pack(g->field);
+  enf__field_pack(g->field, g->params.value);
   g->B = enf__st_find(&g->file, "x")->shape[0];
 }
 
 static inline void golden_close(golden *g) {
   enf__field_destroy(g->field);
+  enf__params_close(&g->params);
   enf__st_free(&g->file);
   enf_ctx_destroy(g->ctx);
 }

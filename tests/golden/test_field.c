@@ -13,7 +13,7 @@ static golden g;
 static double tolerance;
 
 static enf__arena *workspace(enf__work work) {
-  const size_t bytes = enf__field_workspace(g.field, &g.ctx->run, work);
+  const size_t bytes = enf__field_workspace(g.field, &g.ctx->run, &g.shape, work);
   ck_assert_int_eq(enf__reserve(g.ctx, 0, bytes), ENF_OK);
   return &g.ctx->workers[0];
 }
@@ -27,36 +27,38 @@ static void expect(const char *what, size_t n, const double *got, const char *te
 }
 
 static void check_velocity_and_divergence(void) {
-  const size_t size = g.model.particles * g.model.dimensions, B = g.B;
+  const size_t size = g.shape.particles * g.shape.dimensions, B = g.B;
   double *x = golden_doubles(&g, "x", NULL), *t1 = golden_doubles(&g, "t", NULL);
   double *t = malloc(B * sizeof *t), *v = malloc(B * size * sizeof *v),
          *div = malloc(B * sizeof *div);
   for (size_t s = 0; s < B; s++)
     t[s] = t1[0];
-  enf__field_velocity(g.field, &g.ctx->run, workspace(ENF__VELOCITY), B, t, x, v);
+  enf__field_velocity(g.field, &g.ctx->run, workspace(ENF__VELOCITY),
+                      &(enf__points){&g.shape, B, t, x}, v);
   expect("velocity", B * size, v, "v", tolerance);
   memset(v, 0, B * size * sizeof *v);
-  enf__field_divergence(g.field, &g.ctx->run, workspace(ENF__DIVERGENCE), B, t, x, v, div);
+  enf__field_divergence(g.field, &g.ctx->run, workspace(ENF__DIVERGENCE),
+                        &(enf__points){&g.shape, B, t, x}, v, div);
   expect("velocity with divergence", B * size, v, "v", tolerance);
   expect("divergence", B, div, "div", tolerance);
   free(x), free(t1), free(t), free(v), free(div);
 }
 
 static void probe_cotangent(void *user, size_t first, size_t S, const double *v, double *a) {
-  const size_t size = g.model.particles * g.model.dimensions;
+  const size_t size = g.shape.particles * g.shape.dimensions;
   (void)v;
   memcpy(a, (const double *)user + first * size, S * size * sizeof *a);
 }
 
 static void check_vjp(void) {
-  const size_t size = g.model.particles * g.model.dimensions, B = g.B;
+  const size_t size = g.shape.particles * g.shape.dimensions, B = g.B;
   double *x = golden_doubles(&g, "x", NULL), *t1 = golden_doubles(&g, "t", NULL);
   double *eps = golden_doubles(&g, "eps", NULL), *dx = malloc(B * size * sizeof *dx);
   double *t = malloc(B * sizeof *t), *form = calloc(B, sizeof *form);
   for (size_t s = 0; s < B; s++)
     t[s] = t1[0];
-  enf__field_vjp(g.field, &g.ctx->run, workspace(ENF__VJP), B, t, x, probe_cotangent, eps, dx,
-                 NULL);
+  enf__field_vjp(g.field, &g.ctx->run, workspace(ENF__VJP), &(enf__points){&g.shape, B, t, x},
+                 probe_cotangent, eps, dx, NULL);
   expect("J^T eps", B * size, dx, "vjp_eps", tolerance);
   for (size_t i = 0; i < B * size; i++)
     form[i / size] += dx[i] * eps[i];
@@ -72,7 +74,7 @@ typedef struct {
 
 static void matching_cotangent(void *user, size_t first, size_t S, const double *v, double *a) {
   matching *m = user;
-  const size_t size = g.model.particles * g.model.dimensions;
+  const size_t size = g.shape.particles * g.shape.dimensions;
   for (size_t i = 0; i < S * size; i++) {
     const double d = v[i] - m->target[first * size + i];
     m->loss += d * d / (double)m->count;
@@ -81,8 +83,8 @@ static void matching_cotangent(void *user, size_t first, size_t S, const double 
 }
 
 static void check_flow_matching_gradients(void) {
-  const size_t size = g.model.particles * g.model.dimensions, B = g.B;
-  const size_t P = enf__field_params(g.field);
+  const size_t size = g.shape.particles * g.shape.dimensions, B = g.B;
+  const size_t P = g.params.size;
   double *x1 = golden_doubles(&g, "x", NULL), *x0 = golden_doubles(&g, "fm.x0", NULL);
   double *t = golden_doubles(&g, "fm.t", NULL), *xt = malloc(B * size * sizeof *xt);
   double *target = malloc(B * size * sizeof *target), *grad = calloc(P, sizeof *grad);
@@ -91,11 +93,11 @@ static void check_flow_matching_gradients(void) {
     target[i] = x1[i] - x0[i];
   }
   matching m = {target, 0, B * size};
-  enf__field_vjp(g.field, &g.ctx->run, workspace(ENF__VJP), B, t, xt, matching_cotangent, &m, NULL,
-                 grad);
+  enf__field_vjp(g.field, &g.ctx->run, workspace(ENF__VJP), &(enf__points){&g.shape, B, t, xt},
+                 matching_cotangent, &m, NULL, grad);
   expect("flow-matching loss", 1, &m.loss, "fm.loss", tolerance);
-  for (size_t k = 0; k < enf__field_tensors(g.field); k++) {
-    const enf__tensor *tensor = enf__field_tensor(g.field, k);
+  for (size_t k = 0; k < g.params.count; k++) {
+    const enf__tensor *tensor = &g.params.tensor[k];
     char name[128];
     snprintf(name, sizeof name, "fm.grad.%s", tensor->name);
     expect(name, tensor->rows * tensor->cols, grad + tensor->offset, name, tolerance);

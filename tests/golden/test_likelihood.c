@@ -14,7 +14,7 @@ static size_t dim;
 
 static void open_golden(int file) {
   golden_open(&g, golden_files[file]);
-  dim = g.model.particles * g.model.dimensions;
+  dim = g.shape.particles * g.shape.dimensions;
 }
 
 static void set(enf_opts *opts, const char *name, const char *value) {
@@ -43,8 +43,7 @@ static void expect(const char *what, size_t n, const double *got, double toleran
 
 /* -log q of each sample and the cotangents of its mean. */
 static double score(const enf__pullback *p, double *logp, double *dy, double *dlogdet) {
-  const enf__space space =
-      enf__space_make(ENF__PARTICLES, g.model.particles, g.model.dimensions);
+  const enf__space space = enf__space_make(ENF__PARTICLES, g.shape.particles, g.shape.dimensions);
   const enf__prior prior = enf__prior_make(ENF__GAUSSIAN_PRIOR, &space, 1);
   double nll = 0;
   for (size_t i = 0; i < SAMPLES; i++) {
@@ -60,12 +59,12 @@ static double score(const enf__pullback *p, double *logp, double *dy, double *dl
 }
 
 static void compare_gradient(double *gradients, size_t buffers) {
-  const size_t P = enf__field_params(g.field);
+  const size_t P = g.params.size;
   for (size_t b = 1; b < buffers; b++)
     for (size_t i = 0; i < P; i++)
       gradients[i] += gradients[b * P + i];
-  for (size_t k = 0; k < enf__field_tensors(g.field); k++) {
-    const enf__tensor *tensor = enf__field_tensor(g.field, k);
+  for (size_t k = 0; k < g.params.count; k++) {
+    const enf__tensor *tensor = &g.params.tensor[k];
     char name[128];
     snprintf(name, sizeof name, "ml.grad.%s", tensor->name);
     expect(name, tensor->rows * tensor->cols, gradients + tensor->offset, 1e-8);
@@ -79,12 +78,18 @@ START_TEST(likelihood_gradient_agrees_with_the_published_network) {
   configure(options, 3);
   double *x = golden_doubles(&g, "x", NULL), dy[SAMPLES * 64], dx[SAMPLES * 64];
   double logp[SAMPLES], dlogdet[SAMPLES];
-  enf__pullback p = {.field = g.field, .n = SAMPLES, .t0 = 1, .t1 = 0, .x = x};
+  enf__pullback p = {.field = g.field,
+                     .shape = &g.shape,
+                     .params = g.params.size,
+                     .n = SAMPLES,
+                     .t0 = 1,
+                     .t1 = 0,
+                     .x = x};
   ck_assert_int_eq(enf__reserve(g.ctx, enf__pullback_call_bytes(&p),
                                 enf__pullback_worker_bytes(&p, &g.ctx->run)),
                    ENF_OK);
   enf__pullback_take(&p, &g.ctx->arena);
-  double *gradients = calloc(p.chunks * enf__field_params(g.field), sizeof *gradients);
+  double *gradients = calloc(p.chunks * g.params.size, sizeof *gradients);
   ck_assert_int_eq(enf__pullback_forward(g.ctx, &p), ENF_OK);
   const double nll = score(&p, logp, dy, dlogdet);
   const enf__pulled pulled = {dy, dlogdet, dx, gradients, NULL, 1};
@@ -105,8 +110,8 @@ static enf_flow *flow_of_golden(void) {
   const struct {
     const char *option;
     double value;
-  } numbers[] = {{"model.particles", (double)g.model.particles},
-                 {"model.dimensions", (double)g.model.dimensions},
+  } numbers[] = {{"model.particles", (double)g.shape.particles},
+                 {"model.dimensions", (double)g.shape.dimensions},
                  {"model.hidden", (double)g.model.hidden},
                  {"model.layers", (double)g.model.layers},
                  {"model.attention", g.model.attention},
@@ -121,11 +126,11 @@ static enf_flow *flow_of_golden(void) {
   set(opts, "model.species", strcmp(species, "none") != 0 ? species : "");
   ck_assert_msg(enf_create(g.ctx, &flow, opts) == ENF_OK, "%s", enf_ctx_errmsg(g.ctx));
   enf_opts_destroy(opts);
-  for (size_t k = 0; k < enf__field_tensors(g.field); k++) {
-    const enf__tensor *t = enf__field_tensor(g.field, k);
-    ck_assert_int_eq(enf_params_set(g.ctx, flow, t->name,
-                                    enf__field_param_view(g.field) + t->offset, t->rows * t->cols),
-                     ENF_OK);
+  for (size_t k = 0; k < g.params.count; k++) {
+    const enf__tensor *t = &g.params.tensor[k];
+    ck_assert_int_eq(
+        enf_params_set(g.ctx, flow, t->name, g.params.value + t->offset, t->rows * t->cols),
+        ENF_OK);
   }
   return flow;
 }

@@ -148,12 +148,12 @@ static void begin(void) {
   OK(enf_create(ctx, &flow, opts));
   N = flow->space.particles;
   dim = N * D;
-  const size_t params = enf__field_params(flow->field);
+  const size_t params = flow->params.size;
   ck_assert_uint_le(params, sizeof kick / sizeof *kick);
   enf__random_normal(3, 60, 0, params, kick);
   for (size_t k = 0; k < params; k++)
-    enf__field_param_block(flow->field)[k] += 0.1 * kick[k];
-  enf__field_pack(flow->field);
+    flow->params.value[k] += 0.1 * kick[k];
+  enf__field_pack(flow->field, flow->params.value);
   OK(enf_trainer_create(ctx, &tr, flow, opts));
   ck_assert_int_eq(enf_trainer_set_energy(tr, energy, &host), ENF_OK);
   for (size_t i = 0; i < ROWS; i++)
@@ -172,9 +172,9 @@ static enf_step_info step(void) {
 
 /* All parameters of the flow, on the heap. */
 static double *weights(size_t *bytes) {
-  *bytes = enf__field_params(flow->field) * sizeof(double);
+  *bytes = flow->params.size * sizeof(double);
   double *copy = malloc(*bytes);
-  memcpy(copy, enf__field_param_view(flow->field), *bytes);
+  memcpy(copy, flow->params.value, *bytes);
   return copy;
 }
 
@@ -182,6 +182,8 @@ static enf__batch batch_of(size_t n, uint64_t first) {
   return (enf__batch){.options = tr->options,
                       .field = tr->field,
                       .space = &flow->space,
+                      .shape = &tr->flow->shape,
+                      .params = tr->params.size,
                       .prior = &flow->prior,
                       .n = n,
                       .x = data,
@@ -195,7 +197,7 @@ static enf__batch batch_of(size_t n, uint64_t first) {
 /* The objective's loss, and its gradient if that is not NULL. */
 static double evaluate(const enf__objective *objective, const enf__batch *batch, double *gradient) {
   enf__slope slope;
-  const size_t params = enf__field_params(batch->field);
+  const size_t params = batch->params;
   OK(enf__reserve(ctx, objective->call_bytes(batch), objective->worker_bytes(batch, &ctx->run)));
   OK(objective->evaluate(ctx, batch, &slope));
   for (size_t b = 0; gradient && b < slope.buffers; b++)
@@ -205,30 +207,30 @@ static double evaluate(const enf__objective *objective, const enf__batch *batch,
 }
 
 static double difference(const enf__objective *objective, const enf__batch *batch, size_t at) {
-  double *w = enf__field_param_block(tr->field);
+  double *w = tr->params.value;
   const double kept = w[at], h = 1e-5;
   double loss[2];
   for (int side = 0; side < 2; side++) {
     w[at] = kept + (side ? h : -h);
-    enf__field_pack(tr->field);
+    enf__field_pack(tr->field, tr->params.value);
     loss[side] = evaluate(objective, batch, NULL);
   }
   w[at] = kept;
-  enf__field_pack(tr->field);
+  enf__field_pack(tr->field, tr->params.value);
   return (loss[1] - loss[0]) / (2 * h);
 }
 
 /* Some numbers of every tensor against central differences. */
 static void compare(const enf__objective *objective, double tolerance) {
   const enf__batch batch = batch_of(3, 1000);
-  const size_t params = enf__field_params(tr->field);
+  const size_t params = tr->params.size;
   double *gradient = malloc(params * sizeof *gradient), norm = 0;
   evaluate(objective, &batch, gradient);
   for (size_t k = 0; k < params; k++)
     norm += gradient[k] * gradient[k];
   ck_assert_double_gt(norm, 1e-4);
-  for (size_t i = 0; i < enf__field_tensors(tr->field); i++) {
-    const enf__tensor *tensor = enf__field_tensor(tr->field, i);
+  for (size_t i = 0; i < tr->params.count; i++) {
+    const enf__tensor *tensor = &tr->params.tensor[i];
     const size_t count = tensor->rows * tensor->cols;
     for (size_t k = 0; k < count; k += 1 + 3 * count / 4) {
       const double got = gradient[tensor->offset + k];

@@ -31,6 +31,8 @@ enum { KERNELS = 4, BLAS = 3 };
 static enf_ctx *ctx;
 static enf__field *field;
 static enf__model model;
+static enf__shape shape;
+static enf__params params;
 static size_t size; /* N D */
 static int species[6];
 static char about[128];
@@ -45,15 +47,15 @@ static bool coin(int network, uint32_t which) {
 /* Edge and node networks of 2 linear layers, then deeper ones. */
 static void choose_model(int i) {
   static const size_t hidden[] = {8, 32, 40};
-  const int deep = i - PUBLISHED, shape = i < PUBLISHED ? i
+  const int deep = i - PUBLISHED, which = i < PUBLISHED ? i
                                           : i < EGNNS   ? deep + deep % 2 * 25
                                                         : 5 * (i - EGNNS);
+  shape =
+      (enf__shape){.particles = 2 + (size_t)which / 5 % 5, .dimensions = 2 + (size_t)which / 25};
   model = (enf__model){.kind = i < EGNNS ? ENF__FIELD_EGNN : ENF__FIELD_PAIR_KERNEL,
-                       .layers = 1 + (size_t)shape % 5,
+                       .layers = 1 + (size_t)which % 5,
                        .edge_depth = deep < 0 ? 2 : 2 + (size_t)(deep + 1) % 3,
                        .node_depth = deep < 0 ? 2 : 2 + (size_t)(deep / 3 + 1) % 3,
-                       .particles = 2 + (size_t)shape / 5 % 5,
-                       .dimensions = 2 + (size_t)shape / 25,
                        .hidden = hidden[enf__random_below(SEED, 9, (uint64_t)i, 3)],
                        .attention = coin(i, 1),
                        .tanh = coin(i, 2),
@@ -62,44 +64,44 @@ static void choose_model(int i) {
                        .kernel_times = 4,
                        .kernel_range = 4};
   if (coin(i, 4)) {
-    for (size_t k = 0; k < model.particles; k++)
+    for (size_t k = 0; k < shape.particles; k++)
       species[k] = (int)(k * 5 % 3 % 2 + k % 2);
-    model.species = species;
+    shape.kind = species;
     model.species_count = 3;
   }
-  size = model.particles * model.dimensions;
+  size = shape.particles * shape.dimensions;
   snprintf(about, sizeof about, "%s N=%zu D=%zu L=%zu H=%zu %zu/%zu%s%s%s%s",
-           model.kind ? "pairs" : "egnn", model.particles, model.dimensions, model.layers,
-           model.hidden, model.edge_depth, model.node_depth, model.species ? " species" : "",
+           model.kind ? "pairs" : "egnn", shape.particles, shape.dimensions, model.layers,
+           model.hidden, model.edge_depth, model.node_depth, shape.kind ? " species" : "",
            model.attention ? " attention" : "", model.tanh ? " tanh" : "",
            model.mean ? " mean" : "");
 }
 
 /* Initial weights barely move anything; these do: velocities of order 1. */
 static void choose_weights(int i) {
-  enf__field_init(field, (uint64_t)i);
+  enf__params_init(&params, (uint64_t)i);
   const double range = model.tanh ? 15.0 / (double)model.layers * (model.mean ? 19 : 1) : 1;
-  for (size_t k = 0; k < enf__field_tensors(field); k++) {
-    const enf__tensor *tensor = enf__field_tensor(field, k);
+  for (size_t k = 0; k < params.count; k++) {
+    const enf__tensor *tensor = &params.tensor[k];
     const bool last_coordinate = strstr(tensor->name, "coord_mlp.2") != NULL,
                pair = strstr(tensor->name, "pair_kernel.pair") != NULL;
-    double *w = enf__field_param_block(field) + tensor->offset;
+    double *w = params.value + tensor->offset;
     for (size_t j = 0; j < tensor->rows * tensor->cols; j++)
       if (last_coordinate)
         w[j] *= 1000 / range;
       else if (pair)
         enf__random_normal(SEED, 5, k * 1000 + j, 1, &w[j]);
   }
-  enf__field_pack(field);
+  enf__field_pack(field, params.value);
 }
 
 static void center(double *y) {
-  for (size_t d = 0; d < model.dimensions; d++) {
+  for (size_t d = 0; d < shape.dimensions; d++) {
     double mean = 0;
-    for (size_t k = 0; k < model.particles; k++)
-      mean += y[k * model.dimensions + d] / (double)model.particles;
-    for (size_t k = 0; k < model.particles; k++)
-      y[k * model.dimensions + d] -= mean;
+    for (size_t k = 0; k < shape.particles; k++)
+      mean += y[k * shape.dimensions + d] / (double)shape.particles;
+    for (size_t k = 0; k < shape.particles; k++)
+      y[k * shape.dimensions + d] -= mean;
   }
 }
 
@@ -124,7 +126,9 @@ static bool configure(const char *precision, const char *kernel) {
 static void open_network(int i) {
   ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK);
   choose_model(i);
-  ck_assert_int_eq(enf__field_create(ctx, &field, &model), ENF_OK);
+  enf__params_open(ctx, &params);
+  ck_assert_int_eq(enf__field_create(ctx, &field, &model, &params), ENF_OK);
+  ck_assert_int_eq(enf__params_allocate(ctx, &params), ENF_OK);
   choose_weights(i);
   random_points(i, SAMPLES, x, t);
   enf__random_normal(SEED, 8, (uint64_t)i, SAMPLES * size, a);
@@ -137,6 +141,7 @@ static void close_network(void) {
   block = NULL;
   block_bytes = 0;
   enf__field_destroy(field);
+  enf__params_close(&params);
   enf_ctx_destroy(ctx);
 }
 
@@ -145,7 +150,8 @@ static void close_network(void) {
 enum { GUARD = 256, POISON = 0xff };
 
 static enf__arena open_arena(enf__work work) {
-  const size_t bytes = enf__field_workspace(field, &ctx->run, work), all = bytes + 2 * GUARD;
+  const size_t bytes = enf__field_workspace(field, &ctx->run, &shape, work),
+               all = bytes + 2 * GUARD;
   if (all > block_bytes) {
     free(block);
     block_bytes = (all + ENF__ALIGN - 1) / ENF__ALIGN * ENF__ALIGN;
@@ -165,21 +171,22 @@ static void close_arena(const enf__arena *arena) {
 
 static void velocity(size_t S, const double *times, const double *points, double *v) {
   enf__arena arena = open_arena(ENF__VELOCITY);
-  enf__field_velocity(field, &ctx->run, &arena, S, times, points, v);
+  enf__field_velocity(field, &ctx->run, &arena, &(enf__points){&shape, S, times, points}, v);
   close_arena(&arena);
 }
 
 static void divergence(size_t S, const double *times, const double *points, double *v,
                        double *div) {
   enf__arena arena = open_arena(ENF__DIVERGENCE);
-  enf__field_divergence(field, &ctx->run, &arena, S, times, points, v, div);
+  enf__field_divergence(field, &ctx->run, &arena, &(enf__points){&shape, S, times, points}, v, div);
   close_arena(&arena);
 }
 
 static void jvp(size_t S, const double *times, const double *points, const double *probe, double *v,
                 double *form) {
   enf__arena arena = open_arena(ENF__JVP);
-  enf__field_jvp(field, &ctx->run, &arena, S, times, points, probe, v, NULL, form);
+  enf__field_jvp(field, &ctx->run, &arena, &(enf__points){&shape, S, times, points}, probe, v, NULL,
+                 form);
   close_arena(&arena);
 }
 
@@ -199,15 +206,17 @@ static void vjp(size_t S, const double *times, const double *points, const doubl
                 double *v, double *dx, double *dparams) {
   cotangents c = {cotangent, v};
   enf__arena arena = open_arena(ENF__VJP);
-  enf__field_vjp(field, &ctx->run, &arena, S, times, points, give_cotangent, &c, dx, dparams);
+  enf__field_vjp(field, &ctx->run, &arena, &(enf__points){&shape, S, times, points}, give_cotangent,
+                 &c, dx, dparams);
   close_arena(&arena);
 }
 
 static void vjp_trace(size_t S, const double *times, const double *points, const double *probe,
                       const double *cotangent, const double *weight, double *dx, double *dparams) {
   enf__arena arena = open_arena(ENF__VJP_TRACE);
-  enf__field_vjp_trace(field, &ctx->run, &arena, S, times, points, probe, cotangent, weight, NULL,
-                       NULL, dx, dparams, NULL);
+  enf__field_vjp_trace(field, &ctx->run, &arena, &(enf__points){&shape, S, times, points},
+                       &(enf__cotangent){probe, cotangent, weight, NULL, NULL},
+                       &(enf__gradient){dx, dparams, NULL});
   close_arena(&arena);
 }
 
@@ -262,7 +271,7 @@ static double along_ray(void *user, double h) {
 
 /* A random orthogonal matrix by Gram-Schmidt, determinant +1 or -1. */
 static void random_rotation(int i, bool reflection, double Q[3][3]) {
-  const size_t D = model.dimensions;
+  const size_t D = shape.dimensions;
   for (size_t r = 0; r < D; r++) {
     enf__random_normal(SEED, 11, (uint64_t)i * 8 + r, D, Q[r]);
     for (size_t p = 0; p < r; p++) {
@@ -284,8 +293,8 @@ static void random_rotation(int i, bool reflection, double Q[3][3]) {
 }
 
 static void rotate(double Q[3][3], const double *y, double *out) {
-  const size_t D = model.dimensions;
-  for (size_t k = 0; k < SAMPLES * model.particles; k++)
+  const size_t D = shape.dimensions;
+  for (size_t k = 0; k < SAMPLES * shape.particles; k++)
     for (size_t r = 0; r < D; r++)
       out[k * D + r] = dot(D, Q[r], y + k * D);
 }
@@ -316,18 +325,18 @@ START_TEST(velocity_is_mean_free_and_the_same_elsewhere) {
     center(got + s * size);
   expect_close("mean-free velocity", SAMPLES * size, got, v, 1e-14, 0);
   for (size_t i = 0; i < SAMPLES * size; i++)
-    y[i] = x[i] + 3.5 - (double)(i % model.dimensions);
+    y[i] = x[i] + 3.5 - (double)(i % shape.dimensions);
   velocity(SAMPLES, t, y, got);
   expect_close("velocity of moved particles", SAMPLES * size, got, v, 1e-11, 0);
   close_network();
 }
 END_TEST
 
-static bool alike(size_t i, size_t j) { return !model.species || species[i] == species[j]; }
+static bool alike(size_t i, size_t j) { return !shape.kind || species[i] == species[j]; }
 
 /* v for particles i and j exchanged, exchanged back. */
 static void velocity_of_exchanged(size_t i, size_t j, double *v) {
-  const size_t D = model.dimensions;
+  const size_t D = shape.dimensions;
   double y[MOST], w[MOST];
   memcpy(y, x, size * sizeof *y);
   memcpy(y + i * D, x + j * D, D * sizeof *y);
@@ -342,12 +351,12 @@ START_TEST(like_particles_are_exchangeable_and_unlike_ones_are_not) {
   open_network(_i);
   double v[MOST], w[MOST];
   velocity(1, t, x, v);
-  for (size_t i = 0; i < model.particles; i++)
+  for (size_t i = 0; i < shape.particles; i++)
     for (size_t j = 0; j < i; j++) {
       velocity_of_exchanged(i, j, w);
       if (alike(i, j)) {
         expect_close("velocity of exchanged particles", size, w, v, 1e-11, 0);
-      } else if (model.particles > 2) { /* one pair moves alike, whoever is who */
+      } else if (shape.particles > 2) { /* one pair moves alike, whoever is who */
         for (size_t k = 0; k < size; k++)
           w[k] -= v[k];
         ck_assert_msg(largest(size, w) > 1e-6 * largest(size, v), "%s: species do nothing", about);
@@ -359,26 +368,18 @@ END_TEST
 
 /* Velocity of the same weights where particle j is of another species. */
 static void velocity_of_another(size_t j, double *v) {
-  enf__field *first = field, *other;
   const int keep = species[j];
   species[j] = (keep + 1) % 3;
-  ck_assert_int_eq(enf__field_create(ctx, &other, &model), ENF_OK);
-  species[j] = keep;
-  memcpy(enf__field_param_block(other), enf__field_param_view(first),
-         enf__field_params(first) * sizeof(double));
-  enf__field_pack(other);
-  field = other;
   velocity(1, t, x, v);
-  field = first;
-  enf__field_destroy(other);
+  species[j] = keep;
 }
 
 START_TEST(every_particle_feels_the_species_of_every_other) {
   open_network(_i);
-  const size_t D = model.dimensions, N = model.particles;
+  const size_t D = shape.dimensions, N = shape.particles;
   double v[MOST], w[MOST], change[MOST] = {0};
   velocity(1, t, x, v);
-  for (size_t j = 0; model.species && N > 2 && j < N; j++) {
+  for (size_t j = 0; shape.kind && N > 2 && j < N; j++) {
     const size_t i = (j + 1) % N, k = (j + 2) % N; /* the mean, which is removed, changes too */
     velocity_of_another(j, w);
     for (size_t d = 0; d < D; d++)
@@ -449,10 +450,10 @@ typedef struct {
 
 static double along_tensor(void *user, double h) {
   const tensor_ray *r = user;
-  double *w = enf__field_param_block(field), v[SAMPLES * MOST];
+  double *w = params.value, v[SAMPLES * MOST];
   for (size_t i = 0; i < r->count; i++)
     w[r->first + i] = r->keep[r->first + i] + h * r->direction[r->first + i];
-  enf__field_pack(field);
+  enf__field_pack(field, params.value);
   velocity(SAMPLES, t, x, v);
   memcpy(w + r->first, r->keep + r->first, r->count * sizeof *w);
   return dot(SAMPLES * size, a, v);
@@ -460,10 +461,10 @@ static double along_tensor(void *user, double h) {
 
 START_TEST(gradient_of_every_tensor_is_that_of_differences) {
   open_network(_i);
-  const size_t P = enf__field_params(field);
+  const size_t P = params.size;
   double *grad = malloc(P * sizeof *grad), *keep = malloc(P * sizeof *keep),
          *direction = malloc(P * sizeof *direction);
-  memcpy(keep, enf__field_param_view(field), P * sizeof *keep);
+  memcpy(keep, params.value, P * sizeof *keep);
   enf__random_uniform(SEED, 12, (uint64_t)_i, P, direction);
   for (size_t i = 0; i < P; i++) {
     direction[i] = direction[i] < 0.5 ? -1 : 1;
@@ -472,8 +473,8 @@ START_TEST(gradient_of_every_tensor_is_that_of_differences) {
   vjp(SAMPLES, t, x, a, NULL, NULL, grad);
   for (size_t i = 0; i < P; i++)
     grad[i] -= 1;
-  for (size_t k = 0; k < enf__field_tensors(field); k++) {
-    const enf__tensor *tensor = enf__field_tensor(field, k);
+  for (size_t k = 0; k < params.count; k++) {
+    const enf__tensor *tensor = &params.tensor[k];
     const size_t first = tensor->offset, count = tensor->rows * tensor->cols;
     tensor_ray r = {keep, direction, first, count};
     const double want = slope(along_tensor, &r, 2e-4);
@@ -495,7 +496,7 @@ typedef struct {
 
 static void evaluate(results *r) {
   const double weight[SAMPLES] = {1, -0.5};
-  r->grad = calloc(enf__field_params(field), sizeof *r->grad);
+  r->grad = calloc(params.size, sizeof *r->grad);
   divergence(SAMPLES, t, x, r->v, r->div);
   jvp(SAMPLES, t, x, eps, NULL, r->form);
   vjp(SAMPLES, t, x, a, NULL, r->dx, NULL);
@@ -516,8 +517,8 @@ static void expect_results(const char *kernel, const results *got, const results
   expect_close(what, SAMPLES * size, got->dx, want->dx, tolerance, 0);
   snprintf(what, sizeof what, "dx of the form by %s", kernel);
   expect_close(what, SAMPLES * size, got->dx2, want->dx2, tolerance, 0);
-  for (size_t k = 0; k < enf__field_tensors(field); k++) {
-    const enf__tensor *tensor = enf__field_tensor(field, k);
+  for (size_t k = 0; k < params.count; k++) {
+    const enf__tensor *tensor = &params.tensor[k];
     const size_t first = tensor->offset, count = tensor->rows * tensor->cols;
     snprintf(what, sizeof what, "%.40s by %s", tensor->name, kernel);
     expect_close(what, count, got->grad + first, want->grad + first, tolerance, 1e-2);
@@ -578,7 +579,7 @@ static void expect_same_bits(const char *precision, const char *kernel, size_t S
 START_TEST(bits_of_a_sample_do_not_depend_on_the_others) {
   static const char *const precision[] = {"float64", "float32"};
   open_network(_i);
-  const size_t S = model.particles * model.layers <= 4 ? CROWD : 3;
+  const size_t S = shape.particles * model.layers <= 4 ? CROWD : 3;
   random_points(_i, S, many_x, many_t);
   for (size_t p = 0; p < 2; p++)
     for (int k = 0; k < BLAS; k++) /* a BLAS may add up in another order for other shapes */

@@ -13,7 +13,7 @@ static double *x, *t, *a, *eps, b[3];
 static const double squares[3] = {0.7, -0.4, 1.3}, *c, *d; /* weights of squares, or NULL */
 
 static enf__arena *workspace(enf__work work) {
-  const size_t bytes = enf__field_workspace(g.field, &g.ctx->run, work);
+  const size_t bytes = enf__field_workspace(g.field, &g.ctx->run, &g.shape, work);
   ck_assert_int_eq(enf__reserve(g.ctx, 0, bytes), ENF_OK);
   return &g.ctx->workers[0];
 }
@@ -21,7 +21,7 @@ static enf__arena *workspace(enf__work work) {
 static void open_network(const char *name) {
   golden_open(&g, name);
   ck_assert(golden_configure(&g, "float64", "auto"));
-  size = g.model.particles * g.model.dimensions;
+  size = g.shape.particles * g.shape.dimensions;
   B = 3;
   c = d = NULL;
   x = golden_doubles(&g, "x", NULL);
@@ -43,19 +43,20 @@ enum { DEEPER = sizeof deeper / sizeof *deeper };
 static void open_deeper(int i) {
   open_network(golden_files[deeper[i].file]);
   enf__field_destroy(g.field);
+  enf__params_close(&g.params);
   g.model.layers = deeper[i].layers;
   g.model.edge_depth = deeper[i].edge;
   g.model.node_depth = deeper[i].node;
-  ck_assert_int_eq(enf__field_create(g.ctx, &g.field, &g.model), ENF_OK);
-  enf__field_init(g.field, (uint64_t)i);
+  golden_make_field(&g);
+  enf__params_init(&g.params, (uint64_t)i);
   const double gain = g.model.tanh ? 200 : 1000;
-  for (size_t k = 0; k < enf__field_tensors(g.field); k++) {
-    const enf__tensor *tensor = enf__field_tensor(g.field, k);
-    double *w = enf__field_param_block(g.field) + tensor->offset;
+  for (size_t k = 0; k < g.params.count; k++) {
+    const enf__tensor *tensor = &g.params.tensor[k];
+    double *w = g.params.value + tensor->offset;
     for (size_t j = 0; strstr(tensor->name, "coord_mlp.2") && j < tensor->cols; j++)
       w[j] *= gain;
   }
-  enf__field_pack(g.field);
+  enf__field_pack(g.field, g.params.value);
 }
 
 static void close_network(void) {
@@ -68,9 +69,11 @@ static double objective(const double *probe) {
   double *v = malloc(B * size * sizeof *v), *v_dot = calloc(B * size, sizeof *v_dot), trace[3];
   double sum = 0;
   if (probe)
-    enf__field_jvp(g.field, &g.ctx->run, workspace(ENF__JVP), B, t, x, probe, v, v_dot, trace);
+    enf__field_jvp(g.field, &g.ctx->run, workspace(ENF__JVP), &(enf__points){&g.shape, B, t, x},
+                   probe, v, v_dot, trace);
   else
-    enf__field_divergence(g.field, &g.ctx->run, workspace(ENF__DIVERGENCE), B, t, x, v, trace);
+    enf__field_divergence(g.field, &g.ctx->run, workspace(ENF__DIVERGENCE),
+                          &(enf__points){&g.shape, B, t, x}, v, trace);
   for (size_t i = 0; i < B * size; i++)
     sum += a[i] * v[i] + (c ? c[i / size] * v[i] * v[i] : 0) +
            (d ? d[i / size] * v_dot[i] * v_dot[i] : 0);
@@ -83,21 +86,22 @@ static double objective(const double *probe) {
 static double difference(double *number, const double *probe, double scale) {
   const double keep = *number, h = 1e-5 * scale;
   *number = keep + h;
-  enf__field_pack(g.field);
+  enf__field_pack(g.field, g.params.value);
   const double up = objective(probe);
   *number = keep - h;
-  enf__field_pack(g.field);
+  enf__field_pack(g.field, g.params.value);
   const double down = objective(probe);
   *number = keep;
-  enf__field_pack(g.field);
+  enf__field_pack(g.field, g.params.value);
   return (up - down) / (2 * h);
 }
 
 static void compare(const double *probe) {
-  const size_t P = enf__field_params(g.field);
+  const size_t P = g.params.size;
   double *dx = malloc(B * size * sizeof *dx), *grad = calloc(P, sizeof *grad), largest = 0;
-  enf__field_vjp_trace(g.field, &g.ctx->run, workspace(ENF__VJP_TRACE), B, t, x, probe, a, b, c, d,
-                       dx, grad, NULL);
+  enf__field_vjp_trace(g.field, &g.ctx->run, workspace(ENF__VJP_TRACE),
+                       &(enf__points){&g.shape, B, t, x}, &(enf__cotangent){probe, a, b, c, d},
+                       &(enf__gradient){dx, grad, NULL});
   for (size_t i = 0; i < B * size; i++)
     largest = fmax(largest, fabs(dx[i]));
   for (size_t i = 0; i < B * size; i += 3) {
@@ -105,16 +109,15 @@ static void compare(const double *probe) {
     ck_assert_msg(fabs(dx[i] - want) < 1e-6 * largest, "dx[%zu] = %g, differences give %g", i,
                   dx[i], want);
   }
-  for (size_t k = 0; k < enf__field_tensors(g.field); k++) {
-    const enf__tensor *tensor = enf__field_tensor(g.field, k);
+  for (size_t k = 0; k < g.params.count; k++) {
+    const enf__tensor *tensor = &g.params.tensor[k];
     const size_t n = tensor->rows * tensor->cols;
     const double *dw = grad + tensor->offset;
     largest = 1e-3;
     for (size_t i = 0; i < n; i++)
       largest = fmax(largest, fabs(dw[i]));
     for (size_t i = 0; i < n; i += 1 + n / 3) {
-      const double want =
-          difference(enf__field_param_block(g.field) + tensor->offset + i, probe, 1);
+      const double want = difference(g.params.value + tensor->offset + i, probe, 1);
       ck_assert_msg(fabs(dw[i] - want) < 2e-6 * largest, "%s[%zu]: %g, differences give %g",
                     tensor->name, i, dw[i], want);
     }
@@ -170,11 +173,13 @@ START_TEST(tangent_is_the_difference_of_velocities) {
   const double h = 1e-5;
   double *v_dot = malloc(count * sizeof *x), *moved = malloc(count * sizeof *x), form[3];
   double *v[2] = {malloc(count * sizeof *x), malloc(count * sizeof *x)};
-  enf__field_jvp(g.field, &g.ctx->run, workspace(ENF__JVP), B, t, x, eps, NULL, v_dot, form);
+  enf__field_jvp(g.field, &g.ctx->run, workspace(ENF__JVP), &(enf__points){&g.shape, B, t, x}, eps,
+                 NULL, v_dot, form);
   for (int side = 0; side < 2; side++) {
     for (size_t k = 0; k < count; k++)
       moved[k] = x[k] + (side ? h : -h) * eps[k];
-    enf__field_velocity(g.field, &g.ctx->run, workspace(ENF__VELOCITY), B, t, moved, v[side]);
+    enf__field_velocity(g.field, &g.ctx->run, workspace(ENF__VELOCITY),
+                        &(enf__points){&g.shape, B, t, moved}, v[side]);
   }
   for (size_t k = 0; k < count; k++) {
     ck_assert_double_eq_tol(v_dot[k], (v[1][k] - v[0][k]) / (2 * h), 1e-7);
@@ -196,7 +201,8 @@ START_TEST(quadratic_form_is_that_of_the_published_network) {
     double *xs = golden_doubles(&g, "x", NULL), *t0 = golden_doubles(&g, "t", NULL), form[8], ts[8];
     for (size_t s = 0; s < g.B; s++)
       ts[s] = t0[0];
-    enf__field_jvp(g.field, &g.ctx->run, workspace(ENF__JVP), g.B, ts, xs, probe, NULL, NULL, form);
+    enf__field_jvp(g.field, &g.ctx->run, workspace(ENF__JVP), &(enf__points){&g.shape, g.B, ts, xs},
+                   probe, NULL, NULL, form);
     ck_assert_double_le(golden_error(g.B, form, want), p ? 1e-4 : 1e-10);
     free(probe), free(want), free(xs), free(t0);
   }

@@ -35,13 +35,13 @@ START_TEST(continuous_adjoint_agrees_as_tolerances_shrink) {
       set("train.adjoint", adjoint ? "continuous" : "discrete");
       begin();
       const enf__batch batch = batch_of(6, 1000);
-      gradient[adjoint] = malloc(enf__field_params(tr->field) * sizeof *gradient[0]);
+      gradient[adjoint] = malloc(tr->params.size * sizeof *gradient[0]);
       evaluate(objective, &batch, gradient[adjoint]);
       if (adjoint == 0)
         end();
     }
     double error = 0, norm = 0;
-    for (size_t i = 0; i < enf__field_params(tr->field); i++) {
+    for (size_t i = 0; i < tr->params.size; i++) {
       error += pow(gradient[0][i] - gradient[1][i], 2);
       norm += pow(gradient[0][i], 2);
     }
@@ -118,10 +118,10 @@ START_TEST(path_gradient_vanishes_at_the_optimum_for_every_sample) {
     const enf__batch batch = batch_of(1, sample);
     path_norm = energy_norm = 0;
     evaluate(&enf__energy_objective, &batch, gradient);
-    for (size_t k = 0; k < enf__field_params(tr->field); k++)
+    for (size_t k = 0; k < tr->params.size; k++)
       energy_norm = fmax(energy_norm, fabs(gradient[k]));
     evaluate(&enf__path_gradient, &batch, gradient);
-    for (size_t k = 0; k < enf__field_params(tr->field); k++)
+    for (size_t k = 0; k < tr->params.size; k++)
       path_norm = fmax(path_norm, fabs(gradient[k]));
     ck_assert_double_gt(energy_norm, 1e-3);
     ck_assert_double_lt(path_norm, 1e-11);
@@ -141,7 +141,7 @@ START_TEST(path_gradient_is_the_energy_gradient_in_the_mean) {
   set("model.layers", "1");
   set("ode.steps", "4");
   begin();
-  const size_t params = enf__field_params(tr->field);
+  const size_t params = tr->params.size;
   ck_assert_uint_le(params, MOST);
   for (uint64_t b = 0; b < BATCHES; b++) {
     const enf__batch batch = batch_of(MOST_ROWS, b * MOST_ROWS);
@@ -216,7 +216,7 @@ START_TEST(an_energy_that_fails_changes_nothing) {
   snprintf(sentence, sizeof sentence, "the energy function returned 42 for %d samples", ROWS);
   ck_assert_int_eq(try_step(NULL), ENF_ERR_CALLBACK);
   ck_assert_str_eq(enf_ctx_errmsg(ctx), sentence);
-  ck_assert_mem_eq(before, enf__field_param_view(flow->field), bytes);
+  ck_assert_mem_eq(before, flow->params.value, bytes);
   ck_assert_uint_eq(tr->counters[ENF__STEP], 1);
   ck_assert_uint_eq(tr->counters[ENF__SAMPLES], ROWS);
   host.result = 0;
@@ -238,14 +238,14 @@ START_TEST(numbers_that_are_none_never_reach_the_weights) {
   ck_assert_uint_eq(info.skipped, 0);
   ck_assert(isfinite(info.loss) && isfinite(info.grad_norm) && info.grad_norm > 0);
   for (size_t k = 0; k < tr->optimiser.params; k++)
-    ck_assert(isfinite(enf__field_param_view(flow->field)[k]));
+    ck_assert(isfinite(flow->params.value[k]));
   size_t bytes;
   double *before = weights(&bytes);
   host.spoiled = ROWS;
   const enf_step_info none = step();
   ck_assert_uint_eq(none.capped, ROWS);
   ck_assert_uint_eq(none.skipped, 1);
-  ck_assert_mem_eq(before, enf__field_param_view(flow->field), bytes);
+  ck_assert_mem_eq(before, flow->params.value, bytes);
   free(before);
 }
 END_TEST
@@ -344,7 +344,7 @@ START_TEST(a_step_can_be_watched_and_cancelled_after_every_pass) {
     enf_ctx_set_progress(ctx, watch, &w);
     ck_assert_int_eq(try_step(NULL), ENF_ERR_CANCELLED);
     ck_assert_uint_eq(w.calls, pass);
-    ck_assert_mem_eq(before, enf__field_param_view(flow->field), bytes);
+    ck_assert_mem_eq(before, flow->params.value, bytes);
     ck_assert_uint_eq(tr->counters[ENF__STEP], 0);
   }
   enf_ctx_set_progress(ctx, watch, &all);
@@ -445,7 +445,7 @@ START_TEST(resuming_gives_the_bits_of_the_uninterrupted_training) {
   OK(enf_trainer_set_energy(tr, energy, &host));
   step();
   resumed = step();
-  ck_assert_mem_eq(want, enf__field_param_view(flow->field), bytes);
+  ck_assert_mem_eq(want, flow->params.value, bytes);
   ck_assert_mem_eq(&whole.loss, &resumed.loss, sizeof whole.loss);
   ck_assert_uint_eq(whole.evaluations, resumed.evaluations);
   free(want);
@@ -523,14 +523,15 @@ START_TEST(the_mean_is_over_the_samples_that_come_back) {
   enum { BAD = 5 };
   double share[2], *sum[2];
   begin();
-  const size_t params = enf__field_params(flow->field);
+  const size_t params = flow->params.size;
   enf__batch batch = batch_of(ROWS, 0);
   for (int k = 0; k < 2; k++) {
     enf__arena count = {0};
     enf__leg_take(&batch, 1, 0, &count);
     OK(enf__reserve(ctx, count.used, enf__leg_worker_bytes(&batch, &ctx->run)));
     enf__leg leg = enf__leg_take(&batch, 1, 0, &ctx->arena);
-    double *gradients = calloc(enf__pullback_chunks(flow->field, ROWS) * params, sizeof *gradients);
+    double *gradients =
+        calloc(enf__pullback_chunks(flow->field, &flow->shape, ROWS) * params, sizeof *gradients);
     enf__slope slope = {.gradients = gradients};
     memcpy(leg.start, data, ROWS * dim * sizeof *data);
     OK(enf__leg_forward(ctx, &batch, &leg, &slope));

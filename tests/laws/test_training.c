@@ -95,9 +95,9 @@ static enf_step_info step(void) {
 
 /* All parameters of the flow, on the heap. */
 static double *weights(size_t *bytes) {
-  *bytes = enf__field_params(flow->field) * sizeof(double);
+  *bytes = flow->params.size * sizeof(double);
   double *copy = malloc(*bytes);
-  memcpy(copy, enf__field_param_view(flow->field), *bytes);
+  memcpy(copy, flow->params.value, *bytes);
   return copy;
 }
 
@@ -129,7 +129,7 @@ END_TEST
 /* The gradient of every tensor against central differences of the loss, through the objective. */
 static double loss_at(const enf__batch *batch, double *gradient) {
   enf__slope slope;
-  const size_t params = enf__field_params(batch->field);
+  const size_t params = batch->params;
   OK(enf__reserve(ctx, enf__flow_matching.call_bytes(batch),
                   enf__flow_matching.worker_bytes(batch, &ctx->run)));
   OK(enf__flow_matching.evaluate(ctx, batch, &slope));
@@ -164,14 +164,18 @@ START_TEST(loss_is_the_mean_squared_difference_of_velocities) {
     path_point(first + i, data + i * DIM, 0.1, t, x);
     path_point(first + i, data + i * DIM, 0.1, t - 0.5, before);
     path_point(first + i, data + i * DIM, 0.1, t + 0.5, after);
-    OK(enf__reserve(ctx, 0, enf__field_workspace(tr->field, &ctx->run, ENF__VELOCITY)));
-    enf__field_velocity(tr->field, &ctx->run, &ctx->workers[0], 1, &t, x, v);
+    OK(enf__reserve(ctx, 0,
+                    enf__field_workspace(tr->field, &ctx->run, &tr->flow->shape, ENF__VELOCITY)));
+    enf__field_velocity(tr->field, &ctx->run, &ctx->workers[0],
+                        &(enf__points){&tr->flow->shape, 1, &t, x}, v);
     for (size_t k = 0; k < DIM; k++)
       want += pow(v[k] - (after[k] - before[k]), 2) / (ROWS * DIM);
   }
   const enf__batch batch = {.options = tr->options,
                             .field = tr->field,
                             .space = &flow->space,
+                            .shape = &tr->flow->shape,
+                            .params = tr->params.size,
                             .prior = &flow->prior,
                             .n = ROWS,
                             .x = data,
@@ -190,24 +194,26 @@ START_TEST(gradient_is_that_of_the_loss_by_name) {
   const enf__batch batch = {.options = tr->options,
                             .field = field,
                             .space = &flow->space,
+                            .shape = &flow->shape,
+                            .params = tr->params.size,
                             .prior = &flow->prior,
                             .n = ROWS,
                             .x = data,
                             .first = 1000};
-  const size_t params = enf__field_params(field);
-  double *gradient = malloc(params * sizeof *gradient), *w = enf__field_param_block(field);
+  const size_t params = tr->params.size;
+  double *gradient = malloc(params * sizeof *gradient), *w = tr->params.value;
   loss_at(&batch, gradient);
-  for (size_t i = 0; i < enf__field_tensors(field); i++) {
-    const enf__tensor *tensor = enf__field_tensor(field, i);
+  for (size_t i = 0; i < tr->params.count; i++) {
+    const enf__tensor *tensor = &tr->params.tensor[i];
     const size_t count = tensor->rows * tensor->cols;
     for (size_t k = 0; k < count; k += 1 + count / 5) {
       const size_t at = tensor->offset + k;
       const double kept = w[at], h = 1e-5;
       w[at] = kept + h;
-      enf__field_pack(field);
+      enf__field_pack(field, w);
       const double above = loss_at(&batch, NULL);
       w[at] = kept - h;
-      enf__field_pack(field);
+      enf__field_pack(field, w);
       const double slope = (above - loss_at(&batch, NULL)) / (2 * h);
       w[at] = kept;
       ck_assert_msg(fabs(slope - gradient[at]) <= 1e-8 + 1e-5 * fabs(slope),
@@ -308,7 +314,7 @@ START_TEST(without_average_the_flow_holds_the_working_weights) {
     step();
   size_t bytes;
   double *w = weights(&bytes);
-  ck_assert_mem_eq(w, enf__field_param_view(tr->field), bytes);
+  ck_assert_mem_eq(w, tr->params.value, bytes);
   free(w);
 }
 END_TEST
@@ -321,9 +327,9 @@ START_TEST(the_flow_holds_the_average_and_uses_it) {
   size_t bytes;
   double *w = weights(&bytes), t = 0.3, v[DIM], again[DIM];
   ck_assert_mem_eq(w, tr->optimiser.average, bytes);
-  ck_assert_int_ne(memcmp(w, enf__field_param_view(tr->field), bytes), 0);
+  ck_assert_int_ne(memcmp(w, tr->params.value, bytes), 0);
   OK(enf_velocity(ctx, flow, 1, &t, data, v, NULL));
-  enf__field_pack(flow->field);
+  enf__field_pack(flow->field, flow->params.value);
   OK(enf_velocity(ctx, flow, 1, &t, data, again, NULL));
   ck_assert_mem_eq(v, again, sizeof v);
   free(w);
@@ -420,7 +426,7 @@ START_TEST(data_that_are_no_numbers_change_nothing) {
   ck_assert_int_eq(enf_train_step(ctx, tr, ROWS, data, NULL), ENF_ERR_NONFINITE);
   snprintf(sentence, sizeof sentence, "row 5 of the batch holds %g; no step was made", bad[_i]);
   ck_assert_str_eq(enf_ctx_errmsg(ctx), sentence);
-  ck_assert_mem_eq(before, enf__field_param_view(flow->field), bytes);
+  ck_assert_mem_eq(before, flow->params.value, bytes);
   ck_assert_int_eq(enf_trainer_get_int(tr, "step", &done), ENF_OK);
   ck_assert_int_eq(done, 0);
   ck_assert_int_eq(enf_get_int(flow, "data_scale_fixed", &fixed), ENF_OK);
@@ -463,7 +469,7 @@ START_TEST(a_step_that_overflows_is_skipped_and_counted) {
     ck_assert_uint_eq(info.step, k);
     ck_assert_uint_eq(info.skipped, k);
   }
-  ck_assert_mem_eq(before, enf__field_param_view(flow->field), bytes);
+  ck_assert_mem_eq(before, flow->params.value, bytes);
   ck_assert_uint_eq(tr->optimiser.updates, 0);
   free(before);
 }
@@ -482,7 +488,7 @@ START_TEST(a_cancelled_step_leaves_the_training_as_it_was) {
   enf_ctx_set_progress(ctx, cancel, NULL);
   ck_assert_int_eq(enf_train_step(ctx, tr, ROWS, data, NULL), ENF_ERR_CANCELLED);
   enf_ctx_set_progress(ctx, NULL, NULL);
-  ck_assert_mem_eq(before, enf__field_param_view(flow->field), bytes);
+  ck_assert_mem_eq(before, flow->params.value, bytes);
   ck_assert_uint_eq(tr->counters[ENF__STEP], 1);
   ck_assert_uint_eq(tr->counters[ENF__SAMPLES], 48);
   free(before);

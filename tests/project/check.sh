@@ -94,7 +94,7 @@ layers=$(awk '
   }' "${library[@]}")
 expect_none 'includes that do not go down' "$layers"
 expect_none 'the tool and the examples see the public headers only' \
-  "$(grep -nE '#include "(core|math|io|field|prior|ode|energy|flow|train|infer)/|\.\./lib|enf__' \
+  "$(grep -nE '#include "(core|math|io|space|field|prior|ode|energy|flow|train|infer)/|\.\./lib|enf__' \
     src/*.[ch] examples/*.c 2>/dev/null)"
 
 # ---- size and form -------------------------------------------------------------------------------

@@ -14,53 +14,62 @@
 enum { MOST_N = 5, MOST_H = 12, SAMPLES = 3, WIDEST = 2 * MOST_H + 2 };
 
 static int species[] = {0, 2, 1, 0, 2};
-static const enf__model models[] = {
-    {.particles = 3, .dimensions = 2, .layers = 1, .edge_depth = 3, .node_depth = 3},
-    {.particles = 3, .dimensions = 3, .layers = 2, .edge_depth = 2, .node_depth = 2},
-    {.particles = 4, .dimensions = 3, .layers = 2, .edge_depth = 3, .node_depth = 2},
-    {.particles = 4, .dimensions = 2, .layers = 2, .edge_depth = 2, .node_depth = 3},
-    {.particles = 5, .dimensions = 3, .layers = 3, .edge_depth = 4, .node_depth = 3},
-    {.particles = 3, .dimensions = 3, .layers = 5, .edge_depth = 3, .node_depth = 4},
-    {.particles = 2, .dimensions = 2, .layers = 3, .edge_depth = 8, .node_depth = 8},
+static const struct {
+  size_t N, D;
+  enf__model model;
+} models[] = {
+    {3, 2, {.layers = 1, .edge_depth = 3, .node_depth = 3}},
+    {3, 3, {.layers = 2, .edge_depth = 2, .node_depth = 2}},
+    {4, 3, {.layers = 2, .edge_depth = 3, .node_depth = 2}},
+    {4, 2, {.layers = 2, .edge_depth = 2, .node_depth = 3}},
+    {5, 3, {.layers = 3, .edge_depth = 4, .node_depth = 3}},
+    {3, 3, {.layers = 5, .edge_depth = 3, .node_depth = 4}},
+    {2, 2, {.layers = 3, .edge_depth = 8, .node_depth = 8}},
 };
 enum { MODELS = sizeof models / sizeof *models, VARIANTS = 8 };
 
 static enf_ctx *ctx;
 static enf__field *field;
 static enf__model model;
+static enf__shape shape;
+static enf__params params;
 static size_t size;
 static double x[SAMPLES * 3 * MOST_N], t[SAMPLES];
 
 /* Bits of the variant: attention, tanh, mean; species follow the last. */
 static void open_network(int i) {
-  model = models[i / VARIANTS];
+  model = models[i / VARIANTS].model;
+  shape = (enf__shape){.particles = models[i / VARIANTS].N, .dimensions = models[i / VARIANTS].D};
   model.hidden = i % 3 ? 12 : 7;
   model.attention = i & 1;
   model.tanh = i & 2;
   model.mean = i & 4;
   if (i & 4) {
-    model.species = species;
+    shape.kind = species;
     model.species_count = 3;
   }
-  size = model.particles * model.dimensions;
+  size = shape.particles * shape.dimensions;
   ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK);
   ctx->run.precision = ENF__FLOAT64;
-  ck_assert_int_eq(enf__field_create(ctx, &field, &model), ENF_OK);
-  enf__field_init(field, (uint64_t)i);
-  double *w = enf__field_param_block(field); /* larger ones: every layer must be felt */
-  for (size_t k = 0; k < enf__field_tensors(field); k++) {
-    const enf__tensor *tensor = enf__field_tensor(field, k);
+  enf__params_open(ctx, &params);
+  ck_assert_int_eq(enf__field_create(ctx, &field, &model, &params), ENF_OK);
+  ck_assert_int_eq(enf__params_allocate(ctx, &params), ENF_OK);
+  enf__params_init(&params, (uint64_t)i);
+  double *w = params.value; /* larger ones: every layer must be felt */
+  for (size_t k = 0; k < params.count; k++) {
+    const enf__tensor *tensor = &params.tensor[k];
     const double gain = strstr(tensor->name, "coord_mlp.2") ? 300 : 2;
     for (size_t j = 0; j < tensor->rows * tensor->cols; j++)
       w[tensor->offset + j] *= gain;
   }
-  enf__field_pack(field);
+  enf__field_pack(field, params.value);
   enf__random_normal(1, 1, (uint64_t)i, SAMPLES * size, x);
   enf__random_uniform(1, 2, (uint64_t)i, SAMPLES, t);
 }
 
 static void close_network(void) {
   enf__field_destroy(field);
+  enf__params_close(&params);
   enf_ctx_destroy(ctx);
 }
 
@@ -72,13 +81,13 @@ static const double *tensor_of(size_t rows, size_t cols, size_t l, const char *n
                                size_t number, const char *kind) {
   char name[64];
   snprintf(name, sizeof name, "egnn.gcl_%zu.%s.%zu.%s", l, network, number, kind);
-  for (size_t k = 0; k < enf__field_tensors(field); k++) {
-    const enf__tensor *tensor = enf__field_tensor(field, k);
+  for (size_t k = 0; k < params.count; k++) {
+    const enf__tensor *tensor = &params.tensor[k];
     if (strcmp(tensor->name, name) != 0)
       continue;
     ck_assert_uint_eq(tensor->rows, rows);
     ck_assert_uint_eq(tensor->cols, cols);
-    return enf__field_param_view(field) + tensor->offset;
+    return params.value + tensor->offset;
   }
   ck_abort_msg("there is no tensor %s", name);
 }
@@ -107,8 +116,8 @@ static void network(size_t l, const char *name, size_t in, size_t depth, bool en
 
 static double squared_distance(const double *p, size_t i, size_t j) {
   double sum = 0;
-  for (size_t d = 0; d < model.dimensions; d++)
-    sum += pow(p[i * model.dimensions + d] - p[j * model.dimensions + d], 2);
+  for (size_t d = 0; d < shape.dimensions; d++)
+    sum += pow(p[i * shape.dimensions + d] - p[j * shape.dimensions + d], 2);
   return sum;
 }
 
@@ -137,7 +146,7 @@ static double edge(size_t l, double h[][MOST_H], double q, double q0, size_t i, 
 }
 
 static void message_layer(size_t l, double h[][MOST_H], const double *start, double *p) {
-  const size_t N = model.particles, D = model.dimensions, H = model.hidden;
+  const size_t N = shape.particles, D = shape.dimensions, H = model.hidden;
   double next[MOST_N][MOST_H], to[3 * MOST_N], m[MOST_H];
   memcpy(to, p, size * sizeof *to);
   for (size_t i = 0; i < N; i++) {
@@ -163,14 +172,14 @@ static void message_layer(size_t l, double h[][MOST_H], const double *start, dou
 }
 
 static void formula(double time, const double *start, double *v) {
-  const size_t N = model.particles, D = model.dimensions, H = model.hidden,
+  const size_t N = shape.particles, D = shape.dimensions, H = model.hidden,
                features = model.species_count + 1;
-  const double *w = enf__field_param_view(field), *b = w + H * features; /* the first two tensors */
+  const double *w = params.value, *b = w + H * features; /* the first two tensors */
   double h[MOST_N][MOST_H], p[3 * MOST_N];
   memcpy(p, start, size * sizeof *p);
   for (size_t i = 0; i < N; i++) {
     double y[MOST_H] = {0};
-    if (model.species)
+    if (shape.kind)
       y[species[i]] = 1;
     y[features - 1] = time;
     linear(features, H, w, b, y);
@@ -190,9 +199,10 @@ static void formula(double time, const double *start, double *v) {
 START_TEST(velocity_is_its_formula) {
   open_network(_i);
   double got[SAMPLES * 3 * MOST_N], want[3 * MOST_N], largest = 0;
-  const size_t bytes = enf__field_workspace(field, &ctx->run, ENF__VELOCITY);
+  const size_t bytes = enf__field_workspace(field, &ctx->run, &shape, ENF__VELOCITY);
   ck_assert_int_eq(enf__reserve(ctx, 0, bytes), ENF_OK);
-  enf__field_velocity(field, &ctx->run, &ctx->workers[0], SAMPLES, t, x, got);
+  enf__field_velocity(field, &ctx->run, &ctx->workers[0], &(enf__points){&shape, SAMPLES, t, x},
+                      got);
   for (size_t s = 0; s < SAMPLES; s++) {
     formula(t[s], x + s * size, want);
     for (size_t i = 0; i < size; i++) {
@@ -222,7 +232,7 @@ static void expect_range(size_t l, const char *network_name, size_t number, size
 
 START_TEST(every_linear_layer_has_its_tensors_and_initial_range) {
   open_network(_i * VARIANTS + 3);
-  enf__field_init(field, 1);
+  enf__params_init(&params, 1);
   const size_t H = model.hidden, L = model.layers, each = model.edge_depth + model.node_depth;
   for (size_t l = 0; l < L; l++) {
     for (size_t k = 0; k < model.edge_depth; k++)
@@ -230,7 +240,7 @@ START_TEST(every_linear_layer_has_its_tensors_and_initial_range) {
     for (size_t k = 0; k < model.node_depth; k++)
       expect_range(l, "node_mlp", 2 * k, k ? H : 2 * H);
   }
-  ck_assert_uint_eq(enf__field_tensors(field), 4 + L * (2 * each + 5));
+  ck_assert_uint_eq(params.count, 4 + L * (2 * each + 5));
   close_network();
 }
 END_TEST

@@ -26,7 +26,8 @@ START_TEST(two_steps_match_numbers_by_hand) {
   enf__optimiser o;
   double w = 3, g = 1;
   const enf__update update = {.rate = 0.1, .shrink = 1, .weight_decay = 0.01, .ema = 0.9};
-  ck_assert_int_eq(enf__optimiser_create(ctx, &o, 1, &w, NULL), ENF_OK);
+  ck_assert_int_eq(enf__optimiser_create(ctx, &o, &(enf__params){.size = 1, .value = &w}, false),
+                   ENF_OK);
   ck_assert_double_eq(o.average[0], 3);
   ck_assert_int_eq(enf__optimiser_update(ctx, &o, &update, &g, &w), ENF_OK);
   const double first = 3 - 0.1 * (1 / (1 + 1e-8) + 0.03);
@@ -49,7 +50,8 @@ START_TEST(running_average_is_bias_corrected) {
   enf__optimiser o;
   double w = -1, plain = 0, power = 1;
   const enf__update update = {.rate = 0.3, .shrink = 1, .ema = e};
-  ck_assert_int_eq(enf__optimiser_create(ctx, &o, 1, &w, NULL), ENF_OK);
+  ck_assert_int_eq(enf__optimiser_create(ctx, &o, &(enf__params){.size = 1, .value = &w}, false),
+                   ENF_OK);
   for (int k = 0; k < 50; k++) {
     double g = sin(k);
     ck_assert_int_eq(enf__optimiser_update(ctx, &o, &update, &g, &w), ENF_OK);
@@ -69,8 +71,10 @@ START_TEST(shrinking_the_gradient_is_scaling_it) {
   double wa[3] = {1, 2, 3}, wb[3] = {1, 2, 3};
   double g[3] = {4, -1, 0.5}, half[3] = {2, -0.5, 0.25};
   enf__update update = {.rate = 0.1, .shrink = 1};
-  ck_assert_int_eq(enf__optimiser_create(ctx, &a, 3, wa, NULL), ENF_OK);
-  ck_assert_int_eq(enf__optimiser_create(ctx, &b, 3, wb, NULL), ENF_OK);
+  ck_assert_int_eq(enf__optimiser_create(ctx, &a, &(enf__params){.size = 3, .value = wa}, false),
+                   ENF_OK);
+  ck_assert_int_eq(enf__optimiser_create(ctx, &b, &(enf__params){.size = 3, .value = wb}, false),
+                   ENF_OK);
   ck_assert_int_eq(enf__optimiser_update(ctx, &a, &update, half, wa), ENF_OK);
   update.shrink = 0.5;
   ck_assert_int_eq(enf__optimiser_update(ctx, &b, &update, g, wb), ENF_OK);

@@ -9,22 +9,23 @@
 #include <string.h>
 
 static const int mixed[] = {0, 1, 0, 1, 1};
-static const enf__model models[] = {
-    {.particles = 4, .dimensions = 2, .kernels = 30, .kernel_times = 20, .kernel_range = 8},
-    {.particles = 5, .dimensions = 3, .kernels = 9, .kernel_times = 3, .kernel_range = 4},
-    {.particles = 5,
-     .dimensions = 3,
-     .kernels = 40,
-     .kernel_times = 33,
-     .kernel_range = 5,
-     .species = mixed,
-     .species_count = 2},
-    {.particles = 2, .dimensions = 2, .kernels = 1, .kernel_times = 1, .kernel_range = 3}};
+typedef struct {
+  size_t N, D;
+  const int *kind;
+  enf__model model;
+} network;
+static const network networks[] = {
+    {4, 2, NULL, {.kernels = 30, .kernel_times = 20, .kernel_range = 8}},
+    {5, 3, NULL, {.kernels = 9, .kernel_times = 3, .kernel_range = 4}},
+    {5, 3, mixed, {.kernels = 40, .kernel_times = 33, .kernel_range = 5, .species_count = 2}},
+    {2, 2, NULL, {.kernels = 1, .kernel_times = 1, .kernel_range = 3}}};
 enum { MODELS = 4, SAMPLES = 5, MOST = SAMPLES * 15 };
 
 static enf_ctx *ctx;
 static enf__field *field;
 static enf__model model;
+static enf__shape shape;
+static enf__params params;
 static size_t size;
 static double t[SAMPLES], x[MOST], eps[MOST], a[MOST], b[SAMPLES];
 
@@ -41,25 +42,28 @@ static bool configure(const char *precision, const char *kernel) {
 }
 
 /* A field with weights of order one, and centers and widths off their first places. */
-static void open_field(const enf__model *shape) {
-  model = *shape;
+static void open_field(const network *of) {
+  model = of->model;
+  shape = (enf__shape){.particles = of->N, .dimensions = of->D, .kind = of->kind};
   model.kind = ENF__FIELD_PAIR_KERNEL;
-  size = model.particles * model.dimensions;
+  size = shape.particles * shape.dimensions;
   ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK);
-  ck_assert_int_eq(enf__field_create(ctx, &field, &model), ENF_OK);
-  enf__field_init(field, 3);
-  double *w = enf__field_param_block(field);
-  for (size_t k = 0; k < enf__field_params(field); k++) {
+  enf__params_open(ctx, &params);
+  ck_assert_int_eq(enf__field_create(ctx, &field, &model, &params), ENF_OK);
+  ck_assert_int_eq(enf__params_allocate(ctx, &params), ENF_OK);
+  enf__params_init(&params, 3);
+  double *w = params.value;
+  for (size_t k = 0; k < params.size; k++) {
     double z;
     enf__random_normal(7, 1, k, 1, &z);
     w[k] += (k < 2 * (model.kernels + model.kernel_times) ? 0.05 : 0.5) * z;
   }
-  enf__field_pack(field);
+  enf__field_pack(field, params.value);
   configure("float64", "auto");
 }
 
 static void open_model(int index) {
-  open_field(&models[index]);
+  open_field(&networks[index]);
   enf__random_uniform(1, 1, 0, SAMPLES, t);
   enf__random_normal(1, 1, 1, SAMPLES * size, x);
   enf__random_normal(1, 1, 2, SAMPLES * size, eps);
@@ -69,21 +73,24 @@ static void open_model(int index) {
 
 static void close_field(void) {
   enf__field_destroy(field);
+  enf__params_close(&params);
   enf_ctx_destroy(ctx);
 }
 
 static enf__arena *workspace(enf__work work) {
-  const size_t bytes = enf__field_workspace(field, &ctx->run, work);
+  const size_t bytes = enf__field_workspace(field, &ctx->run, &shape, work);
   ck_assert_int_eq(enf__reserve(ctx, 0, bytes), ENF_OK);
   return &ctx->workers[0];
 }
 
 static void velocity(size_t S, const double *times, const double *at, double *v) {
-  enf__field_velocity(field, &ctx->run, workspace(ENF__VELOCITY), S, times, at, v);
+  enf__field_velocity(field, &ctx->run, workspace(ENF__VELOCITY),
+                      &(enf__points){&shape, S, times, at}, v);
 }
 
 static void divergence(size_t S, const double *times, const double *at, double *v, double *div) {
-  enf__field_divergence(field, &ctx->run, workspace(ENF__DIVERGENCE), S, times, at, v, div);
+  enf__field_divergence(field, &ctx->run, workspace(ENF__DIVERGENCE),
+                        &(enf__points){&shape, S, times, at}, v, div);
 }
 
 static double dot(size_t n, const double *u, const double *w) {
@@ -106,9 +113,9 @@ static void expect_near(size_t n, const double *got, const double *want, double 
 /* ---- the formula, straight from its definition ----------------------------------------------- */
 
 static const double *tensor_data(const char *name) {
-  for (size_t k = 0; k < enf__field_tensors(field); k++)
-    if (!strcmp(enf__field_tensor(field, k)->name, name))
-      return enf__field_param_view(field) + enf__field_tensor(field, k)->offset;
+  for (size_t k = 0; k < params.count; k++)
+    if (!strcmp(params.tensor[k].name, name))
+      return params.value + params.tensor[k].offset;
   ck_abort_msg("no tensor %s", name);
 }
 
@@ -141,11 +148,11 @@ static double phi(size_t pair, double d, double time) {
 
 /* 0 for like particles of species 0, 1 for unlike ones, 2 for species 1. */
 static size_t pair_of(size_t i, size_t j) {
-  return model.species ? (size_t)(model.species[i] + model.species[j]) : 0;
+  return shape.kind ? (size_t)(shape.kind[i] + shape.kind[j]) : 0;
 }
 
 static void formula(double time, const double *at, double *v) {
-  const size_t N = model.particles, D = model.dimensions;
+  const size_t N = shape.particles, D = shape.dimensions;
   memset(v, 0, size * sizeof *v);
   for (size_t i = 0; i < N; i++)
     for (size_t j = 0; j < N; j++) {
@@ -186,10 +193,10 @@ END_TEST
 
 START_TEST(one_species_has_about_620_parameters) {
   open_model(0);
-  ck_assert_uint_eq(enf__field_params(field), 30 * 20 + 20 + 2 * (30 + 20));
+  ck_assert_uint_eq(params.size, 30 * 20 + 20 + 2 * (30 + 20));
   close_field();
   open_model(2); /* two species: three pairs of them */
-  ck_assert_uint_eq(enf__field_params(field), 3 * (40 * 33 + 33) + 2 * (40 + 33));
+  ck_assert_uint_eq(params.size, 3 * (40 * 33 + 33) + 2 * (40 + 33));
   close_field();
 }
 END_TEST
@@ -197,7 +204,8 @@ END_TEST
 START_TEST(a_new_field_is_nearly_the_identity) {
   open_model(0);
   double v[MOST], w = 0;
-  enf__field_init(field, 5);
+  enf__params_init(&params, 5);
+  enf__field_pack(field, params.value);
   velocity(SAMPLES, t, x, v);
   for (size_t i = 0; i < SAMPLES * size; i++)
     w = fmax(w, fabs(v[i]));
@@ -244,11 +252,13 @@ START_TEST(divergence_and_tangent_are_those_of_the_dense_jacobian) {
   ck_assert_mem_eq(v, want_v, SAMPLES * size * sizeof *v);
   expect_near(SAMPLES, div, want, 1e-9, "div");
   memset(v, 0, sizeof v);
-  enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), SAMPLES, t, x, eps, v, v_dot, form);
+  enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), &(enf__points){&shape, SAMPLES, t, x}, eps,
+                 v, v_dot, form);
   ck_assert_mem_eq(v, want_v, SAMPLES * size * sizeof *v);
   expect_near(SAMPLES, form, want_form, 1e-9, "form");
   expect_near(SAMPLES * size, v_dot, want_v_dot, 1e-9, "tangent");
-  enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), SAMPLES, t, x, eps, NULL, NULL, div);
+  enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), &(enf__points){&shape, SAMPLES, t, x}, eps,
+                 NULL, NULL, div);
   ck_assert_mem_eq(div, form, sizeof form);
   close_field();
 }
@@ -261,7 +271,8 @@ static const double squares[SAMPLES] = {0.7, -0.4, 1.3, 0.2, -0.9}, *of_v, *of_t
 static double objective(const double *with_b, const double *probe) {
   double v[MOST], v_dot[MOST] = {0}, trace[SAMPLES], sum = 0;
   if (probe)
-    enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), SAMPLES, t, x, probe, v, v_dot, trace);
+    enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), &(enf__points){&shape, SAMPLES, t, x},
+                   probe, v, v_dot, trace);
   else
     divergence(SAMPLES, t, x, v, trace);
   for (size_t s = 0; s < SAMPLES; s++) {
@@ -278,11 +289,11 @@ static double difference(double *number, const double *with_b, const double *pro
   double sum = 0;
   for (int k = 0; k < 4; k++) {
     *number = keep + place[k] * h;
-    enf__field_pack(field);
+    enf__field_pack(field, params.value);
     sum += weight[k] * objective(with_b, probe) / (12 * h);
   }
   *number = keep;
-  enf__field_pack(field);
+  enf__field_pack(field, params.value);
   return sum;
 }
 
@@ -307,33 +318,38 @@ static void give_a(void *user, size_t first, size_t S, const double *v, double *
 }
 
 static void check_gradients(const double *with_b, const double *probe) {
-  const size_t P = enf__field_params(field);
+  const size_t P = params.size;
   double dx[MOST], alone[MOST], *grad = malloc(P * sizeof *grad);
   for (size_t k = 0; k < P; k++)
     grad[k] = 1; /* is added to */
   if (with_b) {
     enf__arena *arena = workspace(ENF__VJP_TRACE);
-    enf__field_vjp_trace(field, &ctx->run, arena, SAMPLES, t, x, probe, a, b, of_v, of_tangent, dx,
-                         grad, NULL);
-    enf__field_vjp_trace(field, &ctx->run, arena, SAMPLES, t, x, probe, a, b, of_v, of_tangent,
-                         alone, NULL, NULL);
+    enf__field_vjp_trace(field, &ctx->run, arena, &(enf__points){&shape, SAMPLES, t, x},
+                         &(enf__cotangent){probe, a, b, of_v, of_tangent},
+                         &(enf__gradient){dx, grad, NULL});
+    enf__field_vjp_trace(field, &ctx->run, arena, &(enf__points){&shape, SAMPLES, t, x},
+                         &(enf__cotangent){probe, a, b, of_v, of_tangent},
+                         &(enf__gradient){alone, NULL, NULL});
   } else {
     enf__arena mine = {0};
-    const size_t bytes = enf__field_workspace(field, &ctx->run, ENF__VJP);
+    const size_t bytes = enf__field_workspace(field, &ctx->run, &shape, ENF__VJP);
     ck_assert(enf__arena_reserve(&ctx->alloc, &mine, bytes));
-    enf__field_vjp(field, &ctx->run, &mine, SAMPLES, t, x, give_a, a, dx, grad);
-    enf__field_vjp(field, &ctx->run, &mine, SAMPLES, t, x, give_a, a, alone, NULL);
-    enf__field_vjp(field, &ctx->run, &mine, SAMPLES, t, x, give_a, a, NULL, NULL);
+    enf__field_vjp(field, &ctx->run, &mine, &(enf__points){&shape, SAMPLES, t, x}, give_a, a, dx,
+                   grad);
+    enf__field_vjp(field, &ctx->run, &mine, &(enf__points){&shape, SAMPLES, t, x}, give_a, a, alone,
+                   NULL);
+    enf__field_vjp(field, &ctx->run, &mine, &(enf__points){&shape, SAMPLES, t, x}, give_a, a, NULL,
+                   NULL);
     enf__arena_free(&ctx->alloc, &mine);
   }
   for (size_t k = 0; k < P; k++)
     grad[k] -= 1;
   ck_assert_mem_eq(dx, alone, SAMPLES * size * sizeof *dx);
   compare(SAMPLES * size, x, dx, with_b, probe, "dx");
-  for (size_t k = 0; k < enf__field_tensors(field); k++) {
-    const enf__tensor *tensor = enf__field_tensor(field, k);
-    compare(tensor->rows * tensor->cols, enf__field_param_block(field) + tensor->offset,
-            grad + tensor->offset, with_b, probe, tensor->name);
+  for (size_t k = 0; k < params.count; k++) {
+    const enf__tensor *tensor = &params.tensor[k];
+    compare(tensor->rows * tensor->cols, params.value + tensor->offset, grad + tensor->offset,
+            with_b, probe, tensor->name);
   }
   free(grad);
 }
@@ -362,18 +378,20 @@ END_TEST
 
 START_TEST(gradients_in_float32_are_close) {
   open_model(_i);
-  const size_t P = enf__field_params(field);
+  const size_t P = params.size;
   double dx[2][MOST], *grad = calloc(2 * P, sizeof *grad);
   for (int probe = 0; probe < 2; probe++) {
     memset(grad, 0, 2 * P * sizeof *grad);
     for (int p = 0; p < 2; p++) {
       configure(p ? "float32" : "float64", "auto");
-      enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE), SAMPLES, t, x,
-                           probe ? eps : NULL, a, b, NULL, NULL, dx[p], grad + (size_t)p * P, NULL);
+      enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE),
+                           &(enf__points){&shape, SAMPLES, t, x},
+                           &(enf__cotangent){probe ? eps : NULL, a, b, NULL, NULL},
+                           &(enf__gradient){dx[p], grad + (size_t)p * P, NULL});
     }
     expect_near(SAMPLES * size, dx[1], dx[0], 2e-5, "dx");
-    for (size_t k = 0; k < enf__field_tensors(field); k++) {
-      const enf__tensor *tensor = enf__field_tensor(field, k);
+    for (size_t k = 0; k < params.count; k++) {
+      const enf__tensor *tensor = &params.tensor[k];
       expect_near(tensor->rows * tensor->cols, grad + P + tensor->offset, grad + tensor->offset,
                   2e-5, tensor->name);
     }
@@ -387,7 +405,7 @@ END_TEST
 
 /* x -> Q x, Q a product of reflections: a rotation for two of them. */
 static void reflect(int times, size_t n, double *points) {
-  const size_t D = model.dimensions;
+  const size_t D = shape.dimensions;
   for (int k = 0; k < times; k++) {
     double u[3];
     enf__random_normal(9, 1, (uint64_t)k, D, u);
@@ -402,7 +420,7 @@ static void reflect(int times, size_t n, double *points) {
 
 START_TEST(field_is_equivariant) {
   open_model(_i);
-  const size_t N = model.particles, D = model.dimensions;
+  const size_t N = shape.particles, D = shape.dimensions;
   double v[MOST], div[SAMPLES], moved[MOST], want[MOST], got[MOST], got_div[SAMPLES];
   divergence(SAMPLES, t, x, v, div);
   for (int times = 1; times <= 2; times++) {
@@ -416,7 +434,7 @@ START_TEST(field_is_equivariant) {
     expect_near(SAMPLES * size, got, want, 1e-12, "v of a turned configuration");
     expect_near(SAMPLES, got_div, div, 1e-12, "div of a turned configuration");
   }
-  const size_t other = model.species ? 2 : N - 1; /* like particle 0 */
+  const size_t other = shape.kind ? 2 : N - 1; /* like particle 0 */
   memcpy(moved, x, sizeof moved);
   memcpy(want, v, sizeof want);
   for (size_t s = 0; s < SAMPLES; s++)
@@ -449,8 +467,9 @@ START_TEST(velocity_and_gradient_are_mean_free) {
   configure("float32", "auto");
   double v[MOST], dx[MOST];
   velocity(SAMPLES, t, x, v);
-  enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE), SAMPLES, t, x, eps, a, b, NULL,
-                       NULL, dx, NULL, NULL);
+  enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE),
+                       &(enf__points){&shape, SAMPLES, t, x},
+                       &(enf__cotangent){eps, a, b, NULL, NULL}, &(enf__gradient){dx, NULL, NULL});
   for (size_t s = 0; s < SAMPLES; s++)
     for (size_t c = 0; c < 3; c++) {
       double sum = 0, sum_dx = 0;
@@ -475,7 +494,7 @@ static void expect_finite(size_t n, const double *y) {
 START_TEST(coincident_and_distant_particles_give_finite_numbers) {
   open_model(1);
   configure(_i ? "float32" : "float64", "auto");
-  const size_t P = enf__field_params(field);
+  const size_t P = params.size;
   double v[MOST], div[SAMPLES], dx[MOST], *grad = calloc(P, sizeof *grad);
   memset(x, 0, sizeof x); /* all coincident in the first sample */
   x[size] = 1e-300, x[2 * size] = 1e-20, x[3 * size] = 300, x[4 * size] = 1e6;
@@ -484,11 +503,14 @@ START_TEST(coincident_and_distant_particles_give_finite_numbers) {
   expect_finite(SAMPLES, div);
   for (size_t i = 0; i < size; i++)
     ck_assert_double_eq(v[i], 0);
-  enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), SAMPLES, t, x, eps, v, NULL, div);
+  enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), &(enf__points){&shape, SAMPLES, t, x}, eps,
+                 v, NULL, div);
   expect_finite(SAMPLES, div);
   for (int probe = 0; probe < 2; probe++) {
-    enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE), SAMPLES, t, x,
-                         probe ? eps : NULL, a, b, squares, probe ? squares : NULL, dx, grad, NULL);
+    enf__field_vjp_trace(
+        field, &ctx->run, workspace(ENF__VJP_TRACE), &(enf__points){&shape, SAMPLES, t, x},
+        &(enf__cotangent){probe ? eps : NULL, a, b, squares, probe ? squares : NULL},
+        &(enf__gradient){dx, grad, NULL});
     expect_finite(SAMPLES * size, dx);
     expect_finite(P, grad);
   }
@@ -514,8 +536,7 @@ END_TEST
 
 /* Many pairs and samples: several tiles, several groups. */
 START_TEST(a_sample_does_not_depend_on_the_others) {
-  const enf__model large = {
-      .particles = 23, .dimensions = 3, .kernels = 30, .kernel_times = 20, .kernel_range = 8};
+  const network large = {23, 3, NULL, {.kernels = 30, .kernel_times = 20, .kernel_range = 8}};
   enum { S = 70, DIM = 69 };
   open_field(&large);
   configure(_i ? "float32" : "float64", "auto");
@@ -525,17 +546,21 @@ START_TEST(a_sample_does_not_depend_on_the_others) {
   enf__random_normal(2, 1, 1, S * DIM, at);
   enf__random_normal(2, 1, 2, S * DIM, probe);
   enf__random_normal(2, 1, 3, S, weight);
-  enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), S, times, at, probe, v, NULL, form);
-  enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE), S, times, at, probe, probe,
-                       weight, NULL, NULL, dx, NULL, NULL);
+  enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), &(enf__points){&shape, S, times, at}, probe,
+                 v, NULL, form);
+  enf__field_vjp_trace(
+      field, &ctx->run, workspace(ENF__VJP_TRACE), &(enf__points){&shape, S, times, at},
+      &(enf__cotangent){probe, probe, weight, NULL, NULL}, &(enf__gradient){dx, NULL, NULL});
   for (size_t s = 0; s < S; s++) {
     const size_t i = s * DIM;
-    enf__field_jvp(field, &ctx->run, workspace(ENF__JVP), 1, times + s, at + i, probe + i, one,
-                   NULL, &one_form);
+    enf__field_jvp(field, &ctx->run, workspace(ENF__JVP),
+                   &(enf__points){&shape, 1, times + s, at + i}, probe + i, one, NULL, &one_form);
     ck_assert_mem_eq(one, v + i, sizeof one);
     ck_assert_mem_eq(&one_form, form + s, sizeof one_form);
-    enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE), 1, times + s, at + i,
-                         probe + i, probe + i, weight + s, NULL, NULL, one, NULL, NULL);
+    enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE),
+                         &(enf__points){&shape, 1, times + s, at + i},
+                         &(enf__cotangent){probe + i, probe + i, weight + s, NULL, NULL},
+                         &(enf__gradient){one, NULL, NULL});
     ck_assert_mem_eq(one, dx + i, sizeof one);
   }
   formula(times[69], at + 69 * DIM, one);

@@ -13,13 +13,13 @@ enum { N = 3, D = 2, DIM = N * D, MOST = 40, PROBES = 2 };
 
 static enf_ctx *ctx;
 static enf__field *field;
+static enf__params params;
+static const enf__shape shape = {.particles = N, .dimensions = D};
 static size_t P;
 static double x[MOST * DIM], eps[MOST * PROBES * DIM], dy[MOST * DIM], dlogdet[MOST];
 
 static void setup(void) {
   const enf__model model = {.kind = ENF__FIELD_EGNN,
-                            .particles = N,
-                            .dimensions = D,
                             .hidden = 8,
                             .layers = 2,
                             .edge_depth = 2,
@@ -27,15 +27,17 @@ static void setup(void) {
                             .attention = true,
                             .tanh = true};
   ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK);
-  ck_assert_int_eq(enf__field_create(ctx, &field, &model), ENF_OK);
-  enf__field_init(field, 3);
-  P = enf__field_params(field);
-  for (size_t k = 0; k < enf__field_tensors(field); k++) {
-    const enf__tensor *t = enf__field_tensor(field, k);
+  enf__params_open(ctx, &params);
+  ck_assert_int_eq(enf__field_create(ctx, &field, &model, &params), ENF_OK);
+  ck_assert_int_eq(enf__params_allocate(ctx, &params), ENF_OK);
+  enf__params_init(&params, 3);
+  P = params.size;
+  for (size_t k = 0; k < params.count; k++) {
+    const enf__tensor *t = &params.tensor[k];
     for (size_t i = 0; strstr(t->name, "coord_mlp.2.weight") && i < t->rows * t->cols; i++)
-      enf__field_param_block(field)[t->offset + i] *= 300;
+      params.value[t->offset + i] *= 300;
   }
-  enf__field_pack(field);
+  enf__field_pack(field, params.value);
   enf__random_normal(1, 1, 0, MOST * DIM, x);
   enf__random_normal(1, 1, 1, MOST * DIM, dy);
   enf__random_normal(1, 1, 2, MOST, dlogdet);
@@ -48,6 +50,7 @@ static void setup(void) {
 
 static void teardown(void) {
   enf__field_destroy(field);
+  enf__params_close(&params);
   enf_ctx_destroy(ctx);
 }
 
@@ -84,6 +87,8 @@ static void free_outcome(outcome *o) {
 
 static void run(int adjoint, bool probes, double t0, size_t n, outcome *o) {
   enf__pullback p = {.field = field,
+                     .shape = &shape,
+                     .params = P,
                      .adjoint = adjoint,
                      .n = n,
                      .t0 = t0,
@@ -117,10 +122,10 @@ static void run(int adjoint, bool probes, double t0, size_t n, outcome *o) {
 static double change(double *number, double by, bool probes, double t0, outcome *o) {
   const double keep = *number;
   *number = keep + by;
-  enf__field_pack(field);
+  enf__field_pack(field, params.value);
   run(ENF__DISCRETE, probes, t0, 3, o);
   *number = keep;
-  enf__field_pack(field);
+  enf__field_pack(field, params.value);
   return o->loss;
 }
 
@@ -144,10 +149,10 @@ START_TEST(gradients_are_those_of_the_loss) {
       mean += dy[i / DIM * DIM + k] / N;
     ck_assert_double_eq_tol(o->dx[i], want - mean, 2e-6);
   }
-  for (size_t k = 0; k < enf__field_tensors(field); k++) {
-    const enf__tensor *t = enf__field_tensor(field, k);
+  for (size_t k = 0; k < params.count; k++) {
+    const enf__tensor *t = &params.tensor[k];
     const size_t at = t->offset + t->rows * t->cols / 2;
-    const double want = difference(enf__field_param_block(field) + at, probes, t0, other);
+    const double want = difference(params.value + at, probes, t0, other);
     ck_assert_msg(fabs(o->gradient[at] - want) < 3e-6 * fmax(1, fabs(want)),
                   "%s: %.9g, differences give %.9g", t->name, o->gradient[at], want);
   }

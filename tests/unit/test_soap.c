@@ -2,6 +2,7 @@
    updates by plain loops, no long step where gradients jump, orthonormal bases, the same bits on
    any number of threads, and fewer steps where axes are not eigenvectors. */
 #include "core/random.h"
+#include "field/field.h"
 #include "suite.h"
 #include "train/optimiser.h"
 #include <check.h>
@@ -13,7 +14,8 @@ enum { BEFORE_THE_TURN = 10 };
 
 static enf_ctx *ctx;
 static enf__field *field;
-static size_t params;
+static enf__params params;
+static size_t P;
 static double *w, *g;
 
 /* Shapes (H,1), (H,2H+2), (H,2H), (H,H), (1,H), (1,1): padded to 32 or, in one side or both, more.
@@ -22,24 +24,25 @@ static const size_t widths[] = {7, 20, 40};
 enum { WIDTHS = 3 };
 
 static void open_width(size_t width) {
-  const enf__model model = {.particles = 3,
-                            .dimensions = 2,
-                            .hidden = width,
+  const enf__model model = {.hidden = width,
                             .layers = 2,
                             .edge_depth = 2,
                             .node_depth = 2,
                             .attention = true,
                             .tanh = true};
-  ck_assert_int_eq(enf__field_create(ctx, &field, &model), ENF_OK);
-  params = enf__field_params(field);
-  w = malloc(params * sizeof *w);
-  g = malloc(params * sizeof *g);
+  enf__params_open(ctx, &params);
+  ck_assert_int_eq(enf__field_create(ctx, &field, &model, &params), ENF_OK);
+  ck_assert_int_eq(enf__params_allocate(ctx, &params), ENF_OK);
+  P = params.size;
+  w = malloc(P * sizeof *w);
+  g = malloc(P * sizeof *g);
 }
 
 static void open_context(void) { ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK); }
 
 static void close_context(void) {
   enf__field_destroy(field);
+  enf__params_close(&params);
   enf_ctx_destroy(ctx);
   free(w), free(g);
 }
@@ -55,10 +58,11 @@ static void set_threads(int64_t threads) {
   enf_opts_destroy(opts);
 }
 
-static enf__optimiser begin(const enf__field *soap_of) {
+static enf__optimiser begin(bool soap) {
   enf__optimiser o;
-  memset(w, 0, params * sizeof *w);
-  ck_assert_int_eq(enf__optimiser_create(ctx, &o, params, w, soap_of), ENF_OK);
+  memset(w, 0, P * sizeof *w);
+  memset(params.value, 0, P * sizeof *w);
+  ck_assert_int_eq(enf__optimiser_create(ctx, &o, &params, soap), ENF_OK);
   ck_assert_int_eq(enf__reserve(ctx, 0, enf__optimiser_worker_bytes(&o)), ENF_OK);
   return o;
 }
@@ -69,7 +73,7 @@ static void update(enf__optimiser *o, double rate) {
   ck_assert_int_eq(enf__optimiser_update(ctx, o, &u, g, w), ENF_OK);
 }
 
-static void draw_gradient(uint64_t step) { enf__random_normal(1, 90, step, params, g); }
+static void draw_gradient(uint64_t step) { enf__random_normal(1, 90, step, P, g); }
 
 static double corrected(double v, uint64_t k) { return v / (1 - pow(0.99, (double)k)); }
 
@@ -84,12 +88,12 @@ static double clip_of(uint64_t k, size_t size, const double *gradient, const dou
 
 /* Adam with beta2 = 0.99 and clipped updates, number by number: weights, moments (P). */
 static void adam(uint64_t k, double rate, double *to, double *m, double *v) {
-  for (size_t i = 0; i < params; i++) {
+  for (size_t i = 0; i < P; i++) {
     m[i] = 0.9 * m[i] + 0.1 * g[i];
     v[i] = 0.99 * v[i] + 0.01 * g[i] * g[i];
   }
-  for (size_t f = 0; f < enf__field_tensors(field); f++) {
-    const enf__tensor *t = enf__field_tensor(field, f);
+  for (size_t f = 0; f < params.count; f++) {
+    const enf__tensor *t = &params.tensor[f];
     const size_t first = t->offset, size = t->rows * t->cols;
     const double clip = clip_of(k, size, g + first, v + first);
     for (size_t i = first; i < first + size; i++) {
@@ -102,14 +106,14 @@ static void adam(uint64_t k, double rate, double *to, double *m, double *v) {
 
 START_TEST(begins_as_adam) {
   OPEN_WIDTH();
-  double *other = calloc(3 * params, sizeof *other);
-  enf__optimiser o = begin(field);
+  double *other = calloc(3 * P, sizeof *other);
+  enf__optimiser o = begin(true);
   for (uint64_t k = 1; k <= BEFORE_THE_TURN + 1; k++) {
     double apart = 0;
     draw_gradient(k);
-    adam(k, 0.1, other, other + params, other + 2 * params);
+    adam(k, 0.1, other, other + P, other + 2 * P);
     update(&o, 0.1);
-    for (size_t i = 0; i < params; i++)
+    for (size_t i = 0; i < P; i++)
       apart = fmax(apart, fabs(w[i] - other[i]));
     if (k <= BEFORE_THE_TURN)
       ck_assert_double_lt(apart, 1e-13);
@@ -144,15 +148,15 @@ enum { RANDOM, CONSTANT, ZERO, TINY, KINDS };
 START_TEST(bases_are_orthonormal_whatever_comes) {
   OPEN_WIDTH();
   const int kind = _i / WIDTHS;
-  enf__optimiser o = begin(field);
+  enf__optimiser o = begin(true);
   for (uint64_t k = 0; k < 60; k++) {
     draw_gradient(kind == CONSTANT ? 0 : k);
-    for (size_t i = 0; i < params && kind >= ZERO; i++)
+    for (size_t i = 0; i < P && kind >= ZERO; i++)
       g[i] *= kind == ZERO ? 0 : 1e-140;
     update(&o, 0.01);
   }
   ck_assert_double_lt(skewness(&o.soap), 1e-13);
-  for (size_t i = 0; i < params; i++)
+  for (size_t i = 0; i < P; i++)
     ck_assert(isfinite(w[i]));
   enf__optimiser_free(&o);
 }
@@ -170,7 +174,7 @@ static double square_of(const enf__factor *f, int side, size_t i, size_t j) {
 
 START_TEST(second_moments_are_averages) {
   OPEN_WIDTH();
-  enf__optimiser o = begin(field);
+  enf__optimiser o = begin(true);
   for (uint64_t k = 0; k < 13; k++) {
     enf__soap *soap = &o.soap;
     double **before = calloc(2 * soap->count, sizeof *before);
@@ -277,7 +281,7 @@ static void expect_update(enf__optimiser *o, size_t index, uint64_t number) {
 /* Every tensor in one of the updates 21, 22 ... */
 START_TEST(updates_match_plain_loops) {
   OPEN_WIDTH();
-  enf__optimiser o = begin(field);
+  enf__optimiser o = begin(true);
   uint64_t number = 1;
   for (; number <= 20; number++) {
     draw_gradient(number);
@@ -303,16 +307,16 @@ END_TEST
    beta1) / sqrt(1 - beta2) = 1 in every number, not about sqrt((1 - beta1) / 2). */
 START_TEST(a_jump_of_the_gradient_makes_no_long_step) {
   OPEN_WIDTH();
-  double *before = malloc(params * sizeof *before), length[2];
-  enf__optimiser o = begin(field);
+  double *before = malloc(P * sizeof *before), length[2];
+  enf__optimiser o = begin(true);
   for (uint64_t k = 1; k <= 101; k++) {
-    memcpy(before, w, params * sizeof *w);
+    memcpy(before, w, P * sizeof *w);
     draw_gradient(k);
-    for (size_t i = 0; i < params && k == 101; i++)
+    for (size_t i = 0; i < P && k == 101; i++)
       g[i] *= 100;
     update(&o, 1e-4);
     length[k / 101] = 0;
-    for (size_t i = 0; i < params; i++)
+    for (size_t i = 0; i < P; i++)
       length[k / 101] = hypot(length[k / 101], w[i] - before[i]);
   }
   ck_assert_double_lt(length[1], length[0]);
@@ -332,8 +336,8 @@ static void reflect(size_t n, size_t stride, double *x) {
 }
 
 static void turn_all(double *x) {
-  for (size_t f = 0; f < enf__field_tensors(field); f++) {
-    const enf__tensor *t = enf__field_tensor(field, f);
+  for (size_t f = 0; f < params.count; f++) {
+    const enf__tensor *t = &params.tensor[f];
     for (size_t i = 0; i < t->rows && t->cols > 1; i++)
       reflect(t->cols, 1, x + t->offset + i * t->cols);
     for (size_t j = 0; j < t->cols && t->rows > 1; j++)
@@ -349,11 +353,11 @@ static double stiffness(const enf__tensor *t, size_t i) {
 static double slope(uint64_t step, double noise) {
   double loss = 0;
   draw_gradient(step);
-  double *y = malloc(params * sizeof *y);
-  memcpy(y, w, params * sizeof *y);
+  double *y = malloc(P * sizeof *y);
+  memcpy(y, w, P * sizeof *y);
   turn_all(y);
-  for (size_t f = 0; f < enf__field_tensors(field); f++) {
-    const enf__tensor *t = enf__field_tensor(field, f);
+  for (size_t f = 0; f < params.count; f++) {
+    const enf__tensor *t = &params.tensor[f];
     for (size_t i = 0; i < t->rows * t->cols; i++) {
       const double s = stiffness(t, i), error = s * (y[t->offset + i] - 1);
       loss += 0.5 * error * error;
@@ -369,7 +373,7 @@ START_TEST(turned_axes_are_found) {
   open_width(widths[0]);
   double loss[2];
   for (int soap = 0; soap < 2; soap++) {
-    enf__optimiser o = begin(soap ? field : NULL);
+    enf__optimiser o = begin(soap);
     for (uint64_t k = 0; k < 3000; k++) {
       const enf__update now = {.shrink = 1,
                                .rate = enf__learning_rate(ENF__ONE_CYCLE, 0.01, k, 3000)};
@@ -385,17 +389,17 @@ END_TEST
 
 START_TEST(bits_do_not_depend_on_threads) {
   OPEN_WIDTH();
-  double *one = malloc(params * sizeof *one);
+  double *one = malloc(P * sizeof *one);
   for (int threads = 1; threads <= 3; threads++) {
     set_threads(threads);
-    enf__optimiser o = begin(field);
+    enf__optimiser o = begin(true);
     for (uint64_t k = 0; k < 25; k++) {
       draw_gradient(k);
       update(&o, 0.1);
     }
     if (threads == 1)
-      memcpy(one, w, params * sizeof *one);
-    ck_assert_mem_eq(one, w, params * sizeof *one);
+      memcpy(one, w, P * sizeof *one);
+    ck_assert_mem_eq(one, w, P * sizeof *one);
     enf__optimiser_free(&o);
   }
   free(one);

@@ -148,16 +148,16 @@ static void spoil(const flaw *f) {
 
 /* Loading must fail so, and leave no trace. */
 static void refuse(const char *name, enf_status status, const char *sentence) {
-  const size_t bytes = enf__field_params(flow->field) * sizeof(double);
+  const size_t bytes = flow->params.size * sizeof(double);
   double *before = malloc(bytes);
   const long blocks = live;
   tr = (enf_trainer *)ctx;
-  memcpy(before, enf__field_param_view(flow->field), bytes);
+  memcpy(before, flow->params.value, bytes);
   ck_assert_int_eq(enf_trainer_load(ctx, &tr, flow, at(name)), status);
   expect_sentence(sentence);
   expect_sentence(name);
   ck_assert_ptr_null(tr);
-  ck_assert_mem_eq(before, enf__field_param_view(flow->field), bytes);
+  ck_assert_mem_eq(before, flow->params.value, bytes);
   ck_assert_int_eq(live, blocks);
   free(before);
 }

@@ -1,0 +1,73 @@
+/* shape.h -- what the samples of one group share: particles, dimensions, kinds, edges; and points,
+   samples of one shape at their times.
+
+   Edges are directed, receiver by receiver in ascending order: all pairs, or a list in compressed
+   rows, edge e of receiver i from particle send[e], e = start[i] ... start[i+1]-1. A list is
+   symmetric: with (i,j) it has (j,i). Whoever walks edges does it here, and nothing else knows
+   which of the two there are. A shape belongs to who made it; it is read only. */
+#ifndef ENF__SHAPE_H
+#define ENF__SHAPE_H
+
+#include "core/core.h"
+
+typedef struct {
+  size_t particles, dimensions; /* N, D */
+  const int *kind;              /* (N) species, or NULL: all alike */
+  const int32_t *start;         /* (N+1), or NULL: all pairs */
+  const int32_t *send;          /* (start[N]), ascending for each receiver */
+} enf__shape;
+
+/* S samples of one shape: t (S), x (S,N,D). */
+typedef struct {
+  const enf__shape *shape;
+  size_t S;
+  const double *t, *x;
+} enf__points;
+
+/* Coordinates of a sample, N D. */
+static inline size_t enf__shape_size(const enf__shape *shape) {
+  return shape->particles * shape->dimensions;
+}
+
+/* The first edge of receiver i; of i = N: the number of edges. */
+static inline size_t enf__shape_start(const enf__shape *shape, size_t i) {
+  return shape->start ? (size_t)shape->start[i] : i * (shape->particles - 1);
+}
+
+static inline size_t enf__shape_edges(const enf__shape *shape) {
+  return enf__shape_start(shape, shape->particles);
+}
+
+/* An edge on the way through all of them: for (e = enf__edge_first(shape); enf__edge_is(&e);
+   enf__edge_next(&e)). */
+typedef struct {
+  const enf__shape *shape;
+  size_t number, receiver, sender;
+} enf__edge;
+
+static inline bool enf__edge_is(const enf__edge *e) {
+  return e->number < enf__shape_edges(e->shape);
+}
+
+/* Receiver and sender of edge e->number, whose receiver is e->receiver or a later one. */
+static inline void enf__edge_find(enf__edge *e) {
+  if (!enf__edge_is(e))
+    return;
+  while (enf__shape_start(e->shape, e->receiver + 1) <= e->number)
+    e->receiver++;
+  const size_t place = e->number - enf__shape_start(e->shape, e->receiver);
+  e->sender = e->shape->start ? (size_t)e->shape->send[e->number] : place + (place >= e->receiver);
+}
+
+static inline enf__edge enf__edge_first(const enf__shape *shape) {
+  enf__edge e = {.shape = shape};
+  enf__edge_find(&e);
+  return e;
+}
+
+static inline void enf__edge_next(enf__edge *e) {
+  e->number++;
+  enf__edge_find(e);
+}
+
+#endif
