@@ -4,6 +4,7 @@
    An array is immutable once read. Everything in it comes from the allocator of the context it
    was read with, which is copied, so it may outlive that context. */
 #include "io/io.h"
+#include <math.h>
 #include <string.h>
 
 typedef struct {
@@ -108,6 +109,27 @@ const char *enf_array_label(const enf_array *array, size_t index) {
   return is_array(array) && index < array->labels ? array->label[index] : "";
 }
 
+enf__cell enf__cell_none(void) {
+  enf__cell cell = {.known = false};
+  for (size_t k = 0; k < 9; k++)
+    cell.vector[k] = (double)NAN;
+  return cell;
+}
+
+enf_status enf_array_cell(const enf_array *array, size_t index, double *vectors, int *periodic) {
+  ENF__ENTRY;
+  if (!is_array(array))
+    return ENF_ERR_ARG;
+  if (index >= enf_array_shape(array, 0))
+    return ENF_ERR_RANGE;
+  const enf__cell cell = array->cell ? array->cell[index] : enf__cell_none();
+  if (vectors)
+    memcpy(vectors, cell.vector, sizeof cell.vector);
+  for (size_t k = 0; periodic && k < 3; k++)
+    periodic[k] = cell.periodic[k];
+  return ENF_OK;
+}
+
 void enf_array_destroy(enf_array *array) {
   ENF__ENTRY;
   if (!is_array(array))
@@ -117,6 +139,7 @@ void enf_array_destroy(enf_array *array) {
   enf__free(&alloc, array->data);
   enf__free(&alloc, array->label);
   enf__free(&alloc, array->text);
+  enf__free(&alloc, array->cell);
   enf__free(&alloc, array);
 }
 

@@ -31,7 +31,8 @@ enf_status enf__file_refuse(enf_ctx *ctx, enf_status status, const char *path, c
 
 /* POSIX's strerror_r fills the buffer; GNU's, which a build with _GNU_SOURCE gets, returns the text
    and may leave the buffer alone. */
-#define TEXT_OF(result, buffer) _Generic((result), char *: (result), int: ((void)(result), buffer))
+#define TEXT_OF(result, buffer)                                                                    \
+  _Generic((result), char * : (result), int : ((void)(result), buffer))
 
 enf_status enf__file_cannot(enf_ctx *ctx, const char *verb, const char *path, int error) {
   char buffer[128] = "";

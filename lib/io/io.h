@@ -106,6 +106,16 @@ enf_status enf__format_options(enf_ctx *ctx, const enf__st_file *file, const cha
 
 /* ---- arrays --------------------------------------------------------------------------------- */
 
+/* The cell of a configuration. */
+typedef struct {
+  double
+      vector[9]; /* three cell vectors, one after another; NaN where the file does not tell them */
+  bool known;    /* vector is told */
+  bool periodic[3]; /* repeated along this vector */
+} enf__cell;
+
+enf__cell enf__cell_none(void);
+
 struct enf_array {
   uint32_t magic;
   enf_alloc alloc;
@@ -114,6 +124,7 @@ struct enf_array {
   size_t labels; /* 0 where the format has none */
   char **label;  /* (labels), into text */
   char *text;
+  enf__cell *cell; /* (shape[0]), or NULL: none has one */
 };
 
 /* What enf_array_write was given, checked: the shape's product does not overflow. */

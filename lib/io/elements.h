@@ -1,0 +1,10 @@
+/* elements.h -- symbols of the chemical elements. */
+#ifndef ENF__ELEMENTS_H
+#define ENF__ELEMENTS_H
+
+#include <stddef.h>
+
+/* The symbol of this atomic number, "X" for 0 (an atom of no element), NULL beyond 118. */
+const char *enf__element_symbol(size_t number);
+
+#endif
