@@ -144,34 +144,22 @@ void data_thin(dataset *data, uint64_t rows) {
 
 /* ---- scale --------------------------------------------------------------------------------- */
 
-/* Sum of squares of one configuration's mean-free coordinates. */
-static double spread(const double *x, size_t N, size_t D) {
-  double sum = 0;
-  for (size_t d = 0; d < D; d++) {
-    double mean = 0;
-    for (size_t i = 0; i < N; i++)
-      mean += x[i * D + d] / (double)N;
-    for (size_t i = 0; i < N; i++)
-      sum += (x[i * D + d] - mean) * (x[i * D + d] - mean);
-  }
-  return sum;
-}
-
-int data_scale(const dataset *data, const char *path, double *scale) {
-  const size_t width = data->N * data->D;
-  char text[32];
-  double sum = 0;
-  for (size_t k = 0; k < data->n; k++) {
-    const double s = spread(data->x + k * width, data->N, data->D);
-    if (!isfinite(s))
-      return cli_fail("%s: configuration %zu (from 0) holds a non-finite value", path, k);
-    sum += s;
-  }
-  snprintf(text, sizeof text, "%.1e", sqrt(sum / ((double)data->n * (double)width)));
-  *scale = strtod(text, NULL);
-  if (*scale > 0)
+int data_scale(cli *c, const enf_flow *flow, const dataset *data, const char *path, double *scale) {
+  size_t left_out = 0;
+  double found;
+  const enf_status status = enf_data_scale(c->ctx, flow, data->n, data->x, &found, &left_out);
+  if (status == ENF_ERR_NONFINITE || status == ENF_ERR_RANGE)
+    return cli_fail("%s: %s", path, enf_ctx_errmsg(c->ctx));
+  if (status != ENF_OK)
+    return cli_fail_status(c, status);
+  if (scale == NULL)
     return SUCCESS;
-  return cli_fail("%s: all particles are in one place; there is nothing to learn", path);
+  *scale = found;
+  if (left_out > 0)
+    cli_note("%s: %zu of %zu configurations are more than 8 times as large as their median; the "
+             "data scale is that of the others",
+             path, left_out, data->n);
+  return SUCCESS;
 }
 
 /* ---- writing and vectors ------------------------------------------------------------------- */

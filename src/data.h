@@ -21,8 +21,9 @@ bool data_is_planar(const dataset *data);
 /* Keep `rows` evenly spaced rows (all, if there are fewer). */
 void data_thin(dataset *data, uint64_t rows);
 
-/* RMS of all mean-free coordinates to two significant digits; fails on a non-finite value. */
-int data_scale(const dataset *data, const char *path, double *scale);
+/* The data scale of enf_data_scale, with a note where configurations are left out; NULL: not
+   wanted. Fails on a non-finite value. */
+int data_scale(cli *c, const enf_flow *flow, const dataset *data, const char *path, double *scale);
 
 /* To .npy or .xyz. `type` is the number type of .npy files unless --type says otherwise. */
 int data_write(cli *c, const char *path, const char *type, const dataset *data);

@@ -203,30 +203,35 @@ static void set_number(cli *c, const char *name, double value) {
   enf_opts_set(c->opts, name, text);
 }
 
-/* Refuses data that are not finite, too. */
-static int fix_scale(training *t) {
-  const char *text = cli_setting(t->c, "model.data_scale");
-  double scale = 0;
-  if (t->data.n == 0)
-    return SUCCESS;
-  const int result = data_scale(&t->data, t->c->operand[0], &scale);
-  if (result == SUCCESS && (text == NULL || strcmp(text, "auto") == 0))
-    set_number(t->c, "model.data_scale", scale);
-  return result;
-}
-
 /* ---- flow and trainer ---------------------------------------------------------------------- */
 
-static int create(training *t) {
+static int create_flow(training *t) {
   enf_opts *opts = t->c->opts;
-  enf_status status = ENF_OK;
   if (enf_opts_set_int(opts, "model.particles", (int64_t)t->N) != ENF_OK ||
       enf_opts_set_int(opts, "model.dimensions", (int64_t)t->D) != ENF_OK)
     return cli_usage(t->c, "%s", enf_opts_errmsg(opts));
-  if (t->flow == NULL)
-    status = enf_create(t->c->ctx, &t->flow, opts);
-  if (status == ENF_OK)
-    status = enf_trainer_create(t->c->ctx, &t->trainer, t->flow, opts);
+  const enf_status status = enf_create(t->c->ctx, &t->flow, opts);
+  return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
+}
+
+/* Make a new flow in the unit of the data; the flow of --init has its own, and only whether the
+   data are finite is looked at. */
+static int fix_scale(training *t, bool fresh) {
+  const char *text = cli_setting(t->c, "model.data_scale"), *path = t->c->operand[0];
+  const bool open = fresh && (text == NULL || strcmp(text, "auto") == 0);
+  double scale = 0;
+  if (t->data.n == 0)
+    return SUCCESS;
+  const int result = data_scale(t->c, t->flow, &t->data, path, open ? &scale : NULL);
+  if (result != SUCCESS || !open)
+    return result;
+  set_number(t->c, "model.data_scale", scale);
+  enf_destroy(t->flow);
+  return create_flow(t);
+}
+
+static int create_trainer(training *t) {
+  const enf_status status = enf_trainer_create(t->c->ctx, &t->trainer, t->flow, t->c->opts);
   return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
 }
 
@@ -259,11 +264,14 @@ static int make_batch(training *t) {
  */
 
 static int start_fresh(training *t) {
-  int result = fix_scale(t);
+  const bool fresh = t->flow == NULL;
+  int result = fix_species(t);
+  if (result == SUCCESS && fresh)
+    result = create_flow(t);
   if (result == SUCCESS)
-    result = fix_species(t);
+    result = fix_scale(t, fresh);
   if (result == SUCCESS)
-    result = create(t);
+    result = create_trainer(t);
   if (result == SUCCESS)
     result = make_batch(t);
   if (result != SUCCESS)

@@ -77,6 +77,24 @@ enf_status enf_params_get(enf_ctx *ctx, const enf_flow *flow, const char *tensor
 enf_status enf_params_set(enf_ctx *ctx, enf_flow *flow, const char *tensor, const double *data,
                           size_t n);
 
+/**
+ * enf_data_scale: the data scale of configurations, which model.data_scale auto would find for
+ * them.
+ *
+ * The root mean square of all coordinates, less their mean for particles, to two significant
+ * digits. Configurations far outside are left out: those whose own root mean square is above 8
+ * times the median over all. So a frame of a simulation that blew up does not set the length unit.
+ * Training on all of a file in the unit of all of it: make a flow, ask, and make it again with
+ * model.data_scale; a flow that is trained without finds the scale of its first batch. In:   flow
+ * tells the space; its own scale is of no matter x         (n,N,D), in the host's units Out:  scale
+ * in the unit of x left_out  how many configurations are far outside; NULL if not wanted Cost: O(n
+ * N D) time, 16 n bytes of the context's memory. Threads: flow may be shared; ctx not. Statuses:
+ * ARG (n = 0 too), NONFINITE (a coordinate is, or squares overflow), RANGE (every configuration has
+ * all particles in one place), NOMEM. Since 0.1.
+ */
+enf_status enf_data_scale(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
+                          double *scale, size_t *left_out);
+
 /*
  * The calls below share these rules.
  *

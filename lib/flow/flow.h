@@ -25,4 +25,10 @@ enf_status enf__flow_check(enf_ctx *ctx, const enf_flow *flow);
 /* A flow with all parameters zero, not packed; what enf_create and enf_load begin with. */
 enf_status enf__flow_make(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts);
 
+/* scale.c: the data scale that `auto` stands for, of x (n > 0, host), in work (enf__scale_doubles).
+   0 for data without extent, not finite where squares are not. */
+size_t enf__scale_doubles(const enf__space *space, size_t n);
+double enf__scale_find(const enf__space *space, size_t n, const double *x, double *work,
+                       size_t *left_out);
+
 #endif

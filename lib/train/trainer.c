@@ -208,22 +208,6 @@ static enf_status check_rows(enf_ctx *ctx, size_t n, size_t dim, const double *x
   return ENF_OK;
 }
 
-/* The number with two significant digits that is nearest to value > 0, as its text reads. */
-static double two_digits(double value) {
-  char text[32];
-  enf__format(text, sizeof text, "%.1e", value);
-  return enf__strtod(text, NULL);
-}
-
-/* 1 for a batch without extent; not finite where the squares overflow. */
-static double scale_of(size_t count, const double *x) {
-  double square = 0;
-  for (size_t k = 0; k < count; k++)
-    square += x[k] * x[k];
-  const double rms = sqrt(square / (double)count);
-  return rms == 0 ? 1 : isfinite(rms) ? two_digits(rms) : rms;
-}
-
 /* x (n,N,D) of the host -> out (n,state). */
 static void enter(const enf__space *space, size_t n, const double *x, double *out) {
   const size_t host = enf__space_host(space), state = enf__space_state(space);
@@ -299,6 +283,7 @@ static enf_status reserve(enf_ctx *ctx, const enf_trainer *tr, const enf__batch 
   const enf__objective *objective = objective_of(tr);
   enf__arena count = {0};
   ENF__TAKE(&count, double, batch->n *enf__space_state(batch->space));
+  ENF__TAKE(&count, double, enf__scale_doubles(batch->space, batch->n));
   const size_t call =
       count.used + objective->call_bytes(batch) + enf__gradient_bytes(tr->optimiser.params);
   const size_t loss = objective->worker_bytes(batch, &ctx->run);
@@ -323,12 +308,15 @@ static enf_status fill_batch(enf_ctx *ctx, enf_trainer *tr, const double *x, enf
   batch->x = state;
   if (tr->flow->scale_fixed)
     return ENF_OK;
-  const double scale = scale_of(count, state);
+  size_t left_out;
+  const size_t doubles = enf__scale_doubles(space, batch->n);
+  const double scale =
+      enf__scale_find(space, batch->n, x, ENF__TAKE(&ctx->arena, double, doubles), &left_out);
   if (!isfinite(scale))
     return enf__fail(
         ctx, ENF_ERR_NONFINITE,
         "the coordinates of the batch are too large for a data scale; no step was made");
-  space->scale = scale;
+  space->scale = scale > 0 ? scale : 1;
   enter(space, batch->n, x, state);
   return ENF_OK;
 }

@@ -308,6 +308,17 @@ mistakes_are_told_at_once() {
     [ "$("$enf" options train.lr | wc -l)" = 1 ]
 }
 
+# One frame of a simulation that blew up does not set the unit of length, and is told of.
+a_frame_far_outside_does_not_set_the_scale() {
+  far='train far.xyz --steps 1 -q --set model.hidden=4 --set train.batch=4 -o n.safetensors --json'
+  awk 'BEGIN { for (i = 0; i < 40; i++) printf "3\n\nX 0 0 0\nX 1.%d 0 0\nX 0 1.5 0.%d\n", i, 90 - i }' >far.xyz
+  "$enf" $far >text 2>note && [ ! -s note ] && whole=$(number data_scale text) || return 1
+  printf '3\n\nX 0 0 0\nX 9000 0 0\nX 0 9000 0\n' >>far.xyz
+  "$enf" $far >text 2>note && [ "$(number data_scale text)" = "$whole" ] || return 1
+  grep -q '^enf: far.xyz: 1 of 41 configurations are more than 8 times as large as their median; the data scale is that of the others$' note &&
+    "$enf" $far --set model.data_scale=2 >text 2>note && [ ! -s note ] && [ "$(number data_scale text)" = 2 ]
+}
+
 # A time budget goes on with a training that has reached its end.
 a_budget_goes_on_with_a_finished_training() {
   "$enf" $train --steps 20 -o more.safetensors >/dev/null &&
@@ -431,7 +442,7 @@ int enf_energy(void *o, unsigned long n, const double *x, double *u, double *g) 
   return 0;
 }
 END
-  for x in 0.25 nan; do printf '2\n\nA %s 1 0\nA 9 2 0\n' $x; done >far.xyz
+  printf '2\n\nA 0.25 1 0\nA 9 2 0\n2\n\nA nan nan 0\nA nan nan 0\n' >far.xyz
   "$enf" train --objective energy -e pair-dw:dim=2 --set model.field=pair-kernel --steps 1 -o two.safetensors -q >/dev/null &&
     "$enf" reweight two.safetensors -e mean.so -n 5 --reference far.xyz -q --json >text &&
     [ "$(number mean_u_reference text)" = 19.390625 ]
@@ -454,7 +465,7 @@ done
 for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' \
   stream_can_be_cut density_of_samples_is_theirs \
   chain_is_made_of_samples picture_is_not_needed energy_training_learns energy_training_resumes a_budget_goes_on_with_a_finished_training \
-  interrupted_scores_keep_the_report energies_come_from_a_file labels_become_species mistakes_are_told_at_once fine_tuning_improves metrics_tell_how_far_the_flow_is \
+  interrupted_scores_keep_the_report energies_come_from_a_file labels_become_species mistakes_are_told_at_once a_frame_far_outside_does_not_set_the_scale fine_tuning_improves metrics_tell_how_far_the_flow_is \
   a_guess_is_told dimensions_are_two_or_three names_are_checked a_missing_validation_is_told_at_once \
   long_budgets_are_planned one_particle_has_no_distances \
   watched_training_resumes a_flow_lost_is_the_trainers patience_keeps_the_best looks_are_told watching_is_checked \

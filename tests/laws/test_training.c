@@ -353,6 +353,22 @@ START_TEST(data_scale_is_the_rms_of_the_first_batch_to_two_digits) {
 }
 END_TEST
 
+/* The scale of a batch with one frame that blew up is that of the others. */
+START_TEST(a_frame_far_outside_does_not_set_the_scale) {
+  double scale, of_others;
+  begin();
+  OK(enf_train_step(ctx, tr, ROWS - 1, data, NULL));
+  OK(enf_get_real(flow, "data_scale", &of_others));
+  end();
+  begin();
+  for (size_t k = 0; k < DIM; k++)
+    data[(ROWS - 1) * DIM + k] = 1e4 * (double)k;
+  OK(enf_train_step(ctx, tr, ROWS, data, NULL));
+  OK(enf_get_real(flow, "data_scale", &scale));
+  ck_assert_double_eq(scale, of_others);
+}
+END_TEST
+
 START_TEST(a_data_scale_that_was_given_stays) {
   double scale;
   set("model.data_scale", "0.5");
@@ -568,6 +584,7 @@ int main(void) {
   tcase_add_test(tests, without_average_the_flow_holds_the_working_weights);
   tcase_add_test(tests, the_flow_holds_the_average_and_uses_it);
   tcase_add_test(tests, data_scale_is_the_rms_of_the_first_batch_to_two_digits);
+  tcase_add_test(tests, a_frame_far_outside_does_not_set_the_scale);
   tcase_add_test(tests, a_data_scale_that_was_given_stays);
   tcase_add_test(tests, data_without_extent_have_scale_one);
   tcase_add_test(tests, an_epoch_takes_every_row_once);
