@@ -5,31 +5,16 @@
    are the same. How many words there have to be is not known here. */
 #include "core/option_text.h"
 #include "core/core.h"
+#include "core/elements.h"
 #include <math.h>
 #include <string.h>
 
 enum { LARGEST_SPECIES = 255 };
 
-/* Element Z at 2 (Z - 1), filled with a blank. */
-static const char symbols[] = "H HeLiBeB C N O F NeNaMgAlSiP S ClArK CaScTiV CrMnFeCoNiCuZnGaGeAsSeBrKr"
-                              "RbSrY ZrNbMoTcRuRhPdAgCdInSnSbTeI XeCsBaLaCePrNdPmSmEuGdTbDyHoErTmYbLu"
-                              "HfTaW ReOsIrPtAuHgTlPbBiPoAtRnFrRaAcThPaU NpPuAmCmBkCfEsFmMdNoLrRfDbSg"
-                              "BhHsMtDsRgCnNhFlMcLvTsOg";
-_Static_assert(sizeof symbols == 2 * 118 + 1, "118 elements");
-
-/* Number of the element of that symbol, or -1. */
-static int find_element(const char *word, size_t length) {
-  const char wanted[2] = {word[0], length == 2 ? word[1] : ' '};
-  for (int z = 1; length <= 2 && 2 * (size_t)z < sizeof symbols; z++)
-    if (!memcmp(symbols + 2 * (z - 1), wanted, 2))
-      return z;
-  return -1;
-}
-
 /* The number of a word, or -1. */
 static int read_word(const char *word, size_t length) {
   if (strspn(word, "0123456789") < length)
-    return find_element(word, length);
+    return enf__element_number(word, length);
   int number = 0;
   for (size_t i = 0; i < length && number <= LARGEST_SPECIES; i++)
     number = 10 * number + (word[i] - '0');

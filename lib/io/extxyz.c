@@ -7,8 +7,8 @@
    Numbers are decimal, in '.' notation in every locale, with exponents after e or d. What is not a
    finite number is refused, but for frames of nothing but nan: so a sample that failed is written.
    Lines may end in CR LF. Errors carry the line's number. */
+#include "core/elements.h"
 #include "io/comment.h"
-#include "io/elements.h"
 #include <math.h>
 #include <string.h>
 

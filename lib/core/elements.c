@@ -1,5 +1,6 @@
 /* elements.c -- symbols of the chemical elements by atomic number (IUPAC, 2016). */
-#include "io/elements.h"
+#include "core/elements.h"
+#include <string.h>
 
 static const char symbols[][3] = {
     "X",  "H",  "He", "Li", "Be", "B",  "C",  "N",  "O",  "F",  "Ne", "Na", "Mg", "Al", "Si",
@@ -12,8 +13,14 @@ static const char symbols[][3] = {
     "Db", "Sg", "Bh", "Hs", "Mt", "Ds", "Rg", "Cn", "Nh", "Fl", "Mc", "Lv", "Ts", "Og",
 };
 
-_Static_assert(sizeof symbols / sizeof *symbols == 119, "the elements up to 118");
+enum { SYMBOLS = sizeof symbols / sizeof *symbols };
+_Static_assert(SYMBOLS == 119, "the elements up to 118");
 
-const char *enf__element_symbol(size_t number) {
-  return number < sizeof symbols / sizeof *symbols ? symbols[number] : NULL;
+const char *enf__element_symbol(size_t number) { return number < SYMBOLS ? symbols[number] : NULL; }
+
+int enf__element_number(const char *symbol, size_t length) {
+  for (int z = 1; z < SYMBOLS; z++)
+    if (strlen(symbols[z]) == length && memcmp(symbols[z], symbol, length) == 0)
+      return z;
+  return -1;
 }

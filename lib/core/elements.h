@@ -6,5 +6,7 @@
 
 /* The symbol of this atomic number, "X" for 0 (an atom of no element), NULL beyond 118. */
 const char *enf__element_symbol(size_t number);
+/* The atomic number of the element of this symbol (length), -1 if there is none. */
+int enf__element_number(const char *symbol, size_t length);
 
 #endif
