@@ -15,6 +15,7 @@ includedir ?= $(prefix)/include
 datarootdir ?= $(prefix)/share
 mandir ?= $(datarootdir)/man
 pkgconfigdir ?= $(libdir)/pkgconfig
+cmakedir ?= $(libdir)/cmake/enf
 INSTALL ?= install
 PKG_CONFIG ?= pkg-config
 
@@ -37,17 +38,22 @@ ifneq ($(filter -Ofast -ffast-math -funsafe-math-optimizations -march=native,$(C
 $(error CFLAGS: -Ofast, -ffast-math and -march=native change results; libenf picks its kernels at run time)
 endif
 
-# Any CBLAS, by its pkg-config name: openblas, blas (the system's choice, e.g. the reference), ...
-BLAS ?= openblas
-BLAS_LIBS ?= $(shell $(PKG_CONFIG) --libs $(BLAS) 2>/dev/null || echo -l$(BLAS))
-BLAS_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags $(BLAS) 2>/dev/null)
+# none, or a CBLAS by its pkg-config name: openblas, blas (the system's choice, e.g. the reference), ...
+BLAS ?= none
+WITH_BLAS := $(filter-out none,$(BLAS))
+BLAS_LIBS ?= $(if $(WITH_BLAS),$(shell $(PKG_CONFIG) --libs $(BLAS) 2>/dev/null || echo -l$(BLAS)))
+BLAS_CFLAGS ?= $(if $(WITH_BLAS),$(shell $(PKG_CONFIG) --cflags $(BLAS) 2>/dev/null))
+# The yardstick of the bench is OpenBLAS where the library has no other and pkg-config finds it.
+YARDSTICK := $(or $(WITH_BLAS),$(shell $(PKG_CONFIG) --exists openblas 2>/dev/null && echo openblas))
+YARDSTICK_LIBS = $(if $(WITH_BLAS),,$(if $(YARDSTICK),$(shell $(PKG_CONFIG) --libs $(YARDSTICK))))
+YARDSTICK_CFLAGS = $(if $(YARDSTICK),-DBENCH_SGEMM $(shell $(PKG_CONFIG) --cflags $(YARDSTICK) 2>/dev/null))
 CHECK_LIBS ?= $(shell $(PKG_CONFIG) --libs check 2>/dev/null || echo -lcheck)
 CHECK_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
 PRIVATE_LIBS = $(strip $(BLAS_LIBS)) -lm -pthread
 
 # Expressions are never contracted by the compiler: kernels ask for fma themselves.
 ENF_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -pthread \
-             $(WARN) -Iinclude -Ilib $(CPPFLAGS) $(CFLAGS)
+             $(if $(WITH_BLAS),-DENF__WITH_BLAS) $(WARN) -Iinclude -Ilib $(CPPFLAGS) $(CFLAGS)
 CLIENT_CFLAGS = -std=gnu11 -ffp-contract=off -pthread $(WARN) -Iinclude $(CPPFLAGS) $(CFLAGS)
 TEST_CFLAGS = $(CHECK_CFLAGS) -Itests -Wno-psabi
 EXAMPLE_CFLAGS = -std=c99 -D_POSIX_C_SOURCE=200809L -pthread $(WARN) -Iinclude $(CPPFLAGS) $(CFLAGS)
@@ -58,7 +64,7 @@ X86 := $(filter x86_64 amd64,$(MACHINE))
 
 # ---- what there is -------------------------------------------------------------------------------
 
-LIB_SRC := $(wildcard lib/*/*.c lib/math/baseline/*.c) \
+LIB_SRC := $(wildcard lib/*/*.c lib/math/baseline/*.c) $(if $(WITH_BLAS),$(wildcard lib/math/blas/*.c)) \
            $(if $(X86),$(wildcard lib/math/avx2/*.c lib/math/avx512/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 TOOL_SRC := $(wildcard src/*.c)
@@ -73,12 +79,12 @@ SO_LINKS := $(BUILD)/$(SONAME) $(BUILD)/libenf.so
 
 # Every test is one item of `make check`: a program or a script, with a line of its own.
 PROGRAMS = $(patsubst tests/%.c,%,$(wildcard $(1:%=tests/%/test_*.c)))
-STATIC_TESTS := $(call PROGRAMS,unit laws golden oom)
+STATIC_TESTS := $(filter-out $(if $(WITH_BLAS),,unit/test_gemm),$(call PROGRAMS,unit laws golden oom))
 CLIENT_TESTS := $(call PROGRAMS,api abi)
 LONG_TESTS := $(call PROGRAMS,long)
 FUZZ_TESTS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 EXAMPLES := $(basename $(wildcard examples/*.c examples/*.cpp) $(if $(FC),$(wildcard examples/*.f90)))
-SCRIPTS := $(patsubst tests/%,%,$(wildcard tests/abi/check.sh tests/project/check.sh tests/cli/run.sh))
+SCRIPTS := $(patsubst tests/%,%,$(wildcard tests/abi/check.sh tests/project/check.sh tests/project/bench.sh tests/cli/run.sh))
 # The longest first, so that no core idles at the end.
 ITEMS := $(SCRIPTS) $(STATIC_TESTS) $(CLIENT_TESTS) $(FUZZ_TESTS) $(EXAMPLES)
 # Under sanitizers and valgrind: what runs our own code.
@@ -101,7 +107,7 @@ $(BUILD)/lib/field/%.o: ISA = -O3
 $(BUILD)/lib/math/avx2/%.o: ISA = -O3 -mavx2 -mfma
 $(BUILD)/lib/math/avx512/%.o: ISA = -O3 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma \
                                     -mprefer-vector-width=512
-$(BUILD)/lib/math/gemm.o: ISA = $(BLAS_CFLAGS)
+$(BUILD)/lib/math/blas/%.o: ISA = -O3 $(BLAS_CFLAGS)
 # The avx512 kernels in software, and a processor that is believed to have everything.
 ifdef EMULATE
 $(BUILD)/lib/math/avx512/%.o: ISA = -O3 -mavx2 -mfma -Wno-psabi -include tests/emulated_avx512.h
@@ -114,7 +120,7 @@ define stamp
 @echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
 endef
 $(BUILD)/flags: FORCE
-	$(call stamp,$(CC) $(CXX) $(ENF_CFLAGS) $(BLAS_CFLAGS) $(PRIVATE_LIBS) $(LDFLAGS))
+	$(call stamp,$(CC) $(CXX) $(ENF_CFLAGS) $(BLAS_CFLAGS) $(PRIVATE_LIBS) $(YARDSTICK_CFLAGS) $(LDFLAGS))
 $(BUILD)/objects: FORCE
 	$(call stamp,$(LIB_OBJ) $(TOOL_OBJ))
 
@@ -126,7 +132,7 @@ $(BUILD)/lib/%.o: lib/%.c $(BUILD)/flags
 $(BUILD)/bench/%.o: bench/%.c $(BUILD)/flags
 	$(SAY) CC $<
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ENF_CFLAGS) $(BLAS_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ENF_CFLAGS) $(YARDSTICK_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
 	$(SAY) CC $<
@@ -204,7 +210,7 @@ $(BUILD)/examples/%: examples/%.f90 $(FORTRAN_MODULE) $(SO_LINKS)
 # tests/run.sh runs one item, keeps its output in a log and leaves a result; here they are counted.
 RUN = @BUILD='$(BUILD)' ENF='$(abspath $(BUILD)/enf)' CC='$(CC)' CXX='$(CXX)' \
       WRAPPER='$(WRAPPER)' sh tests/run.sh $(BUILD)/results/$* $*
-$(BUILD)/results/%.sh: tests/%.sh FORCE | all $(BUILD)/gen_options
+$(BUILD)/results/%.sh: tests/%.sh FORCE | all $(BUILD)/gen_options $(BUILD)/enf-bench
 	@BUILD='$(BUILD)' ENF='$(abspath $(BUILD)/enf)' CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' \
 	  sh tests/run.sh $(BUILD)/results/$*.sh $*.sh bash tests/$*.sh
 $(BUILD)/results/fuzz/%: $(BUILD)/tests/fuzz/% FORCE
@@ -233,6 +239,7 @@ check: deps-first
 	+@$(MAKE) --no-print-directory check-items
 check-items: FORCE
 	@[ -n '$(FC)' ] || echo '  skipped: examples/fortran (gfortran is not installed)'
+	@[ -n '$(WITH_BLAS)' ] || echo '  skipped: unit/test_gemm (built with BLAS=none; make check-blas has it)'
 	$(call run_items,$(ITEMS))
 check-instrumented: FORCE
 	$(call run_items,$(INSTRUMENTED))
@@ -248,6 +255,12 @@ SANITIZE_tsan = -fsanitize=thread
 check-valgrind:
 	+@CK_FORK=no $(MAKE) --no-print-directory check-instrumented BUILD=$(BUILD)/valgrind \
 	  CFLAGS='-O1 -g' WRAPPER='valgrind -q --error-exitcode=99 --leak-check=full'
+
+# The kernels with a BLAS inside, where the library is built without: what calls them.
+check-blas:
+	+@$(MAKE) --no-print-directory check-with-blas BUILD=$(BUILD)/blas BLAS=$(or $(WITH_BLAS),openblas)
+check-with-blas: FORCE
+	$(call run_items,$(filter unit/test_gemm% unit/test_kernels% unit/test_context laws/test_field_laws,$(STATIC_TESTS)))
 
 # On a processor with AVX2 only, through SIMDe (libsimde-dev): the kernels, the laws that reach them and
 # the recorded outputs.
@@ -287,7 +300,7 @@ reproduce-dw4 reproduce-lj13 reproduce-lj55: reproduce-%: deps-first
 
 $(BUILD)/enf-bench: $(BENCH_OBJ) $(BUILD)/libenf.a
 	$(SAY) LD $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(BENCH_OBJ) $(BUILD)/libenf.a $(PRIVATE_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(BENCH_OBJ) $(BUILD)/libenf.a $(PRIVATE_LIBS) $(YARDSTICK_LIBS)
 bench: $(BUILD)/enf-bench
 	$< $(BENCH_ARGS)
 
@@ -310,31 +323,44 @@ $(BUILD)/gen_options: docs/gen_options.c $(BUILD)/libenf.a
 
 # ---- install -------------------------------------------------------------------------------------
 
+# Paths may have spaces, so they are quoted for the shell and never words of a list.
+IN = $(DESTDIR)$(1)
+# enf.pc and the two files for CMake, from *.in.
+empty :=
+FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's|@libdir@|$(libdir)|' \
+  -e 's|@includedir@|$(includedir)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@SOVERSION@|$(SOVERSION)|' \
+  -e 's|@PRIVATE_LIBS@|$(1)|'
+CMAKE_FILES := enf-config.cmake enf-config-version.cmake
+
 install: all
-	$(SAY) INSTALL $(DESTDIR)$(prefix)
-	$(Q)$(INSTALL) -d $(DESTDIR)$(includedir)/enf $(DESTDIR)$(libdir) $(DESTDIR)$(pkgconfigdir) \
-	  $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man3
-	$(Q)$(INSTALL) -m 644 $(HEADERS) $(FORTRAN_MODULE) $(DESTDIR)$(includedir)/enf
-	$(Q)$(INSTALL) -m 644 $(BUILD)/libenf.a $(DESTDIR)$(libdir)
-	$(Q)$(INSTALL) -m 755 $(BUILD)/$(SO) $(DESTDIR)$(libdir)
-	$(Q)ln -sf $(SO) $(DESTDIR)$(libdir)/$(SONAME)
-	$(Q)ln -sf $(SONAME) $(DESTDIR)$(libdir)/libenf.so
-	$(Q)sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' \
-	  -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' -e 's|@VERSION@|$(VERSION)|' \
-	  -e 's|@PRIVATE_LIBS@|$(PRIVATE_LIBS)|' enf.pc.in > $(DESTDIR)$(pkgconfigdir)/enf.pc
-	$(Q)chmod 644 $(DESTDIR)$(pkgconfigdir)/enf.pc
-	$(Q)$(if $(TOOL_SRC),$(INSTALL) -m 755 $(BUILD)/enf $(DESTDIR)$(bindir),:)
+	$(SAY) INSTALL '$(DESTDIR)$(prefix)'
+	$(Q)$(INSTALL) -d '$(call IN,$(includedir))/enf' '$(call IN,$(libdir))' '$(call IN,$(pkgconfigdir))' \
+	  '$(call IN,$(cmakedir))' '$(call IN,$(bindir))' '$(call IN,$(mandir))/man1' '$(call IN,$(mandir))/man3'
+	$(Q)$(INSTALL) -m 644 $(HEADERS) $(FORTRAN_MODULE) '$(call IN,$(includedir))/enf'
+	$(Q)$(INSTALL) -m 644 $(BUILD)/libenf.a '$(call IN,$(libdir))'
+	$(Q)$(INSTALL) -m 755 $(BUILD)/$(SO) '$(call IN,$(libdir))'
+	$(Q)ln -sf $(SO) '$(call IN,$(libdir))/$(SONAME)'
+	$(Q)ln -sf $(SONAME) '$(call IN,$(libdir))/libenf.so'
+	$(Q)$(call FILL,$(PRIVATE_LIBS)) enf.pc.in > '$(call IN,$(pkgconfigdir))/enf.pc'
+	$(Q)for file in $(CMAKE_FILES); do \
+	  $(call FILL,$(subst $(empty) ,;,$(PRIVATE_LIBS))) $$file.in > '$(call IN,$(cmakedir))'/$$file; done
+	$(Q)chmod 644 '$(call IN,$(pkgconfigdir))/enf.pc' '$(call IN,$(cmakedir))'/*.cmake
+	$(Q)$(if $(TOOL_SRC),$(INSTALL) -m 755 $(BUILD)/enf '$(call IN,$(bindir))',:)
 	$(Q)for s in 1 3; do for page in $(BUILD)/man/man$$s/*.$$s; do [ ! -e $$page ] || \
-	  $(INSTALL) -m 644 $$page $(DESTDIR)$(mandir)/man$$s; done; done
+	  $(INSTALL) -m 644 $$page '$(call IN,$(mandir))'/man$$s; done; done
 
 uninstall: man
-	$(SAY) REMOVE $(DESTDIR)$(prefix)
-	$(Q)rm -f $(patsubst include/enf/%,$(DESTDIR)$(includedir)/enf/%,$(HEADERS) $(FORTRAN_MODULE)) $(DESTDIR)$(bindir)/enf \
-	  $(addprefix $(DESTDIR)$(libdir)/,libenf.a libenf.so $(SONAME) $(SO)) \
-	  $(DESTDIR)$(pkgconfigdir)/enf.pc
+	$(SAY) REMOVE '$(DESTDIR)$(prefix)'
+	$(Q)for file in $(notdir $(HEADERS) $(FORTRAN_MODULE)); do rm -f '$(call IN,$(includedir))'/enf/$$file; done
+	$(Q)for file in libenf.a libenf.so $(SONAME) $(SO); do rm -f '$(call IN,$(libdir))'/$$file; done
+	$(Q)for file in $(CMAKE_FILES); do rm -f '$(call IN,$(cmakedir))'/$$file; done
+	$(Q)rm -f '$(call IN,$(pkgconfigdir))/enf.pc' '$(call IN,$(bindir))/enf'
 	$(Q)for s in 1 3; do for page in $(BUILD)/man/man$$s/*.$$s; do \
-	  rm -f $(DESTDIR)$(mandir)/man$$s/$${page##*/}; done; done
-	$(Q)rmdir $(DESTDIR)$(includedir)/enf 2>/dev/null || true
+	  rm -f '$(call IN,$(mandir))'/man$$s/$${page##*/}; done; done
+	$(Q)rmdir '$(call IN,$(includedir))/enf' '$(call IN,$(cmakedir))' 2>/dev/null || true
+
+installcheck: all
+	+@MAKE='$(MAKE)' CC='$(CC)' bash tests/project/installcheck.sh
 
 clean:
 	rm -rf $(BUILD)
@@ -347,17 +373,17 @@ help:
 	@echo 'make                 $(BUILD)/libenf.a, libenf.so, enf'
 	@echo 'make check           all quick tests, under 90 seconds on two cores'
 	@echo 'make demo            from an energy to reweighted samples, under three minutes'
-	@echo 'make install         prefix=DIR (now $(prefix)), DESTDIR; make uninstall'
+	@echo 'make install         prefix=DIR (now $(prefix)), DESTDIR; make uninstall, installcheck'
 	@echo 'make deps            install what is missing (apt-get, dnf, brew)'
 	@echo 'make bench           speed and memory beside the machine'
 	@echo 'make reproduce-dw4 reproduce-lj13 reproduce-lj55   the tables of docs/results.md, in hours'
-	@echo 'make check-asan check-ubsan check-tsan check-valgrind check-avx512 check-long fuzz'
+	@echo 'make check-asan check-ubsan check-tsan check-valgrind check-avx512 check-blas check-long fuzz'
 	@echo 'make abi-baseline    record what the headers declare;  make docs, format, clean'
-	@echo 'BLAS=openblas|blas   CC=  CFLAGS=  BUILD=  JOBS=  V=1  WERROR=1'
+	@echo 'BLAS=none|openblas|blas   CC=  CFLAGS=  BUILD=  JOBS=  V=1  WERROR=1'
 
 -include $(LIB_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(BENCH_OBJ:.o=.d)
 -include $(addsuffix .d,$(STATIC_BIN) $(CLIENT_BIN) $(addprefix $(BUILD)/,$(EXAMPLES)))
 FORCE:
 .SECONDARY:
-.PHONY: all man docs check check-asan check-ubsan check-tsan check-valgrind check-avx512 check-long fuzz \
-  abi-baseline demo reproduce-dw4 reproduce-lj13 reproduce-lj55 bench deps deps-first install uninstall clean format help FORCE
+.PHONY: all man docs check check-asan check-ubsan check-tsan check-valgrind check-avx512 check-blas check-long fuzz \
+  abi-baseline demo reproduce-dw4 reproduce-lj13 reproduce-lj55 bench deps deps-first install uninstall installcheck clean format help FORCE

@@ -29,6 +29,8 @@ void bench_check(enf_status status, const char *sentence);
 void *bench_memory(size_t count, size_t size);
 /* A bag with --set applied and further pairs "name", "value", ..., NULL. */
 enf_opts *bench_options(const bench_args *args, enf_ctx *ctx, ...);
+/* What a real option has: of --set, or else its default. */
+double bench_number(const bench_args *args, const char *name);
 enf_ctx *bench_context(const bench_args *args, size_t threads);
 double bench_rate(double amount, double seconds); /* NaN unless seconds is a positive number */
 

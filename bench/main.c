@@ -63,6 +63,18 @@ enf_opts *bench_options(const bench_args *args, enf_ctx *ctx, ...) {
   return opts;
 }
 
+double bench_number(const bench_args *args, const char *name) {
+  enf_opt_info option = ENF_OPT_INFO_INIT;
+  const size_t length = strlen(name);
+  for (size_t i = args->sets; i-- > 0;)
+    if (!strncmp(args->set[i], name, length) && args->set[i][length] == '=')
+      return strtod(args->set[i] + length + 1, NULL);
+  for (size_t i = 0; enf_opts_info(i, &option) == ENF_OK; i++)
+    if (!strcmp(option.name, name))
+      return strtod(option.fallback, NULL);
+  return NAN;
+}
+
 enf_ctx *bench_context(const bench_args *args, size_t threads) {
   enf_ctx *ctx = NULL;
   bench_check(enf_ctx_create(&ctx, NULL), "no memory for a context");

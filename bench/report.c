@@ -141,8 +141,10 @@ static void json_row(FILE *json, const bench_job *j, const figures *f) {
 }
 
 void bench_report_rows(const bench_sgemm *sgemm, size_t jobs, const bench_job *job, FILE *json) {
-  printf("  sgemm %s: %.1f GFLOP/s on 1 thread", sgemm->shape, sgemm->best[0]);
-  if (sgemm->threads > 1)
+  printf("  sgemm %s", sgemm->shape);
+  if (isfinite(sgemm->best[0]))
+    printf(": %.1f GFLOP/s on 1 thread", sgemm->best[0]);
+  if (isfinite(sgemm->best[0]) && sgemm->threads > 1)
     printf(", %.1f on %zu (gain %.2f)", sgemm->best[1], sgemm->threads,
            sgemm->best[1] / sgemm->best[0]);
   printf("\n  work           threads   samples/s  GFLOP/s  share  gain  /sgemm's  vel/smp  div/smp "

@@ -3,10 +3,11 @@
 
    The program may set the number of BLAS threads; the library never does. Matrices stay in the
    first cache levels, as the library's own do: this is the rate of the processor's arithmetic, not
-   of its memory. */
+   of its memory. Built without a CBLAS there is no yardstick, and shares are not a number. */
 #include "bench.h"
-#include <cblas.h>
 #include <math.h>
+#ifdef BENCH_SGEMM
+#include <cblas.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -97,3 +98,9 @@ void bench_sgemm_run(const bench_args *args, int64_t hidden, bench_sgemm *sgemm)
     sgemm->best[1] = fmax(sgemm->best[1], threads > 1 ? rate(args, p, threads) : one);
   }
 }
+#else
+void bench_sgemm_run(const bench_args *args, int64_t hidden, bench_sgemm *sgemm) {
+  (void)hidden;
+  *sgemm = (bench_sgemm){"none, built without a CBLAS", {NAN, NAN}, args->threads};
+}
+#endif

@@ -160,11 +160,14 @@ static void read_run(enf__run *run, const enf_opts *opts) {
       read_field(run, opts, row);
 }
 
-static bool cpu_has(int kernel) {
+static bool has_kernel(int kernel) {
   switch (kernel) {
   case ENF__KERNEL_BASELINE:
+    return true;
+#ifdef ENF__WITH_BLAS
   case ENF__KERNEL_BLAS:
     return true;
+#endif
 #if defined(__x86_64__)
   case ENF__KERNEL_AVX2:
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -180,7 +183,7 @@ static bool cpu_has(int kernel) {
 
 static int best_kernel(void) {
   int kernel = ENF__KERNEL_AVX512;
-  while (!cpu_has(kernel))
+  while (!has_kernel(kernel))
     kernel--;
   return kernel;
 }
@@ -191,8 +194,12 @@ static enf_status resolve_kernel(enf_ctx *ctx, enf__run *run, const enf_opts *op
   if (run->kernel == ENF__KERNEL_AMX)
     return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
                      "run.kernel amx is not in this version; auto takes the best there is");
-  if (cpu_has(run->kernel))
+  if (has_kernel(run->kernel))
     return ENF_OK;
+  if (run->kernel == ENF__KERNEL_BLAS)
+    return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
+                     "run.kernel blas: this libenf was built without a BLAS (make BLAS=openblas "
+                     "builds with one); auto takes the best there is");
   char name[32];
   return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
                    "run.kernel %s needs instructions this processor does not have; auto takes the "

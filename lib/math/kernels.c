@@ -7,15 +7,18 @@ extern const enf__kernels_f32 enf__kernels_baseline_f32, enf__kernels_blas_f32,
 extern const enf__kernels_f64 enf__kernels_baseline_f64, enf__kernels_blas_f64,
     enf__kernels_avx2_f64, enf__kernels_avx512_f64;
 
-#define ROWS_ANYWHERE(p)                                                                           \
-  [ENF__KERNEL_BASELINE] = &enf__kernels_baseline_##p, [ENF__KERNEL_BLAS] = &enf__kernels_blas_##p
 #if defined(__x86_64__)
-#define ROWS(p)                                                                                    \
-  ROWS_ANYWHERE(p), [ENF__KERNEL_AVX2] = &enf__kernels_avx2_##p,                                   \
-                    [ENF__KERNEL_AVX512] = &enf__kernels_avx512_##p
+#define ROWS_X86(p)                                                                                \
+  [ENF__KERNEL_AVX2] = &enf__kernels_avx2_##p, [ENF__KERNEL_AVX512] = &enf__kernels_avx512_##p,
 #else
-#define ROWS ROWS_ANYWHERE
+#define ROWS_X86(p)
 #endif
+#ifdef ENF__WITH_BLAS
+#define ROWS_BLAS(p) [ENF__KERNEL_BLAS] = &enf__kernels_blas_##p,
+#else
+#define ROWS_BLAS(p)
+#endif
+#define ROWS(p) [ENF__KERNEL_BASELINE] = &enf__kernels_baseline_##p, ROWS_X86(p) ROWS_BLAS(p)
 
 const enf__kernels_f32 *enf__kernels_f32_of(int kernel) {
   static const enf__kernels_f32 *const table[ENF__KERNELS] = {ROWS(f32)};

@@ -232,12 +232,19 @@ START_TEST(kernels_the_processor_lacks_are_refused) {
     ck_assert_ptr_nonnull(strstr(enf_ctx_errmsg(ctx), kernels[i].name));
     ck_assert_ptr_nonnull(strstr(enf_ctx_errmsg(ctx), "this processor does not have"));
   }
+#ifdef ENF__WITH_BLAS
   ck_assert_int_eq(configure("run.kernel", "blas"), ENF_OK);
   ck_assert_int_eq(ctx->run.kernel, ENF__KERNEL_BLAS);
+#else
+  ck_assert_int_eq(configure("run.kernel", "blas"), ENF_ERR_UNSUPPORTED);
+  ck_assert_ptr_nonnull(strstr(enf_ctx_errmsg(ctx), "this libenf was built without a BLAS"));
+  ck_assert_int_eq(configure("run.kernel", "baseline"), ENF_OK);
+#endif
+  const int chosen = ctx->run.kernel;
   ck_assert_int_eq(configure("run.kernel", "amx"), ENF_ERR_UNSUPPORTED);
   ck_assert_str_eq(enf_ctx_errmsg(ctx),
                    "run.kernel amx is not in this version; auto takes the best there is");
-  ck_assert_int_eq(ctx->run.kernel, ENF__KERNEL_BLAS);
+  ck_assert_int_eq(ctx->run.kernel, chosen);
   ck_assert_int_eq(configure("run.kernel", "auto"), ENF_OK);
   ck_assert_int_eq(ctx->run.kernel, best);
 }

@@ -6,7 +6,7 @@
    tests/unit/test_gemm.c looks at every call.
    The depth of a call is bounded by a constant, so the order of the sums depends on nothing but the
    BLAS. */
-#include "math/gemm.h"
+#include "math/blas/gemm.h"
 
 #include <cblas.h>
 
