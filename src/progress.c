@@ -95,6 +95,8 @@ void progress_show(progress *p, uint64_t done, uint64_t total, double scale, dou
           p->unit);
   if (!isnan(loss))
     fprintf(stderr, "  loss %.4g", loss);
+  if (p->skipped > 0)
+    fprintf(stderr, "  %llu skipped", (unsigned long long)p->skipped);
   if (left < 0 && rate > 0)
     left = (double)(total - done) / rate;
   if (left >= 0) {

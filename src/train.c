@@ -8,6 +8,7 @@
 #include "progress.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const double SAVE_SECONDS = 60;
@@ -26,9 +27,11 @@ static enf_status fill_batch(training *t) {
 }
 
 static int step(training *t) {
+  const uint64_t skipped = t->info.skipped;
   enf_status status = fill_batch(t);
   if (status == ENF_OK)
     status = enf_train_step(t->c->ctx, t->trainer, t->batch, t->x, &t->info);
+  guard_count(&t->guard, t->info.skipped > skipped);
   t->capped += t->info.capped;
   t->forces_clipped += t->info.forces_clipped;
   return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
@@ -52,11 +55,11 @@ static void plan(training *t) {
 
 /* In this order: rows of the curve behind the trainer's step are forgotten on --resume, and where
    the flow of a look at the trainer's step is not in its file, the trainer has it. A trainer's
-   first file comes after one of its flow. */
+   first file comes after one of its flow. A flow that is no good leaves the files as they are. */
 static int save(training *t, bool with_flow) {
   enf_status status = ENF_OK;
   const int result = curve_write(&t->curve, t->csv_path);
-  if (result != SUCCESS)
+  if (result != SUCCESS || !guard_look(&t->guard, t->flow, t->info.step))
     return result;
   if (!t->saved)
     status = enf_save(t->c->ctx, t->flow, t->c->value[FLAG_OUTPUT]);
@@ -74,7 +77,8 @@ static double time_left(const training *t) {
 }
 
 static bool goes_on(const training *t) {
-  return t->info.step < t->goal && t->spent < t->budget && !t->stopped && !interrupted();
+  return t->info.step < t->goal && t->spent < t->budget && !t->stopped && !interrupted() &&
+         !guard_gives_up(&t->guard);
 }
 
 static int one_step(training *t) {
@@ -83,6 +87,8 @@ static int one_step(training *t) {
   if (result != SUCCESS)
     return result;
   t->spent += cli_seconds() - start;
+  if (guard_is_due(&t->guard, t->info.step))
+    guard_look(&t->guard, t->flow, t->info.step);
   plan(t);
   return curve_add(&t->curve, &t->info, t->info.step * t->batch, t->before + t->spent);
 }
@@ -117,24 +123,46 @@ static int look_and_step(training *t, progress *p) {
   return result;
 }
 
+/* Of a training that failed the last good flow is kept, unless the validation has kept one; what an
+   earlier training left of its own state has nothing to do with that flow. */
+static int keep_good(training *t) {
+  if (!guard_restore(&t->guard, t->flow) || (t->saved && t->watch.looks > 0))
+    return SUCCESS;
+  if (!t->saved)
+    remove(t->trainer_path);
+  const enf_status status = enf_save(t->c->ctx, t->flow, t->c->value[FLAG_OUTPUT]);
+  return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
+}
+
+static int judge(training *t) {
+  if (guard_is_stuck(&t->guard))
+    t->fault = "most steps were skipped, since their loss or gradient was not finite";
+  else if (!t->guard.fine)
+    t->fault = "its flow can score no configuration";
+  return t->fault != NULL ? keep_good(t) : SUCCESS;
+}
+
 static int run_steps(training *t) {
   double saved = cli_seconds();
   int result = SUCCESS;
   progress p = progress_begin(t->c, "training", "samples", t->first);
   while (result == SUCCESS && goes_on(t)) {
     result = look_and_step(t, &p);
+    p.skipped = t->info.skipped;
     progress_show(&p, t->info.step, t->goal, (double)t->batch, t->curve.smoothed, time_left(t));
-    if (result == SUCCESS && cli_seconds() - saved > SAVE_SECONDS) {
+    if (result == SUCCESS && (save_requested() || cli_seconds() - saved > SAVE_SECONDS)) {
       result = save(t, t->watch.looks == 0);
       saved = cli_seconds();
     }
   }
   progress_end(&p);
-  if (result == SUCCESS && !interrupted())
+  if (result == SUCCESS && !interrupted() && !guard_gives_up(&t->guard))
     result = look_and_step(t, &p);
   if (result == SUCCESS && !t->saved && t->info.step == 0)
     return cli_fail("interrupted before the first step; nothing was written");
-  return result == SUCCESS ? save(t, t->watch.looks == 0) : result;
+  if (result == SUCCESS)
+    result = save(t, t->watch.looks == 0);
+  return result == SUCCESS ? judge(t) : result;
 }
 
 int run_train(cli *c) {

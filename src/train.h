@@ -4,11 +4,12 @@
    FLOW.safetensors is the flow, FLOW.trainer what --resume needs, FLOW.train.csv and FLOW.train.svg
    the curve. Without looks at a validation the flow is that of the last step; with them that of the
    last look it was kept at. The state of the training is all in the other two files, and in the
-   kept flow. */
+   kept flow. A flow that can score nothing is never saved, nor is its trainer. */
 #ifndef TRAIN_H
 #define TRAIN_H
 
 #include "curve.h"
+#include "guard.h"
 #include "target.h"
 
 typedef struct {
@@ -35,7 +36,9 @@ typedef struct {
   uint64_t capped, forces_clipped; /* samples, forces on particles; in this session */
   curve curve;
   watch watch;
-  bool stopped; /* by the validation, before the goal */
+  guard guard;
+  bool stopped;      /* by the validation, before the goal */
+  const char *fault; /* why the training failed; NULL: it did not */
   bool saved;   /* there are files of this training */
   char trainer_path[4096], csv_path[4096], svg_path[4096];
   bool drawn;

@@ -334,9 +334,10 @@ int training_begin(training *t) {
   if (result == SUCCESS)
     result = watch_open(c, t->N, t->D, &t->watch);
   interrupts_catch();
-  if (result != SUCCESS)
-    return result;
-  return cli_has(c, FLAG_RESUME) ? start_again(t) : start_fresh(t);
+  save_requests_catch();
+  if (result == SUCCESS)
+    result = cli_has(c, FLAG_RESUME) ? start_again(t) : start_fresh(t);
+  return result == SUCCESS ? guard_open(c, &t->data, t->flow, t->info.step, &t->guard) : result;
 }
 
 void training_free(training *t) {
@@ -346,6 +347,7 @@ void training_free(training *t) {
   free(t->x);
   curve_free(&t->curve);
   watch_free(&t->watch);
+  guard_free(&t->guard);
   data_free(&t->data);
   target_free(&t->target);
 }

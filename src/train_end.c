@@ -42,6 +42,8 @@ bool training_finished(const training *t) {
 }
 
 static const char *how_it_ended(const training *t) {
+  if (t->fault != NULL)
+    return "failed";
   if (t->stopped)
     return "stopped: no gain on the validation";
   if (training_finished(t))
@@ -68,6 +70,10 @@ static void report_flow(report *r, const training *t) {
   report_count(r, "parameters", "parameters", (uint64_t)parameters);
 }
 
+static uint64_t kept_step(const training *t) {
+  return t->watch.looks > 0 ? t->watch.kept_step : t->guard.good_step;
+}
+
 static void report_steps(report *r, const training *t) {
   const uint64_t samples = t->info.step * t->batch;
   const double seconds = t->before + t->spent;
@@ -79,8 +85,8 @@ static void report_steps(report *r, const training *t) {
   report_count(r, "samples", "samples seen", samples);
   if (t->objective->needs_data)
     report_real(r, "epochs", "epochs", (double)samples / (double)t->data.n);
-  if (t->watch.looks > 0)
-    report_count(r, "kept_step", "step of the flow", t->watch.kept_step);
+  if (t->watch.looks > 0 || t->fault != NULL)
+    report_count(r, "kept_step", "step of the flow", kept_step(t));
   report_count(r, "skipped", "steps skipped", t->info.skipped);
   if (t->objective->needs_energy) {
     report_count(r, "capped", "energies or forces capped", t->capped);
@@ -101,11 +107,28 @@ static void print_training(const training *t, const score *s) {
     score_report(&r, s);
   }
   report_text(&r, "output", "flow", t->c->value[FLAG_OUTPUT]);
-  report_text(&r, "trainer", "trainer", t->trainer_path);
+  if (t->saved)
+    report_text(&r, "trainer", "trainer", t->trainer_path);
   report_text(&r, "curve", "training curve", t->csv_path);
   if (t->drawn)
     report_text(&r, "plot", "picture", t->svg_path);
   report_end(&r);
+}
+
+/* The sentence at the end of a training that is not finished, or failed. */
+static int conclude(const training *t) {
+  const unsigned long long step = t->info.step, goal = t->goal;
+  if (t->fault != NULL && t->guard.good == NULL)
+    return cli_fail("the training failed: %s; there was no flow worth keeping", t->fault);
+  if (t->fault != NULL)
+    return cli_fail("the training failed at step %llu of %llu: %s (%llu of %llu); %s is the flow of "
+                    "step %llu",
+                    step, goal, t->fault, (unsigned long long)t->guard.skipped,
+                    (unsigned long long)t->guard.steps, t->c->value[FLAG_OUTPUT],
+                    (unsigned long long)kept_step(t));
+  if (!training_finished(t))
+    cli_note("%s at step %llu of %llu; all is saved, --resume goes on", how_it_ended(t), step, goal);
+  return SUCCESS;
 }
 
 int training_end(training *t) {
@@ -113,13 +136,11 @@ int training_end(training *t) {
   const char *path = t->c->value[FLAG_OUTPUT], *slash = strrchr(path, '/');
   t->drawn = curve_plot(&t->curve, t->svg_path, slash != NULL ? slash + 1 : path,
                         t->objective->loss, t->objective->above_0);
-  const int result = cli_has(t->c, FLAG_VALIDATION) && !interrupted() ? validate(t, &s) : SUCCESS;
+  const bool scored = cli_has(t->c, FLAG_VALIDATION) && !interrupted() && t->fault == NULL;
+  const int result = scored ? validate(t, &s) : SUCCESS;
   if (result == SUCCESS)
     print_training(t, &s);
   if (cli_has(t->c, FLAG_VALIDATION) && s.n == 0 && interrupted())
     cli_note("interrupted; the NLL at the end was not computed");
-  if (!training_finished(t))
-    cli_note("%s at step %llu of %llu; all is saved, --resume goes on", how_it_ended(t),
-             (unsigned long long)t->info.step, (unsigned long long)t->goal);
-  return result;
+  return result == SUCCESS ? conclude(t) : result;
 }

@@ -133,3 +133,56 @@ sampling_goes_on() {
     refuses 2 'a.* has 40 samples, more than -n asks for' $draw -n 39 --resume -o $out || return 1
   done
 }
+
+# A training that goes nowhere stops and fails; its flow is one that can be used, and there is nothing to resume.
+failed_trainings_are_told() {
+  echo old >fail.trainer
+  refuses 1 'the training failed at step 30 of 500: most steps were skipped, .* (30 of 30); fail.safetensors is the flow of step 0$' \
+    train lj.npy $small --steps 500 --objective likelihood --set ode.max_steps=1 -o fail.safetensors && [ ! -e fail.trainer ] &&
+    "$enf" logprob fail.safetensors lj.npy -q --rows 5 | grep -q '^failed  *0$' || return 1
+  refuses 1 'the training failed at step 3 of 3: most steps were skipped' \
+    train lj.npy $small --steps 3 --objective likelihood --set ode.max_steps=1 -o fail.safetensors &&
+    "$enf" train lj.npy --steps 500 --objective likelihood --set ode.max_steps=1 -o fail.safetensors >text 2>&1
+  grep -q '^training  *failed$' text && grep -q '^steps skipped  *30$' text
+}
+
+# An energy that is NaN from its hundredth call on.
+the_last_good_flow_is_kept() {
+  command -v ${CC:-cc} >/dev/null || return 0
+  compile ./fading.so <<'END' || return 1
+int enf_energy(void *o, unsigned long n, const double *x, double *u, double *g) {
+  static int calls;
+  const double zero = 0;
+  calls++;
+  for (unsigned long k = 0; k < 6 * n; k++)
+    u[k / 6] = calls > 100 ? zero / zero : 0, g ? g[k] = 0 * x[k] : 0;
+  return (void)o, 0;
+}
+END
+  refuses 1 'the training failed at step 1[0-9]* of 400: .* (30 of 1[0-9]*); fade.safetensors is the flow of step 64$' train $small \
+    --objective energy -e fading.so --set model.particles=3 -d 2 --steps 400 -o fade.safetensors || return 1
+  "$enf" train $small --objective energy -e fading.so --set model.particles=3 -d 2 --steps 400 --set train.schedule=constant -o a.safetensors \
+    >/dev/null 2>&1
+  "$enf" train $small --objective energy -e fading.so --set model.particles=3 -d 2 --steps 64 --set train.schedule=constant -o b.safetensors \
+    >/dev/null && cmp a.safetensors b.safetensors
+}
+
+# SIGUSR1 saves a training, which goes on.
+a_training_is_saved_on_request() {
+  rm -f asked.*
+  "$enf" $train --steps 1000000 -o asked.safetensors >/dev/null 2>&1 &
+  pid=$!
+  sleep 0.4
+  kill -USR1 $pid
+  for k in 1 2 3 4 5 6 7 8 9 10; do [ -s asked.trainer ] || sleep 0.3; done
+  [ -s asked.trainer ] && [ -s asked.safetensors ] && rm asked.trainer && kill -TERM $pid && wait $pid && [ -s asked.trainer ]
+}
+
+# A limit on the size of files is told of before, where the size is known, and leaves nothing behind where it is not.
+no_file_is_left_behind() {
+  mkdir -p limited && cd limited || return 1
+  (ulimit -f 1 && refuses 1 'cannot write a.npy: its 4.8e+04 bytes are more than' sample ../lj.safetensors -n 500 -q -o a.npy &&
+    refuses 1 'cannot write n.safetensors: File too large' train ../lj.npy $small -o n.safetensors --set model.hidden=32)
+  status=$?
+  cd .. && rm -f limited/note limited/*.csv && [ $status = 0 ] && [ -z "$(ls -A limited)" ]
+}

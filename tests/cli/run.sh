@@ -462,7 +462,7 @@ lost_output_is_told() {
 for args in "$here"/*.args; do
   run_case "$(basename "$args" .args)"
 done
-for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' \
+for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' 'signal_saves HUP' \
   stream_can_be_cut density_of_samples_is_theirs \
   chain_is_made_of_samples picture_is_not_needed energy_training_learns energy_training_resumes a_budget_goes_on_with_a_finished_training \
   interrupted_scores_keep_the_report energies_come_from_a_file labels_become_species mistakes_are_told_at_once a_frame_far_outside_does_not_set_the_scale fine_tuning_improves metrics_tell_how_far_the_flow_is \
@@ -471,7 +471,8 @@ for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_
   watched_training_resumes a_flow_lost_is_the_trainers patience_keeps_the_best looks_are_told watching_is_checked \
   plugin_is_an_energy gradients_are_checked plugins_are_checked plugins_see_no_mean pictures_are_drawn lost_output_is_told \
   no_input_is_overwritten no_output_replaces_another unwritable_outputs_are_told_at_once \
-  interrupted_sampling_is_kept sampling_goes_on; do
+  interrupted_sampling_is_kept sampling_goes_on \
+  failed_trainings_are_told the_last_good_flow_is_kept a_training_is_saved_on_request no_file_is_left_behind; do
   $check
   report "$check" $?
 done
