@@ -246,6 +246,16 @@ static int check_gradient(training *t) {
   return result;
 }
 
+/* A resumed training goes on with the data it began with. */
+static int fix_data(training *t) {
+  if (!t->objective->needs_data)
+    return SUCCESS;
+  const enf_status status = enf_trainer_data(t->c->ctx, t->trainer, t->data.n, t->data.x);
+  if (status == ENF_ERR_STATE)
+    return cli_fail("%s: %s", t->c->operand[0], enf_ctx_errmsg(t->c->ctx));
+  return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
+}
+
 /* The trainer's energy is not in its file. */
 static int make_batch(training *t) {
   if (t->objective->needs_energy)
@@ -253,6 +263,8 @@ static int make_batch(training *t) {
   if (t->objective->needs_energy && check_gradient(t) != SUCCESS)
     return FAILURE;
   t->batch = (size_t)trainer_number(t, "batch");
+  if (fix_data(t) != SUCCESS)
+    return FAILURE;
   if (!t->objective->needs_data)
     return SUCCESS;
   t->rows = cli_alloc(t->batch, sizeof *t->rows);

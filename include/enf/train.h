@@ -89,6 +89,18 @@ enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double 
 enf_status enf_trainer_rows(const enf_trainer *tr, size_t total, size_t n, size_t *rows);
 
 /**
+ * enf_trainer_data: tell the trainer which data set its batches are from, so that no other can take
+ * its place unseen.
+ *
+ * The first call notes a fingerprint of the number of configurations and of all their values, which
+ * travels in the trainer's file; later ones, after enf_trainer_load too, compare. A file without
+ * one takes the first. Costs one reading of x.
+ * In:   total, x  all configurations (total,N,D)
+ * Statuses: ARG, STATE (it is another data set than before; the trainer is as it was). Since 0.1.
+ */
+enf_status enf_trainer_data(enf_ctx *ctx, enf_trainer *tr, size_t total, const double *x);
+
+/**
  * enf_trainer_get_int: "step" (steps done), "steps" (planned), "batch" (train.batch, so that a
  * resumed training can go on with the same batches), "objective" (its place among the choices of
  * train.objective, from 0), "skipped", "clipped".
@@ -109,9 +121,9 @@ enf_status enf_trainer_set_steps(enf_trainer *tr, uint64_t steps);
 /**
  * enf_trainer_save, enf_trainer_load: keep a training and go on with it, bit for bit.
  *
- * The file holds options, moments (those of SOAP with their bases), working weights, running average
- * and counters; flow is the one to go on with (same model options), and gets the weights to use and
- * the data scale.
+ * The file holds options, the data set's fingerprint (enf_trainer_data), moments (those of SOAP
+ * with their bases), working weights, running average and counters; flow is the one to go on with
+ * (same model options), and gets the weights to use and the data scale.
  * Statuses: ARG, IO, FORMAT, VERSION, SHAPE (the file is of another network, prior or data scale),
  * NONFINITE (a number in it is), NOMEM. Since 0.1.
  */

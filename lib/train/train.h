@@ -71,7 +71,8 @@ struct enf_trainer {
   uint64_t counters[ENF__COUNTERS];
   enf_energy_fn energy; /* the host's, or NULL; not in the file */
   void *energy_user;
-  bool busy; /* inside a step: its energy may not use the trainer */
+  uint64_t data; /* fingerprint of the data set; 0: not told */
+  bool busy;     /* inside a step: its energy may not use the trainer */
 };
 
 /* ARG unless tr is one, STATE inside one of its steps, with the sentence on ctx. */

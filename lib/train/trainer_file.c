@@ -1,7 +1,8 @@
 /* trainer_file.c -- a training in a file, to go on with it bit for bit.
 
    Safetensors. Metadata: "format" = "libenf trainer" and what io/format.c adds, every train.* and
-   every model.* option as text; model.data_scale is the number in use, or auto while there is none.
+   every model.* option as text; model.data_scale is the number in use, or auto while there is none;
+   "data", if it was told, the data set's fingerprint in 16 hexadecimal digits.
    Tensors: "counters" (U64: steps, skipped, clipped, samples, updates), and of every parameter
    tensor NAME "weights.NAME", "moment1.NAME", "moment2.NAME" and "average.NAME" (F64, rows x cols);
    with train.optimizer soap also "left.NAME" and "left_basis.NAME" (rows x rows), "right.NAME" and
@@ -19,7 +20,7 @@
 #include <string.h>
 
 #define FORMAT "libenf trainer"
-enum { COUNTERS = ENF__COUNTERS + 1 };
+enum { COUNTERS = ENF__COUNTERS + 1, DIGITS = 16 /* of a fingerprint */ };
 
 static const char *const groups[] = {"weights", "moment1",    "moment2", "average",
                                      "left",    "left_basis", "right",   "right_basis"};
@@ -87,7 +88,8 @@ static const char *print_model(const enf_flow *flow, enf__opt id, char number[32
 
 /* Everything the file is written from. */
 typedef struct {
-  enf__st_meta metas[ENF__FORMAT_METAS + ENF__OPT_COUNT];
+  enf__st_meta metas[ENF__FORMAT_METAS + ENF__OPT_COUNT + 1];
+  char data[DIGITS + 1];
   char numbers[ENF__OPT_COUNT][32];
   uint64_t counters[COUNTERS];
   size_t tensors;
@@ -110,6 +112,10 @@ static size_t list_metas(tables *t, const enf_trainer *tr) {
       t->metas[count++] = (enf__st_meta){enf__opts_name(id), print_train(tr, id, number)};
     else if (in_group(id, "model."))
       t->metas[count++] = (enf__st_meta){enf__opts_name(id), print_model(tr->flow, id, number)};
+  }
+  if (tr->data != 0) {
+    snprintf(t->data, sizeof t->data, "%016llx", (unsigned long long)tr->data);
+    t->metas[count++] = (enf__st_meta){"data", t->data};
   }
   return count;
 }
@@ -207,6 +213,19 @@ static enf_status read_scale(const reader *r, double *scale) {
     return ENF_OK;
   return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
                           "model.data_scale is \"%.60s\", not a number > 0", text);
+}
+
+static enf_status read_data(const reader *r, enf_trainer *tr) {
+  static const char digits[] = "0123456789abcdef";
+  const char *text = enf__st_meta_find(&r->file, "data");
+  if (!text)
+    return ENF_OK;
+  if (strlen(text) != DIGITS || strspn(text, digits) != DIGITS)
+    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                            "data is \"%.60s\", not %d hexadecimal digits", text, DIGITS);
+  for (; *text; text++)
+    tr->data = tr->data << 4 | (uint64_t)(strchr(digits, *text) - digits);
+  return ENF_OK;
 }
 
 static enf_status read_counters(const reader *r, enf_trainer *tr) {
@@ -313,6 +332,7 @@ enf_status enf_trainer_load(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, cons
   TRY(enf__opts_copy(ctx, &ctx->alloc, &opts, NULL));
   TRY(enf__format_options(ctx, &r.file, path, "train.", opts));
   TRY(make_trainer(&r, &made, flow, opts));
+  TRY(read_data(&r, made));
   TRY(read_tensors(&r, made));
   flow->space.scale = scale > 0 ? scale : 1;
   flow->scale_fixed = scale > 0;

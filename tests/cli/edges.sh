@@ -186,3 +186,15 @@ no_file_is_left_behind() {
   status=$?
   cd .. && rm -f limited/note limited/*.csv && [ $status = 0 ] && [ -z "$(ls -A limited)" ]
 }
+
+# The same values under another name and in another format are the same data; fewer rows or other values are not.
+other_data_are_not_gone_on_with() {
+  "$enf" $train --steps 6 -o data_a.safetensors >/dev/null && "$enf" simulate lj:n=4 -n 2000 --seed 7 -q -o other.npy >/dev/null &&
+    "$enf" simulate lj:n=4 -n 1999 -q -o fewer.npy >/dev/null && "$enf" simulate lj:n=4 -n 2000 -q -o same.xyz >/dev/null || return 1
+  cp data_a.trainer before.trainer
+  for data in other.npy fewer.npy; do
+    refuses 1 "$data: this is another data set than the training began with" train $data -q -o data_a.safetensors --resume --steps 9 &&
+      cmp before.trainer data_a.trainer || return 1
+  done
+  cp lj.npy moved.npy && "$enf" train moved.npy -q -o data_a.safetensors --resume --steps 9 >/dev/null
+}
