@@ -33,14 +33,8 @@ static void list_dense_rows(const tangents *d) {
   for (size_t i = 0; i < N; i++)
     for (size_t t = 0; t < T; t++) {
       const size_t k = t % N, a = t / N;
-      size_t row = i * T + t;
-      REAL f = 1;
-      if (!d->dense) {
-        row = k == i ? d->E + i * d->D + a : edge_of(d, i, k);
-        if (k != i)
-          f = -2 * d->r_first[(a * N + i) * N + k];
-      }
-      d->node_coef[i * T + t] = f;
+      const size_t row = d->dense ? i * T + t : pair_row(d, i, k, a);
+      d->node_coef[i * T + t] = d->dense ? 1 : pair_row_coef(d, i, k, a);
       d->node_p[i * T + t] = d->pqu_dot + row * ld;
       d->node_q[i * T + t] = d->pqu_dot + row * ld + d->H;
     }
@@ -111,7 +105,7 @@ static void dense_edge(group *g, const layer *y, tangents *d, size_t e, size_t i
 
 /* s_dot += p.(rows of node n's P or Q) for all tangents; offset tells P from Q. */
 static void add_node_dots(group *g, tangents *d, const REAL *p, size_t n, size_t offset) {
-  const size_t T = d->T, D = d->D, N = d->N, H = d->H, ld = 3 * H;
+  const size_t T = d->T, D = d->D, N = d->N, H = d->H, ld = 3 * H, first = edges_of(d, n);
   const REAL *rows = d->pqu_dot + offset;
   if (d->dense) {
     g->k->dots(T, H, p, rows + n * T * ld, ld, d->dot);
@@ -119,9 +113,8 @@ static void add_node_dots(group *g, tangents *d, const REAL *p, size_t n, size_t
       d->s_dot[t] += d->dot[t];
     return;
   }
-  g->k->dots(N - 1, H, p, rows + n * (N - 1) * ld, ld, d->dot);
-  memmove(d->dot + n + 1, d->dot + n, (N - 1 - n) * sizeof(REAL));
-  d->dot[n] = 0;
+  g->k->dots(edges_of(d, n + 1) - first, H, p, rows + first * ld, ld, d->dot);
+  place_by_sender(d, n, d->dot);
   for (size_t a = 0; a < D; a++) {
     const REAL *r = d->r_first + (a * N + n) * N;
     REAL *s = d->s_dot + a * N;
@@ -144,11 +137,11 @@ static void edge_s_dot(group *g, tangents *d, size_t e, size_t i, size_t j) {
 /* ---- the layer behind the first, where the next is dense ---------------------------------------
  */
 
-/* A (H,H), the sum of G_ij over the edges e, e+1 ... of receiver i: row z W becomes the message
+/* A (H,H), the sum of G_ij over the edges of receiver i: row z W becomes the message
    tangent y = u (slope z W2) + (1 - gate)(wa.y) m, so
      A = W2 o sum_j slope_j u_j' + sum_j v_j m_j',  v = (1 - gate) slope W2 (u wa). */
-static void sum_messages(group *g, const layer *y, tangents *d, size_t e) {
-  const size_t H = d->H, rows = d->N - 1;
+static void sum_messages(group *g, const layer *y, tangents *d, size_t i) {
+  const size_t H = d->H, e = edges_of(d, i), rows = edges_of(d, i + 1) - e;
   const enf__egnn_layer *at = y->at;
   const REAL *w2 = y->w + at->edge[1].w, *wa = y->w + at->wa;
   REAL *v = d->a_next;
@@ -169,35 +162,50 @@ static void sum_messages(group *g, const layer *y, tangents *d, size_t e) {
 static void receive_rows(group *g, const layer *y, tangents *d) {
   const size_t N = d->N, D = d->D, H = d->H, ld = 3 * H;
   for (size_t i = 0; i < N; i++) {
-    const size_t e = i * (N - 1), own = d->E + i * D;
-    sum_messages(g, y, d, e);
-    g->k->gemm(N - 1, H, H, d->pqu_dot + e * ld, ld, d->through, H, NULL, 0, NULL, false,
-               d->z5_dot + e * H, H);
+    const size_t e = edges_of(d, i), own = d->E + i * D;
+    sum_messages(g, y, d, i);
+    g->k->gemm(edges_of(d, i + 1) - e, H, H, d->pqu_dot + e * ld, ld, d->through, H, NULL, 0, NULL,
+               false, d->z5_dot + e * H, H);
     g->k->gemm(D, H, H, d->pqu_dot + own * ld, ld, d->through, H, NULL, 0, NULL, false,
                d->z5_dot + own * H, H);
   }
   expand_rows(d, d->z5_dot, H, d->agg_dot);
 }
 
-/* The other rows of edge (i,j): pair row (j,k) of Q in place k, in place k = j that of wq, and
-   behind them the D rows of Q of node j itself. w0 joins row (j,i), which has the same
-   coefficient, and the last D. */
-static void sent_edge(group *g, const layer *y, tangents *d, size_t e, size_t i, size_t j) {
-  const size_t N = d->N, D = d->D, H = d->H, ld = 3 * H;
-  const REAL *const coef[1] = {d->coef[0]}, *const *const src[1] = {d->src[0]};
+/* One row of an edge's messages: coef of a row of Q, cq of wq, c0 of w0. */
+static void list_row(tangents *d, size_t row, REAL coef, const REAL *src, REAL cq, REAL c0,
+                     REAL *out) {
+  d->coef[0][row] = coef;
+  d->src[0][row] = src;
+  d->cq[row] = cq;
+  d->c0[row] = c0;
+  d->out[row] = out;
+}
+
+/* The other rows of edge (i,j): the pair rows (j,k) of Q, into own (k); that of wq, into own (j);
+   and the D rows of Q of node j itself. w0 joins row (j,i), which has the same coefficient, and
+   the last D. Returns how many. */
+static size_t list_sent_rows(tangents *d, size_t i, size_t j) {
+  const size_t N = d->N, H = d->H, ld = 3 * H;
   const REAL *q = d->pqu_dot + H;
-  for (size_t row = 0; row < N + D; row++) {
-    const size_t a = row - N;
-    const bool own = row >= N;
-    d->coef[0][row] = row != j;
-    d->cq[row] = row == j;
-    d->c0[row] = own ? d->q0_dot[a * N + j] : row == i;
-    d->src[0][row] = q + (own ? d->E + j * D + a : row == j ? 0 : edge_of(d, j, row)) * ld;
-    d->out[row] = own ? d->agg_dot + (i * d->T + a * N + j) * H : d->own + row * H;
+  size_t row = 0;
+  for (size_t e = edges_of(d, j); e < edges_of(d, j + 1); e++) {
+    const size_t k = (size_t)d->send[e];
+    list_row(d, row++, 1, q + e * ld, 0, k == i, d->own + k * H);
   }
+  list_row(d, row++, 0, q, 1, 0, d->own + j * H);
+  for (size_t a = 0; a < d->D; a++)
+    list_row(d, row++, 1, q + (d->E + j * d->D + a) * ld, 0, d->q0_dot[a * N + j],
+             d->agg_dot + (i * d->T + a * N + j) * H);
+  return row;
+}
+
+static void sent_edge(group *g, const layer *y, tangents *d, size_t e, size_t i, size_t j) {
+  const size_t N = d->N, D = d->D, H = d->H;
+  const REAL *const coef[1] = {d->coef[0]}, *const *const src[1] = {d->src[0]};
   memset(d->own, 0, N * H * sizeof(REAL));
   edge_s_dot(g, d, e, i, j);
-  run_rows(g, y, d, e, N + D, 1, coef, src, d->cq, d->c0, NULL);
+  run_rows(g, y, d, e, list_sent_rows(d, i, j), 1, coef, src, d->cq, d->c0, NULL);
   for (size_t a = 0; a < D; a++)
     for (size_t k = 0; k < N; k++)
       d->dot[a * N + k] = -2 * d->r_first[(a * N + j) * N + k];
@@ -214,10 +222,8 @@ static void list_contracted_rows(tangents *d, size_t i) {
   if (!d->dense)
     pair_scales(d, i, i, d->dot);
   size_t row = 0;
-  for (size_t k = 0; k < N; k++) {
-    if (k == i)
-      continue;
-    const size_t e = edge_of(d, i, k);
+  for (size_t e = edges_of(d, i); e < edges_of(d, i + 1); e++) {
+    const size_t k = (size_t)d->send[e];
     coef[row] = d->dense ? 1 : d->dot[k];
     p[row] = d->dense ? d->own + k * H : d->pqu_dot + e * ld;
     if (d->dense)
@@ -245,9 +251,9 @@ static void contract_scalars(tangents *d, size_t i) {
       for (size_t k = 0; k < N; k++)
         out[k] -= r[k] * q[k];
     }
-    memmove(out + i, out + i + 1, (N - 1 - i) * sizeof(REAL));
+    gather_by_sender(d, i, out);
     for (size_t a = 0; a < D; a++)
-      out[N - 1 + a] = from[which][a * N + i];
+      out[edges_of(d, i + 1) - edges_of(d, i) + a] = from[which][a * N + i];
   }
 }
 
@@ -259,11 +265,10 @@ static void list_pair_q(tangents *d, size_t i, size_t j) {
   const REAL **src = d->src[1];
   pair_scales(d, i, j, coef);
   size_t row = 0;
-  for (size_t k = 0; k < N; k++) {
-    if (k == i)
-      continue;
+  for (size_t e = edges_of(d, i); e < edges_of(d, i + 1); e++) {
+    const size_t k = (size_t)d->send[e];
     coef[row] = k == j ? 1 : coef[k];
-    src[row++] = k == j ? d->mix : q + edge_of(d, j, k) * ld;
+    src[row++] = k == j ? d->mix : q + pair_row(d, j, k, 0) * ld;
   }
   contract_axes(d, i, j, q + (d->E + j * D) * ld, ld, d->mix);
   for (size_t a = 0; a < D; a++, row++) {
@@ -278,9 +283,8 @@ static void list_dense_q(tangents *d, size_t i, size_t j) {
   const REAL *q = d->pqu_dot + d->H;
   for (size_t a = 0; a < D; a++) {
     size_t row = 0;
-    for (size_t k = 0; k < N; k++) {
-      if (k == i)
-        continue;
+    for (size_t e = edges_of(d, i); e < edges_of(d, i + 1); e++) {
+      const size_t k = (size_t)d->send[e];
       d->coef[1 + a][row] = -d->r_last[(a * N + i) * N + k];
       d->src[1 + a][row++] = q + (j * d->T + a * N + k) * ld;
     }
@@ -291,16 +295,18 @@ static void list_dense_q(tangents *d, size_t i, size_t j) {
   }
 }
 
-/* Rows of edge (i,j) in the layer before the last: N-1 contractions and D rows of node i itself. */
+/* Rows of edge (i,j) in the layer before the last: a contraction for every edge of i, and D rows
+   of node i itself. */
 static void contracted_edge(group *g, const layer *y, tangents *d, size_t e, size_t i, size_t j) {
   const REAL *const coef[4] = {d->node_coef, d->coef[1], d->coef[2], d->coef[3]};
   const REAL *const *const src[4] = {d->node_p, d->src[1], d->src[2], d->src[3]};
-  if (j == (i ? 0 : 1))
+  if (e == edges_of(d, i))
     list_contracted_rows(d, i);
   edge_s_dot(g, d, e, i, j);
   contract_scalars(d, i);
   (d->dense ? list_dense_q : list_pair_q)(d, i, j);
-  run_rows(g, y, d, e, d->N - 1 + d->D, d->dense ? 1 + d->D : 2, coef, src, d->cq, d->c0, NULL);
+  run_rows(g, y, d, e, edges_of(d, i + 1) - edges_of(d, i) + d->D, d->dense ? 1 + d->D : 2, coef,
+           src, d->cq, d->c0, NULL);
 }
 
 /* ---- layers between, whole ------------------------------------------------------------------- */
@@ -337,7 +343,7 @@ static void middle_layer(group *g, size_t l, tangents *d) {
   if (!contract && !split)
     list_dense_rows(d);
   for (size_t e = 0; e < d->E; e++) {
-    const size_t i = (size_t)g->recv[e], j = (size_t)g->send[e];
+    const size_t i = (size_t)d->recv[e], j = (size_t)d->send[e];
     edge_tangents(y, d, e, i, j);
     (contract ? contracted_edge : split ? sent_edge : dense_edge)(g, y, d, e, i, j);
     move_tangents(y, d, e, i);
@@ -397,7 +403,7 @@ static double last_layer(group *g, tangents *d) {
   }
   last_products(g, y, d);
   for (size_t e = 0; e < d->E; e++)
-    trace += edge_trace(g, y, d, e, (size_t)g->recv[e], (size_t)g->send[e]);
+    trace += edge_trace(g, y, d, e, (size_t)d->recv[e], (size_t)d->send[e]);
   return trace;
 }
 

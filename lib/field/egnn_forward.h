@@ -2,7 +2,7 @@
 
      z1_ij = W1 [h_i, h_j, q_ij, q0_ij] + b1,  a = silu(z1)
      m_ij  = silu(W2 a + b2), gate_ij = sigmoid(wa.m + ba)        edge_depth - 1 such layers
-     s_ij  = w4.silu(gate W3 m + b3),  c_ij = scale R tanh(s) / (sqrt(q + 1e-8) + 1)
+     s_ij  = w4.silu(gate W3 m + b3),  c_ij = share R tanh(s) / (sqrt(q + 1e-8) + 1)
      v_i  += sum_j c_ij r_ij,  x_i likewise
      h_i  += W6 silu(W5 [h_i, sum_j gate_ij m_ij] + b5) + b6      node_depth - 1 such layers
 
@@ -44,8 +44,8 @@ static void coefficients(const group *g, layer *y) {
     const REAL d = SQRT(y->q[e] + (REAL)1e-8), inverse = 1 / (d + 1);
     const REAL phi = bounded ? g->R * y->th[e] : y->s[e];
     const REAL slope = bounded ? g->R * (1 - y->th[e] * y->th[e]) : 1;
-    y->c[e] = g->scale * phi * inverse;
-    y->c_s[e] = g->scale * slope * inverse;
+    y->c[e] = g->share[e] * phi * inverse;
+    y->c_s[e] = g->share[e] * slope * inverse;
     y->c_q[e] = -y->c[e] * inverse / (2 * d);
   }
 }

@@ -53,7 +53,8 @@ typedef struct {
   const enf__shape *shape;
   const kernels *k;
   size_t S, N, D, H, edges, n, e, tile, layers, edge_depth, node_depth, class_count;
-  REAL R, scale;              /* range of tanh, weight of the aggregation */
+  REAL R;                     /* range of tanh */
+  REAL *share;                /* (e) weight of an edge in its receiver's sum */
   int32_t *recv, *send;       /* (e) nodes */
   int32_t *class_i, *class_j; /* (e) classes */
   int32_t *node_class;        /* (n) */
@@ -70,6 +71,7 @@ static void layout_graph(group *g, enf__arena *arena) {
   g->class_i = ENF__TAKE(arena, int32_t, g->e);
   g->class_j = ENF__TAKE(arena, int32_t, g->e);
   g->node_class = ENF__TAKE(arena, int32_t, g->n);
+  g->share = ENF__TAKE(arena, REAL, g->e);
 }
 
 static void layout_nodes(group *g, layer *y, bool keep, enf__arena *arena) {
@@ -105,6 +107,12 @@ static void layout_layers(group *g, bool keep, enf__arena *arena) {
   }
 }
 
+/* 1, or with mean aggregation one over the edges of receiver i. */
+static REAL share_of(const group *g, size_t i) {
+  const size_t edges = enf__shape_start(g->shape, i + 1) - enf__shape_start(g->shape, i);
+  return (REAL)(g->f->base.model.mean ? 1.0 / (double)edges : 1);
+}
+
 static void fill_graph(group *g) {
   const int *kind = g->shape->kind;
   size_t e = 0;
@@ -117,6 +125,7 @@ static void fill_graph(group *g) {
       g->send[e] = (int32_t)(s * g->N + at.sender);
       g->class_i[e] = g->node_class[g->recv[e]];
       g->class_j[e] = g->node_class[g->send[e]];
+      g->share[e] = share_of(g, at.receiver);
     }
   }
 }
@@ -142,7 +151,6 @@ static void open_group(group *g, const enf__egnn *f, const enf__shape *shape, en
   g->tile = TILE_REALS / g->H < 12 ? 12 : TILE_REALS / g->H;
   const double range = m->tanh ? 15.0 / (double)m->layers * (m->mean ? 19 : 1) : 1;
   g->R = (REAL)range;
-  g->scale = (REAL)(m->mean ? 1.0 / (double)(g->N - 1) : 1);
   layout_graph(g, arena);
   layout_layers(g, keep, arena);
   g->time = ENF__TAKE(arena, REAL, g->S);

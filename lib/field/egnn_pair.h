@@ -98,7 +98,8 @@ static void pair_vector_tangents(const group *g, const layer *y, pair_layer *d, 
     }
 }
 
-/* c_dot and the second derivatives of c = K phi(s) psi(q), psi = 1/(d+1), d = sqrt(q + 1e-8). */
+/* c_dot and the second derivatives of c = share phi(s) psi(q), psi = 1/(d+1), d = sqrt(q + 1e-8).
+ */
 static void coefficient_tangents(const group *g, const layer *y, pair_layer *d) {
   const bool bounded = g->f->base.model.tanh;
   for (size_t e = 0; e < g->e; e++) {
@@ -106,9 +107,9 @@ static void coefficient_tangents(const group *g, const layer *y, pair_layer *d) 
     const REAL psi1 = -psi * psi / (2 * r), psi2 = psi * psi / (4 * r * r * r) - psi * psi1 / r;
     const REAL th = bounded ? y->th[e] : 0;
     const REAL phi = bounded ? g->R * th : y->s[e], phi1 = bounded ? g->R * (1 - th * th) : 1;
-    d->c_ss[e] = -2 * th * g->scale * phi1 * psi;
-    d->c_sq[e] = g->scale * phi1 * psi1;
-    d->c_qq[e] = g->scale * phi * psi2;
+    d->c_ss[e] = -2 * th * g->share[e] * phi1 * psi;
+    d->c_sq[e] = g->share[e] * phi1 * psi1;
+    d->c_qq[e] = g->share[e] * phi * psi2;
     d->c_dot[e] = y->c_s[e] * d->s_dot[e] + y->c_q[e] * d->q_dot[e];
   }
 }

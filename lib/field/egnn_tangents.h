@@ -9,6 +9,9 @@
 
 typedef struct {
   size_t N, D, E, T, H;
+  const enf__shape *shape;
+  const int32_t *recv, *send;   /* (E) particles that an edge joins */
+  int32_t *edge;                /* (N,N) edge of receiver and sender, or NO_EDGE */
   size_t e0, n0, stride;        /* the sample's first edge and node in the group; stride of r */
   REAL *slope[ENF__EGNN_DEPTH]; /* (E,H) silu' behind linear layer k of the edge network */
   REAL *u, *m, *p;              /* (E,H) all of the layer under way */
@@ -16,8 +19,8 @@ typedef struct {
   REAL *dz, *dz_next;           /* (tile,H) */
   REAL *ones, *da;              /* (tile) */
   REAL *slope5;                 /* (N,H) */
-  REAL *r_first, *r_last;       /* (D,N,N) r_ik of the first and the last layer, 0 for i = k */
-  bool dense;                   /* h_dot is (N,T,H); else pair rows */
+  REAL *r_first, *r_last; /* (D,N,N) r_ik of the first and the last layer, 0 without an edge */
+  bool dense;             /* h_dot is (N,T,H); else pair rows */
   REAL *h_dot, *pqu_dot, *agg_dot, *z5_dot; /* (rows,H), (rows,3H), (rows,H), (rows,H) */
   REAL *v_dot, *v_next;                     /* (N,D,T) tangents of x^l - x^0 */
   REAL *r_dot, *q_dot, *q0_dot, *s_dot;     /* (D,T), (T) of one edge */
@@ -32,8 +35,24 @@ typedef struct {
   REAL **out;                               /* (T) */
 } tangents;
 
+enum { NO_EDGE = -1 };
+
+static void list_edges(const tangents *d) {
+  for (size_t k = 0; k < d->N * d->N; k++)
+    d->edge[k] = NO_EDGE;
+  for (size_t e = 0; e < d->E; e++)
+    d->edge[(size_t)d->recv[e] * d->N + (size_t)d->send[e]] = (int32_t)e;
+}
+
 static void layout_tangents(const group *g, tangents *d, enf__arena *arena) {
-  *d = (tangents){.N = g->N, .D = g->D, .E = g->edges, .T = g->N * g->D, .H = g->H};
+  *d = (tangents){.N = g->N,
+                  .D = g->D,
+                  .E = g->edges,
+                  .T = g->N * g->D,
+                  .H = g->H,
+                  .shape = g->shape,
+                  .recv = g->recv, /* those of the group's first sample */
+                  .send = g->send};
   const size_t H = d->H, pair_rows = d->E + d->T;
   const size_t rows = g->layers < 4 ? pair_rows : d->N * d->T;
   const struct {
@@ -83,14 +102,38 @@ static void layout_tangents(const group *g, tangents *d, enf__arena *arena) {
   for (int k = 0; k < 4; k++)
     d->src[k] = ENF__TAKE(arena, const REAL *, d->T);
   d->out = ENF__TAKE(arena, REAL *, d->T);
-  if (arena->base)
-    for (size_t i = 0; i < g->tile; i++)
-      d->ones[i] = 1;
+  d->edge = ENF__TAKE(arena, int32_t, d->N * d->N);
+  if (!arena->base)
+    return;
+  for (size_t i = 0; i < g->tile; i++)
+    d->ones[i] = 1;
+  list_edges(d);
 }
 
-/* Edge of receiver i and sender j. */
+static bool is_edge(const tangents *d, size_t i, size_t j) {
+  return d->edge[i * d->N + j] != NO_EDGE;
+}
+
+/* Edge of receiver i and sender j, which there is. */
 static size_t edge_of(const tangents *d, size_t i, size_t j) {
-  return i * (d->N - 1) + (j < i ? j : j - 1);
+  return (size_t)d->edge[i * d->N + j];
+}
+
+/* First edge of receiver i; of i = N, E. */
+static size_t edges_of(const tangents *d, size_t i) { return enf__shape_start(d->shape, i); }
+
+/* Numbers of the edges of receiver i, one by one, go where their senders are in (N); others 0. */
+static void place_by_sender(const tangents *d, size_t i, REAL *out) {
+  size_t first = edges_of(d, i), left = edges_of(d, i + 1) - first;
+  for (size_t k = d->N; k-- > 0;)
+    out[k] = left && (size_t)d->send[first + left - 1] == k ? out[--left] : 0;
+}
+
+/* And back. */
+static void gather_by_sender(const tangents *d, size_t i, REAL *out) {
+  const size_t first = edges_of(d, i), count = edges_of(d, i + 1) - first;
+  for (size_t row = 0; row < count; row++)
+    out[row] = out[d->send[first + row]];
 }
 
 /* Component a of r_e of a layer, for edge e of the sample. */
@@ -174,7 +217,7 @@ static void own_messages(group *g, tangents *d) {
   const size_t H = d->H;
   memset(d->agg_dot + d->E * H, 0, d->T * H * sizeof(REAL));
   for (size_t e = 0; e < d->E; e++) {
-    const size_t k = e / (d->N - 1);
+    const size_t k = (size_t)d->recv[e];
     for (size_t a = 0; a < d->D; a++) {
       REAL *row = d->agg_dot + (d->E + k * d->D + a) * H;
       const REAL f = 2 * r_of(d, y, e, a);
@@ -187,19 +230,16 @@ static void own_messages(group *g, tangents *d) {
 static void first_positions(group *g, tangents *d) {
   const layer *y = &g->layer[0];
   memset(d->v_dot, 0, d->T * d->T * sizeof(REAL));
-  for (size_t i = 0; i < d->N; i++)
-    for (size_t k = 0; k < d->N; k++) {
-      if (k == i)
-        continue;
-      const size_t e = edge_of(d, i, k), ge = d->e0 + e;
-      const REAL c = y->c[ge], slope = y->c_s[ge] * (d->p_wq[e] + d->p_w0[e]) + y->c_q[ge];
-      for (size_t a = 0; a < d->D; a++)
-        for (size_t b = 0; b < d->D; b++) {
-          const REAL f = (a == b ? c : 0) + 2 * slope * r_of(d, y, e, a) * r_of(d, y, e, b);
-          d->v_dot[(i * d->D + b) * d->T + a * d->N + k] = -f;
-          d->v_dot[(i * d->D + b) * d->T + a * d->N + i] += f;
-        }
-    }
+  for (size_t e = 0; e < d->E; e++) {
+    const size_t i = (size_t)d->recv[e], k = (size_t)d->send[e], ge = d->e0 + e;
+    const REAL c = y->c[ge], slope = y->c_s[ge] * (d->p_wq[e] + d->p_w0[e]) + y->c_q[ge];
+    for (size_t a = 0; a < d->D; a++)
+      for (size_t b = 0; b < d->D; b++) {
+        const REAL f = (a == b ? c : 0) + 2 * slope * r_of(d, y, e, a) * r_of(d, y, e, b);
+        d->v_dot[(i * d->D + b) * d->T + a * d->N + k] = -f;
+        d->v_dot[(i * d->D + b) * d->T + a * d->N + i] += f;
+      }
+  }
 }
 
 /* ---- tangents of node features --------------------------------------------------------------- */
@@ -207,7 +247,7 @@ static void first_positions(group *g, tangents *d) {
 static size_t node_of_row(const tangents *d, bool dense, size_t row) {
   if (dense)
     return row / d->T;
-  return row < d->E ? row / (d->N - 1) : (row - d->E) / d->D;
+  return row < d->E ? (size_t)d->recv[row] : (row - d->E) / d->D;
 }
 
 /* Tangents of a pre-activation of the node network through its silu. */
@@ -253,12 +293,22 @@ static void first_layer(group *g, tangents *d) {
   node_tangents(g, 0, d, false);
 }
 
-/* r_ik of a layer for all pairs. */
+/* r_ik of a layer for all edges. */
 static void pair_table(const tangents *d, const layer *y, REAL *table) {
+  memset(table, 0, d->D * d->N * d->N * sizeof(REAL));
   for (size_t a = 0; a < d->D; a++)
-    for (size_t i = 0; i < d->N; i++)
-      for (size_t k = 0; k < d->N; k++)
-        table[(a * d->N + i) * d->N + k] = k == i ? 0 : r_of(d, y, edge_of(d, i, k), a);
+    for (size_t e = 0; e < d->E; e++)
+      table[(a * d->N + (size_t)d->recv[e]) * d->N + (size_t)d->send[e]] = r_of(d, y, e, a);
+}
+
+/* A pair row that i has for a displacement of k along a: its own; that of the edge; without an
+   edge any, as its coefficient, which has a factor r_first, is 0. */
+static size_t pair_row(const tangents *d, size_t i, size_t k, size_t a) {
+  return k != i && is_edge(d, i, k) ? edge_of(d, i, k) : d->E + i * d->D + a;
+}
+
+static REAL pair_row_coef(const tangents *d, size_t i, size_t k, size_t a) {
+  return k == i ? 1 : -2 * d->r_first[(a * d->N + i) * d->N + k];
 }
 
 /* out[k] = 2 sum_a r_last_ik,a r_first_jk,a: contracts pair row (j,k) with r_ki of the last layer.
@@ -286,16 +336,14 @@ static void contract_axes(const tangents *d, size_t i, size_t k, const REAL *fro
   }
 }
 
-/* Rows (i,k), k != i, contracted over a with r_ki of the last layer; rows of i = k as they are.
+/* Rows (i,k) contracted over a with r_ki of the last layer; rows of i = k as they are.
    in: stride ldi, of the present form; out (E + T, H) pair rows. */
 static void contract_rows(const tangents *d, const REAL *in, size_t ldi, REAL *out) {
   const size_t H = d->H, D = d->D, N = d->N;
   for (size_t i = 0; i < N; i++) {
     pair_scales(d, i, i, d->dot);
-    for (size_t k = 0; k < N; k++) {
-      if (k == i)
-        continue;
-      const size_t e = edge_of(d, i, k);
+    for (size_t e = edges_of(d, i); e < edges_of(d, i + 1); e++) {
+      const size_t k = (size_t)d->send[e];
       REAL *to = out + e * H;
       if (d->dense)
         contract_axes(d, i, k, in + (i * d->T + k) * ldi, N * ldi, to);
@@ -315,8 +363,8 @@ static void expand_rows(const tangents *d, const REAL *in, size_t ldi, REAL *out
   const size_t H = d->H, N = d->N;
   for (size_t i = 0; i < N; i++)
     for (size_t t = 0; t < d->T; t++) {
-      const size_t k = t % N, a = t / N, row = k == i ? d->E + i * d->D + a : edge_of(d, i, k);
-      const REAL f = k == i ? 1 : -2 * d->r_first[(a * N + i) * N + k];
+      const size_t k = t % N, a = t / N, row = pair_row(d, i, k, a);
+      const REAL f = pair_row_coef(d, i, k, a);
       for (size_t c = 0; c < H; c++)
         out[(i * d->T + t) * H + c] = f * in[row * ldi + c];
     }
