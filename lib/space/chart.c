@@ -14,6 +14,7 @@
    no boundary can be crossed. */
 #include "space/chart.h"
 #include "math/center.h"
+#include "space/geometry.h"
 #include "space/logsum.h"
 #include <string.h>
 
@@ -167,31 +168,47 @@ void enf__chart_unline(const enf__chart *chart, const double *y, double *q) {
 
 /* ---- pulled back ---------------------------------------------------------------------------- */
 
+/* Cotangents of a state and of the log volume. */
+typedef struct {
+  const enf__chart *chart;
+  const double *dy;
+  double dvolume;
+} cotangents;
+
+static double pull(const cotangents *c, size_t k, double q) {
+  double slope, dvolume;
+  rates(c->chart, k, q, &slope, &dvolume);
+  return c->dy[k] * slope + c->dvolume * dvolume;
+}
+
 void enf__chart_enter_pullback(const enf__chart *chart, const double *x, const double *dy,
-                               double dlog_volume, double *work, double *dx) {
-  const size_t C = enf__internal_count(chart->z);
-  double *q = work, *dq = work + C;
-  enf__fault fault;
-  enf__internal_measure(chart->z, x, q, NULL, &fault);
-  for (size_t k = 0; k < C; k++) {
-    double slope, dvolume;
-    rates(chart, k, q[k], &slope, &dvolume);
-    dq[k] = dy[k] * slope + dlog_volume * dvolume;
+                               double dlog_volume, double *dx) {
+  const enf__zmatrix *z = chart->z;
+  const size_t angles = z->atoms - 1, dihedrals = 2 * z->atoms - 3;
+  const cotangents c = {chart, dy, dlog_volume};
+  const int32_t *root = z->root;
+  const enf__bend first = enf__measure_bend(x, root[2], root[1], root[0]);
+  enf__add_distance(dx, root[1], root[0], &first, pull(&c, 0, first.s));
+  enf__add_bend(dx, root[2], root[1], root[0], &first, pull(&c, 1, first.r),
+                pull(&c, angles, enf__angle(&first)));
+  for (size_t i = 0; i + 3 < z->atoms; i++) {
+    const enf__zrow *row = &z->row[i];
+    const enf__bend g = enf__measure_bend(x, row->atom, row->a, row->b);
+    const enf__turn t = enf__measure_turn(x, &g, row->b, row->c);
+    enf__add_bend(dx, row->atom, row->a, row->b, &g, pull(&c, i + 2, g.r),
+                  pull(&c, angles + i + 1, enf__angle(&g)));
+    enf__add_turn(dx, row, &g, &t, pull(&c, dihedrals + i, enf__dihedral(&t)));
   }
-  enf__internal_measure_pullback(chart->z, x, dq, dx);
 }
 
 void enf__chart_leave_pullback(const enf__chart *chart, const double *y, const double *x,
-                               const double *dx, double dlog_volume, double *work, double *dy) {
-  const size_t C = enf__internal_count(chart->z);
-  double *q = work, *dq = work + C, *force = work + 2 * C;
-  memset(dq, 0, C * sizeof *dq);
-  enf__chart_unline(chart, y, q);
-  enf__internal_place_pullback(chart->z, x, dx, force, dq);
-  for (size_t k = 0; k < C; k++) {
+                               double *dx, double dlog_volume, double *dy) {
+  volume unused = VOLUME_INIT;
+  enf__internal_place_pullback(chart->z, x, dx, dy);
+  for (size_t k = 0; k < enf__internal_count(chart->z); k++) {
     double slope, dvolume;
-    rates(chart, k, q[k], &slope, &dvolume);
-    dy[k] += (dq[k] + dlog_volume * dvolume) / slope;
+    rates(chart, k, from_line(chart, k, y[k], &unused), &slope, &dvolume);
+    dy[k] = (dy[k] + dlog_volume * dvolume) / slope;
   }
 }
 

@@ -32,14 +32,13 @@ bool enf__chart_enter(const enf__chart *chart, const double *x, double *y, doubl
    wanted). False with a fault, outputs unspecified. */
 bool enf__chart_leave(const enf__chart *chart, const double *y, double *x, double *log_volume,
                       enf__fault *fault);
-/* dx += the pullback of dL/dy and dL/dlog_volume by enter, at an x where it does not fail.
-   work: 2C. */
+/* dx += the pullback of dL/dy and dL/dlog_volume by enter, at an x where it does not fail. */
 void enf__chart_enter_pullback(const enf__chart *chart, const double *x, const double *dy,
-                               double dlog_volume, double *work, double *dx);
-/* dy += the pullback of dL/dx and dL/dlog_volume by leave, which gave x, since turned by any fixed
-   rotation or not. work: 3N + 2C. */
+                               double dlog_volume, double *dx);
+/* dy becomes the pullback of dL/dx and dL/dlog_volume by leave, which gave x, since turned by any
+   fixed rotation or not. dx is written over. */
 void enf__chart_leave_pullback(const enf__chart *chart, const double *y, const double *x,
-                               const double *dx, double dlog_volume, double *work, double *dy);
+                               double *dx, double dlog_volume, double *dy);
 
 /* q -> y and log |dy/dq|. */
 double enf__chart_line(const enf__chart *chart, const double *q, double *y);

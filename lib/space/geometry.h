@@ -79,6 +79,14 @@ static inline enf__turn enf__measure_turn(const double *x, const enf__bend *g, i
   return t;
 }
 
+static inline double enf__angle(const enf__bend *g) { return atan2(g->area, g->cosine); }
+
+/* In (-pi,pi]; what is no number stays none. */
+static inline double enf__dihedral(const enf__turn *t) {
+  const double P = atan2(t->sine, t->cosine);
+  return P <= -M_PI ? M_PI : P;
+}
+
 /* Below this sine three atoms count as on a line; longer distances would overflow. */
 #define ENF__LEAST_SINE 1e-8
 #define ENF__LONGEST 1e75
@@ -113,6 +121,13 @@ static inline bool enf__place(double *x, const enf__zrow *row, double r, double 
 }
 
 /* ---- differentiated ------------------------------------------------------------------------- */
+
+/* dx += dL/ds grad s, of the distance s of a and b. */
+static inline void enf__add_distance(double *dx, int32_t a, int32_t b, const enf__bend *g,
+                                     double ds) {
+  enf__add3(dx, b, ds / g->s, g->b2);
+  enf__add3(dx, a, -ds / g->s, g->b2);
+}
 
 /* dx += dL/dr grad r + dL/dT grad T */
 static inline void enf__add_bend(double *dx, int32_t atom, int32_t a, int32_t b, const enf__bend *g,

@@ -79,15 +79,10 @@ static bool find(const enf__zmatrix *z, const double *x, enf__fault *fault) {
 
 /* ---- measured ------------------------------------------------------------------------------- */
 
-static double dihedral(const enf__turn *t) {
-  const double P = atan2(t->sine, t->cosine);
-  return P <= -M_PI ? M_PI : P;
-}
-
 /* One atom's distance and angle. */
 static bool measure_bend(const enf__bend *g, double *r, double *T, enf__logsum *jacobian) {
   *r = g->r;
-  *T = atan2(g->area, g->cosine);
+  *T = enf__angle(g);
   enf__logsum_add(jacobian, g->r * g->area / g->s); /* r^2 sin T */
   return enf__is_bend(g);
 }
@@ -106,7 +101,7 @@ bool enf__internal_measure(const enf__zmatrix *z, const double *x, double *q, do
     const enf__turn turn = enf__measure_turn(x, &bend, row->b, row->c);
     good =
         measure_bend(&bend, r + k + 2, T + k + 1, &jacobian) && enf__is_turn(&bend, &turn) && good;
-    P[k] = dihedral(&turn);
+    P[k] = enf__dihedral(&turn);
   }
   if (log_jacobian)
     *log_jacobian = enf__logsum_get(&jacobian);
@@ -185,44 +180,26 @@ bool enf__internal_place(const enf__zmatrix *z, const double *q, double *x, enf_
 
 /* ---- pulled back ---------------------------------------------------------------------------- */
 
-void enf__internal_measure_pullback(const enf__zmatrix *z, const double *x, const double *dq,
-                                    double *dx) {
-  const int32_t a = z->root[0], b = z->root[1], c = z->root[2];
-  const double *dr = dq, *dT = dq + z->atoms - 1, *dP = dT + z->atoms - 2;
-  const enf__bend root = enf__measure_bend(x, c, b, a);
-  enf__add3(dx, a, dr[0] / root.s, root.b2);
-  enf__add3(dx, b, -dr[0] / root.s, root.b2);
-  enf__add_bend(dx, c, b, a, &root, dr[1], dT[0]);
-  for (size_t k = 0; k + 3 < z->atoms; k++) {
-    const enf__zrow *row = &z->row[k];
-    const enf__bend bend = enf__measure_bend(x, row->atom, row->a, row->b);
-    const enf__turn turn = enf__measure_turn(x, &bend, row->b, row->c);
-    enf__add_bend(dx, row->atom, row->a, row->b, &bend, dr[k + 2], dT[k + 1]);
-    enf__add_turn(dx, row, &bend, &turn, dP[k]);
-  }
-}
-
 /* An atom pulls at its own coordinates, and through them at its references: those move with the
    coordinates kept, so by minus what the coordinates pull at them. */
-void enf__internal_place_pullback(const enf__zmatrix *z, const double *x, const double *dx,
-                                  double *force, double *dq) {
+void enf__internal_place_pullback(const enf__zmatrix *z, const double *x, double *dx, double *dq) {
   const int32_t a = z->root[0], b = z->root[1], c = z->root[2];
   double *dr = dq, *dT = dq + z->atoms - 1, *dP = dT + z->atoms - 2;
-  enf__center(z->atoms, 3, dx, force, NULL);
+  enf__center(z->atoms, 3, dx, dx, NULL);
   for (size_t k = z->atoms - 3; k-- > 0;) {
     const enf__zrow *row = &z->row[k];
     const enf__bend bend = enf__measure_bend(x, row->atom, row->a, row->b);
     const enf__turn turn = enf__measure_turn(x, &bend, row->b, row->c);
-    const enf__pull pull = enf__pull_of(force, row->atom, &bend);
-    enf__add_bend(force, row->atom, row->a, row->b, &bend, -pull.r, -pull.T);
-    enf__add_turn(force, row, &bend, &turn, -pull.P);
-    dr[k + 2] += pull.r, dT[k + 1] += pull.T, dP[k] += pull.P;
+    const enf__pull pull = enf__pull_of(dx, row->atom, &bend);
+    enf__add_bend(dx, row->atom, row->a, row->b, &bend, -pull.r, -pull.T);
+    enf__add_turn(dx, row, &bend, &turn, -pull.P);
+    dr[k + 2] = pull.r, dT[k + 1] = pull.T, dP[k] = pull.P;
   }
   const enf__bend root = enf__measure_bend(x, c, b, a);
-  const enf__pull pull = enf__pull_of(force, c, &root);
-  enf__add_bend(force, c, b, a, &root, -pull.r, -pull.T);
-  dr[1] += pull.r, dT[0] += pull.T;
-  dr[0] -= enf__dot3(force + 3 * b, root.b2) / root.s;
+  const enf__pull pull = enf__pull_of(dx, c, &root);
+  enf__add_bend(dx, c, b, a, &root, -pull.r, -pull.T);
+  dr[1] = pull.r, dT[0] = pull.T;
+  dr[0] = -enf__dot3(dx + 3 * b, root.b2) / root.s;
 }
 
 /* ---- turned --------------------------------------------------------------------------------- */

@@ -32,13 +32,9 @@ bool enf__place_root(const enf__zmatrix *z, double ab, double bc, double T, doub
 bool enf__place_row(const enf__zrow *row, double r, double T, double P, double *x,
                     enf__fault *fault);
 
-/* dx += the pullback of dL/dq by measure, at an x where it does not fail. */
-void enf__internal_measure_pullback(const enf__zmatrix *z, const double *x, const double *dq,
-                                    double *dx);
-/* dq += the pullback of dL/dx by place, where x is what it placed, turned by any fixed rotation
-   (the mean removed or not). force: work of (N,3). */
-void enf__internal_place_pullback(const enf__zmatrix *z, const double *x, const double *dx,
-                                  double *force, double *dq);
+/* dq becomes the pullback of dL/dx by place, where x is what it placed, turned by any fixed
+   rotation. dx is written over. */
+void enf__internal_place_pullback(const enf__zmatrix *z, const double *x, double *dx, double *dq);
 
 /* A uniform rotation (3,3): number `index` of its stream. */
 void enf__rotation_uniform(uint64_t seed, uint64_t index, double rotation[9]);
