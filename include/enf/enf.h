@@ -15,6 +15,7 @@
 #include <enf/energy.h>
 #include <enf/flow.h>
 #include <enf/infer.h>
+#include <enf/molecule.h>
 #include <enf/status.h>
 #include <enf/train.h>
 #include <enf/version.h>

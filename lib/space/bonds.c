@@ -38,16 +38,16 @@ void enf__bonds_distances(const enf__bonds *bonds, int32_t from, int32_t past, i
 /* ---- making --------------------------------------------------------------------------------- */
 
 static enf_status check_pairs(enf_ctx *ctx, const char *option, size_t atoms, size_t count,
-                              const int32_t (*pair)[2]) {
+                              const size_t (*pair)[2]) {
   for (size_t k = 0; k < count; k++) {
-    for (size_t end = 0; end < 2; end++)
-      if (pair[k][end] < 0 || (size_t)pair[k][end] >= atoms)
-        return enf__fail(ctx, ENF_ERR_OPTION,
-                         "%s, bond %d-%d: there is no atom %d, numbers are 0 to %zu", option,
-                         pair[k][0], pair[k][1], pair[k][end], atoms - 1);
-    if (pair[k][0] == pair[k][1])
-      return enf__fail(ctx, ENF_ERR_OPTION, "%s, bond %d-%d: an atom is bonded to itself", option,
-                       pair[k][0], pair[k][1]);
+    const size_t a = pair[k][0], b = pair[k][1], larger = a > b ? a : b;
+    if (larger >= atoms)
+      return enf__fail(ctx, ENF_ERR_OPTION,
+                       "%s, bond %zu-%zu: there is no atom %zu, numbers are 0 to %zu", option, a, b,
+                       larger, atoms - 1);
+    if (a == b)
+      return enf__fail(ctx, ENF_ERR_OPTION, "%s, bond %zu-%zu: an atom is bonded to itself", option,
+                       a, b);
   }
   return ENF_OK;
 }
@@ -71,8 +71,9 @@ static void list_neighbours(enf__bonds *bonds, int32_t *filled) {
     start[i + 1] += start[i];
   for (size_t k = 0; k < bonds->count; k++)
     for (size_t end = 0; end < 2; end++) {
-      const int32_t atom = bonds->pair[k][end];
-      insert(bonds->neighbour + start[atom], (size_t)filled[atom]++, bonds->pair[k][1 - end]);
+      const size_t atom = bonds->pair[k][end];
+      insert(bonds->neighbour + start[atom], (size_t)filled[atom]++,
+             (int32_t)bonds->pair[k][1 - end]);
     }
 }
 
@@ -102,10 +103,12 @@ static enf_status check_in_one_piece(enf_ctx *ctx, const char *option, const enf
 }
 
 enf_status enf__bonds_create(enf_ctx *ctx, const enf_alloc *alloc, const char *option, size_t atoms,
-                             size_t count, const int32_t (*pair)[2], enf__bonds *bonds) {
+                             size_t count, const size_t (*pair)[2], enf__bonds *bonds) {
   enf_status status = ENF_OK;
   int32_t *work = NULL;
   *bonds = (enf__bonds){.atoms = atoms, .count = count};
+  if (atoms == 0)
+    TRY(enf__fail(ctx, ENF_ERR_OPTION, "%s: there are no atoms", option));
   TRY(check_pairs(ctx, option, atoms, count, pair));
   work = enf__alloc_array(alloc, 2 * atoms, sizeof *work);
   bonds->pair = enf__alloc_array(alloc, count, sizeof *bonds->pair);
@@ -135,15 +138,15 @@ void enf__bonds_free(const enf_alloc *alloc, enf__bonds *bonds) {
 /* ---- text ----------------------------------------------------------------------------------- */
 
 /* One number of "12-34"; NULL if there is none. What is too large for an atom stays too large. */
-static const char *read_number(const char *text, int32_t *number) {
+static const char *read_number(const char *text, size_t *number) {
   const size_t digits = strspn(text, "0123456789");
   *number = 0;
   for (size_t i = 0; i < digits && *number < 100000000; i++)
-    *number = 10 * *number + (text[i] - '0');
+    *number = 10 * *number + (size_t)(text[i] - '0');
   return digits ? text + digits : NULL;
 }
 
-static const char *read_pair(const char *text, int32_t pair[2]) {
+static const char *read_pair(const char *text, size_t pair[2]) {
   text = read_number(text, &pair[0]);
   if (!text || *text != '-')
     return NULL;
@@ -152,7 +155,7 @@ static const char *read_pair(const char *text, int32_t pair[2]) {
 }
 
 enf_status enf__bonds_read(enf_ctx *ctx, const enf_alloc *alloc, const char *option,
-                           const char *text, size_t *count, int32_t (**pair)[2]) {
+                           const char *text, size_t *count, size_t (**pair)[2]) {
   const size_t most = strlen(text) / 4 + 1; /* "0-1 " */
   *count = 0;
   *pair = enf__alloc_array(alloc, most, sizeof **pair);
@@ -175,22 +178,22 @@ enf_status enf__bonds_read(enf_ctx *ctx, const enf_alloc *alloc, const char *opt
 enf_status enf__bonds_parse(enf_ctx *ctx, const enf_alloc *alloc, const char *option, size_t atoms,
                             const char *text, enf__bonds *bonds) {
   size_t count;
-  int32_t(*pair)[2];
+  size_t(*pair)[2];
   *bonds = (enf__bonds){0};
   enf_status status = enf__bonds_read(ctx, alloc, option, text, &count, &pair);
   if (status == ENF_OK)
-    status = enf__bonds_create(ctx, alloc, option, atoms, count, (const int32_t(*)[2])pair, bonds);
+    status = enf__bonds_create(ctx, alloc, option, atoms, count, (const size_t(*)[2])pair, bonds);
   enf__free(alloc, pair);
   return status;
 }
 
 size_t enf__bonds_print(const enf__bonds *bonds, char *out, size_t size) {
-  char text[32];
+  char text[64];
   size_t used = 0;
   if (size)
     *out = 0;
   for (size_t k = 0; k < bonds->count; k++) {
-    enf__format(text, sizeof text, "%s%d-%d", k ? " " : "", bonds->pair[k][0], bonds->pair[k][1]);
+    enf__format(text, sizeof text, "%s%zu-%zu", k ? " " : "", bonds->pair[k][0], bonds->pair[k][1]);
     if (used < size)
       enf__format(out + used, size - used, "%s", text);
     used += strlen(text);

@@ -1,5 +1,5 @@
-/* bonds.h -- the bonds of one molecule: read, found from a frame, walked; and the Z-matrix that
-   they give (from_bonds.c). */
+/* bonds.h -- the bonds of one molecule: read and walked; and the Z-matrix that they give
+   (from_bonds.c). */
 #ifndef ENF__BONDS_H
 #define ENF__BONDS_H
 
@@ -7,7 +7,7 @@
 
 typedef struct {
   size_t atoms, count;
-  int32_t (*pair)[2]; /* (count) */
+  size_t (*pair)[2];  /* (count) */
   size_t *start;      /* (atoms + 1): the neighbours of atom i, in rising order, are */
   int32_t *neighbour; /* neighbour[start[i]] ... neighbour[start[i+1] - 1] */
 } enf__bonds;
@@ -15,20 +15,14 @@ typedef struct {
 /* Pairs of atoms from "0-1 1-2 ...": count and *pair, which the caller frees. OPTION for text that
    is no such list, and NOMEM: then *pair is NULL. `option` is whose text it is, for sentences. */
 enf_status enf__bonds_read(enf_ctx *ctx, const enf_alloc *alloc, const char *option,
-                           const char *text, size_t *count, int32_t (**pair)[2]);
+                           const char *text, size_t *count, size_t (**pair)[2]);
 /* Bonds from pairs. OPTION with a sentence: a number that is none of the atoms', an atom bonded to
    itself, a bond that is there twice, atoms that are apart from the others. */
 enf_status enf__bonds_create(enf_ctx *ctx, const enf_alloc *alloc, const char *option, size_t atoms,
-                             size_t count, const int32_t (*pair)[2], enf__bonds *bonds);
+                             size_t count, const size_t (*pair)[2], enf__bonds *bonds);
 /* Both. */
 enf_status enf__bonds_parse(enf_ctx *ctx, const enf_alloc *alloc, const char *option, size_t atoms,
                             const char *text, enf__bonds *bonds);
-/* Bonds of atoms of these elements (atomic numbers) at x (N,3): nearer than 1.3 times the sum of
-   their covalent radii; lengths are in units of so many angstrom. RANGE for an element without a
-   radius, OPTION as above. */
-enf_status enf__bonds_from_frame(enf_ctx *ctx, const enf_alloc *alloc, size_t atoms,
-                                 const int32_t *element, const double *x, double angstrom,
-                                 enf__bonds *bonds);
 /* As text, as enf__zmatrix_print does. */
 size_t enf__bonds_print(const enf__bonds *bonds, char *out, size_t size);
 void enf__bonds_free(const enf_alloc *alloc, enf__bonds *bonds); /* fine on a zeroed one */
@@ -47,7 +41,7 @@ typedef struct {
   size_t frames;          /* may be 0 */
   const double *x;        /* (frames,atoms,3) */
   size_t keep;            /* bonds whose torsion stays one whatever the frames say */
-  const int32_t (*kept)[2];
+  const size_t (*kept)[2];
 } enf__knowledge;
 
 /* The Z-matrix of these bonds. OPTION with the atoms' numbers: no atom with two bonds, an angle

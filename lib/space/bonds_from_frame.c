@@ -2,7 +2,8 @@
    their covalent radii (Cordero et al. 2008, Dalton Trans. 2832; angstrom; carbon sp3, metals of
    low spin). Good for organic molecules near their equilibrium; a strained or excited frame may
    gain or lack a bond. */
-#include "space/bonds.h"
+#include "core/core.h"
+#include <enf/molecule.h>
 #include <math.h>
 
 #define TOLERANCE 1.3
@@ -17,14 +18,14 @@ static const uint16_t radius[] = {
     150, 150, 260, 221, 215, 206, 200, 196, 190, 187, 180, 169};
 enum { RADII = sizeof radius / sizeof *radius };
 
-static enf_status check(enf_ctx *ctx, size_t atoms, const int32_t *element, const double *x,
+static enf_status check(enf_ctx *ctx, size_t N, const int32_t *element, const double *x,
                         double angstrom) {
   if (!(angstrom > 0 && isfinite(angstrom)))
-    return enf__fail(ctx, ENF_ERR_RANGE, "a unit of %.6g angstrom is none", angstrom);
-  for (size_t i = 0; i < atoms; i++) {
+    return enf__fail(ctx, ENF_ERR_RANGE, "angstrom is %.6g, no unit of length", angstrom);
+  for (size_t i = 0; i < N; i++) {
     if (element[i] < 1 || element[i] >= RADII)
       return enf__fail(ctx, ENF_ERR_RANGE,
-                       "atom %zu is of element %d: covalent radii are known for 1 to %d", i,
+                       "atom %zu is of element %d: covalent radii are known of 1 to %d", i,
                        element[i], RADII - 1);
     for (size_t d = 0; d < 3; d++)
       if (!isfinite(x[3 * i + d]))
@@ -41,36 +42,28 @@ static bool are_bonded(const int32_t *element, const double *x, double angstrom,
   return sqrt(a * a + b * b + c * c) * angstrom < most;
 }
 
-/* The bonds, into pair unless it is NULL; their number. */
-static size_t find(size_t atoms, const int32_t *element, const double *x, double angstrom,
-                   int32_t (*pair)[2]) {
+enf_status enf_bonds_from_frame(enf_ctx *ctx, size_t N, const int32_t *element, const double *x,
+                                double angstrom, size_t most, size_t (*bond)[2], size_t *bonds) {
+  ENF__ENTRY;
+  enf_status status = ENF_OK;
   size_t count = 0;
-  for (size_t i = 0; i < atoms; i++)
-    for (size_t j = i + 1; j < atoms; j++) {
+  TRY(enf__enter(ctx));
+  if (!element || !x || !bonds || (most && !bond))
+    TRY(enf__fail(ctx, ENF_ERR_ARG, "enf_bonds_from_frame: %s is NULL",
+                  !element ? "element"
+                  : !x     ? "x"
+                  : !bonds ? "bonds"
+                           : "bond"));
+  TRY(check(ctx, N, element, x, angstrom));
+  for (size_t i = 0; i < N; i++)
+    for (size_t j = i + 1; j < N; j++) {
       if (!are_bonded(element, x, angstrom, i, j))
         continue;
-      if (pair)
-        pair[count][0] = (int32_t)i, pair[count][1] = (int32_t)j;
+      if (count < most)
+        bond[count][0] = i, bond[count][1] = j;
       count++;
     }
-  return count;
-}
-
-enf_status enf__bonds_from_frame(enf_ctx *ctx, const enf_alloc *alloc, size_t atoms,
-                                 const int32_t *element, const double *x, double angstrom,
-                                 enf__bonds *bonds) {
-  enf_status status = ENF_OK;
-  int32_t(*pair)[2] = NULL;
-  *bonds = (enf__bonds){0};
-  TRY(check(ctx, atoms, element, x, angstrom));
-  const size_t count = find(atoms, element, x, angstrom, NULL);
-  pair = enf__alloc_array(alloc, count, sizeof *pair);
-  if (!pair)
-    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for %zu bonds", count));
-  find(atoms, element, x, angstrom, pair);
-  TRY(enf__bonds_create(ctx, alloc, "bonds by covalent radii", atoms, count,
-                        (const int32_t(*)[2])pair, bonds));
+  *bonds = count;
 out:
-  enf__free(alloc, pair);
   return status;
 }

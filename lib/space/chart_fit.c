@@ -1,6 +1,6 @@
-/* chart_fit.c -- centres and widths of a chart from frames, in three passes: the hand, from the
-   circular means of the impropers over all frames; the centres, without frames of the other hand;
-   the widths about them.
+/* chart_fit.c -- centres and widths of a chart from frames, in three passes: means over all frames,
+   which tell frames of the other hand and broken molecules; centres without those; widths about
+   them.
 
    A flow of mirror images would have to spread over both; one of labelled atoms of one hand is
    what dynamics visits. */
@@ -9,13 +9,14 @@
 #include <string.h>
 
 #define LEAST_WIDTH 1e-3
+#define BROKEN 3 /* times longer or shorter than the mean */
 
 /* One pass over frames. */
 typedef struct {
   const enf__zmatrix *z;
   size_t n, C, used;
   const double *x;
-  const double *hand; /* centres that tell the hand; NULL: all frames */
+  const double *usual; /* centres that tell what is left out; NULL: nothing is */
   double *q, *sum, *other;
   enf__chart_report *report;
 } pass;
@@ -79,6 +80,13 @@ static void count_bad(enf__chart_report *r, size_t row, const enf__fault *fault)
   }
 }
 
+static bool is_broken(const pass *p) {
+  for (size_t k = 0; k < p->z->atoms - 1; k++)
+    if (fabs(log(p->q[k]) - p->usual[k]) > log(BROKEN))
+      return true;
+  return false;
+}
+
 static void run(pass *p, void (*add)(pass *, size_t, const double *), const double *center) {
   enf__fault fault;
   memset(p->sum, 0, p->C * sizeof *p->sum);
@@ -87,7 +95,9 @@ static void run(pass *p, void (*add)(pass *, size_t, const double *), const doub
   for (size_t i = 0; i < p->n; i++) {
     if (!enf__internal_measure(p->z, p->x + i * 3 * p->z->atoms, p->q, NULL, &fault))
       count_bad(p->report, i, &fault);
-    else if (p->hand && enf__chart_is_other_hand(p->z, p->hand, p->q))
+    else if (p->usual && is_broken(p))
+      p->report->broken++;
+    else if (p->usual && enf__chart_is_other_hand(p->z, p->usual, p->q))
       p->report->other_hand++;
     else {
       p->report->used++;
@@ -133,11 +143,12 @@ static enf_status refuse(enf_ctx *ctx, const enf__chart_report *r) {
   char reason[160] = "there are none";
   if (r->bad)
     enf__fault_say(&r->fault, reason, sizeof reason);
-  if (r->other_hand)
-    return enf__fail(ctx, ENF_ERR_RANGE,
-                     "each of %zu frames is in part the mirror image of their mean: they are of "
-                     "both hands, or of several molecules",
-                     r->other_hand);
+  if (r->other_hand + r->broken)
+    return enf__fail(
+        ctx, ENF_ERR_RANGE,
+        "each of %zu frames differs from their mean, by a bond 3 times as long or as "
+        "short (%zu) or as a mirror image in part (%zu): they are of several molecules",
+        r->other_hand + r->broken, r->broken, r->other_hand);
   return enf__fail(ctx, ENF_ERR_RANGE, "no frame of %zu has internal coordinates: %s", r->bad,
                    reason);
 }
@@ -157,11 +168,11 @@ enf_status enf__chart_fit(enf_ctx *ctx, const enf__zmatrix *z, size_t n, const d
             .q = work,
             .sum = work + C,
             .other = work + 2 * C};
-  double *hand = work + 3 * C;
-  find_centres(&p, hand);
+  double *usual = work + 3 * C;
+  find_centres(&p, usual);
   if (report->used == 0)
     TRY(refuse(ctx, report));
-  p.hand = hand;
+  p.usual = usual;
   find_centres(&p, center);
   if (report->used == 0)
     TRY(refuse(ctx, report));

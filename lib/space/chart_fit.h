@@ -7,6 +7,7 @@
 typedef struct {
   size_t used, bad;   /* frames that were used, and those without coordinates */
   size_t other_hand;  /* mirror images: left out */
+  size_t broken;      /* with a distance 3 times its mean or a third of it: left out */
   size_t constrained; /* bonds of constant length: their width is the least there is */
   size_t first_bad;   /* the first bad frame's number, and what is wrong with it */
   enf__fault fault;

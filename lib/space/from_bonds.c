@@ -15,6 +15,7 @@
    degrees sends us to other references, the nearest by bonds first, or to another root. */
 #include "space/bonds.h"
 #include "space/geometry.h"
+#include <enf/molecule.h>
 #include <string.h>
 
 /* Sine of 10 degrees; and one frame of so many may be nearer to a line. */
@@ -66,12 +67,15 @@ static double resultant(const builder *w, const enf__zrow *row) {
   return used ? hypot(cosine, sine) / (double)used : 0;
 }
 
-static bool is_kept(const builder *w, int32_t a, int32_t b) {
-  for (size_t k = 0; k < w->known->keep; k++) {
-    const int32_t *bond = w->known->kept[k];
-    if ((bond[0] == a && bond[1] == b) || (bond[0] == b && bond[1] == a))
+static bool is_about(const enf__zrow *row, const size_t bond[2]) {
+  const size_t a = (size_t)row->a, b = (size_t)row->b;
+  return (bond[0] == a && bond[1] == b) || (bond[0] == b && bond[1] == a);
+}
+
+static bool is_kept(const builder *w, const enf__zrow *row) {
+  for (size_t k = 0; k < w->known->keep; k++)
+    if (is_about(row, w->known->kept[k]))
       return true;
-  }
   return false;
 }
 
@@ -217,7 +221,7 @@ static enf_status add_row(builder *w, int32_t atom, int32_t parent) {
                      "atoms %d, %d, %d and %d: an angle of theirs is within 10 degrees of 0 or 180 "
                      "in the frames, and no other references for atom %d avoid it",
                      row.atom, row.a, row.b, row.c, row.atom);
-  if (row.kind == ENF__TORSION && !is_kept(w, row.a, row.b) && resultant(w, &row) >= STIFF)
+  if (row.kind == ENF__TORSION && !is_kept(w, &row) && resultant(w, &row) >= STIFF)
     row.kind = ENF__IMPROPER;
   w->z->row[w->count - 3] = row;
   place(w, atom, parent);
@@ -243,20 +247,17 @@ out:
   return status;
 }
 
-static bool has_torsion(const enf__zmatrix *z, const int32_t bond[2]) {
-  for (size_t k = 0; k + 3 < z->atoms; k++) {
-    const enf__zrow *row = &z->row[k];
-    if (row->kind == ENF__TORSION &&
-        ((row->a == bond[0] && row->b == bond[1]) || (row->a == bond[1] && row->b == bond[0])))
+static bool has_torsion(const enf__zmatrix *z, const size_t bond[2]) {
+  for (size_t k = 0; k + 3 < z->atoms; k++)
+    if (z->row[k].kind == ENF__TORSION && is_about(&z->row[k], bond))
       return true;
-  }
   return false;
 }
 
 static enf_status check_kept(const builder *w) {
   for (size_t k = 0; k < w->known->keep; k++)
     if (!has_torsion(w->z, w->known->kept[k]))
-      return enf__fail(w->ctx, ENF_ERR_OPTION, "no torsion is about the bond %d-%d",
+      return enf__fail(w->ctx, ENF_ERR_OPTION, "no torsion is about the bond %zu-%zu",
                        w->known->kept[k][0], w->known->kept[k][1]);
   return ENF_OK;
 }
@@ -298,5 +299,40 @@ out:
   enf__free(alloc, flags);
   if (status != ENF_OK)
     enf__zmatrix_free(alloc, z);
+  return status;
+}
+
+static enf_status check_arguments(enf_ctx *ctx, size_t N, size_t bonds, const size_t (*bond)[2],
+                                  const enf__knowledge *known, const char *text) {
+  const char *null = bonds && !bond                ? "bond"
+                     : known->frames && !known->x  ? "x"
+                     : known->keep && !known->kept ? "kept"
+                     : !text                       ? "text"
+                                                   : NULL;
+  if (null)
+    return enf__fail(ctx, ENF_ERR_ARG, "enf_zmatrix_from_bonds: %s is NULL", null);
+  if (N > INT32_MAX / 3 || (known->frames && N > SIZE_MAX / 24 / known->frames))
+    return enf__fail(ctx, ENF_ERR_ARG, "enf_zmatrix_from_bonds: N = %zu atoms are too many", N);
+  return ENF_OK;
+}
+
+enf_status enf_zmatrix_from_bonds(enf_ctx *ctx, size_t N, const int32_t *element, size_t bonds,
+                                  const size_t (*bond)[2], size_t n, const double *x, size_t keep,
+                                  const size_t (*kept)[2], size_t size, char *text) {
+  ENF__ENTRY;
+  enf_status status = ENF_OK;
+  enf__bonds list = {0};
+  enf__zmatrix z = {0};
+  const enf__knowledge known = {element, n, x, keep, kept};
+  TRY(enf__enter(ctx));
+  TRY(check_arguments(ctx, N, bonds, bond, &known, text));
+  TRY(enf__bonds_create(ctx, &ctx->alloc, "enf_zmatrix_from_bonds", N, bonds, bond, &list));
+  TRY(enf__zmatrix_from_bonds(ctx, &ctx->alloc, &list, &known, &z));
+  const size_t needed = enf__zmatrix_print(&z, text, size);
+  if (needed > size)
+    TRY(enf__fail(ctx, ENF_ERR_RANGE, "the Z-matrix needs %zu bytes, text has %zu", needed, size));
+out:
+  enf__zmatrix_free(&ctx->alloc, &z);
+  enf__bonds_free(&ctx->alloc, &list);
   return status;
 }

@@ -5,6 +5,7 @@
 #include "space/bonds.h"
 #include "space/internal.h"
 #include "suite.h"
+#include <enf/molecule.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,7 +231,7 @@ START_TEST(a_free_torsion_stays_one) {
 END_TEST
 
 START_TEST(a_bond_to_keep_keeps_its_torsion) {
-  const int32_t kept[][2] = {{1, 2}};
+  const size_t kept[][2] = {{1, 2}};
   chain_of_four(0.1);
   const enf__knowledge known = {.frames = 100, .x = x, .keep = 1, .kept = kept};
   assert_zmatrix(&known, "2 1 0; 3 2 1 0 t");
@@ -238,7 +239,7 @@ START_TEST(a_bond_to_keep_keeps_its_torsion) {
 END_TEST
 
 START_TEST(a_bond_to_keep_without_a_torsion_is_refused) {
-  const int32_t kept[][2] = {{0, 1}};
+  const size_t kept[][2] = {{0, 1}};
   chain_of_four(0.1);
   const enf__knowledge known = {.keep = 1, .kept = kept};
   ck_assert_int_eq(enf__zmatrix_from_bonds(ctx, &ctx->alloc, &bonds, &known, &z), ENF_ERR_OPTION);
@@ -334,36 +335,63 @@ static void read_ala2(void) {
 }
 
 START_TEST(bonds_of_a_frame_are_the_known_ones) {
-  enf__bonds known;
+  size_t bond[21][2], count;
   read_ala2();
   must_parse(22, ALA2_BONDS);
-  known = bonds;
-  ck_assert_msg(enf__bonds_from_frame(ctx, &ctx->alloc, 22, ala2, x, 10, &bonds) == ENF_OK, "%s",
-                enf_ctx_errmsg(ctx));
-  ck_assert_uint_eq(bonds.count, known.count);
-  ck_assert_mem_eq(bonds.start, known.start, 23 * sizeof *bonds.start);
-  ck_assert_mem_eq(bonds.neighbour, known.neighbour, 42 * sizeof *bonds.neighbour);
-  enf__bonds_free(&ctx->alloc, &known);
+  ck_assert_int_eq(enf_bonds_from_frame(ctx, 22, ala2, x, 10, 21, bond, &count), ENF_OK);
+  ck_assert_uint_eq(count, 21);
+  ck_assert_mem_eq(bond, bonds.pair, sizeof bond);
+  memset(bond, 0, sizeof bond);
+  ck_assert_int_eq(enf_bonds_from_frame(ctx, 22, ala2, x, 10, 2, bond, &count), ENF_OK);
+  ck_assert_uint_eq(count, 21);
+  ck_assert_uint_eq(bond[1][1], 2);
+  ck_assert_uint_eq(bond[2][1], 0);
+  ck_assert_int_eq(enf_bonds_from_frame(ctx, 22, ala2, x, 100, 0, NULL, &count), ENF_OK);
+  ck_assert_uint_eq(count, 0);
 }
 END_TEST
 
-START_TEST(frames_without_bonds_are_refused) {
+START_TEST(frames_without_elements_or_positions_are_refused) {
   int32_t element[22];
+  size_t count;
   read_ala2();
   memcpy(element, ala2, sizeof element);
-  ck_assert_int_eq(enf__bonds_from_frame(ctx, &ctx->alloc, 22, element, x, 100, &bonds),
-                   ENF_ERR_OPTION);
-  ck_assert_ptr_nonnull(strstr(enf_ctx_errmsg(ctx), "bonds by covalent radii: no way of bonds"));
-  ck_assert_int_eq(enf__bonds_from_frame(ctx, &ctx->alloc, 22, element, x, 0, &bonds),
-                   ENF_ERR_RANGE);
+  ck_assert_int_eq(enf_bonds_from_frame(ctx, 22, element, x, 0, 0, NULL, &count), ENF_ERR_RANGE);
+  ck_assert_int_eq(enf_bonds_from_frame(ctx, 22, NULL, x, 1, 0, NULL, &count), ENF_ERR_ARG);
+  ck_assert_int_eq(enf_bonds_from_frame(ctx, 22, element, x, 1, 1, NULL, &count), ENF_ERR_ARG);
   element[3] = 97;
-  ck_assert_int_eq(enf__bonds_from_frame(ctx, &ctx->alloc, 22, element, x, 10, &bonds),
-                   ENF_ERR_RANGE);
+  ck_assert_int_eq(enf_bonds_from_frame(ctx, 22, element, x, 10, 0, NULL, &count), ENF_ERR_RANGE);
   ck_assert_str_eq(enf_ctx_errmsg(ctx),
-                   "atom 3 is of element 97: covalent radii are known for 1 to 96");
+                   "atom 3 is of element 97: covalent radii are known of 1 to 96");
   element[3] = 1, x[5] = NAN;
-  ck_assert_int_eq(enf__bonds_from_frame(ctx, &ctx->alloc, 22, element, x, 10, &bonds),
+  ck_assert_int_eq(enf_bonds_from_frame(ctx, 22, element, x, 10, 0, NULL, &count),
                    ENF_ERR_NONFINITE);
+}
+END_TEST
+
+/* ---- the public call ------------------------------------------------------------------------ */
+
+START_TEST(a_host_gets_the_zmatrix_as_text) {
+  const size_t bond[][2] = {{1, 0}, {1, 2}, {3, 2}}, kept[][2] = {{2, 1}};
+  char text[64];
+  ck_assert_int_eq(enf_zmatrix_from_bonds(ctx, 4, NULL, 3, bond, 0, NULL, 1, kept, 64, text),
+                   ENF_OK);
+  ck_assert_str_eq(text, "2 1 0; 3 2 1 0 t");
+  ck_assert_int_eq(enf_zmatrix_from_bonds(ctx, 4, NULL, 3, bond, 0, NULL, 0, NULL, 16, text),
+                   ENF_ERR_RANGE);
+  ck_assert_str_eq(enf_ctx_errmsg(ctx), "the Z-matrix needs 17 bytes, text has 16");
+  ck_assert_int_eq(enf_zmatrix_from_bonds(ctx, 4, NULL, 2, bond, 0, NULL, 0, NULL, 64, text),
+                   ENF_ERR_OPTION);
+  ck_assert_int_eq(enf_zmatrix_from_bonds(ctx, 2, NULL, 1, bond, 0, NULL, 0, NULL, 64, text),
+                   ENF_ERR_OPTION);
+  ck_assert_int_eq(enf_zmatrix_from_bonds(ctx, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 64, text),
+                   ENF_ERR_OPTION);
+  ck_assert_int_eq(enf_zmatrix_from_bonds(ctx, 4, NULL, 3, NULL, 0, NULL, 0, NULL, 64, text),
+                   ENF_ERR_ARG);
+  ck_assert_int_eq(enf_zmatrix_from_bonds(ctx, 4, NULL, 3, bond, 1, NULL, 0, NULL, 64, text),
+                   ENF_ERR_ARG);
+  ck_assert_int_eq(enf_zmatrix_from_bonds(ctx, 4, NULL, 3, bond, 0, NULL, 0, NULL, 64, NULL),
+                   ENF_ERR_ARG);
 }
 END_TEST
 
@@ -387,6 +415,7 @@ int main(void) {
   tcase_add_test(tests, a_linear_angle_without_other_references_is_refused_with_its_atoms);
   tcase_add_test(tests, a_rare_straight_frame_is_no_reason_to_refuse);
   tcase_add_test(tests, bonds_of_a_frame_are_the_known_ones);
-  tcase_add_test(tests, frames_without_bonds_are_refused);
+  tcase_add_test(tests, frames_without_elements_or_positions_are_refused);
+  tcase_add_test(tests, a_host_gets_the_zmatrix_as_text);
   return run_suite("bonds", tests);
 }

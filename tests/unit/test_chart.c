@@ -303,7 +303,7 @@ START_TEST(centres_and_widths_of_frames_are_mean_and_deviation) {
   make_frames(256);
   ck_assert_msg(fit(256) == ENF_OK, "%s", enf_ctx_errmsg(ctx));
   ck_assert_uint_eq(report.used, 256);
-  ck_assert_uint_eq(report.bad + report.other_hand + report.constrained, 0);
+  ck_assert_uint_eq(report.bad + report.other_hand + report.broken + report.constrained, 0);
   for (size_t k = 0; k < C; k++) {
     const bool torsion = is_torsion(k);
     ck_assert_double_eq_tol(remainder(center[k] - chart.center[k], 2 * M_PI), 0, 1e-9);
@@ -346,7 +346,7 @@ START_TEST(frames_of_both_hands_at_once_are_refused) {
     ck_assert(enf__internal_place(&z, moved, frames + i * 3 * N, &fault));
   }
   ck_assert_int_eq(fit(3), ENF_ERR_RANGE);
-  ck_assert_ptr_nonnull(strstr(enf_ctx_errmsg(ctx), "both hands"));
+  ck_assert_ptr_nonnull(strstr(enf_ctx_errmsg(ctx), "of several molecules"));
   close_molecule();
 }
 END_TEST
@@ -407,6 +407,22 @@ START_TEST(bad_frames_are_counted_and_the_rest_is_used) {
 }
 END_TEST
 
+START_TEST(a_broken_molecule_sets_no_width) {
+  double expected[MOST];
+  open_chart(5);
+  make_frames(256);
+  ck_assert_int_eq(fit(255), ENF_OK);
+  memcpy(expected, width, sizeof expected);
+  for (size_t i = 0; i < 3 * N; i++)
+    frames[255 * 3 * N + i] *= 1e4;
+  ck_assert_int_eq(fit(256), ENF_OK);
+  ck_assert_uint_eq(report.broken, 1);
+  ck_assert_uint_eq(report.used, 255);
+  ck_assert_mem_eq(width, expected, C * sizeof *width);
+  close_chart();
+}
+END_TEST
+
 START_TEST(another_unit_shows_in_the_scale) {
   double q[MOST];
   enf__fault fault;
@@ -441,6 +457,7 @@ int main(void) {
   tcase_add_test(tests, bonds_of_constant_length_have_the_least_width);
   tcase_add_loop_test(tests, one_frame_gives_the_centres, 0, MOLECULES);
   tcase_add_test(tests, bad_frames_are_counted_and_the_rest_is_used);
+  tcase_add_test(tests, a_broken_molecule_sets_no_width);
   tcase_add_test(tests, another_unit_shows_in_the_scale);
   return run_suite("chart", tests);
 }

@@ -1,0 +1,61 @@
+/* enf/molecule.h -- one molecule's bonds, and the distances, angles and dihedrals they give. */
+#ifndef ENF_MOLECULE_H
+#define ENF_MOLECULE_H
+
+#include <enf/context.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/**
+ * enf_bonds_from_frame: which atoms of one configuration are bonded.
+ *
+ * Those nearer than 1.3 times the sum of their covalent radii (Cordero et al. 2008, Dalton Trans.
+ * 2832). Right for organic molecules near equilibrium; look at the result for metals, excited
+ * states and strained frames. No periodic cell.
+ *
+ * In:   element   (N) atomic numbers, 1 to 96
+ *       x         (N,3)
+ *       angstrom  the length unit of x in angstrom: 1, or 10 for nm, 0.529177 for bohr
+ *       most      rows of bond
+ * Out:  bond   (most,2) the first of the bonds, i < j, in rising order; may be NULL for most = 0
+ *       bonds  how many there are, also where that is more than most
+ * Cost: O(N^2). Statuses: ARG, RANGE (an element, a unit), NONFINITE. Since 0.1.
+ */
+enf_status enf_bonds_from_frame(enf_ctx *ctx, size_t N, const int32_t *element, const double *x,
+                                double angstrom, size_t most, size_t (*bond)[2], size_t *bonds);
+
+/**
+ * enf_zmatrix_from_bonds: a Z-matrix for the molecule with these bonds, as text for model.zmatrix.
+ *
+ * The root is three heavy atoms in the middle, every other atom is placed by its bond, an angle and
+ * a dihedral; rings are cut at one bond. A dihedral is a torsion (t) or, where another atom bonded
+ * to the same one is its reference, an improper (i). docs/math.md tells the rule. Frames, if there
+ * are any, make a torsion that is nearly constant (|mean e^{iP}| >= 0.9: rings, double bonds,
+ * peptides' omega) an improper, unless it is about a bond to keep; and send angles within 10
+ * degrees of 0 or 180 to other references.
+ *
+ * In:   element  (N) atomic numbers; NULL: atoms with one bond count as hydrogens
+ *       bond     (bonds,2) numbers of atoms from 0, in any order
+ *       x        (n,N,3) frames in any unit, not torn by a periodic cell; NULL for n = 0
+ *       kept     (keep,2) bonds whose torsion stays one; NULL for keep = 0
+ *       size     bytes of text; 24 N are enough for N <= 10000
+ * Out:  text  "6 8 14; 4 6 8 14 t; ...": the root, then a row for every other atom
+ * Cost: O(N^2 + n N). Threads: ctx not shared.
+ * Statuses: ARG, OPTION (N < 3; a bond that is none or there twice, atoms apart from the others, a
+ * linear angle that no references avoid, a bond to keep without a torsion: all with the atoms'
+ * numbers), RANGE (text is too short), NOMEM. Since 0.1.
+ */
+enf_status enf_zmatrix_from_bonds(enf_ctx *ctx, size_t N, const int32_t *element, size_t bonds,
+                                  const size_t (*bond)[2], size_t n, const double *x, size_t keep,
+                                  const size_t (*kept)[2], size_t size, char *text);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+
+#endif
