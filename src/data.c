@@ -1,5 +1,6 @@
 /* data.c -- configurations and numbers in files, through the library's enf_array calls. */
 #include "data.h"
+#include "ending.h"
 #include "files.h"
 
 #include <math.h>

@@ -3,6 +3,7 @@
    One table says which flags and operands of a command are files; a flow that is trained has others
    beside it. A training that is resumed reads its own outputs: that is what they are for. */
 #include "files.h"
+#include "ending.h"
 #include "place.h"
 #include "plot.h"
 #include "plugin.h"
@@ -67,11 +68,6 @@ typedef struct {
 } files;
 
 /* ---- names --------------------------------------------------------------------------------- */
-
-bool ends_with(const char *path, const char *ending) {
-  const size_t length = strlen(path), tail = strlen(ending);
-  return length > tail && strcmp(path + length - tail, ending) == 0;
-}
 
 bool is_stream(const char *path) { return strcmp(path, "-") == 0; }
 

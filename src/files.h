@@ -21,7 +21,6 @@ double files_bytes(const cli *c, const char *path, const char *type, size_t n, s
 
 /* FLOW.safetensors and an ending -> FLOW.ending; false if it is too long for `size`. */
 bool files_beside(const char *path, const char *ending, size_t size, char *name);
-bool ends_with(const char *path, const char *ending);
 /* "-", where a file is taken. */
 bool is_stream(const char *path);
 

@@ -6,7 +6,7 @@
 #define _GNU_SOURCE
 #endif
 #include "plot.h"
-#include "files.h"
+#include "ending.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -53,11 +53,13 @@ const char *enf_array_label(const enf_array *array, size_t index);
  * is repeated may hold molecules that are cut by its walls, as simulation codes write them; a host
  * should refuse it, or make them whole. Lattice gives the vectors, pbc where they are repeated:
  * along all of them by default, as the format has it. Words that tell of a cell in other ways
- * (CELL, box) count as one that is repeated along vectors that are not known. Out:  vectors   (9)
- * three cell vectors, one after another, in the unit of the positions; NaN where they are not told;
- * NULL if not wanted periodic  (3) 1 where the cell is repeated along the vector, else 0; NULL if
- * not wanted Without a cell, and for .npy: NaN and 0. Statuses: ARG, RANGE (no such frame). Since
- * 0.1.
+ * (CELL, box) count as one that is repeated along vectors that are not known.
+ *
+ * Out:  vectors   (9) three cell vectors, one after another, in the unit of the positions; NaN
+ *                 where they are not told; NULL if not wanted
+ *       periodic  (3) 1 where the cell is repeated along the vector, else 0; NULL if not wanted
+ * Without a cell, and for .npy: NaN and 0.
+ * Statuses: ARG, RANGE (no such frame). Since 0.1.
  */
 enf_status enf_array_cell(const enf_array *array, size_t index, double *vectors, int *periodic);
 

@@ -1,14 +1,13 @@
-/* context.c -- the context: one thread's allocator, run options, workers and error text.
+/* context.c -- making, configuring and ending a context: one thread's allocator, run options,
+   workers and error text. What calls do with it is in entry.c.
 
-   Every public function that takes a context begins with enf__enter, which checks it and clears
-   what the last call left. Run options are resolved here, once: the `auto` kernel becomes the
+   Run options are resolved here, once: the `auto` kernel becomes the
    widest instruction set the processor has, so the layers above index their tables without asking
    again. Configuring is all or nothing. Nothing here knows what a kernel or an integrator does. */
 #include "core/options.h"
 #include "core/parallel.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- allocator of contexts that are given none ---------------------------------------------- */
 
@@ -20,98 +19,6 @@ static void *host_malloc(void *user, size_t bytes) {
 static void host_free(void *user, void *p) {
   (void)user;
   free(p);
-}
-
-/* ---- entering and failing ------------------------------------------------------------------- */
-
-static bool is_ctx(const enf_ctx *ctx) { return ctx && ctx->magic == ENF__MAGIC_CTX; }
-
-enf_status enf__fail(enf_ctx *ctx, enf_status status, const char *format, ...) {
-  if (!ctx)
-    return status;
-  va_list args;
-  va_start(args, format);
-  enf__vformat(ctx->errmsg, sizeof ctx->errmsg, format, args);
-  va_end(args);
-  return status;
-}
-
-static enf_status refuse_busy(enf_ctx *ctx) {
-  return enf__fail(ctx, ENF_ERR_STATE, "a callback may not use the context that called it");
-}
-
-enf_status enf__enter_by(enf__entry *entry, enf_ctx *ctx) {
-  if (!is_ctx(ctx))
-    return ENF_ERR_ARG;
-  if (ctx->busy)
-    return refuse_busy(ctx);
-  if (!ctx->entry) {
-    ctx->entry = entry;
-    entry->ctx = ctx;
-  }
-  ctx->errmsg[0] = 0;
-  ctx->stats = (enf__stats){0};
-  return ENF_OK;
-}
-
-void enf__leave(enf__entry *entry) {
-  if (entry->ctx)
-    entry->ctx->entry = NULL;
-  enf__fp_give(ENF__FP_TRAPS, entry->fp);
-}
-
-bool enf__host_begin(enf_ctx *ctx) {
-  ctx->busy = true;
-  if (ctx->entry)
-    enf__fp_give(ENF__FP_TRAPS, ctx->entry->fp);
-  return !ctx->errmsg[0];
-}
-
-void enf__host_end(enf_ctx *ctx, bool was_silent) {
-  if (ctx->entry)
-    ctx->entry->fp = enf__fp_give(ENF__FP_TRAPS, ENF__FP_QUIET);
-  ctx->busy = false;
-  if (was_silent)
-    ctx->errmsg[0] = 0;
-}
-
-enf_status enf__report(enf_ctx *ctx, uint64_t done, uint64_t total) {
-  if (!ctx->progress)
-    return ENF_OK;
-  const bool silent = enf__host_begin(ctx);
-  const int cancel = ctx->progress(ctx->progress_user, done, total);
-  enf__host_end(ctx, silent);
-  if (!cancel)
-    return ENF_OK;
-  return enf__fail(ctx, ENF_ERR_CANCELLED, "cancelled by the progress callback after %llu of %llu",
-                   (unsigned long long)done, (unsigned long long)total);
-}
-
-const char *enf_ctx_errmsg(const enf_ctx *ctx) {
-  ENF__ENTRY;
-  return is_ctx(ctx) ? ctx->errmsg : "the context is NULL or not a context";
-}
-
-/* ---- memory and time ------------------------------------------------------------------------ */
-
-static enf_status reserve_one(enf_ctx *ctx, enf__arena *arena, size_t bytes) {
-  arena->used = 0;
-  if (enf__arena_reserve(&ctx->alloc, arena, bytes))
-    return ENF_OK;
-  return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a workspace of %zu bytes", bytes);
-}
-
-enf_status enf__reserve(enf_ctx *ctx, size_t call_bytes, size_t worker_bytes) {
-  enf_status status = reserve_one(ctx, &ctx->arena, call_bytes);
-  for (size_t i = 0; i < ctx->run.threads && status == ENF_OK; i++)
-    status = reserve_one(ctx, &ctx->workers[i], worker_bytes);
-  return status;
-}
-
-double enf__seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 /* ---- run options ---------------------------------------------------------------------------- */
@@ -267,7 +174,7 @@ out:
 
 void enf_ctx_set_progress(enf_ctx *ctx, enf_progress_fn fn, void *user) {
   ENF__ENTRY;
-  if (!is_ctx(ctx) || ctx->busy)
+  if (!enf__is_ctx(ctx) || ctx->busy)
     return;
   ctx->progress = fn;
   ctx->progress_user = user;
@@ -284,7 +191,7 @@ enf_status enf_ctx_stat(const enf_ctx *ctx, const char *name, double *value) {
                {"divergences", offsetof(enf__stats, divergences)},
                {"logdet_error", offsetof(enf__stats, logdet_error)},
                {"seconds", offsetof(enf__stats, seconds)}};
-  if (!is_ctx(ctx) || !name || !value)
+  if (!enf__is_ctx(ctx) || !name || !value)
     return ENF_ERR_ARG;
   if (ctx->busy)
     return ENF_ERR_STATE;
@@ -298,7 +205,7 @@ enf_status enf_ctx_stat(const enf_ctx *ctx, const char *name, double *value) {
 
 void enf_ctx_destroy(enf_ctx *ctx) {
   ENF__ENTRY;
-  if (!is_ctx(ctx) || ctx->busy)
+  if (!enf__is_ctx(ctx) || ctx->busy)
     return;
   enf__pool_resize(ctx, 0);
   enf__arena_free(&ctx->alloc, &ctx->arena);

@@ -92,12 +92,24 @@ struct enf_ctx {
   char errmsg[512];
 };
 
+/* Magic words of the public objects. */
+enum {
+  ENF__MAGIC_CTX = 0x31786665,
+  ENF__MAGIC_OPTS = 0x32786665,
+  ENF__MAGIC_FLOW = 0x33786665,
+  ENF__MAGIC_TRAINER = 0x34786665,
+  ENF__MAGIC_ENERGY = 0x35786665,
+  ENF__MAGIC_ARRAY = 0x36786665
+};
+
 /* The first declaration of every public function (checked: tests/project/check.sh): until it
    returns, no floating-point exception traps, whatever the host wants of its own numbers. */
 #define ENF__ENTRY                                                                                 \
   __attribute__((cleanup(enf__leave))) enf__entry enf__this_entry = {                              \
       enf__fp_give(ENF__FP_TRAPS, ENF__FP_QUIET), NULL}
 void enf__leave(enf__entry *entry);
+
+static inline bool enf__is_ctx(const enf_ctx *ctx) { return ctx && ctx->magic == ENF__MAGIC_CTX; }
 
 /* At every public entry: NULL, magic and busy are checked, errmsg and stats are cleared. */
 #define enf__enter(ctx) enf__enter_by(&enf__this_entry, ctx)
@@ -116,16 +128,6 @@ enf_status enf__fail(enf_ctx *ctx, enf_status status, const char *format, ...)
 enf_status enf__report(enf_ctx *ctx, uint64_t done, uint64_t total);
 /* Make the call's arena and every worker's at least this large and empty. */
 enf_status enf__reserve(enf_ctx *ctx, size_t call_bytes, size_t worker_bytes);
-
-/* Magic words of the public objects. */
-enum {
-  ENF__MAGIC_CTX = 0x31786665,
-  ENF__MAGIC_OPTS = 0x32786665,
-  ENF__MAGIC_FLOW = 0x33786665,
-  ENF__MAGIC_TRAINER = 0x34786665,
-  ENF__MAGIC_ENERGY = 0x35786665,
-  ENF__MAGIC_ARRAY = 0x36786665
-};
 
 double enf__seconds(void); /* monotonic clock */
 

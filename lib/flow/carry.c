@@ -15,6 +15,7 @@
    Everything is in units of the data scale, which log |dy/dx| is free of. */
 #include "flow/batch.h"
 #include "flow/probe.h"
+#include "math/finite.h"
 #include <math.h>
 #include <string.h>
 
@@ -121,13 +122,6 @@ static void pair_rate(void *user, size_t S, const size_t *sample, const double *
 /* A status that the solvers take for "leave this sample alone". */
 enum { SKIP = ENF_ERR_STATE };
 
-static bool all_finite(size_t n, const double *x) {
-  for (size_t i = 0; i < n; i++)
-    if (!isfinite(x[i]))
-      return false;
-  return true;
-}
-
 static bool is_well(const group *g, size_t i) { return g->why[i].status == ENF_OK; }
 
 static void start(group *g, size_t row) {
@@ -141,7 +135,7 @@ static void start(group *g, size_t row) {
     g->logdet[i] = 0;
     g->var[i] = 0;
     g->why[i] = (enf__failure){.status = ENF_OK, .what = "x", .t = c->t0};
-    if (!all_finite(g->dim, x))
+    if (!enf__all_finite(g->dim, x))
       g->why[i].status = ENF_ERR_NONFINITE;
   }
 }

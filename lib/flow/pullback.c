@@ -21,6 +21,7 @@
 #include "flow/pullback.h"
 #include "core/parallel.h"
 #include "ode/adjoint.h"
+#include "math/finite.h"
 #include <math.h>
 #include <string.h>
 
@@ -334,13 +335,6 @@ static void pull(void *user, size_t S, const size_t *sample, const double *t, co
 
 /* ---- forward ------------------------------------------------------------------------------- */
 
-static bool all_finite(size_t n, const double *x) {
-  for (size_t i = 0; i < n; i++)
-    if (!isfinite(x[i]))
-      return false;
-  return true;
-}
-
 static void fill_nan(size_t n, double *x) {
   for (size_t i = 0; i < n; i++)
     x[i] = NAN;
@@ -355,7 +349,7 @@ static void load_start(const group *g) {
     memset(pair + g->dim, 0, (g->width - g->dim) * sizeof *pair);
     p->path[g->first + i].steps = 0;
     p->result[g->first + i] = (enf__ode_result){.t = p->t0};
-    if (!all_finite(g->dim, x))
+    if (!enf__all_finite(g->dim, x))
       p->result[g->first + i].status = ENF_ERR_NONFINITE;
   }
 }
@@ -399,15 +393,15 @@ static void load_cotangents(const group *g) {
     const double others[] = {dlogdet(g, row), has_penalty(p) ? dpenalty(g, row) : 0};
     memcpy(a + g->dim, others, (g->width - g->dim) * sizeof *a);
     const bool good =
-        p->result[row].status == ENF_OK && all_finite(g->dim, a) && all_finite(2, others);
+        p->result[row].status == ENF_OK && enf__all_finite(g->dim, a) && enf__all_finite(2, others);
     g->result[i].status = good ? ENF_OK : SKIP;
   }
 }
 
 /* Did sample i of the group, which was well at t1, come back well? */
 static bool came_back(const group *g, size_t i) {
-  return g->result[i].status == ENF_OK && all_finite(g->dim, g->pair + i * g->width) &&
-         (!is_late(g->p) || all_finite(2, g->late + 2 * i));
+  return g->result[i].status == ENF_OK && enf__all_finite(g->dim, g->pair + i * g->width) &&
+         (!is_late(g->p) || enf__all_finite(2, g->late + 2 * i));
 }
 
 /* What went wrong on the way back is the sample's failure from now on. True if that is news. */

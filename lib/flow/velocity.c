@@ -2,6 +2,7 @@
    divergence, which no unit changes. Samples with a bad t or x are left out of the group before
    the field sees it. */
 #include "flow/batch.h"
+#include "math/finite.h"
 #include <math.h>
 #include <string.h>
 
@@ -31,13 +32,6 @@ static void layout(const call *c, enf__arena *arena, packed *p) {
   p->v = ENF__TAKE(arena, double, state);
 }
 
-static bool all_finite(size_t n, const double *x) {
-  for (size_t i = 0; i < n; i++)
-    if (!isfinite(x[i]))
-      return false;
-  return true;
-}
-
 /* Sample `row` into slot; a failure if it cannot be evaluated. */
 static enf__failure load(const call *c, size_t row, packed *p, size_t slot) {
   const enf__space *space = &c->flow->space;
@@ -47,14 +41,14 @@ static enf__failure load(const call *c, size_t row, packed *p, size_t slot) {
   if (!(c->t[row] >= 0 && c->t[row] <= 1))
     return (enf__failure){ENF_ERR_RANGE, "t", c->t[row], 0};
   space->ops->enter(space, c->x + row * c->dim, x, NULL, NULL);
-  return (enf__failure){all_finite(c->dim, x) ? ENF_OK : ENF_ERR_NONFINITE, "x", c->t[row], 0};
+  return (enf__failure){enf__all_finite(c->dim, x) ? ENF_OK : ENF_ERR_NONFINITE, "x", c->t[row], 0};
 }
 
 /* Write sample `row` from slot, NaN if there is a failure; the result may be one itself. */
 static enf__failure store(const call *c, size_t row, const packed *p, size_t slot,
                           enf__failure why) {
   const double *v = p->v + slot * c->dim;
-  if (why.status == ENF_OK && !(all_finite(c->dim, v) && (!c->div || isfinite(p->div[slot]))))
+  if (why.status == ENF_OK && !(enf__all_finite(c->dim, v) && (!c->div || isfinite(p->div[slot]))))
     why = (enf__failure){ENF_ERR_NONFINITE, "the velocity or its divergence", c->t[row], 0};
   const bool good = why.status == ENF_OK;
   for (size_t i = 0; i < c->dim; i++)

@@ -24,8 +24,3 @@ void enf__space_normal(const enf__space *space, double std, uint64_t seed, uint3
     z[i] *= std;
   space->ops->project(space, z);
 }
-
-void enf__space_to_host(const enf__space *space, size_t count, const double *x, double *out) {
-  for (size_t i = 0; i < count; i++)
-    out[i] = x[i] * space->scale;
-}

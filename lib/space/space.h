@@ -67,7 +67,11 @@ void enf__space_normal(const enf__space *space, double std, uint64_t seed, uint3
                        uint64_t index, double *z);
 
 /* x (count) becomes s x: a tangent, or a point without its origin, to the host's units. */
-void enf__space_to_host(const enf__space *space, size_t count, const double *x, double *out);
+static inline void enf__space_to_host(const enf__space *space, size_t count, const double *x,
+                                      double *out) {
+  for (size_t i = 0; i < count; i++)
+    out[i] = x[i] * space->scale;
+}
 
 extern const enf__space_ops enf__particles_ops, enf__vector_ops;
 

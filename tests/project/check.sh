@@ -1,7 +1,8 @@
 #!/bin/bash
 # What must hold of the source as a whole: every public function is documented, every option is in
 # docs/options.md, the library calls nothing that prints, ends the process or follows the locale or
-# the environment, layers use only layers below, functions and files stay short. Run by `make check`.
+# the environment, layers use only layers below, no files call each other in a circle, functions and
+# files stay short. Run by `make check`.
 BUILD=${BUILD:-build} CC=${CC:-cc}
 failures=0
 fail() {
@@ -97,16 +98,40 @@ expect_none 'the tool and the examples see the public headers only' \
   "$(grep -nE '#include "(core|math|io|space|field|prior|ode|energy|flow|train|infer)/|\.\./lib|enf__' \
     src/*.[ch] examples/*.c 2>/dev/null)"
 
+# Of lib and src alike: who calls whom, from the objects' symbols, without the pairs that both match a
+# pattern of `entangled`, which is to become empty.
+entangled='^lib/field/(egnn|pair_kernel)'
+objects=$(for f in "${sources[@]}"; do
+  case $f in lib/*.c | src/*.c) [ ! -e "$BUILD/${f%.c}.o" ] || echo "$BUILD/${f%.c}.o" ;; esac
+done)
+# shellcheck disable=SC2086  # names of our own, without blanks
+edges=$(nm -A $objects | awk -v skip=$((${#BUILD} + 2)) -v entangled="$entangled" '
+  {split($1, at, ":"); file = substr(at[1], skip); sub(/\.o$/, ".c", file)}
+  $(NF - 1) == "U" {called[file " " $NF]}
+  $(NF - 1) ~ /^[TDBRVW]$/ {home[$NF] = file}
+  END {
+    for (pair in called) {
+      split(pair, part, " "); other = home[part[2]]
+      if (other != "" && other != part[1] &&
+          !(entangled != "" && part[1] ~ entangled && other ~ entangled)) print part[1], other
+    }
+  }' | sort -u)
+[ -n "$edges" ] || fail "no calls found in the objects of $BUILD"
+expect_none 'files that call each other in a circle' \
+  "$(tsort <<<"$edges" 2>&1 >/dev/null | sed 's/^tsort: //')"
+
 # ---- size and form -------------------------------------------------------------------------------
 
-long=$(awk '
-  FNR == 1 {inside = 0; start = 0}
+# Shorter in the library and the tool than elsewhere; these files are to be cut, then the list is empty.
+long_files='lib/field/egnn_pair.h lib/flow/pullback.c lib/math/kernels_impl.h lib/field/pair_kernel_work.h'
+expect_none 'functions over 80 lines (lib, src) or 100' "$(awk '
+  FNR == 1 {inside = 0; start = 0; most = FILENAME ~ /^(lib|src)\// ? 80 : 100}
   !inside && /^[A-Za-z_]/ {start = FNR}
   !inside && /\{$/ && (/^[A-Za-z_]/ || /^ /) && start {inside = 1}
-  /^}/ {if (inside && $0 == "}" && FNR - start + 1 > 100) print FILENAME ":" start ": " FNR - start + 1
-        inside = 0; start = 0}' "${sources[@]}")
-expect_none 'functions over 100 lines' "$long"
-expect_none 'files over 650 lines' "$(wc -l "${sources[@]}" | awk '$2 != "total" && $1 > 650')"
+  /^}/ {if (inside && $0 == "}" && FNR - start + 1 > most) print FILENAME ":" start ": " FNR - start + 1
+        inside = 0; start = 0}' "${sources[@]}")"
+expect_none 'files over 450 lines (lib, src) or 650' "$(wc -l "${sources[@]}" | awk -v listed=" $long_files " '
+  $2 != "total" && $1 > ($2 ~ /^(lib|src)\// && !index(listed, " " $2 " ") ? 450 : 650)')"
 expect_none 'files that do not open with what they are' \
   "$(for f in "${sources[@]}" include/enf/*.h; do head -c 3 "$f" | grep -q '^/\* ' || echo "$f"; done)"
 expect_none 'unfinished' "$(grep -nE '\b(TODO|FIXME|XXX)\b' "${sources[@]}" include/enf/*.h)"

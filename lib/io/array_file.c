@@ -1,0 +1,99 @@
+/* array_file.c -- enf_array_read and enf_array_write: the file's name decides the format (the table
+   below); the formats themselves are in npy.c and extxyz.c, the array in array.c. */
+#include "io/io.h"
+#include <string.h>
+
+typedef struct {
+  const char *extension;
+  enf_status (*parse)(enf_ctx *ctx, enf_array *array, const char *path, const char *data,
+                      size_t bytes);
+  enf_status (*write)(enf_ctx *ctx, const char *path, const enf__array_view *view);
+} format;
+
+static const format formats[] = {
+    {".npy", enf__npy_parse, enf__npy_write},
+    {".xyz", enf__xyz_parse, enf__xyz_write},
+    {".extxyz", enf__xyz_parse, enf__xyz_write},
+};
+
+/* Of ASCII, in every locale. */
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c; }
+
+static bool ends_with(const char *path, const char *extension) {
+  const size_t length = strlen(path), tail = strlen(extension);
+  if (length < tail)
+    return false;
+  for (size_t i = 0; i < tail; i++)
+    if (lower(path[length - tail + i]) != extension[i])
+      return false;
+  return true;
+}
+
+static enf_status find_format(enf_ctx *ctx, const char *path, const format **found) {
+  for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+    *found = &formats[i];
+    if (ends_with(path, formats[i].extension))
+      return ENF_OK;
+  }
+  return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
+                   "%s: unknown kind of array file; known are .npy, .xyz and .extxyz",
+                   enf__file_name(path));
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+enf_status enf_array_read(enf_ctx *ctx, enf_array **array, const char *path) {
+  ENF__ENTRY;
+  enf_status status = ENF_OK;
+  const format *kind;
+  enf_array *made = NULL;
+  char *data = NULL;
+  size_t bytes;
+  if (array)
+    *array = NULL;
+  TRY(enf__enter(ctx));
+  if (!array || !path)
+    TRY(enf__fail(ctx, ENF_ERR_ARG, "enf_array_read: %s is NULL", array ? "path" : "array"));
+  TRY(find_format(ctx, path, &kind));
+  TRY(enf__file_read(ctx, path, &data, &bytes));
+  made = enf__alloc(&ctx->alloc, sizeof *made);
+  if (!made)
+    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for an array"));
+  *made = (enf_array){.magic = ENF__MAGIC_ARRAY, .alloc = ctx->alloc};
+  TRY(kind->parse(ctx, made, path, data, bytes));
+  *array = made;
+  made = NULL;
+out:
+  if (data)
+    enf__free(&ctx->alloc, data);
+  enf_array_destroy(made);
+  return status;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+enf_status enf_array_write(enf_ctx *ctx, const char *path, const char *type, size_t ndim,
+                           const size_t *shape, const char *const *labels, const double *data) {
+  ENF__ENTRY;
+  enf_status status = ENF_OK;
+  const format *kind;
+  enf__array_view view = {.type = type, .ndim = ndim, .count = 1, .labels = labels, .data = data};
+  TRY(enf__enter(ctx));
+  if (!path || !shape)
+    TRY(enf__fail(ctx, ENF_ERR_ARG, "enf_array_write: %s is NULL", path ? "shape" : "path"));
+  TRY(find_format(ctx, path, &kind));
+  if (ndim < 1 || ndim > 4)
+    TRY(enf__fail(ctx, ENF_ERR_SHAPE, "an array to write has 1 to 4 dimensions, not %zu", ndim));
+  for (size_t d = 0; d < ndim; d++) {
+    view.shape[d] = shape[d];
+    if (__builtin_mul_overflow(view.count, shape[d], &view.count) || view.count > SIZE_MAX / 8)
+      TRY(enf__fail(ctx, ENF_ERR_SHAPE, "the size of the array to write overflows"));
+  }
+  if (!data && view.count > 0)
+    TRY(enf__fail(ctx, ENF_ERR_ARG, "enf_array_write: data is NULL"));
+  if (type && strcmp(type, "f4") != 0 && strcmp(type, "f8") != 0)
+    TRY(enf__fail(ctx, ENF_ERR_ARG, "type '%.20s' is neither f4 nor f8", type));
+  TRY(kind->write(ctx, path, &view));
+out:
+  return status;
+}
