@@ -85,20 +85,27 @@ int cli_fail_status(const cli *c, enf_status status) {
 
 bool cli_has(const cli *c, flag f) { return c->value[f] != NULL; }
 
+/* Digits, or as 1e5; false if it is neither, or too large. */
+static bool read_whole(const char *text, uint64_t *value) {
+  char *end = NULL;
+  unsigned long exponent = 0;
+  errno = 0;
+  *value = strtoull(text, &end, 10);
+  if (text[0] < '0' || text[0] > '9' || errno != 0)
+    return false;
+  if (*end == 'e' && end[1] >= '0' && end[1] <= '9')
+    exponent = strtoul(end + 1, &end, 10);
+  for (; exponent > 0 && *value > 0 && *value <= UINT64_MAX / 10; exponent--)
+    *value *= 10;
+  return *end == '\0' && (exponent == 0 || *value == 0);
+}
+
 int cli_count(const cli *c, flag f, uint64_t least, uint64_t fallback, uint64_t *value) {
   const char *text = c->value[f];
-  char *end = NULL;
   *value = fallback;
   if (text == NULL)
     return SUCCESS;
-  errno = 0;
-  *value = strtoull(text, &end, 10);
-  if (*end == 'e') { /* as 1e5 */
-    const double real = strtod(text, &end);
-    *value = real == floor(real) && real < 0x1p53 ? (uint64_t)real : 0;
-    end = *value > 0 ? end : (char *)text;
-  }
-  if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || *value < least)
+  if (!read_whole(text, value) || *value < least)
     return cli_usage(c, "--%s needs a whole number of at least %llu, not '%s'", table[f].name,
                      (unsigned long long)least, text);
   return SUCCESS;
@@ -153,7 +160,8 @@ const char *cli_setting(const cli *c, const char *name) {
 
 size_t cli_setting_or(const cli *c, const char *name, size_t fallback) {
   const char *text = cli_setting(c, name);
-  return text != NULL ? (size_t)strtoull(text, NULL, 10) : fallback;
+  uint64_t value = 0;
+  return text != NULL && read_whole(text, &value) ? (size_t)value : fallback;
 }
 
 static int set_pair(cli *c, const char *pair) {

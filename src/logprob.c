@@ -16,8 +16,13 @@ static int find_excess(const target *t, const dataset *data, const double *logp,
   if (u == NULL)
     return FAILURE;
   const int result = target_eval(t, data, u);
-  for (size_t i = 0; i < data->n; i++)
+  for (size_t i = 0; i < data->n && result == SUCCESS; i++) {
+    s->nonfinite += isfinite(u[i]) ? 0 : 1;
     u[i] = -logp[i] - (u[i] + t->log_z);
+  }
+  if (s->nonfinite > 0)
+    cli_note("%llu of %zu energies are not finite: these rows are left out of the excess NLL",
+             (unsigned long long)s->nonfinite, data->n);
   mean_of(data->n, u, &s->excess, &s->excess_err);
   free(u);
   return result;
@@ -47,6 +52,8 @@ void score_report(report *r, const score *s) {
   report_count(r, "rows", "configurations scored", s->n);
   report_count(r, "failed", "failed", s->failed);
   report_measured(r, "nll", "NLL", s->nll, s->nll_err, (double)NAN, 0);
+  if (s->nonfinite > 0)
+    report_count(r, "nonfinite", "energies not finite", s->nonfinite);
   if (!isnan(s->excess))
     report_measured(r, "excess_nll", "excess NLL", s->excess, s->excess_err, (double)NAN, 0);
 }

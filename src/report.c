@@ -4,15 +4,34 @@
 #include <math.h>
 #include <string.h>
 
+/* Bytes of the UTF-8 character at p; 0 if it is none (RFC 3629: nor too long, nor a surrogate). */
+static int utf8_length(const unsigned char *p) {
+  const int length = p[0] < 0x80   ? 1
+                     : p[0] < 0xc2 ? 0
+                     : p[0] < 0xe0 ? 2
+                     : p[0] < 0xf0 ? 3
+                     : p[0] < 0xf5 ? 4
+                                   : 0;
+  for (int i = 1; i < length; i++)
+    if ((p[i] & 0xc0) != 0x80)
+      return 0;
+  const bool bad = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+                   (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f);
+  return bad ? 0 : length;
+}
+
+/* File names may hold any bytes: those that are no text become the replacement character. */
 void json_string(FILE *file, const char *text) {
   fputc('"', file);
-  for (const char *p = text; *p != '\0'; p++) {
+  for (const unsigned char *p = (const unsigned char *)text; *p != '\0';) {
+    const int length = utf8_length(p);
     if (*p == '"' || *p == '\\')
       fprintf(file, "\\%c", *p);
-    else if ((unsigned char)*p < 0x20)
-      fprintf(file, "\\u%04x", (unsigned)*p);
+    else if (*p < 0x20 || length == 0)
+      fprintf(file, "\\u%04x", length == 0 ? 0xfffdU : (unsigned)*p);
     else
-      fputc(*p, file);
+      fwrite(p, 1, (size_t)length, file);
+    p += length > 0 ? length : 1;
   }
   fputc('"', file);
 }

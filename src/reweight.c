@@ -138,6 +138,10 @@ static int weigh(cli *c, reweighting *w) {
   if (status != ENF_OK)
     return cli_fail_status(c, status);
   find_mean(n, w->u, w->logw, &w->mean_u, &w->mean_u_err);
+  if (w->weights.n_nonfinite > w->samples.failed)
+    cli_note("%llu of %zu samples have an energy or a log-density that is no number (NaN, or "
+             "infinite on the wrong side): they weigh nothing",
+             (unsigned long long)w->weights.n_nonfinite, n);
   return SUCCESS;
 }
 

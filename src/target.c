@@ -138,8 +138,10 @@ static bool center(const dataset *data, size_t i, double *x) {
   return true;
 }
 
-/* Energies of at most BLOCK rows from `first` on. The energy is shown finite rows only. */
-static int eval_block(const target *t, const dataset *data, size_t first, double *x, double *u) {
+/* Energies of at most BLOCK rows from `first` on. The energy is shown finite rows only; *odd of its
+   values are NaN or -infinity. */
+static int eval_block(const target *t, const dataset *data, size_t first, double *x, double *u,
+                      size_t *odd) {
   const size_t last = data->n - first < BLOCK ? data->n : first + BLOCK;
   size_t row[BLOCK], used = 0;
   double value[BLOCK];
@@ -151,8 +153,10 @@ static int eval_block(const target *t, const dataset *data, size_t first, double
   const int failed = used > 0 ? t->fn(t->user, used, x, value, NULL) : 0;
   if (failed != 0)
     return cli_fail("the energy %s returned %d for %zu configurations", t->spec, failed, used);
-  for (size_t k = 0; k < used; k++)
+  for (size_t k = 0; k < used; k++) {
     u[row[k]] = isfinite(value[k]) ? value[k] : INFINITY;
+    *odd += isnan(value[k]) || value[k] == -INFINITY;
+  }
   return SUCCESS;
 }
 
@@ -215,8 +219,7 @@ int target_check_gradient(const target *t, size_t N, size_t D, const double *x, 
 static int take_given(const target *t, size_t n, double *u) {
   if (n != t->given)
     return cli_fail("%s holds %zu energies for %zu configurations", t->spec, t->given, n);
-  for (size_t i = 0; i < n; i++)
-    u[i] = isfinite(t->u[i]) ? t->u[i] : INFINITY;
+  memcpy(u, t->u, n * sizeof *u);
   return SUCCESS;
 }
 
@@ -225,8 +228,12 @@ int target_eval(const target *t, const dataset *data, double *u) {
     return take_given(t, data->n, u);
   double *x = cli_alloc(BLOCK, data->N * data->D * sizeof(double));
   int result = x != NULL ? SUCCESS : FAILURE;
+  size_t odd = 0;
   for (size_t first = 0; first < data->n && result == SUCCESS; first += BLOCK)
-    result = eval_block(t, data, first, x, u);
+    result = eval_block(t, data, first, x, u, &odd);
   free(x);
+  if (result == SUCCESS && odd > 0)
+    cli_note("%zu of %zu energies of %s are NaN or -infinity; they count as +infinity: impossible",
+             odd, data->n, t->spec);
   return result;
 }

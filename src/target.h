@@ -29,7 +29,7 @@ int target_check(const target *t, const char *what, size_t N, size_t D);
    central differences over `step`; one that fails there is left to fail where it is needed. */
 int target_check_gradient(const target *t, size_t N, size_t D, const double *x, double step);
 /* u (n): energies of the mean-free configurations, +infinity where they or it are not finite. Those
-   of --u are those of the n configurations it is asked for. */
+   of --u are those of the n configurations it is asked for, as they are. */
 int target_eval(const target *t, const dataset *data, double *u);
 
 #endif

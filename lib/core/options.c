@@ -66,19 +66,33 @@ struct enf_opts {
 
 typedef enum { READ, WRONG_TYPE, OUT_OF_BOUNDS } verdict;
 
-/* Decimal digits; OUT_OF_BOUNDS past 2^64. */
-static verdict read_digits(const char *text, uint64_t *value) {
+/* Append the decimal digits of text up to *end to the number; true if it passes 2^64. */
+static bool append_digits(const char *text, const char **end, uint64_t *value) {
   bool too_large = false;
-  *value = 0;
-  if (!*text)
-    return WRONG_TYPE;
-  for (; *text; text++) {
-    if (*text < '0' || *text > '9')
-      return WRONG_TYPE;
+  for (; *text >= '0' && *text <= '9'; text++)
     too_large |= __builtin_mul_overflow(*value, (uint64_t)10, value) ||
                  __builtin_add_overflow(*value, (uint64_t)(*text - '0'), value);
+  *end = text;
+  return too_large;
+}
+
+/* Decimal digits, with an exponent if need be: 100000 or 1e5. OUT_OF_BOUNDS past 2^64. */
+static verdict read_digits(const char *text, uint64_t *value) {
+  const char *end, *from, *zero;
+  uint64_t exponent = 0;
+  *value = 0;
+  bool too_large = append_digits(text, &end, value);
+  if (end == text)
+    return WRONG_TYPE;
+  if (*end == 'e' || *end == 'E') {
+    from = end + 1;
+    too_large |= append_digits(from, &end, &exponent);
+    if (end == from)
+      return WRONG_TYPE;
+    for (; exponent > 0 && *value > 0 && !too_large; exponent--)
+      too_large |= append_digits("0", &zero, value);
   }
-  return too_large ? OUT_OF_BOUNDS : READ;
+  return *end ? WRONG_TYPE : too_large ? OUT_OF_BOUNDS : READ;
 }
 
 static verdict read_int(const char *text, int64_t *value) {

@@ -174,7 +174,7 @@ static void weigh(job *j, double largest, double *logw, enf_weights *out) {
   add_up(j, largest, level);
   bootstrap(j, error);
   for (size_t i = 0; logw && i < j->n; i++)
-    logw[i] = j->log_w[i] - (largest + log(j->all.w));
+    logw[i] = (j->log_w[i] - largest) - log(j->all.w); /* sums to 1 however large they all are */
   out->ess = kish(j->all.w, j->all.ww, n);
   out->ess_err = error[ESS];
   out->ess_clipped = kish(j->all.cut, j->all.cutcut, n);

@@ -198,3 +198,33 @@ other_data_are_not_gone_on_with() {
   done
   cp lj.npy moved.npy && "$enf" train moved.npy -q -o data_a.safetensors --resume --steps 9 >/dev/null
 }
+
+# 20 NaN, 10 -infinity and 5 +infinity among 100 energies: the first thirty are no energies, the last five weigh nothing.
+energies_that_are_no_numbers_are_told() {
+  bytes() { for k in $(seq "$1"); do printf "\\000\\000\\000\\000\\000\\000$2"; done; }
+  zeros 100 | head -c 128 >u_bad.npy
+  { bytes 20 '\370\177' && bytes 10 '\360\377' && bytes 5 '\360\177' && head -c 520 /dev/zero; } >>u_bad.npy
+  "$enf" reweight --x x.npy --logp logp.npy --u u_bad.npy -q --json >text 2>note &&
+    [ "$(number nonfinite text)" = 30 ] && [ "$(number samples text)" = 100 ] &&
+    grep -q '^enf: 30 of 100 samples have an energy or a log-density that is no number' note || return 1
+  "$enf" logprob lj.safetensors x.npy --u u_bad.npy --log-z 1 -q --json >text 2>note && [ "$(number nonfinite text)" = 35 ] &&
+    grep -q '^enf: 35 of 100 energies are not finite: these rows are left out of the excess NLL$' note &&
+    grep -q '"excess_nll": [-0-9]' text
+}
+
+names_need_not_be_text() {
+  name=$(printf 'a\377\303\251b\303').npy
+  "$enf" sample lj.safetensors -n 2 -q -o "$name" --json >text && [ -s "$name" ] || return 1
+  grep -q "$(printf '"output": "a\\\\ufffd\303\251b\\\\ufffd.npy"')" text
+}
+
+whole_numbers_may_have_exponents() {
+  "$enf" sample lj.safetensors -n 2e1 --seed 1e5 --first 3e0 -q -o e.npy >/dev/null &&
+    "$enf" sample lj.safetensors -n 20 --seed 100000 --first 3 -q -o f.npy >/dev/null && cmp e.npy f.npy &&
+    "$enf" simulate lj:n=4 -n 3e1 --seed 1e5 -q -o e.npy >/dev/null && "$enf" simulate lj:n=4 -n 30 --seed 100000 -q -o f.npy >/dev/null &&
+    cmp e.npy f.npy && "$enf" train lj.npy $small --steps 2e0 --seed 1e5 -o e.safetensors >/dev/null &&
+    "$enf" train lj.npy $small --seed 100000 -o f.safetensors >/dev/null && cmp e.safetensors f.safetensors &&
+    refuses 2 'sim.seed: "1.5" is not an integer' simulate lj:n=4 -n 3 --seed 1.5 -q -o e.npy &&
+    refuses 2 "--seed needs a whole number of at least 0, not '1e-3'" sample lj.safetensors -n 3 --seed 1e-3 -q -o e.npy &&
+    refuses 2 "--seed needs a whole number of at least 0, not '1e20'" sample lj.safetensors -n 3 --seed 1e20 -q -o e.npy
+}

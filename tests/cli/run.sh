@@ -472,7 +472,8 @@ for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_
   plugin_is_an_energy gradients_are_checked plugins_are_checked plugins_see_no_mean pictures_are_drawn lost_output_is_told \
   no_input_is_overwritten no_output_replaces_another unwritable_outputs_are_told_at_once \
   interrupted_sampling_is_kept sampling_goes_on \
-  failed_trainings_are_told the_last_good_flow_is_kept a_training_is_saved_on_request no_file_is_left_behind other_data_are_not_gone_on_with; do
+  failed_trainings_are_told the_last_good_flow_is_kept a_training_is_saved_on_request no_file_is_left_behind other_data_are_not_gone_on_with energies_that_are_no_numbers_are_told \
+  names_need_not_be_text whole_numbers_may_have_exponents; do
   $check
   report "$check" $?
 done

@@ -208,6 +208,14 @@ static const struct {
     {"train.seed", "18446744073709551616", ENF_ERR_RANGE,
      "train.seed: 18446744073709551616 is not between 0 and 18446744073709551615"},
     {"train.seed", "1.5", ENF_ERR_OPTION, "train.seed: \"1.5\" is not an integer of 0 or more"},
+    {"train.seed", "1e", ENF_ERR_OPTION, "train.seed: \"1e\" is not an integer of 0 or more"},
+    {"train.seed", "e5", ENF_ERR_OPTION, "train.seed: \"e5\" is not an integer of 0 or more"},
+    {"train.seed", "1e-1", ENF_ERR_OPTION, "train.seed: \"1e-1\" is not an integer of 0 or more"},
+    {"train.seed", "1e0.5", ENF_ERR_OPTION, "train.seed: \"1e0.5\" is not an integer of 0 or more"},
+    {"train.seed", "2e19", ENF_ERR_RANGE, "train.seed: 2e19 is not between 0 and 18446744073709551615"},
+    {"train.seed", "1e99999999999999999999", ENF_ERR_RANGE,
+     "train.seed: 1e99999999999999999999 is not between 0 and 18446744073709551615"},
+    {"model.hidden", "1e5", ENF_ERR_RANGE, "model.hidden: 1e5 is not between 1 and 256"},
 };
 
 START_TEST(a_refusal_says_why_and_changes_nothing) {
@@ -220,6 +228,21 @@ START_TEST(a_refusal_says_why_and_changes_nothing) {
   ck_assert(!enf__opts_isset(opts, ENF__OPT_ODE_RTOL));
   ck_assert(!enf__opts_isset(opts, ENF__OPT_MODEL_TANH));
   ck_assert(!enf__opts_isset(opts, ENF__OPT_TRAIN_SEED));
+}
+END_TEST
+
+START_TEST(whole_numbers_may_have_an_exponent) {
+  static const struct {
+    const char *text;
+    uint64_t value;
+  } known[] = {{"1e5", 100000}, {"12E2", 1200},        {"3e0", 3},
+               {"0e99", 0},     {"10e00000001", 100},  {"184467440737095516e2", 18446744073709551600u}};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    ck_assert_int_eq(enf_opts_set(opts, "train.seed", known[i].text), ENF_OK);
+    ck_assert_uint_eq(enf__opts_seed(opts, ENF__OPT_TRAIN_SEED), known[i].value);
+  }
+  ck_assert_int_eq(enf_opts_set(opts, "train.steps", "2e4"), ENF_OK);
+  ck_assert_int_eq(enf__opts_int(opts, ENF__OPT_TRAIN_STEPS), 20000);
 }
 END_TEST
 
@@ -543,6 +566,7 @@ int main(void) {
   tcase_add_test(c, booleans_have_three_spellings);
   tcase_add_loop_test(c, a_refusal_says_why_and_changes_nothing, 0,
                       sizeof refusals / sizeof *refusals);
+  tcase_add_test(c, whole_numbers_may_have_an_exponent);
   tcase_add_test(c, numbers_of_the_wrong_type_are_refused);
   tcase_add_test(c, null_arguments_are_refused);
   tcase_add_test(c, a_long_wrong_name_is_cut);

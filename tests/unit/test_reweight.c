@@ -51,6 +51,25 @@ START_TEST(gaussian_normaliser_is_found_within_its_error) {
 }
 END_TEST
 
+/* However large all energies are, the weights are those of their differences and sum to 1. */
+START_TEST(huge_energies_have_weights_that_sum_to_1) {
+  enum { N = 1000 };
+  static const double huge[] = {0, 1e8, 1e15, 1e17, -1e17, 1e300};
+  double logp[N], u[N], logw[N], sum = 0;
+  enf_weights w = ENF_WEIGHTS_INIT;
+  for (int i = 0; i < N; i++) {
+    logp[i] = 0;
+    u[i] = huge[_i] + (i % 3); /* rounded where it is too small beside the rest */
+  }
+  ck_assert_int_eq(enf_reweight(ctx, N, logp, u, logw, &w), ENF_OK);
+  for (int i = 0; i < N; i++) {
+    sum += exp(logw[i]);
+    ck_assert_double_eq_tol(logw[0] - logw[i], u[i] - u[0], 1e-9);
+  }
+  ck_assert_double_eq_tol(sum, 1, 1e-12);
+}
+END_TEST
+
 /* The error bars' own test: over 60 independent data sets, (found - exact)/err has variance 1. */
 START_TEST(error_bars_are_honest) {
   const size_t n = 1000, sets = 60;
@@ -231,6 +250,7 @@ int main(void) {
   TCase *tests = tcase_create("laws");
   tcase_add_checked_fixture(tests, open_context, close_context);
   tcase_add_loop_test(tests, gaussian_normaliser_is_found_within_its_error, 0, 5);
+  tcase_add_loop_test(tests, huge_energies_have_weights_that_sum_to_1, 0, 6);
   tcase_add_test(tests, error_bars_are_honest);
   tcase_add_test(tests, equal_weights_are_perfect);
   tcase_add_test(tests, largest_weights_are_clipped_to_the_next);
