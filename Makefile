@@ -134,6 +134,7 @@ $(BUILD)/bench/%.o: bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ENF_CFLAGS) $(YARDSTICK_CFLAGS) -MMD -MP -c -o $@ $<
 
+$(BUILD)/src/build.o: CPPFLAGS += -DENF_BLAS='"$(BLAS)"'
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
 	$(SAY) CC $<
 	@mkdir -p $(@D)

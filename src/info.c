@@ -1,4 +1,5 @@
 /* info.c -- `enf info`: what a flow file holds. The field is known by the names of its tensors. */
+#include "build.h"
 #include "report.h"
 
 #include <string.h>
@@ -67,6 +68,11 @@ static void print_field(report *r, const enf_flow *flow) {
 
 int run_info(cli *c) {
   enf_flow *flow = NULL;
+  const bool build = cli_has(c, FLAG_BUILD);
+  if (build == (c->operands > 0))
+    return cli_usage(c, "info takes either FLOW or --build");
+  if (build)
+    return build_report(c);
   const enf_status status = enf_load(c->ctx, &flow, c->operand[0]);
   if (status != ENF_OK)
     return cli_fail_status(c, status);

@@ -27,7 +27,7 @@ static const command commands[] = {
      "  path-gradient  from --energy alone, with less noise where the flow is nearly right\n\n"
      "SPEC is a built-in energy or PLUGIN.so, a shared object that exports one enf_energy_fn "
      "named\n"
-     "enf_energy (see examples/plugin/energy.c). With --validation it also gives the excess NLL,\n"
+     "enf_plugin_energy (see examples/plugin/energy.c and <enf/plugin.h>). With --validation it also gives the excess NLL,\n"
      "whatever the objective. energy and path-gradient need no DATA: then the particles are those\n"
      "of the energy or --set model.particles=N, and the length unit is 1 or --set\n"
      "model.data_scale=S; of DATA only shape, labels and length unit are taken. --init FLOW\n"
@@ -85,7 +85,7 @@ static const command commands[] = {
      "Interatomic distances come from evenly spaced configurations, as many as have two million\n"
      "distances.\n",
      run_reweight},
-    {INFO, "info", "FLOW", 1, 1, "Describe a flow file: shapes, scale, parameters", "", run_info},
+    {INFO, "info", "[FLOW]", 0, 1, "Describe a flow file: shapes, scale, parameters", "", run_info},
     {OPTIONS, "options", "[GROUP|NAME]", 0, 1,
      "List the library's options: all, one, or a group (model, run, ode, logdet, train, sim)", "",
      run_options},

@@ -1,7 +1,8 @@
 /* plugin.c -- an energy of the user's own in a shared object.
 
    A plugin is code of the user's: it runs with the rights of the tool and is trusted as a program
-   is. What it exports is data (the shape) and one function; it needs nothing of libenf. */
+   is. What it exports is data (the shape) and one function, declared in <enf/plugin.h>; it needs
+   nothing of libenf. */
 #include "plugin.h"
 
 #include <dlfcn.h>
@@ -29,9 +30,11 @@ static int read_size(const plugin *p, const char *path, const char *name, int le
 }
 
 static int read_symbols(plugin *p, const char *path) {
-  void *symbol = dlsym(p->library, "enf_energy");
+  void *symbol = dlsym(p->library, "enf_plugin_energy");
   if (symbol == NULL)
-    return cli_fail("%s exports no function enf_energy", path);
+    symbol = dlsym(p->library, "enf_energy"); /* its name before there was <enf/plugin.h> */
+  if (symbol == NULL)
+    return cli_fail("%s exports no function enf_plugin_energy", path);
   memcpy(&p->fn, &symbol, sizeof p->fn); /* POSIX: the same representation; ISO C has no cast */
   const int result = read_size(p, path, "enf_energy_particles", 2, 4096, &p->N);
   return result == SUCCESS ? read_size(p, path, "enf_energy_dimensions", 2, 3, &p->D) : result;

@@ -1,7 +1,6 @@
 /* plugin.h -- an energy of the user's own in a shared object (examples/plugin/energy.c).
 
-   It exports one enf_energy_fn with the name enf_energy, and may export `const int`
-   enf_energy_particles and enf_energy_dimensions. */
+   It exports what <enf/plugin.h> declares: enf_plugin_energy, and perhaps its sizes. */
 #ifndef PLUGIN_H
 #define PLUGIN_H
 

@@ -6,24 +6,21 @@
    in reduced units (U/kT): five particles in three dimensions that repel at short distance and are
    held together at large ones.
 
-     cc -O2 -fPIC -shared -o soft.so energy.c -lm
+     cc -O2 -fPIC -shared -o soft.so energy.c $(pkg-config --cflags enf) -lm
      enf train --objective energy --energy soft.so --set model.field=pair-kernel --steps 1500 \
        -o soft.safetensors
      enf reweight soft.safetensors --energy soft.so -n 10000
 
-   The tool looks for the names below; a plugin without the two sizes takes them from DATA or from
-   --set model.particles=N. In C++ all three are extern "C". No header is needed (in <enf/enf.h>
-   enf_energy is a type). A gradient that is not that of u spoils a training: the tool compares
-   it with finite differences at one configuration, and tells. */
+   The tool looks for the names that <enf/plugin.h> declares; a plugin without the two sizes takes
+   them from DATA or from --set model.particles=N. A gradient that is not that of u spoils a training:
+   the tool compares it with finite differences at one configuration, and tells. */
 /* clang-format on */
+#include <enf/plugin.h>
 #include <math.h>
-#include <stddef.h>
 
 enum { N = 5, D = 3 };
 
 const int enf_energy_particles = N, enf_energy_dimensions = D;
-
-int enf_energy(void *user, size_t n, const double *x, double *u, double *grad);
 
 /* The pair's energy; its gradient is added to grad, if that is wanted. */
 static double pair(const double *a, const double *b, double *grad_a, double *grad_b) {
@@ -39,7 +36,7 @@ static double pair(const double *a, const double *b, double *grad_a, double *gra
 }
 
 /* x (n,N,D), mean-free -> u (n), grad (n,N,D) unless NULL. Anything but 0 stops the tool. */
-int enf_energy(void *user, size_t n, const double *x, double *u, double *grad) {
+int enf_plugin_energy(void *user, size_t n, const double *x, double *u, double *grad) {
   (void)user;
   for (size_t s = 0; s < n; s++, x += N * D) {
     double *g = grad != NULL ? grad + s * N * D : NULL;

@@ -228,3 +228,29 @@ whole_numbers_may_have_exponents() {
     refuses 2 "--seed needs a whole number of at least 0, not '1e-3'" sample lj.safetensors -n 3 --seed 1e-3 -q -o e.npy &&
     refuses 2 "--seed needs a whole number of at least 0, not '1e20'" sample lj.safetensors -n 3 --seed 1e20 -q -o e.npy
 }
+
+# The plugin's header beside the library's; a plugin with the older name of the function is still one.
+plugins_may_include_the_library() {
+  command -v ${CC:-cc} >/dev/null || return 0
+  body='{ (void)o, (void)x; for (size_t k = 0; g && k < 6 * n; k++) g[k] = 0; while (n--) u[n] = -1; return 0; }'
+  { echo '#include <enf/enf.h>' && echo '#include <enf/plugin.h>' && echo 'const int enf_energy_particles = 3, enf_energy_dimensions = 2;' &&
+    echo 'static enf_energy_fn check = enf_plugin_energy;' &&
+    echo "int enf_plugin_energy(void *o, size_t n, const double *x, double *u, double *g) { (void)check; $body }"; } | compile ./new.so &&
+    { echo '#include <stddef.h>' && echo "int enf_energy(void *o, size_t n, const double *x, double *u, double *g) $body"; } | compile ./old.so ||
+    return 1
+  "$enf" simulate new.so -n 20 -q -o e.npy >/dev/null &&
+  "$enf" simulate old.so --set model.particles=3 --set model.dimensions=2 -n 20 -q -o f.npy >/dev/null && cmp e.npy f.npy
+}
+
+# Threads by default are those of the affinity mask.
+a_build_describes_itself() {
+  "$enf" info --build >text && grep -q "^version  *$("$enf" --version | sed 's/enf //')$" text && grep -q '^compiler  *[gc]' text &&
+    grep -q '^kernels that run here  *baseline' text && grep -q '^BLAS  *[a-z]' text || return 1
+  refuses 2 'info takes either FLOW or --build' info && refuses 2 'info takes either FLOW or --build' info lj.safetensors --build || return 1
+  command -v taskset >/dev/null || return 0
+  for cpu in 0 1 2 3; do
+    taskset -c $cpu true 2>/dev/null || continue
+    taskset -c $cpu "$enf" info --build --json | grep -q '"threads": 1}'
+    return $?
+  done
+}

@@ -339,7 +339,7 @@ interrupted_scores_keep_the_report() {
 }
 
 compile() { # compile NAME.so, a plugin, from standard input
-  ${CC:-cc} -x c -fPIC -shared -o "$1" - -lm
+  ${CC:-cc} -x c -I "$here/../../include" -fPIC -shared -o "$1" - -lm
 }
 
 # The example's energy and gradient belong together: its virial is (N-1)D = 12.
@@ -412,7 +412,7 @@ gradients_are_checked() {
 plugins_are_checked() {
   command -v ${CC:-cc} >/dev/null || return 0
   alone='train --objective energy --set model.field=pair-kernel --set train.batch=8 --steps 3 -q -o n.safetensors -e'
-  head='int enf_energy(void *o, unsigned long n, const double *x, double *u, double *g)'
+  head='int enf_plugin_energy(void *o, unsigned long n, const double *x, double *u, double *g)'
   echo "$head { for (int k = 0; g && k < 6 * n; k++) g[k] = 0; while (n--) u[n] = -100; return 0; }" |
     compile ./open.so &&
     echo "$head { return 3; }" | compile ./broken.so &&
@@ -424,7 +424,7 @@ plugins_are_checked() {
     "$enf" info n.safetensors | grep -q '^particles *3$' &&
     refuses 1 'the energy function returned 3 for 8 samples' $alone broken.so --set model.particles=3 &&
     refuses 1 'the energy broken.so returned 3 for 10 configurations' reweight n.safetensors -e broken.so -n 10 -q &&
-    refuses 1 'other.so exports no function enf_energy' $alone other.so &&
+    refuses 1 'other.so exports no function enf_plugin_energy' $alone other.so &&
     refuses 1 'one.so: enf_energy_particles is 1, not between 2 and 4096' $alone one.so &&
     refuses 1 'the plugin cannot be loaded' $alone none.so
 }
@@ -473,7 +473,8 @@ for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_
   no_input_is_overwritten no_output_replaces_another unwritable_outputs_are_told_at_once \
   interrupted_sampling_is_kept sampling_goes_on \
   failed_trainings_are_told the_last_good_flow_is_kept a_training_is_saved_on_request no_file_is_left_behind other_data_are_not_gone_on_with energies_that_are_no_numbers_are_told \
-  names_need_not_be_text whole_numbers_may_have_exponents; do
+  names_need_not_be_text whole_numbers_may_have_exponents \
+  plugins_may_include_the_library a_build_describes_itself; do
   $check
   report "$check" $?
 done
