@@ -263,7 +263,9 @@ static const scenario scenarios[] = {
     {"velocity", velocity, HOT, {{0}}},
     {"velocity, pair kernel", velocity, HOT, {{"model.field", "pair-kernel"}}},
     {"velocity, float64", velocity, HOT, {{"run.precision", "float64"}}},
+#ifdef ENF__WITH_BLAS
     {"velocity, products of CBLAS", velocity, HOT, {{"run.kernel", "blas"}}},
+#endif
     {"transport", transport, HOT, {{0}}},
     {"transport, rk4", transport, HOT, {{"ode.method", "rk4"}}},
     {"log_prob", log_prob, HOT, {{0}}},
