@@ -23,7 +23,7 @@ static int run_chain(cli *c, const draws *d, const double *u, size_t *state, dou
 }
 
 int chain_write(cli *c, const draws *d, const double *u, double *acceptance) {
-  dataset chain = {.n = d->data.n, .N = d->data.N, .D = d->data.D};
+  dataset chain = {.n = d->data.n, .N = d->data.N, .D = d->data.D, .labels = d->data.labels};
   size_t *state = cli_alloc(chain.n, sizeof *state);
   chain.x = cli_alloc(chain.n, chain.N * chain.D * sizeof *chain.x);
   int result = state != NULL && chain.x != NULL ? run_chain(c, d, u, state, acceptance) : FAILURE;
@@ -32,6 +32,6 @@ int chain_write(cli *c, const draws *d, const double *u, double *acceptance) {
     result = data_write(c, c->value[FLAG_OUTPUT], "f8", &chain);
   }
   free(state);
-  data_free(&chain);
+  data_forget(&chain); /* the labels are those of the samples */
   return result;
 }

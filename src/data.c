@@ -1,5 +1,6 @@
 /* data.c -- configurations and numbers in files, through the library's enf_array calls. */
 #include "data.h"
+#include "cell.h"
 #include "ending.h"
 #include "files.h"
 
@@ -75,6 +76,23 @@ static size_t first_alike(const enf_array *array, size_t i) {
   return first;
 }
 
+/* The labels in a row, unless they say nothing: none, or X for every particle. */
+static int take_labels(const enf_array *array, dataset *data) {
+  size_t bytes = 0, unknown = 0, used = 0;
+  for (size_t i = 0; i < data->N; i++) {
+    const char *label = enf_array_label(array, i);
+    bytes += strlen(label) + 1;
+    unknown += strcmp(label, "X") == 0 || *label == '\0';
+  }
+  if (unknown == data->N)
+    return SUCCESS;
+  data->labels = cli_alloc(bytes, 1);
+  for (size_t i = 0; i < data->N && data->labels != NULL; i++)
+    used += (size_t)snprintf(data->labels + used, bytes - used, i > 0 ? " %s" : "%s",
+                             enf_array_label(array, i));
+  return data->labels != NULL ? SUCCESS : FAILURE;
+}
+
 /* Labels become species numbers in the order of their first appearance; all alike: none. */
 static int take_species(const enf_array *array, dataset *data) {
   enum { DIGITS = 8 };
@@ -109,7 +127,9 @@ static int copy_array(const char *path, const enf_array *array, size_t N, size_t
     return FAILURE;
   if (count > 0)
     memcpy(data->x, enf_array_data(array), count * sizeof(double));
-  const int result = check_shape(path, array, N, D, data);
+  int result = check_shape(path, array, N, D, data);
+  if (result == SUCCESS)
+    result = take_labels(array, data);
   return result == SUCCESS ? take_species(array, data) : result;
 }
 
@@ -119,7 +139,9 @@ int data_read(cli *c, const char *path, size_t N, size_t D, dataset *data) {
   const enf_status status = enf_array_read(c->ctx, &array, path);
   if (status != ENF_OK)
     return cli_fail_status(c, status);
-  const int result = copy_array(path, array, N, D, data);
+  int result = cell_check(c, path, array);
+  if (result == SUCCESS)
+    result = copy_array(path, array, N, D, data);
   enf_array_destroy(array);
   if (result != SUCCESS)
     data_free(data);
@@ -128,8 +150,15 @@ int data_read(cli *c, const char *path, size_t N, size_t D, dataset *data) {
 
 void data_free(dataset *data) {
   free(data->x);
+  free(data->labels);
   free(data->species);
   *data = (dataset){0};
+}
+
+void data_forget(dataset *data) {
+  free(data->x);
+  data->x = NULL;
+  data->n = 0;
 }
 
 void data_thin(dataset *data, uint64_t rows) {
@@ -165,13 +194,40 @@ int data_scale(cli *c, const enf_flow *flow, const dataset *data, const char *pa
 
 /* ---- writing and vectors ------------------------------------------------------------------- */
 
+/* Each of them a text of its own, in `text`. */
+static int split_labels(const dataset *data, char **text, const char ***labels) {
+  const size_t bytes = strlen(data->labels) + 1;
+  *text = cli_alloc(bytes, 1);
+  *labels = cli_alloc(data->N, sizeof **labels);
+  if (*text == NULL || *labels == NULL) {
+    free(*text);
+    free(*labels);
+    return FAILURE;
+  }
+  memcpy(*text, data->labels, bytes);
+  char *at = *text;
+  for (size_t i = 0; i < data->N; i++) {
+    (*labels)[i] = at;
+    at += strcspn(at, " ");
+    if (*at != '\0')
+      *at++ = '\0';
+  }
+  return SUCCESS;
+}
+
 int data_write(cli *c, const char *path, const char *type, const dataset *data) {
   const size_t shape[3] = {data->n, data->N, data->D};
   if (!ends_with(path, ".npy"))
     type = NULL;
   else if (cli_has(c, FLAG_TYPE))
     type = c->value[FLAG_TYPE];
-  const enf_status status = enf_array_write(c->ctx, path, type, 3, shape, NULL, data->x);
+  char *text = NULL;
+  const char **labels = NULL;
+  if (data->labels != NULL && split_labels(data, &text, &labels) != SUCCESS)
+    return FAILURE;
+  const enf_status status = enf_array_write(c->ctx, path, type, 3, shape, labels, data->x);
+  free(labels);
+  free(text);
   return status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
 }
 

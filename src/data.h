@@ -8,14 +8,17 @@
 typedef struct {
   size_t n, N, D;
   double *x;
-  char *species; /* as model.species, from the labels of an XYZ file; NULL: all alike, or none */
+  char *labels;  /* of the particles, between blanks; NULL: none, or all X */
+  char *species; /* as model.species, from the labels; NULL: all alike, or none */
 } dataset;
 
 /* Read .npy or .xyz. N and D are what they must be, 0 if that is open. An (n,N*D) array is cut by
    D, else N, else D = 3 where that divides the columns (with a note where 2 does too), else 2. Rows
-   of three with z = 0 (.xyz) serve for D = 2. */
+   of three with z = 0 (.xyz) serve for D = 2. Periodic cells are refused without --unwrapped. */
 int data_read(cli *c, const char *path, size_t N, size_t D, dataset *data);
 void data_free(dataset *data);
+/* All but what atoms it is of. */
+void data_forget(dataset *data);
 /* Three dimensions, and every z is 0. */
 bool data_is_planar(const dataset *data);
 /* Keep `rows` evenly spaced rows (all, if there are fewer). */
@@ -25,7 +28,8 @@ void data_thin(dataset *data, uint64_t rows);
    wanted. Fails on a non-finite value. */
 int data_scale(cli *c, const enf_flow *flow, const dataset *data, const char *path, double *scale);
 
-/* To .npy or .xyz. `type` is the number type of .npy files unless --type says otherwise. */
+/* To .npy or .xyz, with labels if there are any. `type` is the number type of .npy files unless
+ * --type says otherwise. */
 int data_write(cli *c, const char *path, const char *type, const dataset *data);
 
 /* n numbers: (n) or (n,1); *n is 0 if it is open. The caller frees *values. */

@@ -1,8 +1,9 @@
 /* draw.c -- samples from a flow, in pieces of a few seconds.
 
-   Any way of cutting a stream gives the same samples, so pieces cost nothing but a little speed, and
-   an interruption costs one piece. */
+   Any way of cutting a stream gives the same samples, so pieces cost nothing but a little speed,
+   and an interruption costs one piece. */
 #include "draw.h"
+#include "atoms.h"
 #include "files.h"
 #include "progress.h"
 
@@ -153,6 +154,8 @@ int draw_samples(cli *c, const char *path, bool density, draws *d) {
     return cli_fail_status(c, status);
   flow_shape(flow, &d->data.N, &d->data.D);
   result = make_room(c, density, d);
+  if (result == SUCCESS)
+    result = atoms_label(flow, &d->data);
   if (result == SUCCESS && d->recall != NULL)
     result = d->recall(c, flow, d);
   if (result == SUCCESS)

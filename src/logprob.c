@@ -3,6 +3,7 @@
    Excess NLL = mean over rows of (-log q(x)) - (u(x) + log Z), the paired difference to the score
    of the true density exp(-u)/Z on the same rows: an estimate of KL(p||q) with a much smaller error
    than the NLL itself. */
+#include "atoms.h"
 #include "draw.h"
 #include "progress.h"
 #include "score.h"
@@ -100,6 +101,8 @@ static int load_and_evaluate(cli *c, const target *t) {
     return cli_fail_status(c, status);
   flow_shape(flow, &N, &D);
   result = data_read(c, c->operand[1], N, D, &data);
+  if (result == SUCCESS)
+    result = atoms_fit_flow(flow, c->operand[0], &data, c->operand[1]);
   if (result == SUCCESS) {
     data_thin(&data, rows);
     result = evaluate(c, flow, &data, t);

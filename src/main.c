@@ -33,6 +33,11 @@ static const command commands[] = {
      "model.data_scale=S; of DATA only shape, labels and length unit are taken. --init FLOW\n"
      "begins with a trained flow, its model and scale: flow matching first, then likelihood or\n"
      "path-gradient. train.batch is the number of configurations or of own samples in a step.\n\n"
+     "Atoms are known by their place: like labels of an .xyz file are interchangeable, and files "
+     "with\n"
+     "another order are refused. Configurations in a periodic cell are refused without "
+     "--unwrapped.\n"
+     "Mirror images are alike for a flow: its samples of a chiral molecule come in both hands.\n\n"
      "The length is --steps, or a time budget: then train.steps is set from the measured rate,\n"
      "again and again, so that the schedule ends with the budget. With both, --steps is the\n"
      "schedule and the budget a limit.\n\n"
@@ -44,7 +49,8 @@ static const command commands[] = {
      "is kept, exact, on 1000 rows (or --rows).\n\n"
      "Beside FLOW.safetensors stand FLOW.trainer, which --resume needs, FLOW.train.csv and\n"
      "FLOW.train.svg (through gnuplot). All but the picture are saved every minute; Ctrl-C saves\n"
-     "and stops with exit code 0. Without --resume, files of that name from an earlier training are\n"
+     "and stops with exit code 0. Without --resume, files of that name from an earlier training "
+     "are\n"
      "replaced. With it the model.* and train.* options are those of the first run, --energy,\n"
      "--validation and what belongs to it are given again, and the result is that of an\n"
      "uninterrupted training, bit for bit; a larger --steps goes on at the schedule's last rate,\n"
@@ -53,7 +59,12 @@ static const command commands[] = {
     {SAMPLE, "sample", "FLOW", 1, 1, "Draw samples from a flow, with their exact log-density",
      "Samples FIRST ... FIRST+N-1 of the stream SEED; any way of cutting a stream gives the same\n"
      "samples. FILE is .npy (f8 unless --type f4) or .xyz. The log-density costs more than the\n"
-     "samples and is computed only for --logp. A sample that fails is NaN and counted.\n",
+     "samples and is computed only for --logp. A sample that fails is NaN and counted.\n\n"
+     "Samples of a chiral molecule come in both hands, equally often. For one hand reflect those "
+     "with\n"
+     "the other (x -> -x), told by the sign of a triple product of bonds at the stereocentre: u "
+     "is\n"
+     "the same, and log q of the chosen hand is log q + log 2.\n",
      run_sample},
     {LOGPROB, "logprob", "FLOW X", 2, 2, "Evaluate the exact log-density of configurations",
      "Prints the mean negative log-likelihood (NLL) with its standard error, in nats per\n"
@@ -74,7 +85,8 @@ static const command commands[] = {
      "0 to 1, and the Wasserstein-1 distance (W1) in their own unit; beside them those of the\n"
      "even rows of the file from the odd ones: what chance does to half as many rows. --data\n"
      "also gives the NLL and, where log Z is known or given, the excess NLL ('enf help logprob'),\n"
-     "and log Z by Bennett's acceptance ratio (BAR) from samples and data together, with the error\n"
+     "and log Z by Bennett's acceptance ratio (BAR) from samples and data together, with the "
+     "error\n"
      "of independent rows. --json has the histograms too.\n\n"
      "Energies of a program of your own come from --energy PLUGIN.so, or from a file: draw with\n"
      "'enf sample -o X --logp L', let the program compute u = U/kT of X, and give --x X --logp L\n"

@@ -2,6 +2,7 @@
 
    w = exp(-u - log q), normalised; reweighted mean <u> = sum w u with the error
    sqrt(sum w^2 (u - <u>)^2) (delta method). */
+#include "atoms.h"
 #include "chain.h"
 #include "draw.h"
 #include "histogram.h"
@@ -88,10 +89,25 @@ static int get_samples(cli *c, reweighting *w) {
   return result;
 }
 
+/* The reference's with the flow's, or with those of --x. */
+static int compare_atoms(cli *c, const reweighting *w) {
+  enf_flow *flow = NULL;
+  if (c->operands == 0)
+    return atoms_fit_file(&w->samples.data, c->value[FLAG_X], &w->reference, reference_of(c));
+  const enf_status status = enf_load(c->ctx, &flow, c->operand[0]);
+  if (status != ENF_OK)
+    return cli_fail_status(c, status);
+  const int result = atoms_fit_flow(flow, c->operand[0], &w->reference, reference_of(c));
+  enf_destroy(flow);
+  return result;
+}
+
 static int get_reference(cli *c, reweighting *w, size_t N, size_t D) {
   if (reference_of(c) == NULL)
     return SUCCESS;
-  const int result = data_read(c, reference_of(c), N, D, &w->reference);
+  int result = data_read(c, reference_of(c), N, D, &w->reference);
+  if (result == SUCCESS)
+    result = compare_atoms(c, w);
   if (result != SUCCESS)
     return result;
   data_thin(&w->reference, w->rows);
@@ -102,10 +118,10 @@ static int get_reference(cli *c, reweighting *w, size_t N, size_t D) {
 }
 
 /* The reference first, so that a mistake in it is told before the work; after the samples where
-   only they tell the shape. */
+   they are in a file, or only they tell the shape. */
 static int get_configurations(cli *c, reweighting *w) {
   const target *t = &w->target;
-  const bool open = t->N == 0 || t->D == 0;
+  const bool open = t->N == 0 || t->D == 0 || c->operands == 0;
   int result = open ? SUCCESS : get_reference(c, w, t->N, t->D);
   if (result == SUCCESS)
     result = get_samples(c, w);

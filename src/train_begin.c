@@ -1,4 +1,5 @@
 /* train_begin.c -- how a training begins: flags, the flow and trainer of before, data, new ones. */
+#include "atoms.h"
 #include "files.h"
 #include "progress.h"
 #include "train.h"
@@ -188,12 +189,30 @@ static int read_data(training *t) {
   return target_check(&t->target, t->data.n > 0 ? "the configurations" : "the flow", t->N, t->D);
 }
 
+/* DATA and the validation with the flow, if there is one yet, and with each other. */
+static int compare_atoms(const training *t) {
+  const char *data = t->c->operand[0], *validation = t->c->value[FLAG_VALIDATION];
+  const bool resumes = cli_has(t->c, FLAG_RESUME);
+  const char *name = cli_has(t->c, FLAG_INIT) ? t->c->value[FLAG_INIT]
+                     : resumes                ? t->c->value[FLAG_OUTPUT]
+                                              : "model.species";
+  int result = atoms_fit_file(&t->data, data, &t->watch.data, validation);
+  if (result == SUCCESS && t->flow != NULL)
+    result = atoms_fit_flow(t->flow, name, &t->data, data);
+  if (result == SUCCESS && t->flow != NULL)
+    result = atoms_fit_flow(t->flow, name, &t->watch.data, validation);
+  return result;
+}
+
 /* A new flow tells apart what the file does. */
 static int fix_species(training *t) {
   if (t->flow != NULL || t->data.species == NULL || cli_setting(t->c, "model.species") != NULL)
     return SUCCESS;
   if (!cli_has(t->c, FLAG_QUIET))
-    cli_note("model.species \"%s\", from the labels of %s", t->data.species, t->c->operand[0]);
+    cli_note(
+        "model.species \"%s\", from the labels of %s: like atoms are interchangeable; where they "
+        "never change places, as the carbons of a chain, set model.species to tell them apart",
+        t->data.species, t->c->operand[0]);
   return cli_set(t->c, "model.species", t->data.species);
 }
 
@@ -280,6 +299,8 @@ static int start_fresh(training *t) {
   int result = fix_species(t);
   if (result == SUCCESS && fresh)
     result = create_flow(t);
+  if (result == SUCCESS && fresh)
+    result = compare_atoms(t);
   if (result == SUCCESS)
     result = fix_scale(t, fresh);
   if (result == SUCCESS)
@@ -345,6 +366,8 @@ int training_begin(training *t) {
     result = read_data(t);
   if (result == SUCCESS)
     result = watch_open(c, t->N, t->D, &t->watch);
+  if (result == SUCCESS)
+    result = compare_atoms(t);
   interrupts_catch();
   save_requests_catch();
   if (result == SUCCESS)

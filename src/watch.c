@@ -53,7 +53,7 @@ int watch_open(cli *c, size_t N, size_t D, watch *w) {
   /* without looks too: a file that cannot be read is told of before the training */
   result = data_read(c, c->value[FLAG_VALIDATION], N, D, &w->data);
   if (w->every == 0)
-    data_free(&w->data);
+    data_forget(&w->data);
   if (result != SUCCESS || w->every == 0)
     return result;
   result = cli_context(c, cheaply, &w->ctx);

@@ -54,6 +54,19 @@ enf_status enf_get_int(const enf_flow *flow, const char *name, int64_t *value);
 enf_status enf_get_real(const enf_flow *flow, const char *name, double *value);
 
 /**
+ * enf_get_text: a model.* option of the flow as text: "model.species", "model.field", ...
+ *
+ * It is the text that was set, or that enf_opts_set takes back unchanged; of model.data_scale the
+ * number in use.
+ * In:   size    bytes that text has room for, with the NUL at its end; 0, and text NULL, to ask
+ * Out:  text    complete, or as it was
+ *       needed  bytes of the whole text with its NUL; NULL if not wanted
+ * Statuses: ARG (NULL, or no option of a flow), RANGE (size is below needed). Since 0.1.
+ */
+enf_status enf_get_text(const enf_flow *flow, const char *name, char *text, size_t size,
+                        size_t *needed);
+
+/**
  * enf_params_info: name and shape of parameter tensor `index`, from 0; walk it until RANGE.
  *
  * Names are those of the published networks ("egnn.gcl_0.edge_mlp.0.weight") or begin with
@@ -109,8 +122,8 @@ enf_status enf_data_scale(enf_ctx *ctx, const enf_flow *flow, size_t n, const do
  * enf_log_prob: natural logarithm of the normalised density on the mean-free subspace, dimension
  * (N-1)D, normalising constant included.
  *
- * Invariant under rotations, reflections, translations and permutations of like particles; x need
- * not be centred. Units: log of (length unit)^-(N-1)D. The error is controlled by ode.rtol,
+ * Invariant under rotations, reflections, translations and permutations of like particles (so both
+ * hands of a chiral molecule share the probability: enf_sample); x need not be centred. Units: log of (length unit)^-(N-1)D. The error is controlled by ode.rtol,
  * ode.atol and logdet.tol. Cost: one transport and some dozens of divergences per sample.
  * With logdet.method hutchinson, here and in enf_sample and enf_transport, the log-determinant is
  * an estimate: that of enf_log_prob_estimate with seed 0 (enf_sample: its own seed).
@@ -166,6 +179,11 @@ enf_status enf_log_prob_estimate(enf_ctx *ctx, const enf_flow *flow, size_t n, c
  * enf_sample: samples number first ... first+n-1 of the infinite stream `seed`.
  *
  * Any way of cutting a stream into calls, threads or ranks gives the same samples, bit for bit.
+ * Mirror images are as likely as what they are images of: samples of a chiral molecule come in both
+ * hands, whichever the flow was trained on. For one hand take the sign of a triple product at the
+ * stereocentre, (a - c) . ((b - c) x (d - c)) of three atoms a, b, d bonded to c, and reflect samples
+ * with the other one (x -> -x): u stays the same, and log q of the chosen hand is logp + log 2. With
+ * several stereocentres reflecting mends samples with all of them wrong; others are of no use.
  * Out:  x     (n,N,D), mean-free
  *       logp  (n), the number enf_log_prob gives, to the tolerance; NULL if not wanted (cheaper)
  * Threads: flow may be shared; ctx not.

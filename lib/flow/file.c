@@ -16,8 +16,6 @@
 #define GROUP "model."
 enum { MOST_METAS = ENF__FORMAT_METAS + ENF__OPT_COUNT };
 
-static bool is_model_option(const char *name) { return !strncmp(name, GROUP, strlen(GROUP)); }
-
 static bool is_bias(const enf__tensor *tensor) {
   const char *dot = strrchr(tensor->name, '.');
   return dot && !strcmp(dot, ".bias");
@@ -30,14 +28,9 @@ static size_t list_metas(const enf_flow *flow, enf__st_meta *meta, char (*buffer
   size_t count = enf__format_metas(FORMAT, meta);
   for (enf__opt id = 0; id < ENF__OPT_COUNT; id++) {
     const char *name = enf__opts_name(id);
-    if (!is_model_option(name))
+    if (strncmp(name, GROUP, strlen(GROUP)) != 0)
       continue;
-    meta[count] = (enf__st_meta){name, enf__opts_print(flow->options, id, buffers[id])};
-    if (id == ENF__OPT_MODEL_DATA_SCALE) {
-      enf__dtoa(flow->space.scale, buffers[id]);
-      meta[count].value = buffers[id];
-    }
-    count++;
+    meta[count++] = (enf__st_meta){name, enf__flow_option(flow, id, buffers[id])};
   }
   return count;
 }

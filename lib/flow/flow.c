@@ -79,7 +79,7 @@ static enf_status read_kinds(enf_ctx *ctx, enf_flow *flow, size_t *species_count
   if (!flow->kind)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a flow");
   TRY(read_species(ctx, enf__opts_text(flow->options, ENF__OPT_MODEL_SPECIES), N, flow->kind,
-                    species_count));
+                   species_count));
   flow->shape.kind = *species_count ? flow->kind : NULL;
 out:
   return status;
@@ -181,6 +181,33 @@ enf_status enf_get_real(const enf_flow *flow, const char *name, double *value) {
   else
     return ENF_ERR_ARG;
   return ENF_OK;
+}
+
+const char *enf__flow_option(const enf_flow *flow, enf__opt id, char buffer[32]) {
+  if (id != ENF__OPT_MODEL_DATA_SCALE)
+    return enf__opts_print(flow->options, id, buffer);
+  enf__dtoa(flow->space.scale, buffer);
+  return buffer;
+}
+
+enf_status enf_get_text(const enf_flow *flow, const char *name, char *text, size_t size,
+                        size_t *needed) {
+  ENF__ENTRY;
+  char buffer[32];
+  enf__opt id = 0;
+  if (!is_flow(flow) || !name || (!text && size > 0))
+    return ENF_ERR_ARG;
+  while (id < ENF__OPT_COUNT && strcmp(name, enf__opts_name(id)) != 0)
+    id++;
+  if (id == ENF__OPT_COUNT || strncmp(name, "model.", 6) != 0)
+    return ENF_ERR_ARG;
+  const char *value = enf__flow_option(flow, id, buffer);
+  const size_t bytes = strlen(value) + 1;
+  if (needed)
+    *needed = bytes;
+  if (bytes <= size)
+    memcpy(text, value, bytes);
+  return bytes <= size ? ENF_OK : ENF_ERR_RANGE;
 }
 
 /* ---- parameters ----------------------------------------------------------------------------- */

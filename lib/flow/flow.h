@@ -25,6 +25,9 @@ enf_status enf__flow_check(enf_ctx *ctx, const enf_flow *flow);
 /* A flow with all parameters zero, not packed; what enf_create and enf_load begin with. */
 enf_status enf__flow_make(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts);
 
+/* The text of one of its model.* options; of the data scale, the number in use. */
+const char *enf__flow_option(const enf_flow *flow, enf__opt id, char buffer[32]);
+
 /* scale.c: the data scale that `auto` stands for, of x (n > 0, host), in work (enf__scale_doubles).
    0 for data without extent, not finite where squares are not. */
 size_t enf__scale_doubles(const enf__space *space, size_t n);

@@ -286,7 +286,7 @@ energies_come_from_a_file() {
 labels_become_species() {
   for k in 1 2 3 4 5 6; do printf '3\n\nO 0 0 0.0%s\nH 1 0.%s 0\nH 0 1 0.1\n' $k $k; done >water.xyz
   "$enf" train water.xyz --steps 1 -o water.safetensors >/dev/null 2>note &&
-    grep -q '^enf: model.species "0 1 1", from the labels of water.xyz$' note &&
+    grep -q '^enf: model.species "0 1 1", from the labels of water.xyz: like atoms are interchangeable; where' note &&
     "$enf" info water.safetensors | grep -q '^species *2$' || return 1
   "$enf" train water.xyz --steps 1 -q --set "model.species=0 1 2" -o water.safetensors >/dev/null &&
     "$enf" info water.safetensors | grep -q '^species *3$' || return 1
@@ -458,6 +458,7 @@ lost_output_is_told() {
 }
 
 . "$here/edges.sh"
+. "$here/atoms.sh"
 
 for args in "$here"/*.args; do
   run_case "$(basename "$args" .args)"
@@ -474,7 +475,8 @@ for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_
   interrupted_sampling_is_kept sampling_goes_on \
   failed_trainings_are_told the_last_good_flow_is_kept a_training_is_saved_on_request no_file_is_left_behind other_data_are_not_gone_on_with energies_that_are_no_numbers_are_told \
   names_need_not_be_text whole_numbers_may_have_exponents \
-  plugins_may_include_the_library a_build_describes_itself; do
+  plugins_may_include_the_library a_build_describes_itself \
+  other_atoms_are_refused kinds_are_elements_or_finer like_atoms_are_told_of periodic_cells_are_refused forms_of_a_file_are_one; do
   $check
   report "$check" $?
 done

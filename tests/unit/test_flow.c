@@ -144,6 +144,41 @@ END_TEST
 
 /* ---- parameters ----------------------------------------------------------------------------- */
 
+/* As it was set, also after a file; the scale in use. */
+START_TEST(a_flow_tells_its_options) {
+  static const struct {
+    const char *name, *text;
+  } rows[] = {{"model.species", "0 0 1 2"},
+              {"model.field", "egnn"},
+              {"model.particles", "4"},
+              {"model.prior_std", "0.7"},
+              {"model.data_scale", "1.3"}};
+  enf_flow *flow = small(), *read;
+  ck_assert_int_eq(enf_save(ctx, flow, path), ENF_OK);
+  ck_assert_int_eq(enf_load(ctx, &read, path), ENF_OK);
+  for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+    const enf_flow *of = i % 2 ? read : flow;
+    const char *name = rows[i / 2].name, *wanted = rows[i / 2].text;
+    size_t needed = 0;
+    char text[16] = "kept";
+    ck_assert_int_eq(enf_get_text(of, name, NULL, 0, &needed), ENF_ERR_RANGE);
+    ck_assert_uint_eq(needed, strlen(wanted) + 1);
+    ck_assert_int_eq(enf_get_text(of, name, text, needed - 1, NULL), ENF_ERR_RANGE);
+    ck_assert_str_eq(text, "kept");
+    ck_assert_int_eq(enf_get_text(of, name, text, needed, NULL), ENF_OK);
+    ck_assert_str_eq(text, wanted);
+  }
+  char text[16];
+  ck_assert_int_eq(enf_get_text(NULL, "model.species", text, 16, NULL), ENF_ERR_ARG);
+  ck_assert_int_eq(enf_get_text(flow, NULL, text, 16, NULL), ENF_ERR_ARG);
+  ck_assert_int_eq(enf_get_text(flow, "model.species", NULL, 16, NULL), ENF_ERR_ARG);
+  ck_assert_int_eq(enf_get_text(flow, "model.specie", text, 16, NULL), ENF_ERR_ARG);
+  ck_assert_int_eq(enf_get_text(flow, "train.lr", text, 16, NULL), ENF_ERR_ARG);
+  enf_destroy(read);
+  enf_destroy(flow);
+}
+END_TEST
+
 START_TEST(parameters_are_set_by_name_and_fix_the_scale) {
   enf_flow *flow;
   ck_assert_int_eq(CREATE(&flow, "model.particles=3", "model.hidden=4", "model.layers=1"), ENF_OK);
@@ -431,6 +466,7 @@ int main(void) {
   tcase_add_loop_test(c, contradictory_options_are_refused, 0, REFUSALS);
   tcase_add_test(c, null_and_foreign_handles_are_refused);
   tcase_add_test(c, a_flow_tells_its_numbers);
+  tcase_add_test(c, a_flow_tells_its_options);
   tcase_add_test(c, parameters_are_set_by_name_and_fix_the_scale);
   tcase_add_test(c, equal_seeds_give_equal_weights);
   tcase_add_test(c, a_file_gives_the_flow_back_bit_for_bit);

@@ -1,0 +1,111 @@
+/* atoms.c -- whether the atoms of a file are those that a flow, or another file, has in that order.
+
+   A flow knows atoms by their place. In another order the density of an oxygen is asked for at a
+   hydrogen, which is a number like any other: so the labels of a file are compared wherever it
+   meets a flow. Kinds may be finer than labels (two carbons of a chain that never change places),
+   so what must hold is that atoms of one kind have one label. */
+#include "atoms.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+  const char *at;
+  int length;
+} word;
+
+/* Word number i of a list, from 0; empty behind its end. */
+static word word_at(const char *list, size_t i) {
+  word w = {list, 0};
+  for (;; i--) {
+    w.at += strspn(w.at, " \t");
+    w.length = (int)strcspn(w.at, " \t");
+    if (i == 0)
+      return w;
+    w.at += w.length;
+  }
+}
+
+static bool same(word a, word b) {
+  return a.length == b.length && strncmp(a.at, b.at, (size_t)a.length) == 0;
+}
+
+/* Kinds are numbers or symbols of elements. */
+static bool is_element(word kind) { return kind.length > 0 && isalpha((unsigned char)*kind.at); }
+
+/* model.species of the flow as text; NULL with the sentence printed. The caller frees it. */
+static char *kinds_of(const enf_flow *flow) {
+  size_t bytes = 1;
+  enf_get_text(flow, "model.species", NULL, 0, &bytes);
+  char *kinds = cli_alloc(bytes, 1);
+  if (kinds != NULL)
+    enf_get_text(flow, "model.species", kinds, bytes, NULL);
+  return kinds;
+}
+
+/* Number of the first atom of the kind of atom i; all atoms of an empty list are of one. */
+static size_t first_alike(const char *kinds, size_t i) {
+  size_t first = 0;
+  while (!same(word_at(kinds, first), word_at(kinds, i)))
+    first++;
+  return first;
+}
+
+static int fit_kind(const char *kinds, const char *name, const dataset *data, const char *path,
+                    size_t i) {
+  const size_t first = first_alike(kinds, i);
+  const word kind = word_at(kinds, i), label = word_at(data->labels, i),
+             other = word_at(data->labels, first);
+  if (is_element(kind) && !same(kind, label))
+    return cli_fail("%s: atom %zu is %.*s, which is %.*s for %s; are the atoms in another order?",
+                    path, i + 1, label.length, label.at, kind.length, kind.at, name);
+  if (same(label, other))
+    return SUCCESS;
+  return cli_fail(
+      "%s: atom %zu is %.*s and atom %zu is %.*s, which are of one kind for %s; are the "
+      "atoms in another order?",
+      path, i + 1, label.length, label.at, first + 1, other.length, other.at, name);
+}
+
+int atoms_fit_flow(const enf_flow *flow, const char *name, const dataset *data, const char *path) {
+  if (data->labels == NULL)
+    return SUCCESS;
+  char *kinds = kinds_of(flow);
+  int result = kinds != NULL ? SUCCESS : FAILURE;
+  for (size_t i = 0; i < data->N && result == SUCCESS; i++)
+    result = fit_kind(kinds, name, data, path, i);
+  free(kinds);
+  return result;
+}
+
+int atoms_fit_file(const dataset *known, const char *name, const dataset *data, const char *path) {
+  if (known->labels == NULL || data->labels == NULL)
+    return SUCCESS;
+  for (size_t i = 0; i < data->N; i++) {
+    const word label = word_at(data->labels, i), wanted = word_at(known->labels, i);
+    if (!same(label, wanted))
+      return cli_fail("%s: atom %zu is %.*s, which is %.*s in %s; are the atoms in another order?",
+                      path, i + 1, label.length, label.at, wanted.length, wanted.at, name);
+  }
+  return SUCCESS;
+}
+
+int atoms_label(const enf_flow *flow, dataset *samples) {
+  size_t used = 0;
+  char *kinds = kinds_of(flow);
+  if (kinds == NULL)
+    return FAILURE;
+  for (size_t i = 0; i < samples->N; i++) {
+    const word kind = word_at(kinds, i);
+    if (!is_element(kind)) {
+      free(kinds);
+      return SUCCESS;
+    }
+    memmove(kinds + used, kind.at, (size_t)kind.length); /* one blank between words */
+    used += (size_t)kind.length + 1;
+    kinds[used - 1] = i + 1 < samples->N ? ' ' : '\0';
+  }
+  samples->labels = kinds;
+  return SUCCESS;
+}

@@ -1,0 +1,102 @@
+# What configurations in files mean: kinds and order of atoms, cells, forms of numbers. Part of tests/cli/run.sh, after the round
+# trip.
+
+brief='--steps 2 -q --set model.hidden=4 --set model.layers=1 --set train.batch=4'
+
+molecules() { # molecules "A B C" [COMMENT]: 20 frames of these atoms, the first far from the others' line
+  for k in 0 1 2 3 4 5 6 7 8 9; do
+    for z in 1 2; do
+      echo 3
+      echo "${2-}"
+      i=0
+      for label in $1; do
+        echo "$label $i.0$k 0.$k$z 0.$z"
+        i=$((i + 1))
+      done
+    done
+  done
+}
+
+# Another order of the atoms, or other atoms, wherever a file meets a flow or another file; X says nothing.
+other_atoms_are_refused() {
+  rm -f n.safetensors
+  molecules 'O H H' >ohh.xyz
+  molecules 'H O H' >hoh.xyz
+  molecules 'O H D' >ohd.xyz
+  molecules 'X X X' >xxx.xyz
+  "$enf" train ohh.xyz $brief --validation ohh.xyz -o ohh.safetensors >/dev/null 2>note && [ ! -s note ] &&
+    "$enf" sample ohh.safetensors -n 20 -q -o drawn.xyz --logp drawn.npy >/dev/null || return 1
+  kind='atom 3 is H and atom 2 is O, which are of one kind for ohh.safetensors; are the atoms in another order?'
+  refuses 1 "hoh.xyz: $kind" logprob ohh.safetensors hoh.xyz -q &&
+    refuses 1 "hoh.xyz: $kind" train hoh.xyz -q --steps 2 --init ohh.safetensors -o n.safetensors &&
+    refuses 1 "hoh.xyz: $kind" train hoh.xyz -q -o ohh.safetensors --resume --steps 4 &&
+    refuses 1 "hoh.xyz: $kind" reweight ohh.safetensors -n 5 -q -e lj:n=3 --data hoh.xyz &&
+    refuses 1 "hoh.xyz: $kind" reweight ohh.safetensors -n 5 -q -e lj:n=3 --reference hoh.xyz &&
+    refuses 1 'ohd.xyz: atom 3 is D and atom 2 is H, which are of one kind' logprob ohh.safetensors ohd.xyz -q &&
+    refuses 1 'hoh.xyz: atom 1 is H, which is O in ohh.xyz; are' train ohh.xyz $brief --validation hoh.xyz -o n.safetensors &&
+    refuses 1 'hoh.xyz: atom 1 is H, which is O in ohh.xyz; are' train ohh.xyz $brief --validation hoh.xyz --validate-every 0 -o n.safetensors &&
+    refuses 1 'hoh.xyz: atom 1 is H, which is O in ohh.xyz; are' reweight --x ohh.xyz --logp drawn.npy -q -e lj:n=3 --reference hoh.xyz ||
+    return 1
+  for file in ohh xxx drawn; do
+    "$enf" logprob ohh.safetensors $file.xyz -q >/dev/null 2>note && [ ! -s note ] || return 1
+  done
+  [ ! -e n.safetensors ]
+}
+
+# Kinds may be finer than labels, not coarser; those that are elements are compared, and samples have them.
+kinds_are_elements_or_finer() {
+  "$enf" train ohh.xyz $brief --set "model.species=0 1 2" -o finer.safetensors >/dev/null &&
+    "$enf" logprob finer.safetensors ohh.xyz -q >/dev/null || return 1
+  "$enf" train ohh.xyz $brief --set "model.species= O  H H" -o named.safetensors >/dev/null &&
+    "$enf" sample named.safetensors -n 2 -q -o named.xyz >/dev/null || return 1
+  [ "$(cut -d ' ' -f 1 named.xyz | tr '\n' ' ')" = '3 Properties=species:S:1:pos:R:3 O H H 3 Properties=species:S:1:pos:R:3 O H H ' ] || return 1
+  molecules '8 1 1' >numbers.xyz
+  molecules 'S H H' >shh.xyz
+  "$enf" logprob named.safetensors numbers.xyz -q >/dev/null &&
+    refuses 1 'shh.xyz: atom 1 is S, which is O for named.safetensors; are' logprob named.safetensors shh.xyz -q &&
+    refuses 1 'ohh.xyz: atom 2 is H and atom 1 is O, which are of one kind for model.species' train ohh.xyz $brief --set "model.species=0 0 0" -o n.safetensors &&
+    refuses 1 'ohh.xyz: atom 1 is O, which is H for model.species' train ohh.xyz $brief --set "model.species=H O H" -o n.safetensors &&
+    "$enf" train xxx.xyz $brief -o alike.safetensors >/dev/null &&
+    refuses 1 'ohh.xyz: atom 2 is H and atom 1 is O, which are of one kind for alike' logprob alike.safetensors ohh.xyz -q
+}
+
+like_atoms_are_told_of() {
+  "$enf" train ohh.xyz $(echo "$brief" | sed 's/ -q//') -o n.safetensors >/dev/null 2>note &&
+    [ "$(grep -c 'never change places' note)" = 1 ] && "$enf" logprob n.safetensors ohh.xyz 2>note >/dev/null && ! grep -q places note
+}
+
+# A cell that is repeated is refused, unless molecules are said to be whole; those that its walls cut are named.
+periodic_cells_are_refused() {
+  cell='Properties=species:S:1:pos:R:3 Lattice="10 0 0 0 10 0 0 0 10"'
+  told='configuration 0 (from 0) is of a periodic cell, of which a flow knows nothing; make molecules whole and give --unwrapped'
+  molecules 'O H H' "$cell pbc=\"F F F\"" >free.xyz
+  "$enf" train free.xyz $brief -o free.safetensors >/dev/null 2>note && [ ! -s note ] || return 1
+  for comment in "$cell" "$cell pbc=\"F T F\"" 'Properties=species:S:1:pos:R:3 pbc="T T T"' '# CELL(abcABC): 9 9 9 90 90 90'; do
+    molecules 'O H H' "$comment" >cell.xyz
+    refuses 1 "cell.xyz: $told" train cell.xyz $brief -o n.safetensors && refuses 1 "cell.xyz: $told" logprob free.safetensors cell.xyz -q &&
+      refuses 1 "cell.xyz: $told" train free.xyz $brief --validation cell.xyz -o n.safetensors &&
+      "$enf" train cell.xyz $brief --unwrapped -o n.safetensors >/dev/null 2>note && [ ! -s note ] || return 1
+    rm n.safetensors
+  done
+  # 0, 1 and 2 on a line become 9, 0 and 1 in the second of two cells that are skewed
+  skewed='Lattice="10 0 0 4 10 0 0 0 10" Properties=species:S:1:pos:R:3'
+  { printf '3\n%s\nO 0 0 0\nH 1 0 0\nH 2 0 0\n' "$skewed" && printf '3\n%s\nO 9 0 0\nH 0 0 0\nH 1 .2 0\n' "$skewed"; } >cut.xyz
+  walls='walls cut 1 of 2 configurations, the first is 1 (from 0)'
+  refuses 1 "cut.xyz: configuration 0 (from 0) is of a periodic cell.*; its $walls; make" logprob free.safetensors cut.xyz -q &&
+    "$enf" logprob free.safetensors cut.xyz -q --unwrapped >/dev/null 2>note && grep -q "^enf: cut.xyz: the cell's $walls; molecules must be whole$" note
+}
+
+# Numbers as Fortran writes them, atomic numbers, forces before positions: all the same configurations.
+forms_of_a_file_are_one() {
+  molecules 'O H H' 'Properties=species:S:1:pos:R:3' >plain.xyz
+  sed 's/\(0\.[0-9]*\)\([0-9]\)$/\1\2D+00/' plain.xyz >fortran.xyz
+  sed 's/^O /8 /; s/^H /1 /; s/species:S/Z:I/' plain.xyz >z.xyz
+  sed 's/^\([OH]\) \(.*\)/9 9 9 \1 \2/; s/Properties=/note="a b" properties=forces:R:3:/' plain.xyz >forces.xyz
+  "$enf" logprob free.safetensors plain.xyz -q --json >wanted || return 1
+  for form in fortran z forces; do
+    ! cmp -s plain.xyz $form.xyz && "$enf" logprob free.safetensors $form.xyz -q --json >text &&
+      [ "$(number nll text)" = "$(number nll wanted)" ] || return 1
+  done
+  sed 's/note="a b"/note="a b/' forces.xyz >broken.xyz
+  refuses 1 'broken.xyz: line 2: what begins with " in the comment has no end' logprob free.safetensors broken.xyz -q
+}
