@@ -282,6 +282,8 @@ size_t enf__egnn_group(const enf__egnn *f, const enf__shape *shape, enf__work wo
                        size_t real_bytes) {
   const enf__model *m = &f->base.model;
   const size_t N = shape->particles, E = enf__shape_edges(shape), Hp = f->padded;
+  if (work == ENF__VJP_TRACE)
+    return 1;
   size_t reals = 6 * N * Hp + 12 * E;
   if (work != ENF__VELOCITY)
     reals = m->layers * ((5 + m->node_depth) * N * Hp + m->edge_depth * E * Hp + 12 * E);
@@ -301,11 +303,8 @@ static size_t workspace(const enf__field *field, const enf__run *run, const enf_
 }
 
 static double cost(const enf__field *field, const enf__shape *shape, enf__work work) {
-  static const double factor[] = {[ENF__VELOCITY] = 1,
-                                  [ENF__DIVERGENCE] = 6,
-                                  [ENF__JVP] = 2,
-                                  [ENF__VJP] = 3,
-                                  [ENF__VJP_TRACE] = 6};
+  static const double factor[] = {[ENF__VELOCITY] = 1, [ENF__DIVERGENCE] = 6, [ENF__JVP] = 2,
+                                  [ENF__VJP] = 3,      [ENF__VJP_TRACE] = 6,  [ENF__VJP_PROBE] = 6};
   const enf__egnn *f = (const enf__egnn *)field;
   const enf__model *m = &field->model;
   const double H = (double)f->padded, L = (double)m->layers;
@@ -346,7 +345,10 @@ static void vjp(const enf__field *field, const enf__run *run, enf__arena *arena,
 
 static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena,
                       const enf__points *at, const enf__cotangent *of, const enf__gradient *out) {
-  IN_PRECISION(vjp_trace, of, out);
+  if (of->eps)
+    IN_PRECISION(vjp_trace, of, out);
+  else
+    IN_PRECISION(trace_grad, of, out);
 }
 
 const enf__field_ops enf__egnn_ops = {.create = create,

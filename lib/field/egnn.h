@@ -71,7 +71,10 @@ size_t enf__egnn_group(const enf__egnn *f, const enf__shape *shape, enf__work wo
                               double *dx, double *dparams);                                        \
   void enf__egnn_vjp_trace_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,             \
                                     const enf__points *at, const enf__cotangent *of,               \
-                                    const enf__gradient *out);
+                                    const enf__gradient *out);                                     \
+  void enf__egnn_trace_grad_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,            \
+                                     const enf__points *at, const enf__cotangent *of,              \
+                                     const enf__gradient *out);
 ENF__EGNN_PRECISION(f32)
 ENF__EGNN_PRECISION(f64)
 

@@ -5,6 +5,7 @@
 #include "field/egnn_divergence.h"
 #include "field/egnn_pair.h"
 #include "field/egnn_reverse.h"
+#include "field/egnn_trace_reverse.h"
 
 void SUFFIX(enf__egnn_layout)(const enf__egnn *f, const enf__shape *shape, enf__work work,
                               enf__arena *arena) {
@@ -14,7 +15,11 @@ void SUFFIX(enf__egnn_layout)(const enf__egnn *f, const enf__shape *shape, enf__
     tangents d;
     layout_tangents(&g, &d, arena);
   }
-  if (work == ENF__JVP || work == ENF__VJP_TRACE) {
+  if (work == ENF__VJP_TRACE) {
+    trace_work w;
+    layout_trace(&g, &w, arena);
+  }
+  if (work == ENF__JVP || work == ENF__VJP_PROBE) {
     pair p;
     layout_pair(&g, &p, arena);
   }

@@ -5,8 +5,8 @@
    Every quantity of egnn_forward.h is carried with its tangent foo_dot for the displacement eps.
    In the reverse pass foo_bar is the derivative of the loss by foo and foo_hat that by foo_dot;
    second derivatives of silu, sigmoid, tanh and distances enter foo_bar. Products work on values
-   and tangents together: rows of a tile, then rows of their tangents. The exact divergence takes
-   the N D unit vectors for eps, one after another. */
+   and tangents together: rows of a tile, then rows of their tangents. For the exact
+   divergence see egnn_trace_reverse.h. */
 #ifndef ENF__EGNN_PAIR_H
 #define ENF__EGNN_PAIR_H
 
@@ -510,13 +510,10 @@ static double form_of(const group *g, const pair *p, size_t s) {
   return sum;
 }
 
-/* The trace grows with the unit vectors; squares belong to the first pass. */
-static void give_values(const group *g, const pair *p, size_t unit, const double *c,
-                        const double *d, double *value) {
+static void give_values(const group *g, const pair *p, const double *c, const double *d,
+                        double *value) {
   for (size_t s = 0; s < g->S; s++, value += ENF__VALUES) {
-    value[ENF__TRACE_VALUE] = (unit ? value[ENF__TRACE_VALUE] : 0) + form_of(g, p, s);
-    if (unit)
-      continue;
+    value[ENF__TRACE_VALUE] = form_of(g, p, s);
     value[ENF__SPEED_VALUE] = c ? square_of(g, g->v, s) : 0;
     value[ENF__JACOBIAN_VALUE] = d ? square_of(g, p->v_dot, s) : 0;
   }
@@ -544,22 +541,6 @@ void SUFFIX(enf__egnn_jvp)(const enf__egnn *f, int kernel, enf__arena *arena, co
   arena->used = mark;
 }
 
-/* The displacement and the cotangents of one pass: the probe itself, or unit vector `unit`. */
-static void set_probe(const group *g, pair *p, const double *eps, const double *b, size_t unit) {
-  const size_t size = g->N * g->D;
-  if (eps) {
-    centred(g, eps, NULL, p->eps);
-    centred(g, eps, b, p->v_hat);
-    return;
-  }
-  memset(p->eps, 0, g->n * g->D * sizeof(REAL));
-  memset(p->v_hat, 0, g->n * g->D * sizeof(REAL));
-  for (size_t s = 0; s < g->S; s++) {
-    p->eps[s * size + unit] = 1;
-    p->v_hat[s * size + unit] = (REAL)b[s];
-  }
-}
-
 /* bar (n,D) += the gradient of f[sample] |in|^2, in (n,D) less its mean over particles. */
 static void add_square_grad(const group *g, const REAL *in, const double *f, REAL *bar) {
   for (size_t s = 0; f && s < g->S; s++)
@@ -571,32 +552,25 @@ static void add_square_grad(const group *g, const REAL *in, const double *f, REA
     }
 }
 
-/* What the first pass has beside the trace: a, and the squares of v and, with a probe, J eps. */
-static void add_cotangents(const group *g, pair *p, const enf__cotangent *of) {
-  centred(g, of->a, NULL, p->v_bar);
-  add_square_grad(g, g->v, of->c, p->v_bar);
-  add_square_grad(g, p->v_dot, of->d, p->v_hat);
-}
-
-/* The same from sample `first` on. */
+/* The same function from sample `first` on. */
 static enf__cotangent cotangent_from(const enf__cotangent *of, size_t first, size_t size) {
-  return (enf__cotangent){.eps = of->eps ? of->eps + first * size : NULL,
+  return (enf__cotangent){.eps = of->eps + first * size,
                           .a = of->a + first * size,
                           .b = of->b + first,
                           .c = of->c ? of->c + first : NULL,
                           .d = of->d ? of->d + first : NULL};
 }
 
-/* One pass of the samples in the group: that of the probe, or of unit vector `unit`. */
-static void trace_pass(group *g, pair *p, size_t unit, const enf__cotangent *of, double *value) {
-  set_probe(g, p, of->eps, of->b, unit);
+/* The samples in the group. */
+static void trace_pass(group *g, pair *p, const enf__cotangent *of, double *value) {
+  centred(g, of->eps, NULL, p->eps);
   forward_pair(g, p);
   if (value)
-    give_values(g, p, unit, of->c, of->d, value);
-  if (unit)
-    memset(p->v_bar, 0, g->n * g->D * sizeof(REAL));
-  else
-    add_cotangents(g, p, of);
+    give_values(g, p, of->c, of->d, value);
+  centred(g, of->a, NULL, p->v_bar);
+  add_square_grad(g, g->v, of->c, p->v_bar);
+  centred(g, of->eps, of->b, p->v_hat);
+  add_square_grad(g, p->v_dot, of->d, p->v_hat);
   reverse_pair(g, p);
 }
 
@@ -606,7 +580,7 @@ void SUFFIX(enf__egnn_vjp_trace)(const enf__egnn *f, int kernel, enf__arena *are
   const size_t mark = arena->used, size = enf__shape_size(at->shape);
   group g;
   pair p;
-  open_group(&g, f, at->shape, ENF__VJP_TRACE, arena);
+  open_group(&g, f, at->shape, ENF__VJP_PROBE, arena);
   layout_pair(&g, &p, arena);
   g.k = KERNELS_OF(kernel);
   if (!out->dparams)
@@ -614,14 +588,11 @@ void SUFFIX(enf__egnn_vjp_trace)(const enf__egnn *f, int kernel, enf__arena *are
   if (p.grad)
     memset(p.grad, 0, f->forward_count * sizeof(REAL));
   for (size_t s = 0, step = g.S; s < at->S; s += step) {
-    const size_t count = next_samples(at, s, step);
     const enf__cotangent here = cotangent_from(of, s, size);
-    for (size_t unit = 0; unit < (of->eps ? 1 : size); unit++) {
-      enter_samples(&g, at, s, count);
-      trace_pass(&g, &p, unit, &here, out->value ? out->value + s * ENF__VALUES : NULL);
-      for (size_t i = 0; out->dx && i < g.n * g.D; i++)
-        out->dx[s * size + i] = (unit ? out->dx[s * size + i] : 0) + (double)p.x_bar[i];
-    }
+    enter_samples(&g, at, s, next_samples(at, s, step));
+    trace_pass(&g, &p, &here, out->value ? out->value + s * ENF__VALUES : NULL);
+    for (size_t i = 0; out->dx && i < g.n * g.D; i++)
+      out->dx[s * size + i] = (double)p.x_bar[i];
   }
   if (p.grad)
     unpack_gradient(f, p.grad, out->dparams);

@@ -8,11 +8,12 @@
 #include "field/egnn_forward.h"
 
 typedef struct {
-  REAL *dv;            /* (n,D) cotangents of v, mean-free */
-  REAL *dx;            /* (n,D) of the positions going into the layer under way */
-  REAL *dh, *dh_class; /* (n,Hp), (classes,Hp) */
-  REAL *dpqu;          /* (rows,3Hp) */
-  REAL *dz5, *dagg;    /* (n,Hp) */
+  REAL *dv;                        /* (n,D) cotangents of v, mean-free */
+  REAL *dx;                        /* (n,D) of the positions going into the layer under way */
+  REAL *dh, *dh_class;             /* (n,Hp), (classes,Hp) */
+  REAL *dpqu;                      /* (rows,3Hp) */
+  REAL *dz5, *dagg;                /* (n,Hp) */
+  REAL *z5_extra[ENF__EGNN_DEPTH]; /* (n,Hp) joins the derivative by z5[k], or NULL */
   REAL *ds, *dq, *dq0, *dq_net, *dq0_net, *da; /* (e) */
   REAL *slope1, *slope2, *gdz3, *dz;           /* (tile,Hp) */
   REAL *grad;                                  /* packed gradient, or NULL */
@@ -21,6 +22,7 @@ typedef struct {
 } reverse;
 
 static void layout_reverse(const group *g, reverse *b, enf__arena *arena) {
+  *b = (reverse){0};
   b->dv = ENF__TAKE(arena, REAL, g->n * g->D);
   b->dx = ENF__TAKE(arena, REAL, g->n * g->D);
   b->dh = ENF__TAKE(arena, REAL, g->n * g->H);
@@ -68,6 +70,8 @@ static void node_network_grad(group *g, size_t l, reverse *b) {
     g->k->silu_slope(n * H, y->z5[k - 1], a5);
     for (size_t i = 0; i < n * H; i++)
       out[i] *= a5[i];
+    for (size_t i = 0; b->z5_extra[k - 1] && i < n * H; i++)
+      out[i] += b->z5_extra[k - 1][i];
     dz = out;
   }
   g->k->gemm(n, H, H, b->dz5, H, w + y->at->w5t, H, NULL, 0, NULL, false, b->dagg, H);
@@ -209,6 +213,19 @@ static void reverse_layer(group *g, size_t l, reverse *b) {
   node_input_grad(g, l, b);
 }
 
+/* Behind the first layer: what flows through q0, and the embedding. */
+static void reverse_end(const group *g, reverse *b) {
+  const layer *y = &g->layer[0];
+  for (size_t e = 0; e < g->e; e++)
+    for (size_t a = 0; a < g->D; a++) {
+      const REAL dr = 2 * b->dq0[e] * y->r[a * g->e + e];
+      b->dx[(size_t)g->recv[e] * g->D + a] += dr;
+      b->dx[(size_t)g->send[e] * g->D + a] -= dr;
+    }
+  if (b->grad)
+    embed_grad(g, b);
+}
+
 /* Everything from the cotangents in b->out: dx (mean-free) into b->out, weights into b->grad. */
 static void reverse_group(group *g, reverse *b) {
   for (size_t i = 0; i < g->n * g->D; i++)
@@ -220,15 +237,7 @@ static void reverse_group(group *g, reverse *b) {
   memset(b->dq0, 0, g->e * sizeof(REAL));
   for (size_t l = g->layers; l-- > 0;)
     reverse_layer(g, l, b);
-  const layer *y = &g->layer[0];
-  for (size_t e = 0; e < g->e; e++)
-    for (size_t a = 0; a < g->D; a++) {
-      const REAL dr = 2 * b->dq0[e] * y->r[a * g->e + e];
-      b->dx[(size_t)g->recv[e] * g->D + a] += dr;
-      b->dx[(size_t)g->send[e] * g->D + a] -= dr;
-    }
-  if (b->grad)
-    embed_grad(g, b);
+  reverse_end(g, b);
 }
 
 static void unpack_gradient(const enf__egnn *f, const REAL *grad, double *dparams) {

@@ -28,7 +28,14 @@ typedef struct {
 typedef struct enf__field enf__field;
 
 /* What a call computes, for sizing the workspace. */
-typedef enum { ENF__VELOCITY, ENF__DIVERGENCE, ENF__JVP, ENF__VJP, ENF__VJP_TRACE } enf__work;
+typedef enum {
+  ENF__VELOCITY,
+  ENF__DIVERGENCE,
+  ENF__JVP,
+  ENF__VJP,
+  ENF__VJP_TRACE, /* exact */
+  ENF__VJP_PROBE  /* with eps */
+} enf__work;
 
 /* Make a field and append its views to the table. NOMEM. */
 enf_status enf__field_create(enf_ctx *ctx, enf__field **field, const enf__model *model,
@@ -91,7 +98,7 @@ typedef struct {
   double *value;   /* (S,3) the trace and, as far as c and d are given, |v|^2 and |J eps|^2 */
 } enf__gradient;
 
-/* Its reverse pass. The exact divergence costs N D passes. */
+/* Its reverse pass; with the exact divergence, of a few divergences' cost. */
 void enf__field_vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena,
                           const enf__points *at, const enf__cotangent *of,
                           const enf__gradient *out);

@@ -158,7 +158,8 @@ static double cost(const enf__field *field, const enf__shape *shape, enf__work w
                                   [ENF__DIVERGENCE] = 30,
                                   [ENF__JVP] = 30,
                                   [ENF__VJP] = 80,
-                                  [ENF__VJP_TRACE] = 60};
+                                  [ENF__VJP_TRACE] = 60,
+                                  [ENF__VJP_PROBE] = 60};
   const enf__pair_kernel *f = (const enf__pair_kernel *)field;
   const double edges = (double)enf__shape_edges(shape), columns = (double)f->columns;
   return factor[work] * edges / 2 * (double)f->Kp + (double)f->Tp * columns;

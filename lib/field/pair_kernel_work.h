@@ -112,7 +112,7 @@ static group open_group(const enf__pair_kernel *f, const enf__shape *shape, int 
 size_t SUFFIX(enf__pair_kernel_workspace)(const enf__pair_kernel *f, const enf__shape *shape,
                                           enf__work work) {
   enf__arena count = {0};
-  open_group(f, shape, ENF__KERNEL_BASELINE, work == ENF__VJP || work == ENF__VJP_TRACE, &count);
+  open_group(f, shape, ENF__KERNEL_BASELINE, work >= ENF__VJP, &count);
   return count.used;
 }
 

@@ -120,7 +120,7 @@ size_t enf__pullback_worker_bytes(const enf__pullback *p, const enf__run *run) {
   const size_t back = p->adjoint == ENF__DISCRETE ? enf__adjoint_discrete_workspace(g.S, pair)
                                                   : enf__adjoint_continuous_workspace(g.S, pair);
   const enf__work work[] = {ENF__VELOCITY, p->probes ? ENF__JVP : ENF__DIVERGENCE, ENF__VJP,
-                            ENF__VJP_TRACE};
+                            p->probes ? ENF__VJP_PROBE : ENF__VJP_TRACE};
   size_t field = 0;
   for (size_t i = 0; i < sizeof work / sizeof *work; i++)
     field = larger(field, enf__field_workspace(p->field, run, p->shape, work[i]));

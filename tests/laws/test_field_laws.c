@@ -213,7 +213,7 @@ static void vjp(size_t S, const double *times, const double *points, const doubl
 
 static void vjp_trace(size_t S, const double *times, const double *points, const double *probe,
                       const double *cotangent, const double *weight, double *dx, double *dparams) {
-  enf__arena arena = open_arena(ENF__VJP_TRACE);
+  enf__arena arena = open_arena(probe ? ENF__VJP_PROBE : ENF__VJP_TRACE);
   enf__field_vjp_trace(field, &ctx->run, &arena, &(enf__points){&shape, S, times, points},
                        &(enf__cotangent){probe, cotangent, weight, NULL, NULL},
                        &(enf__gradient){dx, dparams, NULL});

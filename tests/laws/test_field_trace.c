@@ -37,7 +37,7 @@ static const struct {
   int file;
   size_t layers, edge, node;
 } deeper[] = {{0, 1, 3, 2}, {0, 2, 4, 3}, {0, 5, 3, 4}, {2, 3, 2, 3},
-              {2, 2, 3, 3}, {3, 3, 4, 2}, {3, 5, 3, 3}};
+              {2, 2, 3, 3}, {3, 3, 4, 2}, {3, 5, 3, 3}, {1, 4, 2, 2}};
 enum { DEEPER = sizeof deeper / sizeof *deeper };
 
 static void open_deeper(int i) {
@@ -99,7 +99,7 @@ static double difference(double *number, const double *probe, double scale) {
 static void compare(const double *probe) {
   const size_t P = g.params.size;
   double *dx = malloc(B * size * sizeof *dx), *grad = calloc(P, sizeof *grad), largest = 0;
-  enf__field_vjp_trace(g.field, &g.ctx->run, workspace(ENF__VJP_TRACE),
+  enf__field_vjp_trace(g.field, &g.ctx->run, workspace(probe ? ENF__VJP_PROBE : ENF__VJP_TRACE),
                        &(enf__points){&g.shape, B, t, x}, &(enf__cotangent){probe, a, b, c, d},
                        &(enf__gradient){dx, grad, NULL});
   for (size_t i = 0; i < B * size; i++)
@@ -143,6 +143,56 @@ START_TEST(gradients_of_deeper_networks_are_differences) {
   open_deeper(_i);
   compare(eps);
   compare(NULL);
+  close_network();
+}
+END_TEST
+
+/* The divergence is the sum of the quadratic forms of the N D unit vectors, and so is its gradient.
+ */
+static void compare_with_forms(const char *precision, double tol) {
+  const size_t P = g.params.size, count = B * size;
+  double *dx = malloc(count * sizeof *dx), *sum_x = calloc(count, sizeof *dx), value[3][3];
+  double *grad = calloc(P, sizeof *grad), *sum = calloc(P, sizeof *sum), form[3][3], trace[3] = {0};
+  double *none = calloc(count, sizeof *none), largest = 0, largest_x = 0;
+  ck_assert(golden_configure(&g, precision, "auto"));
+  enf__field_vjp_trace(
+      g.field, &g.ctx->run, workspace(ENF__VJP_TRACE), &(enf__points){&g.shape, B, t, x},
+      &(enf__cotangent){NULL, none, b, squares, NULL}, &(enf__gradient){dx, grad, &value[0][0]});
+  ck_assert(golden_configure(&g, "float64", "auto"));
+  for (size_t unit = 0; unit < size; unit++) {
+    double *part = malloc(count * sizeof *part);
+    for (size_t k = 0; k < count; k++)
+      eps[k] = k % size == unit;
+    enf__field_vjp_trace(g.field, &g.ctx->run, workspace(ENF__VJP_PROBE),
+                         &(enf__points){&g.shape, B, t, x},
+                         &(enf__cotangent){eps, none, b, unit ? NULL : squares, NULL},
+                         &(enf__gradient){part, sum, &form[0][0]});
+    for (size_t k = 0; k < count; k++)
+      sum_x[k] += part[k];
+    for (size_t s = 0; s < B; s++)
+      trace[s] += form[s][ENF__TRACE_VALUE];
+    free(part);
+  }
+  for (size_t s = 0; s < B; s++)
+    ck_assert_double_eq_tol(value[s][ENF__TRACE_VALUE], trace[s], tol * (1 + fabs(trace[s])));
+  for (size_t k = 0; k < count; k++)
+    largest_x = fmax(largest_x, fabs(sum_x[k]));
+  for (size_t k = 0; k < P; k++)
+    largest = fmax(largest, fabs(sum[k]));
+  for (size_t k = 0; k < count; k++)
+    ck_assert_double_eq_tol(dx[k], sum_x[k], tol * largest_x);
+  for (size_t k = 0; k < P; k++)
+    ck_assert_double_eq_tol(grad[k], sum[k], tol * largest);
+  free(dx), free(sum_x), free(grad), free(sum), free(none);
+}
+
+START_TEST(gradient_of_the_divergence_is_the_sum_of_those_of_quadratic_forms) {
+  if (_i < GOLDEN_FILES)
+    open_network(golden_files[_i]);
+  else
+    open_deeper(_i - GOLDEN_FILES);
+  compare_with_forms("float64", 1e-11);
+  compare_with_forms("float32", 2e-4);
   close_network();
 }
 END_TEST
@@ -217,6 +267,8 @@ int main(void) {
   tcase_add_loop_test(tc, gradient_of_the_quadratic_form_is_its_difference, 0, GOLDEN_FILES);
   tcase_add_loop_test(tc, gradient_of_the_divergence_is_its_difference, 0, GOLDEN_FILES);
   tcase_add_loop_test(tc, gradients_of_deeper_networks_are_differences, 0, DEEPER);
+  tcase_add_loop_test(tc, gradient_of_the_divergence_is_the_sum_of_those_of_quadratic_forms, 0,
+                      GOLDEN_FILES + DEEPER);
   tcase_add_loop_test(tc, gradient_of_the_squares_is_its_difference, 0, 3 * GOLDEN_FILES);
   tcase_add_test(tc, gradient_of_the_squared_velocity_joins_that_of_the_divergence);
   tcase_add_loop_test(tc, tangent_is_the_difference_of_velocities, 0, GOLDEN_FILES);

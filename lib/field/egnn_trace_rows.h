@@ -1,0 +1,263 @@
+/* egnn_trace_rows.h -- gradient of the exact trace: rows of tangents through messages and node
+   networks, forward and back at once. docs/math.md, "Gradient of the exact divergence".
+
+   A message row is z_dot of the first linear layer of one edge. With A_k = slope_k z_dot_k,
+   z_dot_k+1 = A_k W_k+1, y = u z_dot_top, its message tangent is y + (1 - gate)(wa.y) m, and what
+   comes back from message_hat is, with y_hat = message_hat + (1 - gate)(m.message_hat) wa,
+
+     z_hat_top = u y_hat,  u_bar += z_dot_top y_hat,  z_hat_k = slope_k (z_hat_k+1 W_k+1^T),
+     slope_k_bar += z_dot_k (z_hat_k+1 W_k+1^T),  dW_k+1 += A_k^T z_hat_k+1. */
+#ifndef ENF__EGNN_TRACE_ROWS_H
+#define ENF__EGNN_TRACE_ROWS_H
+
+#include "field/egnn_trace.h"
+
+/* Rows of edge e, or of edges e, e + 1 ... where each row has its own: step 0 or 1. Message
+   tangents are added to rows out, or not wanted: NULL. */
+typedef struct {
+  size_t e, step, count;
+  REAL *const *out;
+} row_set;
+
+static void multiply_rows(const row_set *s, size_t H, const REAL *factor, const REAL *in,
+                          REAL *out) {
+  for (size_t r = 0; r < s->count; r++) {
+    const REAL *f = factor + (s->e + r * s->step) * H;
+    for (size_t c = 0; c < H; c++)
+      out[r * H + c] = f[c] * in[r * H + c];
+  }
+}
+
+/* sum of the rows += a b */
+static void add_products(const row_set *s, size_t H, const REAL *a, const REAL *b, REAL *sum) {
+  for (size_t r = 0; r < s->count; r++) {
+    REAL *to = sum + (s->e + r * s->step) * H;
+    for (size_t c = 0; c < H; c++)
+      to[c] += a[r * H + c] * b[r * H + c];
+  }
+}
+
+static void add_row(size_t H, REAL f, const REAL *in, REAL *out) {
+  for (size_t c = 0; c < H; c++)
+    out[c] += f * in[c];
+}
+
+/* From row_dot[0] to row_dot[top], and y in row_next. */
+static void forward_rows(group *g, trace_work *w, const layer *y, const row_set *s) {
+  const size_t H = g->H, top = g->edge_depth - 1;
+  for (size_t k = 0; k < top; k++) {
+    multiply_rows(s, H, w->d.slope[k], w->row_dot[k], w->row_in[k]);
+    g->k->gemm(s->count, H, H, w->row_in[k], H, y->w + y->at->edge[k + 1].w, H, NULL, 0, NULL,
+               false, w->row_dot[k + 1], H);
+  }
+  multiply_rows(s, H, w->d.u, w->row_dot[top], w->row_next);
+}
+
+/* The gate's part of one row: its message tangent, y_hat from message_hat, and what m, the gate and
+   wa receive. */
+static void gate_row(const group *g, trace_work *w, const layer *y, const row_set *s, size_t r,
+                     REAL along, REAL across) {
+  const size_t H = g->H, e = s->e + r * s->step;
+  const REAL *wa = y->w + y->at->wa, *tangent = w->row_next + r * H, closed = 1 - y->gate[e];
+  if (s->out)
+    add_row(H, closed * along, w->d.m + e * H, s->out[r]);
+  add_row(H, closed * along, w->row_hat + r * H, w->m_bar + e * H);
+  add_row(H, closed * across, wa, w->row_hat + r * H);
+  w->logit_bar[e] -= along * across;
+  if (w->b.grad)
+    add_row(H, closed * across, tangent, w->b.grad + y->at->wa);
+}
+
+/* y_hat of all rows in row_hat. */
+static void gate_rows(group *g, trace_work *w, const layer *y, const row_set *s) {
+  const size_t H = g->H;
+  for (size_t r = 0; r < s->count; r++) {
+    memcpy(w->row_hat + r * H, w->message_hat[r], H * sizeof(REAL));
+    if (s->out)
+      add_row(H, 1, w->row_next + r * H, s->out[r]);
+  }
+  if (!g->f->base.model.attention)
+    return;
+  for (size_t r = 0; r < s->count; r++) {
+    const size_t e = s->e + r * s->step;
+    REAL along, across;
+    g->k->dots(1, H, y->w + y->at->wa, w->row_next + r * H, H, &along);
+    g->k->dots(1, H, w->d.m + e * H, w->row_hat + r * H, H, &across);
+    gate_row(g, w, y, s, r, along, across);
+  }
+}
+
+/* Message rows forward into `out` and back; returns z_hat of the first linear layer. */
+static const REAL *message_rows(group *g, trace_work *w, const layer *y, const row_set *s) {
+  const size_t H = g->H, top = g->edge_depth - 1;
+  forward_rows(g, w, y, s);
+  gate_rows(g, w, y, s);
+  add_products(s, H, w->row_dot[top], w->row_hat, w->z_bar[top]);
+  REAL *hat = w->row_hat, *next = w->row_next;
+  multiply_rows(s, H, w->d.u, hat, hat);
+  for (size_t k = top; k > 0; k--) {
+    const enf__egnn_linear *at = &y->at->edge[k];
+    if (w->b.grad)
+      g->k->gemm_grad(s->count, H, H, w->row_in[k - 1], H, hat, H, w->b.grad + at->w, H);
+    g->k->gemm(s->count, H, H, hat, H, y->w + at->wt, H, NULL, 0, NULL, false, next, H);
+    add_products(s, H, w->row_dot[k - 1], next, w->z_bar[k - 1]);
+    multiply_rows(s, H, w->d.slope[k - 1], next, next);
+    swap(&hat, &next);
+  }
+  return hat;
+}
+
+static void begin_messages(const group *g, trace_work *w) {
+  const size_t all = w->d.E * w->d.H;
+  w->messages = true;
+  fill(all, 0, w->m_bar);
+  fill(w->d.E, 0, w->logit_bar);
+  for (size_t k = 0; k < g->edge_depth; k++)
+    fill(all, 0, w->z_bar[k]);
+}
+
+/* z_bar[top] holds u_bar, logit_bar the direct derivative by the gate; u = gate silu'. */
+static void end_messages(const group *g, trace_work *w, const layer *y) {
+  const size_t H = w->d.H;
+  REAL *u_bar = w->z_bar[g->edge_depth - 1];
+  for (size_t e = 0; e < w->d.E; e++) {
+    const REAL gate = y->gate[e];
+    REAL dot;
+    g->k->dots(1, H, w->d.u + e * H, u_bar + e * H, H, &dot);
+    w->logit_bar[e] = (1 - gate) * (dot + gate * w->logit_bar[e]);
+    for (size_t c = 0; c < H; c++)
+      u_bar[e * H + c] *= gate;
+  }
+}
+
+/* ---- node network ---------------------------------------------------------------------------- */
+
+static size_t rows_of(const trace_work *w, bool dense) {
+  return dense ? w->d.N * w->d.T : w->d.E + w->d.T;
+}
+
+/* From h_hat, behind the layer, to agg_hat; node_in[0] is the cotangent of U. */
+static void node_rows_back(group *g, trace_work *w, const layer *y, bool dense) {
+  const size_t H = g->H, rows = rows_of(w, dense);
+  const REAL *hat = w->h_hat;
+  for (size_t k = g->node_depth - 1; k > 0; k--) {
+    REAL *out = w->node_out[k - 1], *in = w->node_in[k - 1];
+    g->k->gemm(rows, H, H, hat, H, y->w + y->at->node[k].wt, H, NULL, 0, NULL, false, out, H);
+    memcpy(in, out, rows * H * sizeof(REAL));
+    scale_rows(g, &w->d, y->z5[k - 1], dense, rows, in);
+    hat = in;
+  }
+  g->k->gemm(rows, H, H, w->node_in[0], H, y->w + y->at->w5t, H, NULL, 0, NULL, false, w->agg_hat,
+             H);
+}
+
+/* The values' part of silu layer k-1, in b.z5_extra, of z_dot rows before it. */
+static void node_slopes(group *g, trace_work *w, const layer *y, size_t k, bool dense,
+                        const REAL *dot) {
+  const size_t H = g->H, rows = rows_of(w, dense);
+  fill(w->d.N * H, 0, w->node_sum);
+  for (size_t row = 0; row < rows; row++) {
+    REAL *sum = w->node_sum + node_of_row(&w->d, dense, row) * H;
+    for (size_t c = 0; c < H; c++)
+      sum[c] += dot[row * H + c] * w->node_out[k - 1][row * H + c];
+  }
+  REAL *scratch = w->b.dagg; /* not in use yet */
+  g->k->pair_silu(w->d.N * H, y->z5[k - 1], w->node_sum, scratch, scratch, scratch,
+                  w->b.z5_extra[k - 1]);
+}
+
+/* The node network's tangents: z5_dot = U (in d.z5_dot) + W5 agg_dot and on; the weights' and the
+   slopes' gradients. h_dot, in d.h_dot, becomes that behind the layer. */
+static void node_tangent_rows(group *g, trace_work *w, const layer *y, bool dense) {
+  tangents *d = &w->d;
+  const size_t H = g->H, rows = rows_of(w, dense);
+  REAL *dot = d->z5_dot, *next = d->agg_dot;
+  if (w->b.grad)
+    g->k->gemm_grad(rows, H, H, d->agg_dot, H, w->node_in[0], H, w->b.grad + y->at->w5, H);
+  g->k->gemm(rows, H, H, d->agg_dot, H, y->w + y->at->w5, H, dot, H, NULL, false, dot, H);
+  for (size_t k = 1; k < g->node_depth; k++) {
+    const bool top = k + 1 == g->node_depth;
+    const REAL *hat = top ? w->h_hat : w->node_in[k];
+    REAL *out = top ? d->h_dot : next;
+    node_slopes(g, w, y, k, dense, dot);
+    scale_rows(g, d, y->z5[k - 1], dense, rows, dot);
+    if (w->b.grad)
+      g->k->gemm_grad(rows, H, H, dot, H, hat, H, w->b.grad + y->at->node[k].w, H);
+    g->k->gemm(rows, H, H, dot, H, y->w + y->at->node[k].w, H, top ? out : NULL, H, NULL, false,
+               out, H);
+    swap(&dot, &next);
+  }
+}
+
+/* ---- pair rows ------------------------------------------------------------------------------- */
+
+/* What 2 r_last_ik.r_first_jk, a coefficient of pair_scales, has for its two. Where (j,k) is no
+   edge the table's entry for it is not read. */
+static void scale_grad(trace_work *w, size_t i, size_t j, size_t k, REAL f) {
+  const tangents *d = &w->d;
+  const size_t N = d->N;
+  for (size_t a = 0; a < d->D; a++) {
+    const size_t ik = (a * N + i) * N + k, jk = (a * N + j) * N + k;
+    w->last_bar[ik] += 2 * f * d->r_first[jk];
+    w->first_bar[jk] += 2 * f * d->r_last[ik];
+  }
+}
+
+/* Reverse of contract_axes: rows from_hat += -r_last to_hat. */
+static void contract_axes_grad(const group *g, trace_work *w, size_t i, size_t k, const REAL *from,
+                               size_t apart, const REAL *to_hat, REAL *from_hat, size_t hat_apart) {
+  const tangents *d = &w->d;
+  for (size_t a = 0; a < d->D; a++) {
+    const size_t ik = (a * d->N + i) * d->N + k;
+    REAL dot;
+    g->k->dots(1, d->H, to_hat, from + a * apart, d->H, &dot);
+    w->last_bar[ik] -= dot;
+    add_row(d->H, -d->r_last[ik], to_hat, from_hat + a * hat_apart);
+  }
+}
+
+/* Reverse of contract_rows: out_hat (E + T,H) into in_hat, rows ldh apart. */
+static void contract_rows_grad(const group *g, trace_work *w, bool dense, const REAL *in,
+                               size_t ldi, const REAL *out_hat, REAL *in_hat, size_t ldh) {
+  const tangents *d = &w->d;
+  const size_t H = d->H, N = d->N, D = d->D, T = d->T;
+  for (size_t i = 0; i < N; i++) {
+    pair_scales(d, i, i, d->dot);
+    for (size_t e = edges_of(d, i); e < edges_of(d, i + 1); e++) {
+      const size_t k = (size_t)d->send[e], row = i * T + k;
+      const REAL *hat = out_hat + e * H;
+      if (dense) {
+        contract_axes_grad(g, w, i, k, in + row * ldi, N * ldi, hat, in_hat + row * ldh, N * ldh);
+        continue;
+      }
+      REAL dot;
+      g->k->dots(1, H, hat, in + e * ldi, ldi, &dot);
+      scale_grad(w, i, i, k, dot);
+      add_row(H, d->dot[k], hat, in_hat + e * ldh);
+    }
+    for (size_t a = 0; a < D; a++) {
+      const size_t own = dense ? i * T + a * N + i : d->E + i * D + a;
+      add_row(H, 1, out_hat + (d->E + i * D + a) * H, in_hat + own * ldh);
+    }
+  }
+}
+
+/* Reverse of expand_rows, from dense rows out_hat to pair rows in_hat. */
+static void expand_rows_grad(const group *g, trace_work *w, const REAL *in, const REAL *out_hat,
+                             REAL *in_hat) {
+  const tangents *d = &w->d;
+  const size_t H = d->H, N = d->N;
+  fill((d->E + d->T) * H, 0, in_hat);
+  for (size_t i = 0; i < N; i++)
+    for (size_t t = 0; t < d->T; t++) {
+      const size_t k = t % N, a = t / N, row = pair_row(d, i, k, a);
+      const REAL *hat = out_hat + (i * d->T + t) * H;
+      REAL dot = 0;
+      if (k != i)
+        g->k->dots(1, H, hat, in + row * H, H, &dot);
+      w->first_bar[(a * N + i) * N + k] -= 2 * dot;
+      add_row(H, pair_row_coef(d, i, k, a), hat, in_hat + row * H);
+    }
+}
+
+#endif
