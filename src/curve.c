@@ -4,6 +4,7 @@
    Numbers that decide have all their digits, so that a training goes on from the file as it would
    have gone on itself. */
 #include "curve.h"
+#include "place.h"
 #include "plot.h"
 
 #include <errno.h>
@@ -110,8 +111,10 @@ static void put_points(const curve *k, FILE *file) {
 }
 
 int curve_write(const curve *k, const char *path) {
-  char temporary[4096];
-  const int length = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
+  char temporary[PLACE_NAME];
+  const place target = place_of(path);
+  const int length =
+      snprintf(temporary, sizeof temporary, "%s.%ld.tmp", target.path, (long)getpid());
   if (length < 0 || (size_t)length >= sizeof temporary)
     return cli_fail("the name %s is too long", path);
   FILE *file = fopen(temporary, "w");
@@ -119,7 +122,7 @@ int curve_write(const curve *k, const char *path) {
     return cli_fail("%s cannot be written: %s", temporary, strerror(errno));
   put_points(k, file);
   const bool complete = !ferror(file);
-  if ((fclose(file) == 0) && complete && rename(temporary, path) == 0)
+  if ((fclose(file) == 0) && complete && rename(temporary, target.path) == 0)
     return SUCCESS;
   const int error = errno;
   unlink(temporary);

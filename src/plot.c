@@ -7,6 +7,7 @@
 #endif
 #include "plot.h"
 #include "ending.h"
+#include "place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -179,12 +180,13 @@ static int run_gnuplot(const char *path, const char *picture, const plot *p) {
 }
 
 bool plot_write(const char *path, const plot *p) {
-  char picture[4096];
-  const int length = snprintf(picture, sizeof picture, "%s.%ld.tmp", path, (long)getpid());
+  char picture[PLACE_NAME];
+  const place target = place_of(path);
+  const int length = snprintf(picture, sizeof picture, "%s.%ld.tmp", target.path, (long)getpid());
   if (length < 0 || (size_t)length >= sizeof picture)
     return cli_note("the name of the picture is too long"), false;
   const int error = run_gnuplot(path, picture, p);
-  if (error == 0 && rename(picture, path) == 0)
+  if (error == 0 && rename(picture, target.path) == 0)
     return true;
   unlink(picture);
   if (error == ENOENT)

@@ -100,3 +100,18 @@ forms_of_a_file_are_one() {
   sed 's/note="a b"/note="a b/' forces.xyz >broken.xyz
   refuses 1 'broken.xyz: line 2: what begins with " in the comment has no end' logprob free.safetensors broken.xyz -q
 }
+
+# What a training and a chain write through symbolic links replaces the files that they lead to.
+links_are_followed() {
+  rm -rf kept linked && mkdir kept linked || return 1
+  for kind in safetensors trainer train.csv; do
+    echo old >kept/f.$kind && ln -s ../kept/f.$kind linked/f.$kind || return 1
+  done
+  ln -s ../kept/new.xyz linked/new.xyz
+  "$enf" train ohh.xyz $brief -o linked/f.safetensors >/dev/null &&
+    "$enf" sample linked/f.safetensors -n 2 -q -o linked/new.xyz >/dev/null && "$enf" info kept/f.safetensors >/dev/null || return 1
+  for kind in safetensors trainer train.csv; do
+    [ -L linked/f.$kind ] && [ "$(cat kept/f.$kind | tr -d '\0')" != old ] || return 1
+  done
+  [ -L linked/new.xyz ] && [ -s kept/new.xyz ] && [ "$(ls -A kept | grep -c tmp)" = 0 ]
+}
