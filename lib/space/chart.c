@@ -20,16 +20,6 @@
 
 /* ---- one coordinate ------------------------------------------------------------------------- */
 
-typedef enum { DISTANCE, ANGLE, IMPROPER, TORSION } kind;
-
-static kind kind_of(const enf__zmatrix *z, size_t k) {
-  if (k < z->atoms - 1)
-    return DISTANCE;
-  if (k < 2 * z->atoms - 3)
-    return ANGLE;
-  return z->row[k - (2 * z->atoms - 3)].kind == ENF__TORSION ? TORSION : IMPROPER;
-}
-
 static double wrap(double P) {
   const double wrapped = remainder(P, 2 * M_PI);
   return wrapped <= -M_PI ? M_PI : wrapped; /* what is no number stays none */
@@ -51,15 +41,15 @@ static double total(const enf__chart *chart, const volume *v) {
 static double to_line(const enf__chart *chart, size_t k, double q, volume *v) {
   const double m = chart->center[k], w = chart->width[k];
   double raw;
-  switch (kind_of(chart->z, k)) {
-  case DISTANCE:
+  switch (enf__internal_kind_of(chart->z, k)) {
+  case ENF__DISTANCE:
     raw = log(q);
     v->log_r += raw;
     return (raw - m) / w;
-  case ANGLE:
+  case ENF__ANGLE:
     enf__logsum_add(&v->angles, q * (M_PI - q) * sin(q));
     return (log(q / (M_PI - q)) - m) / w;
-  case IMPROPER:
+  case ENF__ON_LINE:
     raw = tan((q - m) / 2);
     enf__logsum_add(&v->impropers, 1 + raw * raw);
     return 2 * raw / w;
@@ -71,16 +61,16 @@ static double to_line(const enf__chart *chart, size_t k, double q, volume *v) {
 static double from_line(const enf__chart *chart, size_t k, double y, volume *v) {
   const double m = chart->center[k], w = chart->width[k];
   double raw, q;
-  switch (kind_of(chart->z, k)) {
-  case DISTANCE:
+  switch (enf__internal_kind_of(chart->z, k)) {
+  case ENF__DISTANCE:
     raw = m + w * y;
     v->log_r += raw;
     return exp(raw);
-  case ANGLE:
+  case ENF__ANGLE:
     q = M_PI / (1 + exp(-(m + w * y)));
     enf__logsum_add(&v->angles, q * (M_PI - q) * sin(q));
     return q;
-  case IMPROPER:
+  case ENF__ON_LINE:
     raw = w * y / 2;
     enf__logsum_add(&v->impropers, 1 + raw * raw);
     return wrap(m + 2 * atan(raw));
@@ -93,16 +83,16 @@ static double from_line(const enf__chart *chart, size_t k, double y, volume *v) 
 static void rates(const enf__chart *chart, size_t k, double q, double *dy, double *dvolume) {
   const double m = chart->center[k], w = chart->width[k];
   double slope;
-  switch (kind_of(chart->z, k)) {
-  case DISTANCE:
+  switch (enf__internal_kind_of(chart->z, k)) {
+  case ENF__DISTANCE:
     *dy = 1 / (w * q);
     *dvolume = -3 / q;
     return;
-  case ANGLE:
+  case ENF__ANGLE:
     *dy = M_PI / (w * q * (M_PI - q));
     *dvolume = 1 / (M_PI - q) - 1 / q - cos(q) / sin(q);
     return;
-  case IMPROPER:
+  case ENF__ON_LINE:
     slope = tan((q - m) / 2);
     *dy = (1 + slope * slope) / w;
     *dvolume = slope;
@@ -244,23 +234,34 @@ void enf__chart_destroy(const enf_alloc *alloc, enf__chart *chart) {
   *chart = (enf__chart){0};
 }
 
-enf_status enf__chart_set(enf_ctx *ctx, enf__chart *chart, const double *center,
-                          const double *width) {
-  const size_t C = enf__internal_count(chart->z);
-  for (size_t k = 0; k < C; k++) {
+enf_status enf__chart_check_centers(enf_ctx *ctx, const enf__zmatrix *z, const double *center) {
+  for (size_t k = 0; k < enf__internal_count(z); k++) {
     if (!isfinite(center[k]))
       return enf__fail(ctx, ENF_ERR_RANGE, "internal.center: number %zu is not finite", k);
+    if (enf__internal_kind_of(z, k) == ENF__ON_CIRCLE && center[k] != 0)
+      return enf__fail(ctx, ENF_ERR_RANGE,
+                       "internal.center: number %zu is of a torsion and must be 0, not %.6g", k,
+                       center[k]);
+  }
+  return ENF_OK;
+}
+
+enf_status enf__chart_check_widths(enf_ctx *ctx, const enf__zmatrix *z, const double *width) {
+  for (size_t k = 0; k < enf__internal_count(z); k++) {
     if (!(width[k] > 0 && isfinite(width[k])))
       return enf__fail(ctx, ENF_ERR_RANGE, "internal.width: number %zu is %.6g, not above 0", k,
                        width[k]);
-    if (kind_of(chart->z, k) == TORSION && !(center[k] == 0 && width[k] == 1))
+    if (enf__internal_kind_of(z, k) == ENF__ON_CIRCLE && width[k] != 1)
       return enf__fail(ctx, ENF_ERR_RANGE,
-                       "coordinate %zu is a torsion: its internal.center is 0 and its "
-                       "internal.width 1, not %.6g and %.6g",
-                       k, center[k], width[k]);
+                       "internal.width: number %zu is of a torsion and must be 1, not %.6g", k,
+                       width[k]);
   }
+  return ENF_OK;
+}
+
+void enf__chart_set(enf__chart *chart, const double *center, const double *width) {
+  const size_t C = enf__internal_count(chart->z);
   memcpy(chart->center, center, C * sizeof *center);
   memcpy(chart->width, width, C * sizeof *width);
   chart->constant = constant(chart);
-  return ENF_OK;
 }

@@ -18,9 +18,11 @@ typedef struct {
 enf_status enf__chart_create(enf_ctx *ctx, const enf_alloc *alloc, const enf__zmatrix *z,
                              enf__chart *chart);
 void enf__chart_destroy(const enf_alloc *alloc, enf__chart *chart); /* fine on a zeroed one */
-/* Copy centres and widths (C each). RANGE: not finite, a width <= 0, a torsion's not 0 and 1. */
-enf_status enf__chart_set(enf_ctx *ctx, enf__chart *chart, const double *center,
-                          const double *width);
+/* RANGE, with the number's place: not finite, a width <= 0; of a torsion other than 0 and 1. */
+enf_status enf__chart_check_centers(enf_ctx *ctx, const enf__zmatrix *z, const double *center);
+enf_status enf__chart_check_widths(enf_ctx *ctx, const enf__zmatrix *z, const double *width);
+/* Copy centres and widths (C each), which have been checked. */
+void enf__chart_set(enf__chart *chart, const double *center, const double *width);
 
 /* x (N,3) from any origin -> y (C) and the log volume (NULL: not wanted):
      log q(x) = log q_y(y) + log volume,

@@ -21,26 +21,16 @@ typedef struct {
   enf__chart_report *report;
 } pass;
 
-typedef enum { DISTANCES, ANGLES, DIHEDRALS } part;
-
-static part part_of(const enf__zmatrix *z, size_t k) {
-  return k < z->atoms - 1 ? DISTANCES : k < 2 * z->atoms - 3 ? ANGLES : DIHEDRALS;
-}
-
-static bool is_torsion(const enf__zmatrix *z, size_t k) {
-  return part_of(z, k) == DIHEDRALS && z->row[k - (2 * z->atoms - 3)].kind == ENF__TORSION;
-}
-
 /* The line of a distance or an angle before it is centred. */
 static double raw(const enf__zmatrix *z, size_t k, double q) {
-  return part_of(z, k) == DISTANCES ? log(q) : log(q / (M_PI - q));
+  return enf__internal_kind_of(z, k) == ENF__DISTANCE ? log(q) : log(q / (M_PI - q));
 }
 
 bool enf__chart_is_other_hand(const enf__zmatrix *z, const double *center, const double *q) {
   const size_t first = 2 * z->atoms - 3;
   for (size_t k = first; k < enf__internal_count(z); k++) {
     const double s = sin(center[k]);
-    if (!is_torsion(z, k) && fabs(s) > 0.5 && sin(q[k]) * s < 0)
+    if (enf__internal_kind_of(z, k) == ENF__ON_LINE && fabs(s) > 0.5 && sin(q[k]) * s < 0)
       return true;
   }
   return false;
@@ -58,7 +48,7 @@ double enf__chart_scale(const enf__chart *chart, const double *q) {
 
 static void add_to_centre(pass *p, size_t k, const double *center) {
   (void)center;
-  if (part_of(p->z, k) == DIHEDRALS) {
+  if (enf__internal_kind_of(p->z, k) >= ENF__ON_LINE) {
     p->sum[k] += cos(p->q[k]);
     p->other[k] += sin(p->q[k]);
   } else
@@ -67,7 +57,7 @@ static void add_to_centre(pass *p, size_t k, const double *center) {
 
 /* Deviations from the centre and their squares. */
 static void add_to_width(pass *p, size_t k, const double *center) {
-  const bool line = part_of(p->z, k) != DIHEDRALS;
+  const bool line = enf__internal_kind_of(p->z, k) < ENF__ON_LINE;
   const double d = line ? raw(p->z, k, p->q[k]) - center[k] : 2 * tan((p->q[k] - center[k]) / 2);
   p->sum[k] += d;
   p->other[k] += d * d;
@@ -110,16 +100,16 @@ static void run(pass *p, void (*add)(pass *, size_t, const double *), const doub
 static void find_centres(pass *p, double *center) {
   run(p, add_to_centre, NULL);
   for (size_t k = 0; k < p->C; k++)
-    if (is_torsion(p->z, k))
+    if (enf__internal_kind_of(p->z, k) == ENF__ON_CIRCLE)
       center[k] = 0;
-    else if (part_of(p->z, k) == DIHEDRALS)
+    else if (enf__internal_kind_of(p->z, k) == ENF__ON_LINE)
       center[k] = atan2(p->other[k], p->sum[k]);
     else
       center[k] = p->sum[k] / (double)p->report->used;
 }
 
 static double width_of_one_frame(const enf__zmatrix *z, size_t k) {
-  return part_of(z, k) == DISTANCES ? 0.03 : 0.1;
+  return enf__internal_kind_of(z, k) == ENF__DISTANCE ? 0.03 : 0.1;
 }
 
 static void find_widths(pass *p, const double *center, double *width) {
@@ -128,11 +118,12 @@ static void find_widths(pass *p, const double *center, double *width) {
   for (size_t k = 0; k < p->C; k++) {
     const double mean = p->sum[k] / used, square = p->other[k] / used - mean * mean;
     const double deviation = sqrt(fmax(square, 0));
-    if (is_torsion(p->z, k))
+    const enf__internal_kind kind = enf__internal_kind_of(p->z, k);
+    if (kind == ENF__ON_CIRCLE)
       width[k] = 1;
     else
       width[k] = p->n == 1 ? width_of_one_frame(p->z, k) : fmax(deviation, LEAST_WIDTH);
-    if (p->n > 1 && part_of(p->z, k) == DISTANCES && deviation < LEAST_WIDTH)
+    if (p->n > 1 && kind == ENF__DISTANCE && deviation < LEAST_WIDTH)
       p->report->constrained++;
   }
 }

@@ -18,6 +18,16 @@ void enf__fault_say(const enf__fault *fault, char *out, size_t size);
 
 static inline size_t enf__internal_count(const enf__zmatrix *z) { return 3 * z->atoms - 6; }
 
+/* What coordinate k is. */
+typedef enum { ENF__DISTANCE, ENF__ANGLE, ENF__ON_LINE, ENF__ON_CIRCLE } enf__internal_kind;
+static inline enf__internal_kind enf__internal_kind_of(const enf__zmatrix *z, size_t k) {
+  if (k < z->atoms - 1)
+    return ENF__DISTANCE;
+  if (k < 2 * z->atoms - 3)
+    return ENF__ANGLE;
+  return z->row[k - (2 * z->atoms - 3)].kind == ENF__TORSION ? ENF__ON_CIRCLE : ENF__ON_LINE;
+}
+
 /* x (N,3) from any origin -> q (C), dihedrals in (-pi,pi], and log J (NULL: not wanted). False with
    a fault, outputs unspecified: a coordinate that is not finite, a distance of 0, the atoms of an
    angle or of a dihedral's frame on a line. */

@@ -31,7 +31,9 @@ static void open_molecule(molecule *m, const char *name) {
   ck_assert_int_eq(enf__chart_create(m->g.ctx, &m->alloc, &m->z, &m->chart), ENF_OK);
   double *center = golden_doubles(&m->g, "weights.internal.center", NULL);
   double *width = golden_doubles(&m->g, "weights.internal.width", NULL);
-  ck_assert_int_eq(enf__chart_set(m->g.ctx, &m->chart, center, width), ENF_OK);
+  ck_assert_int_eq(enf__chart_check_centers(m->g.ctx, &m->z, center), ENF_OK);
+  ck_assert_int_eq(enf__chart_check_widths(m->g.ctx, &m->z, width), ENF_OK);
+  enf__chart_set(&m->chart, center, width);
   free(center), free(width);
 }
 

@@ -7,8 +7,12 @@
 
 static enf__chart chart;
 
-static bool is_torsion(size_t k) {
-  return k >= 2 * N - 3 && z.row[k - (2 * N - 3)].kind == ENF__TORSION;
+static bool is_torsion(size_t k) { return enf__internal_kind_of(&z, k) == ENF__ON_CIRCLE; }
+
+static void set_chart(const double *center, const double *width) {
+  ck_assert_int_eq(enf__chart_check_centers(ctx, &z, center), ENF_OK);
+  ck_assert_int_eq(enf__chart_check_widths(ctx, &z, width), ENF_OK);
+  enf__chart_set(&chart, center, width);
 }
 
 /* With centres and widths as molecules have them. */
@@ -22,7 +26,7 @@ static void open_chart(int number) {
     if (is_torsion(k))
       center[k] = 0, width[k] = 1;
   }
-  ck_assert_int_eq(enf__chart_set(ctx, &chart, center, width), ENF_OK);
+  set_chart(center, width);
 }
 
 static void close_chart(void) {
@@ -206,7 +210,7 @@ START_TEST(the_density_of_three_atoms_integrates_to_1) {
   open_molecule(0);
   ck_assert_int_eq(enf__chart_create(ctx, &ctx->alloc, &z, &chart), ENF_OK);
   const double center[] = {0.1, -0.1, 0.3}, width[] = {0.1, 0.15, 0.3};
-  ck_assert_int_eq(enf__chart_set(ctx, &chart, center, width), ENF_OK);
+  set_chart(center, width);
   double sum = 0;
   for (int i = 0; i < STEPS; i++)
     for (int j = 0; j < STEPS; j++) {
@@ -244,20 +248,24 @@ END_TEST
 /* ---- setting -------------------------------------------------------------------------------- */
 
 START_TEST(centres_and_widths_that_are_none_are_refused) {
-  double center[6] = {0}, width[6] = {1, 1, 1, 1, 1, 1};
+  double numbers[6] = {1, 1, 1, 0, 1, 1};
   open_chart(2);
-  width[3] = 0;
-  ck_assert_int_eq(enf__chart_set(ctx, &chart, center, width), ENF_ERR_RANGE);
+  ck_assert_int_eq(enf__chart_check_widths(ctx, &z, numbers), ENF_ERR_RANGE);
   ck_assert_str_eq(enf_ctx_errmsg(ctx), "internal.width: number 3 is 0, not above 0");
-  width[3] = INFINITY;
-  ck_assert_int_eq(enf__chart_set(ctx, &chart, center, width), ENF_ERR_RANGE);
-  width[3] = 1, center[0] = NAN;
-  ck_assert_int_eq(enf__chart_set(ctx, &chart, center, width), ENF_ERR_RANGE);
+  numbers[3] = INFINITY;
+  ck_assert_int_eq(enf__chart_check_widths(ctx, &z, numbers), ENF_ERR_RANGE);
+  numbers[3] = 1, numbers[5] = 2;
+  ck_assert_int_eq(enf__chart_check_widths(ctx, &z, numbers), ENF_ERR_RANGE);
+  ck_assert_str_eq(enf_ctx_errmsg(ctx),
+                   "internal.width: number 5 is of a torsion and must be 1, not 2");
+  ck_assert_int_eq(enf__chart_check_centers(ctx, &z, numbers), ENF_ERR_RANGE);
+  ck_assert_str_eq(enf_ctx_errmsg(ctx),
+                   "internal.center: number 5 is of a torsion and must be 0, not 2");
+  numbers[0] = NAN;
+  ck_assert_int_eq(enf__chart_check_centers(ctx, &z, numbers), ENF_ERR_RANGE);
   ck_assert_str_eq(enf_ctx_errmsg(ctx), "internal.center: number 0 is not finite");
-  center[0] = 0, center[5] = 1;
-  ck_assert_int_eq(enf__chart_set(ctx, &chart, center, width), ENF_ERR_RANGE);
-  ck_assert_ptr_nonnull(strstr(enf_ctx_errmsg(ctx), "coordinate 5 is a torsion"));
-  ck_assert_double_ne(chart.width[3], 1); /* nothing was set */
+  numbers[0] = -1, numbers[5] = 0;
+  ck_assert_int_eq(enf__chart_check_centers(ctx, &z, numbers), ENF_OK);
   close_chart();
 }
 END_TEST
@@ -309,7 +317,7 @@ START_TEST(centres_and_widths_of_frames_are_mean_and_deviation) {
     ck_assert_double_eq_tol(remainder(center[k] - chart.center[k], 2 * M_PI), 0, 1e-9);
     ck_assert_double_eq_tol(width[k], torsion ? 1 : chart.width[k] * sqrt(1.25), 1e-9);
   }
-  ck_assert_int_eq(enf__chart_set(ctx, &chart, center, width), ENF_OK);
+  set_chart(center, width);
   close_chart();
 }
 END_TEST
@@ -377,7 +385,7 @@ START_TEST(one_frame_gives_the_centres) {
   random_place(q, frames);
   ck_assert_int_eq(fit(1), ENF_OK);
   ck_assert_uint_eq(report.constrained, 0);
-  ck_assert_int_eq(enf__chart_set(ctx, &chart, center, width), ENF_OK);
+  set_chart(center, width);
   ck_assert(enf__chart_enter(&chart, frames, y, NULL, &fault));
   for (size_t k = 0; k < C; k++) {
     if (!is_torsion(k))
