@@ -118,35 +118,20 @@ size_t SUFFIX(enf__pair_kernel_workspace)(const enf__pair_kernel *f, const enf__
 
 /* ---- pairs ----------------------------------------------------------------------------------- */
 
-/* The next pair to take: the edge from the particle with the higher number. */
+/* The next pair to take. */
 typedef struct {
   size_t sample;
-  enf__edge edge;
+  enf__pair pair;
 } cursor;
 
-static void find_pair(cursor *at) {
-  while (enf__edge_is(&at->edge) && at->edge.sender < at->edge.receiver)
-    enf__edge_next(&at->edge);
-}
-
-static void begin_sample(const group *g, cursor *at) {
-  at->edge = enf__edge_first(g->shape);
-  find_pair(at);
-}
-
-static cursor first_pair(const group *g) {
-  cursor at = {0};
-  begin_sample(g, &at);
-  return at;
-}
+static cursor first_pair(const group *g) { return (cursor){.pair = enf__pair_first(g->shape)}; }
 
 static void advance(const group *g, cursor *at) {
-  enf__edge_next(&at->edge);
-  find_pair(at);
-  if (enf__edge_is(&at->edge))
+  enf__pair_next(&at->pair);
+  if (enf__pair_is(&at->pair))
     return;
   at->sample++;
-  begin_sample(g, at);
+  at->pair = enf__pair_first(g->shape);
 }
 
 static size_t species_pair(const group *g, size_t i, size_t j) {
@@ -160,10 +145,10 @@ static size_t species_pair(const group *g, size_t i, size_t j) {
 /* Fill the tile from the cursor on; the number of pairs, 0 at the end of the group. */
 static size_t fill_tile(group *g, const double *x, cursor *at) {
   size_t rows = 0;
-  for (; rows < TILE && at->sample < g->samples && enf__edge_is(&at->edge);
+  for (; rows < TILE && at->sample < g->samples && enf__pair_is(&at->pair);
        rows++, advance(g, at)) {
     pair *p = &g->pair[rows];
-    const size_t i = at->edge.receiver, j = at->edge.sender;
+    const size_t i = at->pair.i, j = at->pair.j;
     double square = 0;
     p->sample = at->sample;
     p->i = (at->sample * g->N + i) * g->D;

@@ -70,4 +70,40 @@ static inline void enf__edge_next(enf__edge *e) {
   enf__edge_find(e);
 }
 
+/* The same through pairs: of the edges (i,j) and (j,i) one, i < j. Behind the last, i = N. */
+typedef struct {
+  const enf__shape *shape;
+  size_t edge; /* where a list is at */
+  size_t i, j;
+} enf__pair;
+
+static inline bool enf__pair_is(const enf__pair *p) { return p->i < p->shape->particles; }
+
+/* The edge p->edge of a list, or the next one, as a pair. */
+static inline void enf__pair_find(enf__pair *p) {
+  const enf__shape *s = p->shape;
+  for (; p->i < s->particles; p->i++)
+    for (; p->edge < enf__shape_start(s, p->i + 1); p->edge++)
+      if ((p->j = (size_t)s->send[p->edge]) > p->i)
+        return;
+}
+
+static inline enf__pair enf__pair_first(const enf__shape *shape) {
+  enf__pair p = {.shape = shape, .j = 1};
+  if (shape->start)
+    enf__pair_find(&p);
+  return p;
+}
+
+static inline void enf__pair_next(enf__pair *p) {
+  const size_t N = p->shape->particles;
+  if (p->shape->start) {
+    p->edge++;
+    enf__pair_find(p);
+  } else if (++p->j == N) {
+    p->i = p->i + 2 < N ? p->i + 1 : N;
+    p->j = p->i + 1;
+  }
+}
+
 #endif

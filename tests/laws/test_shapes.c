@@ -176,12 +176,22 @@ START_TEST(edges_come_receiver_by_receiver) {
         enf__edge_next(&e);
       }
     ck_assert(!enf__edge_is(&e) && e.number == N * (N - 1));
+    enf__pair p = enf__pair_first(&shape);
+    for (size_t i = 0; i < N; i++)
+      for (size_t j = i + 1; j < N; j++) {
+        ck_assert(enf__pair_is(&p) && p.i == i && p.j == j);
+        enf__pair_next(&p);
+      }
+    ck_assert(!enf__pair_is(&p));
   }
   list_edges(1);
   size_t count = 0;
   for (enf__edge e = enf__edge_first(&shape); enf__edge_is(&e); enf__edge_next(&e), count++)
     ck_assert(e.receiver < N - 1 && e.sender < N - 1 && e.receiver != e.sender);
   ck_assert_uint_eq(count, 2 * (N - 1));
+  for (enf__pair p = enf__pair_first(&shape); enf__pair_is(&p); enf__pair_next(&p), count -= 2)
+    ck_assert(p.i < p.j && p.j < N - 1);
+  ck_assert_uint_eq(count, 0);
 }
 END_TEST
 
