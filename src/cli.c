@@ -270,7 +270,7 @@ int cli_parse(cli *c, int argc, char **argv, bool *done) {
 }
 
 int cli_start(cli *c, const command *row) {
-  *c = (cli){.command = row};
+  *c = (cli){.command = row, .output = -1};
   enf_status status = enf_ctx_create(&c->ctx, NULL);
   if (status == ENF_OK)
     status = enf_opts_create(c->ctx, &c->opts);

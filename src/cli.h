@@ -48,6 +48,8 @@ struct cli {
   const char *value[FLAGS]; /* NULL: not given; "" for a switch */
   const char *operand[2];
   int operands;
+  int output;      /* standard output, where it takes an array; else -1 */
+  char input[256]; /* the file with what was read from standard input; "": nothing yet */
   size_t settings; /* the library options that were set; values live as long as argv */
   struct {
     char name[40];

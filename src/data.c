@@ -1,8 +1,9 @@
-/* data.c -- configurations and numbers in files, through the library's enf_array calls. */
+/* data.c -- configurations and numbers in files. */
 #include "data.h"
 #include "cell.h"
 #include "ending.h"
 #include "files.h"
+#include "stream.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -136,10 +137,10 @@ static int copy_array(const char *path, const enf_array *array, size_t N, size_t
 int data_read(cli *c, const char *path, size_t N, size_t D, dataset *data) {
   enf_array *array = NULL;
   *data = (dataset){0};
-  const enf_status status = enf_array_read(c->ctx, &array, path);
-  if (status != ENF_OK)
-    return cli_fail_status(c, status);
-  int result = cell_check(c, path, array);
+  int result = stream_read(c, path, &array);
+  if (result != SUCCESS)
+    return result;
+  result = cell_check(c, path, array);
   if (result == SUCCESS)
     result = copy_array(path, array, N, D, data);
   enf_array_destroy(array);
@@ -217,18 +218,17 @@ static int split_labels(const dataset *data, char **text, const char ***labels) 
 
 int data_write(cli *c, const char *path, const char *type, const dataset *data) {
   const size_t shape[3] = {data->n, data->N, data->D};
-  if (!ends_with(path, ".npy"))
-    type = NULL;
-  else if (cli_has(c, FLAG_TYPE))
+  if (cli_has(c, FLAG_TYPE))
     type = c->value[FLAG_TYPE];
+  const bool is_npy = is_stream(path) ? strcmp(type, "xyz") != 0 : ends_with(path, ".npy");
   char *text = NULL;
   const char **labels = NULL;
   if (data->labels != NULL && split_labels(data, &text, &labels) != SUCCESS)
     return FAILURE;
-  const enf_status status = enf_array_write(c->ctx, path, type, 3, shape, labels, data->x);
+  const int result = stream_write(c, path, is_npy ? type : NULL, 3, shape, labels, data->x);
   free(labels);
   free(text);
-  return status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
+  return result;
 }
 
 static int copy_vector(const char *path, const enf_array *array, size_t *n, double **values) {
@@ -248,17 +248,16 @@ static int copy_vector(const char *path, const enf_array *array, size_t *n, doub
 
 int vector_read(cli *c, const char *path, size_t *n, double **values) {
   enf_array *array = NULL;
-  const enf_status status = enf_array_read(c->ctx, &array, path);
-  if (status != ENF_OK)
-    return cli_fail_status(c, status);
-  const int result = copy_vector(path, array, n, values);
+  int result = stream_read(c, path, &array);
+  if (result != SUCCESS)
+    return result;
+  result = copy_vector(path, array, n, values);
   enf_array_destroy(array);
   return result;
 }
 
 int vector_write(cli *c, const char *path, size_t n, const double *values) {
-  const enf_status status = enf_array_write(c->ctx, path, "f8", 1, &n, NULL, values);
-  return status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
+  return stream_write(c, path, "f8", 1, &n, NULL, values);
 }
 
 void flow_shape(const enf_flow *flow, size_t *N, size_t *D) {

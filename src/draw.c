@@ -71,11 +71,11 @@ static int draw_piece(drawing *w, draws *d) {
   return SUCCESS;
 }
 
-/* Every minute, but for no more than a twentieth of the time. */
+/* On request, and every minute, but for no more than a twentieth of the time. */
 static int keep_samples(drawing *w, const draws *d) {
   const double start = cli_seconds();
-  if (d->keep == NULL || d->done == d->data.n ||
-      start - w->kept < fmax(KEEP_SECONDS, 20 * w->keeping))
+  const bool due = save_requested() || start - w->kept >= fmax(KEEP_SECONDS, 20 * w->keeping);
+  if (d->keep == NULL || d->done == d->data.n || !due)
     return SUCCESS;
   const int result = d->keep(w->c, d);
   w->kept = cli_seconds();
@@ -149,6 +149,7 @@ int draw_samples(cli *c, const char *path, bool density, draws *d) {
   if (result != SUCCESS)
     return result;
   interrupts_catch();
+  save_requests_catch();
   const enf_status status = enf_load(c->ctx, &flow, path);
   if (status != ENF_OK)
     return cli_fail_status(c, status);

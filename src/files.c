@@ -197,6 +197,15 @@ int files_check(cli *c) {
   return result == SUCCESS ? check_writable(&f) : result;
 }
 
+bool files_output_is_stream(const cli *c) {
+  files f;
+  bool found = false;
+  list(c, &f);
+  for (size_t i = 0; i < f.n; i++)
+    found = found || (f.of[i].written && is_stream(f.of[i].path));
+  return found;
+}
+
 /* ---- room ------------------------------------------------------------------------------------ */
 
 double files_bytes(const cli *c, const char *path, const char *type, size_t n, size_t columns) {

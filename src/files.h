@@ -8,6 +8,9 @@
    whatever name, and a name of the wrong kind; (exit code 1) an output that cannot be written. */
 int files_check(cli *c);
 
+/* An output of the command is "-": standard output. */
+bool files_output_is_stream(const cli *c);
+
 /* An output and the bytes it will take. */
 typedef struct {
   flag output;

@@ -3,6 +3,7 @@
    The tool stands on the public interface only (<enf/enf.h>); whatever it does, a host program can
    do. Exit codes: 0 success, 1 failure, 2 wrong usage. */
 #include "files.h"
+#include "stream.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -48,18 +49,21 @@ static const command commands[] = {
      "and --patience N stops N looks after the best. The NLL at the end is that of the flow that\n"
      "is kept, exact, on 1000 rows (or --rows).\n\n"
      "Beside FLOW.safetensors stand FLOW.trainer, which --resume needs, FLOW.train.csv and\n"
-     "FLOW.train.svg (through gnuplot). All but the picture are saved every minute; Ctrl-C saves\n"
-     "and stops with exit code 0. Without --resume, files of that name from an earlier training "
-     "are\n"
+     "FLOW.train.svg (through gnuplot). All but the picture are saved every minute and on SIGUSR1;\n"
+     "Ctrl-C, SIGTERM and SIGHUP save and stop with exit code 0. Where most steps are skipped, or\n"
+     "the flow can score nothing any more, the training fails and keeps the last good flow. Without\n"
+     "--resume, files of that name from an earlier training are\n"
      "replaced. With it the model.* and train.* options are those of the first run, --energy,\n"
-     "--validation and what belongs to it are given again, and the result is that of an\n"
-     "uninterrupted training, bit for bit; a larger --steps goes on at the schedule's last rate,\n"
-     "and a time budget plans the schedule anew.\n",
+     "--validation and what belongs to it are given again, the same DATA too, and the result is\n"
+     "that of an uninterrupted training, bit for bit; a larger --steps goes on at the schedule's\n"
+     "last rate, and a time budget plans the schedule anew.\n",
      run_train},
     {SAMPLE, "sample", "FLOW", 1, 1, "Draw samples from a flow, with their exact log-density",
      "Samples FIRST ... FIRST+N-1 of the stream SEED; any way of cutting a stream gives the same\n"
      "samples. FILE is .npy (f8 unless --type f4) or .xyz. The log-density costs more than the\n"
-     "samples and is computed only for --logp. A sample that fails is NaN and counted.\n\n"
+     "samples and is computed only for --logp. A sample that fails is NaN and counted. Interrupted,\n"
+     "the samples so far are kept (so they are every minute), and --resume with the same flags goes\n"
+     "on with them; a larger -n makes more of them.\n\n"
      "Samples of a chiral molecule come in both hands, equally often. For one hand reflect those "
      "with\n"
      "the other (x -> -x), told by the sign of a triple product of bonds at the stereocentre: u "
@@ -140,7 +144,10 @@ static int run_command(const command *row, int argc, char **argv) {
   if (result == SUCCESS && !done)
     result = files_check(&c);
   if (result == SUCCESS && !done)
+    result = stream_begin(&c);
+  if (result == SUCCESS && !done)
     result = row->run(&c);
+  stream_end(&c);
   cli_end(&c);
   return result;
 }

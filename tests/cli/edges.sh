@@ -254,3 +254,41 @@ a_build_describes_itself() {
     return $?
   done
 }
+
+# "-" is standard input or output, for .npy and XYZ; what is said goes to standard error, and no temporary file stays.
+arrays_pass_through_pipes() {
+  mkdir -p temporary && draw='sample lj.safetensors -n 30 --seed 2 -q'
+  (
+    export TMPDIR=$PWD/temporary
+    "$enf" $draw -o s.npy --logp s_logp.npy >told && "$enf" $draw -o s4.npy --type f4 >/dev/null && "$enf" $draw -o s.xyz >/dev/null &&
+      "$enf" $draw -o - --logp s_logp.npy >p.npy 2>note && cmp s.npy p.npy && grep -q '^samples  *30$' note &&
+      "$enf" $draw -o - --type f4 2>note | cmp - s4.npy && "$enf" $draw -o - --type xyz 2>note | cmp - s.xyz &&
+      "$enf" $draw -o n.npy --logp - 2>note | cmp - s_logp.npy &&
+      "$enf" $draw -o - --type xyz 2>note | "$enf" logprob lj.safetensors - -q --json >text && "$enf" logprob lj.safetensors s.xyz -q --json >whole.text ||
+      exit 1
+    [ "$(number nll text)" = "$(number nll whole.text)" ] && grep -q '"data": "-"' text &&
+      "$enf" reweight --x - --logp s_logp.npy -e lj:n=4 -q -o - <s.npy >p.npy 2>note && "$enf" reweight --x s.npy --logp s_logp.npy -e lj:n=4 -q -o q.npy >/dev/null &&
+      cmp p.npy q.npy && "$enf" simulate lj:n=4 -n 40 -q -o - 2>note | "$enf" train - $small --set train.batch=4 --validation lj.npy -o n.safetensors >/dev/null &&
+      "$enf" train lj.npy $small --validation - -o n.safetensors <lj.npy >/dev/null || exit 1
+    refuses 2 "'-' is given for two outputs" $draw -o - --logp - && refuses 2 "'-' is given for two inputs" reweight --x - --logp - -e lj:n=4 -q &&
+      refuses 2 "'-' is for configurations and numbers, not for a flow" train lj.npy $small -o - &&
+      refuses 2 "'-' is for configurations and numbers, not for a flow" sample - -n 3 -o n.npy &&
+      refuses 2 '--type xyz is for standard output' $draw -o n.xyz --type xyz && refuses 2 '--resume needs the files of before' $draw -o - --resume || exit 1
+    : | "$enf" logprob lj.safetensors - >/dev/null 2>note
+    [ $? = 1 ] && [ -z "$(ls -A temporary)" ]
+  ) || return 1
+  [ ! -c /dev/full ] || { "$enf" $draw -o - >/dev/full 2>note; [ $? = 1 ] && grep -q '^enf: standard output could not be written: No space' note; }
+}
+
+# SIGUSR1 writes the samples so far.
+samples_are_saved_on_request() {
+  rm -f soon.npy
+  "$enf" sample lj.safetensors -n 3000000 --type f4 -q -o soon.npy >/dev/null 2>&1 &
+  pid=$!
+  sleep 0.4
+  kill -USR1 $pid
+  for k in 1 2 3 4 5 6 7 8 9 10; do [ -s soon.npy ] || sleep 0.3; done
+  [ -s soon.npy ] && kill -KILL $pid
+  wait $pid
+  [ "$(rows soon.npy)" -lt 3000000 ]
+}

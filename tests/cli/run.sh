@@ -476,6 +476,7 @@ for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_
   failed_trainings_are_told the_last_good_flow_is_kept a_training_is_saved_on_request no_file_is_left_behind other_data_are_not_gone_on_with energies_that_are_no_numbers_are_told \
   names_need_not_be_text whole_numbers_may_have_exponents \
   plugins_may_include_the_library a_build_describes_itself \
+  arrays_pass_through_pipes samples_are_saved_on_request \
   other_atoms_are_refused kinds_are_elements_or_finer like_atoms_are_told_of periodic_cells_are_refused forms_of_a_file_are_one links_are_followed; do
   $check
   report "$check" $?
