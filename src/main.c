@@ -51,12 +51,12 @@ static const command commands[] = {
      "Beside FLOW.safetensors stand FLOW.trainer, which --resume needs, FLOW.train.csv and\n"
      "FLOW.train.svg (through gnuplot). All but the picture are saved every minute and on SIGUSR1;\n"
      "Ctrl-C, SIGTERM and SIGHUP save and stop with exit code 0. Where most steps are skipped, or\n"
-     "the flow can score nothing any more, the training fails and keeps the last good flow. Without\n"
-     "--resume, files of that name from an earlier training are\n"
-     "replaced. With it the model.* and train.* options are those of the first run, --energy,\n"
-     "--validation and what belongs to it are given again, the same DATA too, and the result is\n"
-     "that of an uninterrupted training, bit for bit; a larger --steps goes on at the schedule's\n"
-     "last rate, and a time budget plans the schedule anew.\n",
+     "the flow can score nothing any more, the training fails and keeps the last good flow.\n"
+     "Without --resume, files of that name from an earlier training are replaced. With it the\n"
+     "model.* and train.* options are those of the first run; DATA, --energy, --validation and what\n"
+     "belongs to it are given again, and the result is that of an uninterrupted training, bit for\n"
+     "bit; a larger --steps goes on at the schedule's last rate, and a time budget plans the\n"
+     "schedule anew.\n",
      run_train},
     {SAMPLE, "sample", "FLOW", 1, 1, "Draw samples from a flow, with their exact log-density",
      "Samples FIRST ... FIRST+N-1 of the stream SEED; any way of cutting a stream gives the same\n"
