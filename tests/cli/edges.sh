@@ -1,6 +1,11 @@
 # The edges of the tool: files that would be lost, outputs that cannot be written, signals, streams. Part of
 # tests/cli/run.sh, after the round trip; lj.npy, lj.safetensors, x.npy and logp.npy are from there.
 
+edges='no_input_is_overwritten no_output_replaces_another unwritable_outputs_are_told_at_once interrupted_sampling_is_kept
+  sampling_goes_on failed_trainings_are_told the_last_good_flow_is_kept a_training_is_saved_on_request no_file_is_left_behind
+  other_data_are_not_gone_on_with energies_that_are_no_numbers_are_told names_need_not_be_text whole_numbers_may_have_exponents
+  plugins_may_include_the_library a_build_describes_itself arrays_pass_through_pipes samples_are_saved_on_request'
+
 small='-q --steps 2 --set model.hidden=4 --set model.layers=1 --set train.batch=4'
 
 sums() { find . -type f -exec cksum {} + | sort; }

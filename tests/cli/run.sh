@@ -471,12 +471,7 @@ for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_
   long_budgets_are_planned one_particle_has_no_distances \
   watched_training_resumes a_flow_lost_is_the_trainers patience_keeps_the_best looks_are_told watching_is_checked \
   plugin_is_an_energy gradients_are_checked plugins_are_checked plugins_see_no_mean pictures_are_drawn lost_output_is_told \
-  no_input_is_overwritten no_output_replaces_another unwritable_outputs_are_told_at_once \
-  interrupted_sampling_is_kept sampling_goes_on \
-  failed_trainings_are_told the_last_good_flow_is_kept a_training_is_saved_on_request no_file_is_left_behind other_data_are_not_gone_on_with energies_that_are_no_numbers_are_told \
-  names_need_not_be_text whole_numbers_may_have_exponents \
-  plugins_may_include_the_library a_build_describes_itself \
-  arrays_pass_through_pipes samples_are_saved_on_request \
+  $edges \
   other_atoms_are_refused kinds_are_elements_or_finer like_atoms_are_told_of periodic_cells_are_refused forms_of_a_file_are_one links_are_followed; do
   $check
   report "$check" $?
