@@ -19,6 +19,12 @@ static double look(const enf_array *array) {
     count *= enf_array_shape(array, d);
   for (size_t i = 0; i < count; i++)
     sum += enf_array_data(array)[i];
+  for (size_t i = 0; i < enf_array_shape(array, 0) && array->cell; i++) {
+    double vectors[9];
+    int periodic[3];
+    enf_array_cell(array, i, vectors, periodic);
+    sum += vectors[8] + periodic[2];
+  }
   for (size_t i = 0; i < array->labels; i++)
     sum += (double)strlen(enf_array_label(array, i));
   return sum;

@@ -228,6 +228,10 @@ static enf_status path_lengths(world *w) {
   return enf_path_lengths(w->ctx, w->flow, 5, 11, B, w->out, w->out + B);
 }
 
+static enf_status data_scale(world *w) {
+  return enf_data_scale(w->ctx, w->flow, B, x, w->out, NULL);
+}
+
 static enf_status histogram(world *w) {
   return enf_histogram(w->ctx, B, some, times, -2, 2, 5, w->out);
 }
@@ -275,6 +279,7 @@ static const scenario scenarios[] = {
     {"log_prob_estimate", log_prob_estimate, HOT, {{"logdet.probes", "2"}}},
     {"sample", sample, HOT, {{0}}},
     {"path_lengths", path_lengths, HOT, {{0}}},
+    {"data_scale", data_scale, COLD, {{0}}},
     {"trainer_create", trainer_create, COLD, {{0}}},
     {"trainer_save", trainer_save, COLD, {{0}}},
     {"trainer_load", trainer_load, COLD, {{0}}},
