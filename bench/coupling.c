@@ -85,7 +85,7 @@ void bench_coupling(const bench_args *args, bench_system *s, FILE *json) {
                        .n = ROWS,
                        .x1 = x1,
                        .x0 = x0,
-                       .species = s->flow->shape.kind,
+                       .species = s->flow->space.shape.kind,
                        .reflect = true};
     const double ms = time_draws(args, ctx, &c);
     report(kinds[q / 2].name, &c, ms, distance(&c, size), json, q > 1 ? "," : "");

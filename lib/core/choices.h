@@ -7,6 +7,9 @@
 #ifndef ENF__CHOICES_H
 #define ENF__CHOICES_H
 
+#define ENF__CHOICES_SPACE(X) X(ENF__PARTICLES, "particles") X(ENF__VECTOR, "vector")
+/* Words of model.map. */
+#define ENF__CHOICES_MAP(X) X(ENF__MAP_CNF, "cnf") X(ENF__MAP_LINEAR, "linear")
 #define ENF__CHOICES_FIELD(X) X(ENF__FIELD_EGNN, "egnn") X(ENF__FIELD_PAIR_KERNEL, "pair-kernel")
 #define ENF__CHOICES_AGGREGATION(X) X(ENF__SUM, "sum") X(ENF__MEAN, "mean")
 #define ENF__CHOICES_PRIOR(X) X(ENF__GAUSSIAN_PRIOR, "gaussian")
@@ -48,6 +51,8 @@
 /* The words as "a | b | c", a constant. */
 #define ENF__CHOICE_WORDS(list) (&(list(ENF__CHOICE_BAR))[3])
 
+enum { ENF__CHOICES_SPACE(ENF__CHOICE_NUMBER) ENF__SPACES };
+enum { ENF__CHOICES_MAP(ENF__CHOICE_NUMBER) ENF__MAPS };
 enum { ENF__CHOICES_FIELD(ENF__CHOICE_NUMBER) ENF__FIELDS };
 enum { ENF__CHOICES_AGGREGATION(ENF__CHOICE_NUMBER) ENF__AGGREGATIONS };
 enum { ENF__CHOICES_PRIOR(ENF__CHOICE_NUMBER) ENF__PRIORS };

@@ -45,6 +45,8 @@ void *enf__arena_take_array(enf__arena *arena, size_t count, size_t size);
 bool enf__arena_reserve(const enf_alloc *alloc, enf__arena *arena, size_t bytes);
 void enf__arena_free(const enf_alloc *alloc, enf__arena *arena);
 
+static inline size_t enf__larger(size_t a, size_t b) { return a > b ? a : b; }
+
 #define ENF__TAKE(arena, type, count)                                                              \
   ((type *)enf__arena_take_array((arena), (count), sizeof(type)))
 
@@ -105,8 +107,8 @@ enum {
 /* The first declaration of every public function (checked: tests/project/check.sh): until it
    returns, no floating-point exception traps, whatever the host wants of its own numbers. */
 #define ENF__ENTRY                                                                                 \
-  __attribute__((cleanup(enf__leave))) enf__entry enf__this_entry = {                              \
-      enf__fp_give(ENF__FP_TRAPS, ENF__FP_QUIET), NULL}
+  __attribute__((cleanup(enf__leave)))                                                             \
+  enf__entry enf__this_entry = {enf__fp_give(ENF__FP_TRAPS, ENF__FP_QUIET), NULL}
 void enf__leave(enf__entry *entry);
 
 static inline bool enf__is_ctx(const enf_ctx *ctx) { return ctx && ctx->magic == ENF__MAGIC_CTX; }

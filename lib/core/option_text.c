@@ -1,9 +1,10 @@
-/* option_text.c -- the texts of model.species and model.data_scale.
+/* option_text.c -- the texts of model.species, model.map and model.data_scale.
 
    model.species is a list of words between blanks, one for every particle: a whole number up to
    255, or the symbol of an element, which stands for its atomic number. Both may be mixed: H and 1
    are the same. How many words there have to be is not known here. */
 #include "core/option_text.h"
+#include "core/choices.h"
 #include "core/core.h"
 #include "core/elements.h"
 #include <math.h>
@@ -61,4 +62,72 @@ bool enf__check_data_scale(const char *text, char *why, size_t size) {
     return true;
   enf__format(why, size, "\"%.100s\" is neither auto nor a number above 0", text);
   return false;
+}
+
+/* ---- model.map ------------------------------------------------------------------------------- */
+
+enum { MOST_LAYERS = 64 };
+
+#define WORD(number, word) [number] = word,
+static const char *const maps[] = {ENF__CHOICES_MAP(WORD)};
+#undef WORD
+
+static const char *next_map(const void *list, size_t index) {
+  (void)list;
+  return index < ENF__MAPS ? maps[index] : NULL;
+}
+
+static int find_map(const char *word, size_t length) {
+  for (int k = 0; k < ENF__MAPS; k++)
+    if (strlen(maps[k]) == length && !memcmp(maps[k], word, length))
+      return k;
+  return -1;
+}
+
+/* 1 to MOST_LAYERS, or 0. */
+static size_t read_layers(const char *digits, size_t length) {
+  size_t layers = 0;
+  if (length == 0 || length > 2 || strspn(digits, "0123456789") < length)
+    return 0;
+  for (size_t i = 0; i < length; i++)
+    layers = 10 * layers + (size_t)(digits[i] - '0');
+  return layers <= MOST_LAYERS ? layers : 0;
+}
+
+/* Where the next map ends, its number and layers, -1 and 0 for what it is not. */
+static const char *read_map(const char *text, int *map, size_t *layers) {
+  const size_t length = strcspn(text, "+"), letters = strcspn(text, "*+");
+  *map = find_map(text, letters);
+  *layers = letters == length ? 1 : read_layers(text + letters + 1, length - letters - 1);
+  return text + length;
+}
+
+const char *enf__map_next(const char *text, int *map, size_t *layers) {
+  if (!*text)
+    return NULL;
+  const char *end = read_map(text + (*text == '+'), map, layers);
+  return *map >= 0 && *layers > 0 ? end : NULL;
+}
+
+bool enf__check_map(const char *text, char *why, size_t size) {
+  int map;
+  size_t layers;
+  for (bool more = true; more; text++) {
+    char word[40];
+    const char *end = read_map(text, &map, &layers);
+    const size_t length = (size_t)(end - text), letters = strcspn(text, "*+");
+    enf__format(word, sizeof word, "%.*s", (int)(letters < 39 ? letters : 39), text);
+    const char *near = enf__nearest(word, next_map, NULL);
+    if (map < 0)
+      enf__format(why, size, "there is no map \"%s\"%s%s%s", word, near ? "; did you mean \"" : "",
+                  near ? near : "", near ? "\"?" : "");
+    else if (layers == 0)
+      enf__format(why, size, "\"%.*s\" needs 1 to %d layers", (int)(length < 40 ? length : 40),
+                  text, (int)MOST_LAYERS);
+    if (map < 0 || layers == 0)
+      return false;
+    text = end;
+    more = *text != 0;
+  }
+  return true;
 }

@@ -10,10 +10,15 @@
 typedef bool (*enf__text_check)(const char *text, char *why, size_t size);
 bool enf__check_species(const char *text, char *why, size_t size);
 bool enf__check_data_scale(const char *text, char *why, size_t size);
+bool enf__check_map(const char *text, char *why, size_t size);
 
 /* The next particle of model.species: its number, an element's is the atomic one. Returns what
    follows; NULL at the end, and of a text that would be refused. */
 const char *enf__species_next(const char *text, int *number);
+
+/* The next map of model.map, "name" or "name*layers" between plus signs: its number and its layers.
+   Returns what follows; NULL at the end, and of a text that would be refused. */
+const char *enf__map_next(const char *text, int *map, size_t *layers);
 
 /* model.data_scale, 0 for auto; false for a text that would be refused. */
 bool enf__read_data_scale(const char *text, double *scale);

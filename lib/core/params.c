@@ -63,5 +63,7 @@ void enf__params_init(enf__params *params, uint64_t seed) {
     enf__random_uniform(seed, ENF__STREAM_INIT, k, count, w);
     for (size_t i = 0; i < count; i++)
       w[i] = t->spread * (2 * w[i] - 1) + (t->first + (t->last - t->first) * (double)i / gaps);
+    for (size_t i = 0; t->diagonal != 0 && i < t->rows && i < t->cols; i++)
+      w[i * t->cols + i] += t->diagonal;
   }
 }

@@ -9,11 +9,11 @@
 #include "core/core.h"
 
 /* A named view; a bias has one column. Initial values are uniform within +- spread about numbers
-   that go evenly from first to last. */
+   that go evenly from first to last; diagonal is added where row and column are the same. */
 typedef struct {
   char name[64]; /* "egnn.gcl_0.edge_mlp.0.weight" */
   size_t offset, rows, cols;
-  double spread, first, last;
+  double spread, first, last, diagonal;
   bool turns; /* a matrix between layers, for which SOAP's other axes pay */
 } enf__tensor;
 

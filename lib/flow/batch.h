@@ -10,15 +10,6 @@
 #include "flow/flow.h"
 #include "ode/ode.h"
 
-/* What became of one task's samples. */
-typedef struct {
-  size_t failed, first; /* how many, and the lowest: its row in the call */
-  enf__failure why;     /* of the lowest */
-  size_t estimated;     /* log-determinants with an error estimate, and the sum of squares */
-  double square_error;
-  double steps, velocities, divergences;
-} enf__tally;
-
 /* A sample failed: to be called in the order of rows. */
 void enf__tally_failure(enf__tally *report, size_t row, enf__failure why);
 
@@ -38,25 +29,24 @@ enf_status enf__batch_end(enf_ctx *ctx, size_t n, const enf__tally *all, double 
 enf_status enf__batch_run(enf_ctx *ctx, size_t n, size_t group, size_t worker_bytes,
                           enf__task_fn fn, void *user, enf__tally **reports);
 
-/* ---- carrying samples along the flow (carry.c) --------------------------------------------- */
+/* ---- samples along the flow (transit.c) ---------------------------------------------------- */
 
-typedef struct enf__carry enf__carry;
-struct enf__carry {
+typedef struct enf__transit enf__transit;
+struct enf__transit {
   const enf_flow *flow;
-  const enf__run *run; /* filled by enf__carry_run, as is what follows without comment */
-  size_t n, group, capacity;
+  const enf__run *run; /* filled by enf__transit_run, as is what follows without comment */
+  size_t n, group;
   enf__tally *reports;
   double t0, t1;
   bool logdet;   /* wanted */
-  size_t probes; /* 0: exact, unless logdet.method is hutchinson; else by so many probes, keyed by
-                    seed and the sample's starting point */
+  size_t probes; /* 0: exact, unless logdet.method is hutchinson; else by so many, keyed by seed and
+                    the sample's starting point */
 
-  /* The sample's starting point x (N,D), mean-free, in units of the data scale; *note is kept for
-     finish. Called once or twice per sample, and must give the same. */
-  void (*begin)(const enf__carry *c, size_t row, double *x, double *note);
-  /* Write the sample's outputs, given where it went (it may be written to) and log |dy/dx|; both
-     are NaN if the sample failed. */
-  void (*finish)(const enf__carry *c, size_t row, double *x, double logdet, double note);
+  /* The sample's starting state x; *note is kept for finish. */
+  enf__failure (*begin)(const enf__transit *c, size_t row, double *x, double *note);
+  /* Write the sample's outputs, given the state where it went (it may be written to) and log
+     |dy/dx|; both are NaN if the sample failed. */
+  void (*finish)(const enf__transit *c, size_t row, double *x, double logdet, double note);
 
   const double *x; /* inputs and outputs of the call, for begin and finish; some are NULL */
   double *y, *logp;
@@ -64,9 +54,9 @@ struct enf__carry {
   uint64_t seed, first;
 };
 
-enf_status enf__carry_run(enf_ctx *ctx, enf__carry *c);
+enf_status enf__transit_run(enf_ctx *ctx, enf__transit *c);
 
-/* begin for rows of c->x. */
-void enf__carry_from_x(const enf__carry *c, size_t row, double *x, double *note);
+/* begin for rows of c->x; the note is their log-volume. */
+enf__failure enf__transit_from_x(const enf__transit *c, size_t row, double *x, double *note);
 
 #endif

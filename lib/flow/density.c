@@ -11,7 +11,7 @@
 
 /* ---- density of given configurations -------------------------------------------------------- */
 
-static void score(const enf__carry *c, size_t row, double *z, double logdet, double note) {
+static void score(const enf__transit *c, size_t row, double *z, double logdet, double note) {
   const double density = enf__prior_log_density(&c->flow->prior, z);
   c->logp[row] = density + logdet - enf__space_log_unit(&c->flow->space) + note;
 }
@@ -24,16 +24,16 @@ enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
     return status;
   const enf__argument arrays[] = {{"x", x}, {"logp", logp}};
   TRY(enf__batch_check(ctx, flow, n, 2, arrays));
-  enf__carry carry = {.flow = flow,
-                      .n = n,
-                      .t0 = 1,
-                      .t1 = 0,
-                      .logdet = true,
-                      .begin = enf__carry_from_x,
-                      .finish = score,
-                      .x = x,
-                      .logp = logp};
-  TRY(enf__carry_run(ctx, &carry));
+  enf__transit transit = {.flow = flow,
+                          .n = n,
+                          .t0 = 1,
+                          .t1 = 0,
+                          .logdet = true,
+                          .begin = enf__transit_from_x,
+                          .finish = score,
+                          .x = x,
+                          .logp = logp};
+  TRY(enf__transit_run(ctx, &transit));
 out:
   return status;
 }
@@ -46,19 +46,19 @@ enf_status enf_log_prob_estimate(enf_ctx *ctx, const enf_flow *flow, size_t n, c
     return status;
   const enf__argument arrays[] = {{"x", x}, {"logp", logp}, {"var", var}};
   TRY(enf__batch_check(ctx, flow, n, 3, arrays));
-  enf__carry carry = {.flow = flow,
-                      .n = n,
-                      .t0 = 1,
-                      .t1 = 0,
-                      .logdet = true,
-                      .probes = ctx->run.probes,
-                      .begin = enf__carry_from_x,
-                      .finish = score,
-                      .x = x,
-                      .logp = logp,
-                      .var = var,
-                      .seed = seed};
-  TRY(enf__carry_run(ctx, &carry));
+  enf__transit transit = {.flow = flow,
+                          .n = n,
+                          .t0 = 1,
+                          .t1 = 0,
+                          .logdet = true,
+                          .probes = ctx->run.probes,
+                          .begin = enf__transit_from_x,
+                          .finish = score,
+                          .x = x,
+                          .logp = logp,
+                          .var = var,
+                          .seed = seed};
+  TRY(enf__transit_run(ctx, &transit));
 out:
   return status;
 }
@@ -66,12 +66,13 @@ out:
 /* ---- samples -------------------------------------------------------------------------------- */
 
 /* Sample number first + row of the stream; note: its prior log-density. */
-static void draw(const enf__carry *c, size_t row, double *x, double *note) {
+static enf__failure draw(const enf__transit *c, size_t row, double *x, double *note) {
   enf__prior_sample(&c->flow->prior, c->seed, ENF__STREAM_PRIOR, c->first + row, x);
   *note = enf__prior_log_density(&c->flow->prior, x);
+  return (enf__failure){0};
 }
 
-static void hand_out(const enf__carry *c, size_t row, double *x, double logdet, double note) {
+static void hand_out(const enf__transit *c, size_t row, double *x, double logdet, double note) {
   const enf__space *space = &c->flow->space;
   double *y = c->y + row * enf__space_host(space), log_volume;
   space->ops->leave(space, x, NULL, y, &log_volume);
@@ -91,18 +92,18 @@ enf_status enf_sample(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_
   if (n > UINT64_MAX - first)
     TRY(enf__fail(ctx, ENF_ERR_RANGE, "first = %llu plus n = %zu runs past the end of the stream",
                   (unsigned long long)first, n));
-  enf__carry carry = {.flow = flow,
-                      .n = n,
-                      .t0 = 0,
-                      .t1 = 1,
-                      .logdet = logp != NULL,
-                      .begin = draw,
-                      .finish = hand_out,
-                      .y = x,
-                      .logp = logp,
-                      .seed = seed,
-                      .first = first};
-  TRY(enf__carry_run(ctx, &carry));
+  enf__transit transit = {.flow = flow,
+                          .n = n,
+                          .t0 = 0,
+                          .t1 = 1,
+                          .logdet = logp != NULL,
+                          .begin = draw,
+                          .finish = hand_out,
+                          .y = x,
+                          .logp = logp,
+                          .seed = seed,
+                          .first = first};
+  TRY(enf__transit_run(ctx, &transit));
 out:
   return status;
 }

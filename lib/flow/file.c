@@ -155,7 +155,7 @@ enf_status enf_load(enf_ctx *ctx, enf_flow **flow, const char *path) {
   TRY(enf__format_options(ctx, &r.file, path, GROUP, opts));
   TRY(make_flow(&r, &made, opts));
   TRY(read_tensors(&r, &made->params));
-  enf__field_pack(made->field, made->params.value);
+  enf__flow_pack(made);
   made->scale_fixed = true;
   *flow = made;
   made = NULL;

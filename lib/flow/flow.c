@@ -47,68 +47,69 @@ static void read_scale(const enf_opts *opts, enf_flow *flow) {
     flow->space.scale = scale;
 }
 
-static enf_status read_model(enf_ctx *ctx, const enf_opts *opts, enf__model *model,
-                             enf__shape *shape) {
-  *shape = (enf__shape){.particles = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_PARTICLES),
-                        .dimensions = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_DIMENSIONS)};
-  *model = (enf__model){.kind = (int)enf__opts_int(opts, ENF__OPT_MODEL_FIELD),
-                        .hidden = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_HIDDEN),
-                        .layers = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_LAYERS),
-                        .edge_depth = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_EDGE_DEPTH),
-                        .node_depth = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_NODE_DEPTH),
-                        .kernels = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_KERNELS),
-                        .kernel_times = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_KERNEL_TIMES),
-                        .kernel_range = enf__opts_real(opts, ENF__OPT_MODEL_KERNEL_RANGE),
-                        .attention = enf__opts_int(opts, ENF__OPT_MODEL_ATTENTION) != 0,
-                        .tanh = enf__opts_int(opts, ENF__OPT_MODEL_TANH) != 0,
-                        .mean = enf__opts_int(opts, ENF__OPT_MODEL_AGGREGATION) == ENF__MEAN};
-  if (!enf__opts_isset(opts, ENF__OPT_MODEL_PARTICLES))
+/* The space of model.space, particles and dimensions in its limits. */
+static enf_status read_space(enf_ctx *ctx, const enf_opts *opts, enf__space *space) {
+  const int kind = (int)enf__opts_int(opts, ENF__OPT_MODEL_SPACE);
+  const size_t D = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_DIMENSIONS);
+  const bool counted = enf__opts_isset(opts, ENF__OPT_MODEL_PARTICLES);
+  const size_t N =
+      counted ? (size_t)enf__opts_int(opts, ENF__OPT_MODEL_PARTICLES) : enf__space_particles(kind);
+  if (!counted && N == 0)
     return enf__fail(ctx, ENF_ERR_OPTION, "model.particles must be set (2 or more)");
-  if (shape->particles < 2)
-    return enf__fail(ctx, ENF_ERR_OPTION, "model.particles is %zu, a flow needs 2 or more",
-                     shape->particles);
-  return ENF_OK;
+  *space = enf__space_make(kind, N, D);
+  return space->ops->check(ctx, space);
 }
 
 /* ---- making and ending ---------------------------------------------------------------------- */
 
-static enf_status read_kinds(enf_ctx *ctx, enf_flow *flow, size_t *species_count) {
+static enf_status read_kinds(enf_ctx *ctx, enf_flow *flow) {
   enf_status status;
-  const size_t N = flow->shape.particles;
+  enf__space *space = &flow->space;
+  const size_t N = space->shape.particles;
   flow->kind = enf__alloc_array(&flow->alloc, N, sizeof *flow->kind);
   if (!flow->kind)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a flow");
   TRY(read_species(ctx, enf__opts_text(flow->options, ENF__OPT_MODEL_SPECIES), N, flow->kind,
-                   species_count));
-  flow->shape.kind = *species_count ? flow->kind : NULL;
+                   &space->kinds));
+  space->shape.kind = space->kinds ? flow->kind : NULL;
 out:
   return status;
 }
 
 enf_status enf__flow_make(enf_ctx *ctx, enf_flow **out, const enf_opts *opts) {
   enf_status status = ENF_OK;
-  enf_flow *flow = NULL;
-  enf__model model;
-  enf__shape shape;
-  TRY(read_model(ctx, opts, &model, &shape));
-  flow = enf__alloc(&ctx->alloc, sizeof *flow);
+  enf__space space;
+  TRY(read_space(ctx, opts, &space));
+  enf_flow *flow = enf__alloc(&ctx->alloc, sizeof *flow);
   if (!flow)
-    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a flow"));
-  *flow = (enf_flow){.magic = ENF__MAGIC_FLOW, .alloc = ctx->alloc, .shape = shape};
-  flow->space = enf__space_make(ENF__PARTICLES, shape.particles, shape.dimensions);
-  flow->prior = enf__prior_make((int)enf__opts_int(opts, ENF__OPT_MODEL_PRIOR), &flow->space,
-                                enf__opts_real(opts, ENF__OPT_MODEL_PRIOR_STD));
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a flow");
+  *flow = (enf_flow){.magic = ENF__MAGIC_FLOW, .alloc = ctx->alloc, .space = space};
   enf__params_open(ctx, &flow->params);
+  *out = flow;
   TRY(enf__opts_copy(ctx, &flow->alloc, &flow->options, opts));
   read_scale(opts, flow);
-  TRY(read_kinds(ctx, flow, &model.species_count));
-  TRY(enf__field_create(ctx, &flow->field, &model, &flow->params));
+  TRY(read_kinds(ctx, flow));
+  flow->prior = enf__prior_make((int)enf__opts_int(opts, ENF__OPT_MODEL_PRIOR), &flow->space,
+                                enf__opts_real(opts, ENF__OPT_MODEL_PRIOR_STD));
+  TRY(enf__chain_create(ctx, &flow->chain, flow->options, &flow->space, &flow->params));
   TRY(enf__params_allocate(ctx, &flow->params));
-  *out = flow;
   return ENF_OK;
 out:
-  enf_destroy(flow);
+  enf_destroy(*out);
+  *out = NULL;
   return status;
+}
+
+void enf__flow_pack(enf_flow *flow) { enf__chain_pack(&flow->chain, &flow->params); }
+
+enf_status enf__flow_field(enf_ctx *ctx, const enf_flow *flow, const char *call,
+                           const enf__field **field) {
+  *field = enf__chain_field(&flow->chain);
+  if (*field)
+    return ENF_OK;
+  return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
+                   "%s needs a flow of one velocity field, and model.map is %.100s", call,
+                   enf__opts_text(flow->options, ENF__OPT_MODEL_MAP));
 }
 
 enf_status enf_create(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts) {
@@ -123,7 +124,7 @@ enf_status enf_create(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts) {
   TRY(enf__opts_check(ctx, opts));
   TRY(enf__flow_make(ctx, flow, opts));
   enf__params_init(&(*flow)->params, enf__opts_seed(opts, ENF__OPT_MODEL_SEED));
-  enf__field_pack((*flow)->field, (*flow)->params.value);
+  enf__flow_pack(*flow);
 out:
   return status;
 }
@@ -134,7 +135,7 @@ void enf_destroy(enf_flow *flow) {
     return;
   const enf_alloc alloc = flow->alloc;
   flow->magic = 0;
-  enf__field_destroy(flow->field);
+  enf__chain_free(&flow->chain);
   enf__params_close(&flow->params);
   enf__free(&alloc, flow->kind);
   enf_opts_destroy(flow->options);
@@ -147,20 +148,20 @@ enf_status enf_get_int(const enf_flow *flow, const char *name, int64_t *value) {
   ENF__ENTRY;
   if (!is_flow(flow) || !name || !value)
     return ENF_ERR_ARG;
-  const enf__model *model = enf__field_model(flow->field);
+  const enf_opts *opts = flow->options;
   const struct {
     const char *name;
     size_t value;
-  } rows[] = {{"particles", flow->space.particles},
-              {"dimensions", flow->space.dimensions},
+  } rows[] = {{"particles", flow->space.shape.particles},
+              {"dimensions", flow->space.shape.dimensions},
               {"degrees_of_freedom", enf__space_freedom(&flow->space)},
               {"parameters", flow->params.size},
               {"tensors", flow->params.count},
-              {"hidden", model->hidden},
-              {"layers", model->layers},
-              {"edge_depth", model->edge_depth},
-              {"node_depth", model->node_depth},
-              {"species", model->species_count ? model->species_count : 1},
+              {"hidden", (size_t)enf__opts_int(opts, ENF__OPT_MODEL_HIDDEN)},
+              {"layers", (size_t)enf__opts_int(opts, ENF__OPT_MODEL_LAYERS)},
+              {"edge_depth", (size_t)enf__opts_int(opts, ENF__OPT_MODEL_EDGE_DEPTH)},
+              {"node_depth", (size_t)enf__opts_int(opts, ENF__OPT_MODEL_NODE_DEPTH)},
+              {"species", flow->space.kinds ? flow->space.kinds : 1},
               {"data_scale_fixed", flow->scale_fixed}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (!strcmp(name, rows[i].name)) {
@@ -282,7 +283,7 @@ enf_status enf_params_set(enf_ctx *ctx, enf_flow *flow, const char *tensor, cons
     if (!isfinite(data[i]))
       TRY(enf__fail(ctx, ENF_ERR_NONFINITE, "value %zu of %s is not finite", i, tensor));
   memcpy(flow->params.value + found->offset, data, n * sizeof *data);
-  enf__field_pack(flow->field, flow->params.value);
+  enf__flow_pack(flow);
   flow->scale_fixed = true;
 out:
   return status;

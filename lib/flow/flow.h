@@ -1,8 +1,8 @@
-/* flow.h -- inside of enf_flow: shape + space + prior + velocity field + parameters. */
+/* flow.h -- inside of enf_flow: space + prior + chain of maps + parameters. */
 #ifndef ENF__FLOW_H
 #define ENF__FLOW_H
 
-#include "field/field.h"
+#include "map/chain.h"
 #include "prior/prior.h"
 #include <enf/flow.h>
 
@@ -10,12 +10,11 @@ struct enf_flow {
   uint32_t magic;
   enf_alloc alloc;
   enf_opts *options; /* the model.* options it was made with */
-  int *kind;         /* (N) model.species, or NULL */
-  enf__shape shape;  /* of its samples */
-  enf__params params;
-  enf__field *field;
+  int *kind;         /* (N) model.species, or NULL; the space's */
   enf__space space;
   enf__prior prior;
+  enf__params params;
+  enf__chain chain;
   bool scale_fixed; /* false: the data scale is `auto`, not resolved yet, and 1 so far */
 };
 
@@ -33,5 +32,13 @@ const char *enf__flow_option(const enf_flow *flow, enf__opt id, char buffer[32])
 size_t enf__scale_doubles(const enf__space *space, size_t n);
 double enf__scale_find(const enf__space *space, size_t n, const double *x, double *work,
                        size_t *left_out);
+
+/* Renew what is made from the parameters, after they have changed. */
+void enf__flow_pack(enf_flow *flow);
+
+/* Its one velocity field; UNSUPPORTED, with the call that wants it, if it is made of anything else.
+ */
+enf_status enf__flow_field(enf_ctx *ctx, const enf_flow *flow, const char *call,
+                           const enf__field **field);
 
 #endif

@@ -3,12 +3,12 @@
      log q(x) = log p0(z) + log |dz/dx| - k log s,   z = x(0) of the path through x(1) = x
 
    as in density.c, with the exact divergence and the pair (x, logdet) integrated together; the
-   gradient is that of the steps taken (pullback.h). In the host's units it is divided by the data
-   scale; it is mean-free, as log q does not change when x is shifted.
+   gradient is that of the steps taken (map/cnf_passage.c). In the host's units it is divided by the
+   data scale; it is mean-free, as log q does not change when x is shifted.
 
    The samples are worked off in rounds, so that the record of their steps stays small. */
 #include "flow/batch.h"
-#include "flow/pullback.h"
+#include "math/finite.h"
 #include <math.h>
 
 enum { LEAST_ROUND = 16, MOST_ROUND = 512, USUAL_STEPS = 24 };
@@ -16,11 +16,12 @@ static const size_t RECORD_BYTES = (size_t)32 << 20;
 
 typedef struct {
   const enf_flow *flow;
-  size_t dim;
-  const double *x; /* of the call */
+  size_t dim, host; /* numbers of a state, of an x */
+  const double *x;  /* of the call */
   double *logp, *grad;
-  double *scaled, *dz, *dlogdet, *dx; /* of a round */
-  enf__pullback p;
+  double *scaled, *volume, *dz, *dlogdet, *dx; /* of a round */
+  enf__journey p;
+  enf__failure *why; /* of entering the space */
   enf__tally all;
 } job;
 
@@ -31,9 +32,11 @@ static size_t round_size(size_t n, size_t dim) {
 }
 
 static void lay_out(job *j, enf__arena *arena) {
-  const size_t n = j->p.n, state = n * j->dim;
-  enf__pullback_take(&j->p, arena);
+  const size_t n = j->p.way.n, state = n * j->dim;
+  enf__journey_take(&j->p, arena);
+  j->why = ENF__TAKE(arena, enf__failure, n);
   j->scaled = ENF__TAKE(arena, double, state);
+  j->volume = ENF__TAKE(arena, double, n);
   j->dz = ENF__TAKE(arena, double, state);
   j->dx = ENF__TAKE(arena, double, state);
   j->dlogdet = ENF__TAKE(arena, double, n);
@@ -41,8 +44,12 @@ static void lay_out(job *j, enf__arena *arena) {
 
 static void load(job *j, size_t first) {
   const enf__space *space = &j->flow->space;
-  for (size_t i = 0; i < j->p.n; i++)
-    space->ops->enter(space, j->x + (first + i) * j->dim, j->scaled + i * j->dim, NULL, NULL);
+  for (size_t i = 0; i < j->p.way.n; i++) {
+    double *state = j->scaled + i * j->dim;
+    j->why[i] = space->ops->enter(space, j->x + (first + i) * j->host, state, NULL, &j->volume[i]);
+    if (j->why[i].status != ENF_OK)
+      enf__fill_nan(j->dim, state);
+  }
   j->p.x = j->scaled;
 }
 
@@ -50,9 +57,9 @@ static void load(job *j, size_t first) {
 static void score(job *j, size_t first) {
   const enf__prior *prior = &j->flow->prior;
   const double unit = enf__space_log_unit(&j->flow->space);
-  for (size_t i = 0; i < j->p.n; i++) {
+  for (size_t i = 0; i < j->p.way.n; i++) {
     const double *z = j->p.y + i * j->dim;
-    j->logp[first + i] = enf__prior_log_density(prior, z) + j->p.logdet[i] - unit;
+    j->logp[first + i] = enf__prior_log_density(prior, z) + j->p.logdet[i] - unit + j->volume[i];
     enf__prior_gradient(prior, z, j->dz + i * j->dim);
     j->dlogdet[i] = 1;
   }
@@ -60,18 +67,20 @@ static void score(job *j, size_t first) {
 
 static void store(job *j, size_t first) {
   const enf__space *space = &j->flow->space;
-  for (size_t i = 0; i < j->p.n; i++) {
+  for (size_t i = 0; i < j->p.way.n; i++) {
     const enf__ode_result *r = j->p.result + i;
-    double *grad = j->grad + (first + i) * j->dim, *dx = j->dx + i * j->dim;
-    for (size_t c = 0; c < j->dim; c++)
-      grad[c] = dx[c] / space->scale;
-    space->ops->project(space, grad);
+    const size_t row = first + i;
+    double *grad = j->grad + row * j->host;
     j->all.steps += (double)r->accepted;
-    if (r->status == ENF_OK)
+    if (r->status == ENF_OK) {
+      space->ops->enter_pull(space, j->x + row * j->host, j->dx + i * j->dim, 1, grad);
       continue;
+    }
     const char *what = r->evaluations ? "the velocity or its divergence" : "x";
-    enf__tally_failure(&j->all, first + i, (enf__failure){r->status, what, r->t, r->h});
-    j->logp[first + i] = NAN;
+    const enf__failure later = {r->status, what, r->t, r->h};
+    enf__tally_failure(&j->all, row, j->why[i].status != ENF_OK ? j->why[i] : later);
+    j->logp[row] = NAN;
+    enf__fill_nan(j->host, grad);
   }
   j->all.velocities += (double)j->p.evaluations;
   j->all.divergences += (double)j->p.evaluations;
@@ -80,13 +89,13 @@ static void store(job *j, size_t first) {
 static enf_status run_round(enf_ctx *ctx, job *j, size_t first, size_t n) {
   enf_status status;
   ctx->arena.used = 0;
-  j->p.n = n;
+  j->p.way.n = n;
   lay_out(j, &ctx->arena);
   load(j, first);
-  TRY(enf__pullback_forward(ctx, &j->p));
+  TRY(enf__journey_forward(ctx, &j->p));
   score(j, first);
   const enf__pulled pulled = {.dy = j->dz, .dlogdet = j->dlogdet, .dx = j->dx, .scale = 1};
-  TRY(enf__pullback_reverse(ctx, &j->p, &pulled));
+  TRY(enf__journey_reverse(ctx, &j->p, &pulled));
   store(j, first);
 out:
   return status;
@@ -102,16 +111,16 @@ enf_status enf_log_prob_grad(enf_ctx *ctx, const enf_flow *flow, size_t n, const
   const enf__argument arrays[] = {{"x", x}, {"logp", logp}, {"grad", grad}};
   TRY(enf__batch_check(ctx, flow, n, 3, arrays));
   const size_t dim = enf__space_state(&flow->space), size = round_size(n, dim);
-  job j = {.flow = flow, .dim = dim, .x = x, .logp = logp, .grad = grad};
-  j.p = (enf__pullback){.field = flow->field,
-                        .shape = &flow->shape,
-                        .params = flow->params.size,
-                        .n = size,
-                        .t0 = 1,
-                        .t1 = 0};
+  job j = {.flow = flow,
+           .dim = dim,
+           .host = enf__space_host(&flow->space),
+           .x = x,
+           .logp = logp,
+           .grad = grad};
+  j.p = (enf__journey){.chain = &flow->chain, .way = {.n = size, .t0 = 1, .t1 = 0}};
   enf__arena count = {0};
   lay_out(&j, &count);
-  TRY(enf__reserve(ctx, count.used, enf__pullback_worker_bytes(&j.p, &ctx->run)));
+  TRY(enf__reserve(ctx, count.used, enf__journey_worker_bytes(&j.p, &ctx->run)));
   for (size_t first = 0; first < n; first += size) {
     TRY(run_round(ctx, &j, first, n - first < size ? n - first : size));
     TRY(enf__report(ctx, n - first < size ? n : first + size, n));

@@ -10,6 +10,7 @@
    itself; the end of a path agrees with enf_sample's to the tolerance, not to the bit. */
 #include "core/random.h"
 #include "flow/batch.h"
+#include "map/rate.h"
 #include <math.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ enum { MOST_SAMPLES = 32 };
 
 typedef struct {
   const enf_flow *flow;
+  const enf__field *field;
   const enf__run *run;
   size_t n, group;
   uint64_t seed, first;
@@ -31,18 +33,9 @@ typedef struct {
   size_t S, dim;
   double *start;           /* (S,dim) */
   double *pair;            /* (S,dim+1): x and l */
-  double *x, *v;           /* (S,dim), for the field */
+  enf__rate rate;          /* of pairs */
   enf__ode_result *result; /* (S) */
 } group;
-
-static void layout(group *g) {
-  const size_t state = g->S * g->dim, pairs = g->S * (g->dim + 1);
-  g->start = ENF__TAKE(g->arena, double, state);
-  g->pair = ENF__TAKE(g->arena, double, pairs);
-  g->x = ENF__TAKE(g->arena, double, state);
-  g->v = ENF__TAKE(g->arena, double, state);
-  g->result = ENF__TAKE(g->arena, enf__ode_result, g->S);
-}
 
 static double norm(size_t n, const double *x) {
   double sum = 0;
@@ -51,19 +44,26 @@ static double norm(size_t n, const double *x) {
   return sqrt(sum);
 }
 
-static void pair_rate(void *user, size_t S, const size_t *sample, const double *t, const double *y,
-                      double *dy) {
+static void speed_rate(const enf__rate *rate, const enf__points *at, const size_t *sample,
+                       double *v, double *speed) {
   (void)sample;
-  const group *g = user;
-  const size_t dim = g->dim, bytes = dim * sizeof *y;
-  for (size_t i = 0; i < S; i++)
-    memcpy(g->x + i * dim, y + i * (dim + 1), bytes);
-  const enf__points at = {&g->m->flow->shape, S, t, g->x};
-  enf__field_velocity(g->m->flow->field, g->m->run, g->arena, &at, g->v);
-  for (size_t i = 0; i < S; i++) {
-    memcpy(dy + i * (dim + 1), g->v + i * dim, bytes);
-    dy[i * (dim + 1) + dim] = norm(dim, g->v + i * dim);
-  }
+  const size_t dim = enf__shape_size(at->shape);
+  enf__field_velocity(rate->field, rate->run, rate->arena, at, v);
+  for (size_t i = 0; i < at->S; i++)
+    speed[i] = norm(dim, v + i * dim);
+}
+
+static void layout(group *g) {
+  g->start = ENF__TAKE(g->arena, double, g->S * g->dim);
+  g->pair = ENF__TAKE(g->arena, double, g->S *(g->dim + 1));
+  g->rate = (enf__rate){.field = g->m->field,
+                        .run = g->m->run,
+                        .shape = &g->m->flow->space.shape,
+                        .arena = g->arena,
+                        .scalars = 1,
+                        .evaluate = speed_rate};
+  enf__rate_take(&g->rate, g->S, g->arena);
+  g->result = ENF__TAKE(g->arena, enf__ode_result, g->S);
 }
 
 static void start(group *g, size_t row) {
@@ -106,8 +106,8 @@ static enf_status measure(void *user, size_t task, enf__arena *arena) {
   const measurement *m = user;
   const size_t row = task * m->group, left = m->n - row;
   group g = {.m = m, .arena = arena, .S = left < m->group ? left : m->group, .dim = dimension(m)};
-  const enf__ode ode = {m->run, pair_rate, &g, g.dim + 1, 0, 1};
   layout(&g);
+  const enf__ode ode = {m->run, enf__rate_of, &g.rate, g.dim + 1, 0, 1};
   start(&g, row);
   enf__ode_solve(&ode, arena, g.S, g.pair, g.result, NULL);
   finish(&g, row, m->reports + task);
@@ -119,7 +119,7 @@ static size_t workspace(const measurement *m) {
   group g = {.m = m, .arena = &count, .S = m->group, .dim = dimension(m)};
   layout(&g);
   return count.used + enf__ode_workspace(m->group, g.dim + 1) +
-         enf__field_workspace(m->flow->field, m->run, &m->flow->shape, ENF__VELOCITY);
+         enf__field_workspace(m->field, m->run, &m->flow->space.shape, ENF__VELOCITY);
 }
 
 enf_status enf_path_lengths(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_t first,
@@ -133,8 +133,11 @@ enf_status enf_path_lengths(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, u
   if (n > UINT64_MAX - first)
     TRY(enf__fail(ctx, ENF_ERR_RANGE, "first = %llu plus n = %zu runs past the end of the stream",
                   (unsigned long long)first, n));
-  const size_t chunk = enf__field_chunk(flow->field, &flow->shape, ENF__VELOCITY) / 2;
+  const enf__field *field = NULL;
+  TRY(enf__flow_field(ctx, flow, "enf_path_lengths", &field));
+  const size_t chunk = enf__field_chunk(field, &flow->space.shape, ENF__VELOCITY) / 2;
   measurement m = {.flow = flow,
+                   .field = field,
                    .run = &ctx->run,
                    .n = n,
                    .group = chunk < 1              ? 1

@@ -5,7 +5,7 @@
    mean-free subspace. */
 #include "flow/batch.h"
 
-static void finish(const enf__carry *c, size_t row, double *x, double logdet, double note) {
+static void finish(const enf__transit *c, size_t row, double *x, double logdet, double note) {
   const enf__space *space = &c->flow->space;
   const size_t host = enf__space_host(space);
   double *y = c->y + row * host, origin[3];
@@ -26,17 +26,17 @@ enf_status enf_transport(enf_ctx *ctx, const enf_flow *flow, size_t n, double t0
   TRY(enf__batch_check(ctx, flow, n, 2, arrays));
   if (!(t0 >= 0 && t0 <= 1 && t1 >= 0 && t1 <= 1))
     TRY(enf__fail(ctx, ENF_ERR_RANGE, "t0 = %g and t1 = %g must lie between 0 and 1", t0, t1));
-  enf__carry carry = {.flow = flow,
-                      .n = n,
-                      .t0 = t0,
-                      .t1 = t1,
-                      .logdet = logdet != NULL,
-                      .begin = enf__carry_from_x,
-                      .finish = finish,
-                      .x = x,
-                      .y = y,
-                      .logp = logdet};
-  TRY(enf__carry_run(ctx, &carry));
+  enf__transit transit = {.flow = flow,
+                          .n = n,
+                          .t0 = t0,
+                          .t1 = t1,
+                          .logdet = logdet != NULL,
+                          .begin = enf__transit_from_x,
+                          .finish = finish,
+                          .x = x,
+                          .y = y,
+                          .logp = logdet};
+  TRY(enf__transit_run(ctx, &transit));
 out:
   return status;
 }

@@ -10,6 +10,7 @@ enum { MOST_SAMPLES = 256 };
 
 typedef struct {
   const enf_flow *flow;
+  const enf__field *field;
   const enf__run *run;
   size_t n, group, dim;
   const double *t, *x;
@@ -40,8 +41,10 @@ static enf__failure load(const call *c, size_t row, packed *p, size_t slot) {
   p->t[slot] = c->t[row];
   if (!(c->t[row] >= 0 && c->t[row] <= 1))
     return (enf__failure){ENF_ERR_RANGE, "t", c->t[row], 0};
-  space->ops->enter(space, c->x + row * c->dim, x, NULL, NULL);
-  return (enf__failure){enf__all_finite(c->dim, x) ? ENF_OK : ENF_ERR_NONFINITE, "x", c->t[row], 0};
+  const enf__failure why = space->ops->enter(space, c->x + row * c->dim, x, NULL, NULL);
+  if (why.status != ENF_OK || enf__all_finite(c->dim, x))
+    return why;
+  return (enf__failure){ENF_ERR_NONFINITE, "x", c->t[row], 0};
 }
 
 /* Write sample `row` from slot, NaN if there is a failure; the result may be one itself. */
@@ -71,11 +74,11 @@ static enf_status velocity_task(void *user, size_t task, enf__arena *arena) {
     why[i] = load(c, first + i, &p, good);
     good += why[i].status == ENF_OK;
   }
-  const enf__points at = {&c->flow->shape, good, p.t, p.x};
+  const enf__points at = {&c->flow->space.shape, good, p.t, p.x};
   if (good && c->div)
-    enf__field_divergence(c->flow->field, c->run, arena, &at, p.v, p.div);
+    enf__field_divergence(c->field, c->run, arena, &at, p.v, p.div);
   else if (good)
-    enf__field_velocity(c->flow->field, c->run, arena, &at, p.v);
+    enf__field_velocity(c->field, c->run, arena, &at, p.v);
   for (size_t i = 0, slot = 0; i < S; i++) {
     const bool evaluated = why[i].status == ENF_OK;
     why[i] = store(c, first + i, &p, slot, why[i]);
@@ -97,8 +100,12 @@ enf_status enf_velocity(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
   const enf__argument arrays[] = {{"t", t}, {"x", x}, {"v", v}};
   TRY(enf__batch_check(ctx, flow, n, 3, arrays));
   const enf__work work = div ? ENF__DIVERGENCE : ENF__VELOCITY;
-  const size_t chunk = enf__field_chunk(flow->field, &flow->shape, work);
+  const enf__field *field = NULL;
+  TRY(enf__flow_field(ctx, flow, "enf_velocity", &field));
+  const enf__shape *shape = &flow->space.shape;
+  const size_t chunk = enf__field_chunk(field, shape, work);
   call c = {.flow = flow,
+            .field = field,
             .run = &ctx->run,
             .n = n,
             .group = chunk < MOST_SAMPLES ? chunk : MOST_SAMPLES,
@@ -110,8 +117,9 @@ enf_status enf_velocity(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
   enf__arena count = {0};
   packed p;
   layout(&c, &count, &p);
-  const size_t field = enf__field_workspace(flow->field, &ctx->run, &flow->shape, work);
-  TRY(enf__batch_run(ctx, n, c.group, count.used + field, velocity_task, &c, &c.reports));
+  TRY(enf__batch_run(ctx, n, c.group,
+                     count.used + enf__field_workspace(field, &ctx->run, shape, work),
+                     velocity_task, &c, &c.reports));
 out:
   return status;
 }

@@ -8,6 +8,7 @@
 
    Slots 0 ... active-1 hold the samples under way, packed, so that every stage is one call of f on
    contiguous rows; a finished sample's slot is filled from the end. No slot reads another one. */
+#include "math/finite.h"
 #include "ode/ode.h"
 #include <float.h>
 #include <math.h>
@@ -50,13 +51,6 @@ size_t enf__ode_workspace(size_t S, size_t dim) {
   solver s;
   layout(&s, &count, S, dim);
   return count.used;
-}
-
-static bool all_finite(size_t n, const double *x) {
-  double sum = 0;
-  for (size_t i = 0; i < n; i++)
-    sum += x[i] - x[i];
-  return sum == 0;
 }
 
 /* ---- one sample ---------------------------------------------------------------------------- */
@@ -239,7 +233,7 @@ static void start(solver *s) {
   size_t dim = s->ode->dim;
   evaluate(s, s->y, s->k[0]);
   for (size_t row = s->active; row-- > 0;)
-    if (!all_finite(dim, s->y + row * dim) || !all_finite(dim, s->k[0] + row * dim))
+    if (!enf__all_finite(dim, s->y + row * dim) || !enf__all_finite(dim, s->k[0] + row * dim))
       retire(s, row, ENF_ERR_NONFINITE);
   for (size_t row = 0; row < s->active; row++)
     record_point(s, row, 0, s->k[0] + row * dim);
@@ -347,8 +341,8 @@ static void round_of_steps(solver *s) {
   try_step(s);
   /* from the end, so that the slot that fills a gap has been dealt with */
   for (size_t row = s->active; row-- > 0;) {
-    bool finite = all_finite(dim, s->stage + row * dim) &&
-                  all_finite(dim, s->k[s->method->stages - 1] + row * dim);
+    bool finite = enf__all_finite(dim, s->stage + row * dim) &&
+                  enf__all_finite(dim, s->k[s->method->stages - 1] + row * dim);
     s->result[s->sample[row]].tried++;
     if (s->method->adaptive)
       finish_adaptive(s, row, finite);

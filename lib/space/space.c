@@ -7,9 +7,11 @@ static const enf__space_ops *const table[] = {
     [ENF__PARTICLES] = &enf__particles_ops, [ENF__VECTOR] = &enf__vector_ops};
 ENF__ROW_FOR_EVERY(ENF__SPACES, table);
 
+size_t enf__space_particles(int kind) { return table[kind]->particles; }
+
 enf__space enf__space_make(int kind, size_t particles, size_t dimensions) {
   return (enf__space){
-      .ops = table[kind], .particles = particles, .dimensions = dimensions, .scale = 1};
+      .ops = table[kind], .shape = {.particles = particles, .dimensions = dimensions}, .scale = 1};
 }
 
 double enf__space_log_unit(const enf__space *space) {

@@ -15,10 +15,8 @@
 #ifndef ENF__SPACE_H
 #define ENF__SPACE_H
 
-#include "core/core.h"
-
-/* Choices of model.space, in the table's order. */
-enum { ENF__PARTICLES, ENF__VECTOR, ENF__SPACES };
+#include "core/options.h"
+#include "space/shape.h"
 
 typedef struct enf__space enf__space;
 
@@ -30,30 +28,42 @@ typedef struct {
 } enf__failure;
 
 typedef struct {
+  size_t particles; /* N where none is asked for; 0: one must be */
+  /* OPTION, with the sentence, for numbers of particles or dimensions that it cannot have. */
+  enf_status (*check)(enf_ctx *ctx, const enf__space *space);
   size_t (*state)(const enf__space *space);   /* doubles of a state */
   size_t (*freedom)(const enf__space *space); /* k */
   /* Host's x -> state y. origin (3) gets the mean of particles, for leave to put back. Both it and
      log_volume may be NULL. */
-  void (*enter)(const enf__space *space, const double *x, double *y, double *origin,
-                double *log_volume);
+  enf__failure (*enter)(const enf__space *space, const double *x, double *y, double *origin,
+                        double *log_volume);
   /* State y -> x, with this origin or none; log_volume is that of enter. */
   void (*leave)(const enf__space *space, const double *y, const double *origin, double *x,
                 double *log_volume);
+  /* Cotangents dy of the state and dvolume of log_volume -> dx (host), projected. */
+  void (*enter_pull)(const enf__space *space, const double *x, const double *dy, double dvolume,
+                     double *dx);
+  /* Cotangents dx of the point and dvolume of log_volume -> dy of the state. */
+  void (*leave_pull)(const enf__space *space, const double *y, const double *dx, double dvolume,
+                     double *dy);
   /* Off a tangent or a point, outside or inside, what is not the space's: the mean of particles. */
   void (*project)(const enf__space *space, double *x);
 } enf__space_ops;
 
 struct enf__space {
   const enf__space_ops *ops;
-  size_t particles, dimensions; /* N, D: x is (N,D) outside */
-  double scale;                 /* s: host units per unit inside */
+  enf__shape shape; /* of the samples outside, x (N,D) */
+  size_t kinds;     /* largest number of shape.kind + 1; 0: all alike */
+  double scale;     /* s: host units per unit inside */
 };
 
+/* N where model.particles is not set; 0: it must be. */
+size_t enf__space_particles(int kind);
 /* A space of scale 1. */
 enf__space enf__space_make(int kind, size_t particles, size_t dimensions);
 
 static inline size_t enf__space_host(const enf__space *space) {
-  return space->particles * space->dimensions;
+  return enf__shape_size(&space->shape);
 }
 static inline size_t enf__space_state(const enf__space *space) { return space->ops->state(space); }
 static inline size_t enf__space_freedom(const enf__space *space) {

@@ -3,23 +3,46 @@
    D. */
 #include "space/space.h"
 
-static size_t state(const enf__space *space) { return space->dimensions; }
+static enf_status check(enf_ctx *ctx, const enf__space *space) {
+  if (space->shape.particles == 1)
+    return ENF_OK;
+  return enf__fail(ctx, ENF_ERR_OPTION, "model.particles is %zu: model.space vector has one point",
+                   space->shape.particles);
+}
 
-static void enter(const enf__space *space, const double *x, double *y, double *origin,
-                  double *log_volume) {
-  for (size_t i = 0; i < space->dimensions; i++)
+static size_t state(const enf__space *space) { return space->shape.dimensions; }
+
+static enf__failure enter(const enf__space *space, const double *x, double *y, double *origin,
+                          double *log_volume) {
+  for (size_t i = 0; i < space->shape.dimensions; i++)
     y[i] = x[i] / space->scale;
   (void)origin;
   if (log_volume)
     *log_volume = 0;
+  return (enf__failure){0};
 }
 
 static void leave(const enf__space *space, const double *y, const double *origin, double *x,
                   double *log_volume) {
   (void)origin;
-  enf__space_to_host(space, space->dimensions, y, x);
+  enf__space_to_host(space, space->shape.dimensions, y, x);
   if (log_volume)
     *log_volume = 0;
+}
+
+static void enter_pull(const enf__space *space, const double *x, const double *dy, double dvolume,
+                       double *dx) {
+  (void)x;
+  (void)dvolume;
+  for (size_t i = 0; i < state(space); i++)
+    dx[i] = dy[i] / space->scale;
+}
+
+static void leave_pull(const enf__space *space, const double *y, const double *dx, double dvolume,
+                       double *dy) {
+  (void)y;
+  (void)dvolume;
+  enf__space_to_host(space, state(space), dx, dy);
 }
 
 static void project(const enf__space *space, double *x) {
@@ -27,4 +50,5 @@ static void project(const enf__space *space, double *x) {
   (void)x;
 }
 
-const enf__space_ops enf__vector_ops = {state, state, enter, leave, project};
+const enf__space_ops enf__vector_ops = {1,     check,      state,      state,  enter,
+                                        leave, enter_pull, leave_pull, project};

@@ -11,6 +11,8 @@ enf_status enf__add_likelihood(enf_ctx *ctx, const enf__batch *batch, enf__leg *
 /* What an energy objective needs beside its leg. */
 typedef struct {
   double *x, *u, *grad; /* (n,N,D), (n), (n,N,D) in the host's units; u = +inf: left out */
+  double *volume;       /* (n) log-volumes of x */
+  double *dy;           /* (state) of one sample */
 } enf__energies;
 
 enf__energies enf__energies_take(const enf__batch *batch, enf__arena *arena);

@@ -8,7 +8,7 @@
                     (Roeder et al. 2017, arXiv:1703.09194; Vaitl et al. 2022, arXiv:2206.09016)
 
    Every mean of u + log q, or of -log q, comes with that of the penalty on the path (train.kinetic,
-   train.frobenius; flow/pullback.h).
+   train.frobenius; map/cnf_passage.c).
 
    Energies beyond train.energy_cap count as cap + log(1 + u - cap), so they still point downhill;
    force vectors of a particle longer than train.force_clip are shortened to it. Samples so
@@ -22,29 +22,31 @@
 #include <math.h>
 #include <string.h>
 
-static size_t dim_of(const enf__batch *b) { return enf__space_state(b->space); }
+static size_t dim_of(const enf__batch *b) { return enf__space_state(&b->flow->space); }
 
 /* ---- the host's energy ----------------------------------------------------------------------- */
 
 enf__energies enf__energies_take(const enf__batch *b, enf__arena *arena) {
-  const size_t count = b->n * dim_of(b);
+  const size_t count = b->n * enf__space_host(&b->flow->space);
   return (enf__energies){.x = ENF__TAKE(arena, double, count),
                          .u = ENF__TAKE(arena, double, b->n),
-                         .grad = ENF__TAKE(arena, double, count)};
+                         .grad = ENF__TAKE(arena, double, count),
+                         .volume = ENF__TAKE(arena, double, b->n),
+                         .dy = ENF__TAKE(arena, double, dim_of(b))};
 }
 
 void enf__draw_starts(const enf__batch *b, enf__leg *leg) {
   const uint64_t seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED);
   for (size_t i = 0; i < b->n; i++)
-    enf__prior_sample(b->prior, seed, ENF__STREAM_TRAIN_PRIOR, b->first + i,
+    enf__prior_sample(&b->flow->prior, seed, ENF__STREAM_TRAIN_PRIOR, b->first + i,
                       leg->start + i * dim_of(b));
 }
 
 /* Shorten the force on every particle to `most`; how many were longer. */
 static uint64_t clip_forces(const enf__batch *b, double most, double *grad) {
-  const size_t D = b->space->dimensions;
+  const size_t D = b->flow->space.shape.dimensions;
   uint64_t clipped = 0;
-  for (size_t p = 0; p < b->space->particles; p++) {
+  for (size_t p = 0; p < b->flow->space.shape.particles; p++) {
     double *g = grad + p * D, force = 0; /* may be too large for its square */
     for (size_t a = 0; a < D; a++)
       force = hypot(force, g[a]);
@@ -64,7 +66,7 @@ static void make_impossible(size_t dim, double *u, double *grad) {
 
 /* One sample's energy and forces made harmless, and counted. */
 static void tame(const enf__batch *b, double *u, double *grad, enf__slope *slope) {
-  const size_t dim = dim_of(b);
+  const size_t dim = enf__space_host(&b->flow->space);
   const double cap = enf__opts_real(b->options, ENF__OPT_TRAIN_ENERGY_CAP);
   const double clip = enf__opts_real(b->options, ENF__OPT_TRAIN_FORCE_CLIP);
   bool finite = isfinite(*u);
@@ -89,11 +91,12 @@ static void tame(const enf__batch *b, double *u, double *grad, enf__slope *slope
 
 enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *leg,
                              enf__energies *e, enf__slope *slope) {
-  const size_t dim = dim_of(b);
+  const enf__space *space = &b->flow->space;
+  const size_t dim = dim_of(b), host = enf__space_host(space);
   for (size_t i = 0; i < b->n; i++) {
     /* a sample that did not arrive shows the host a valid configuration; its answer is not used */
     const double *x = (enf__leg_ok(leg, i) ? leg->p.y : leg->start) + i * dim;
-    b->space->ops->leave(b->space, x, NULL, e->x + i * dim, NULL);
+    space->ops->leave(space, x, NULL, e->x + i * host, &e->volume[i]);
   }
   const bool silent = enf__host_begin(ctx);
   const int failed = b->energy(b->energy_user, b->n, e->x, e->u, e->grad);
@@ -103,11 +106,19 @@ enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *
                      failed, b->n);
   for (size_t i = 0; i < b->n; i++) {
     if (enf__leg_ok(leg, i))
-      tame(b, &e->u[i], e->grad + i * dim, slope);
+      tame(b, &e->u[i], e->grad + i * host, slope);
     else
-      make_impossible(dim, &e->u[i], e->grad + i * dim);
+      make_impossible(host, &e->u[i], e->grad + i * host);
   }
   return ENF_OK;
+}
+
+/* dy (state) of u and the log-volume of sample i. */
+static void pull_energy(const enf__batch *b, const enf__leg *leg, const enf__energies *e, size_t i,
+                        double *dy) {
+  const enf__space *space = &b->flow->space;
+  space->ops->leave_pull(space, leg->p.y + i * dim_of(b), e->grad + i * enf__space_host(space), 1,
+                         dy);
 }
 
 /* ---- energy ---------------------------------------------------------------------------------- */
@@ -115,11 +126,12 @@ enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *
 /* Mean of u + log q + penalty over the samples that count. */
 static double energy_loss(const enf__batch *b, const enf__leg *leg, const enf__energies *e,
                           double share) {
-  double loss = -enf__space_log_unit(b->space);
+  double loss = -enf__space_log_unit(&b->flow->space);
   for (size_t i = 0; i < b->n; i++)
     if (enf__leg_counts(leg, i))
-      loss += share * (e->u[i] - leg->p.logdet[i] + leg->p.penalty[i] +
-                       enf__prior_log_density(b->prior, leg->start + i * dim_of(b)));
+      loss += share *
+              (e->u[i] - leg->p.logdet[i] + leg->p.penalty[i] +
+               enf__prior_log_density(&b->flow->prior, leg->start + i * dim_of(b)) + e->volume[i]);
   return isfinite(share) ? loss : NAN;
 }
 
@@ -134,8 +146,7 @@ enf_status enf__add_energy(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, enf
   for (size_t i = 0; i < b->n; i++) {
     leg->dlogdet[i] = isfinite(e->u[i]) ? -1 : NAN;
     leg->dpenalty[i] = 1;
-    for (size_t k = i * dim; k < (i + 1) * dim; k++)
-      leg->dy[k] = b->space->scale * e->grad[k];
+    pull_energy(b, leg, e, i, leg->dy + i * dim);
   }
   TRY(enf__leg_reverse_mean(ctx, b, leg, weight, slope, &share));
   slope->loss += weight * energy_loss(b, leg, e, share);
@@ -213,14 +224,15 @@ static enf_status path_cotangents(enf_ctx *ctx, const enf__batch *b, work *w, en
   for (size_t i = 0; i < b->n; i++) {
     down->dlogdet[i] = 1;
     down->dpenalty[i] = 0;
-    enf__prior_gradient(b->prior, down->p.y + i * dim, down->dy + i * dim);
+    enf__prior_gradient(&b->flow->prior, down->p.y + i * dim, down->dy + i * dim);
   }
   TRY(enf__leg_reverse(ctx, b, down, up->dy, slope));
   for (size_t i = 0; i < b->n; i++) {
     up->dlogdet[i] = isfinite(w->e.u[i]) ? 0 : NAN;
     up->dpenalty[i] = 1;
-    for (size_t k = i * dim; k < (i + 1) * dim; k++)
-      up->dy[k] += b->space->scale * w->e.grad[k];
+    pull_energy(b, up, &w->e, i, w->e.dy);
+    for (size_t k = 0; k < dim; k++)
+      up->dy[i * dim + k] += w->e.dy[k];
   }
 out:
   return status;
@@ -230,7 +242,7 @@ static enf_status evaluate_path_gradient(enf_ctx *ctx, const enf__batch *b, enf_
   enf_status status;
   double share;
   work w = lay_out(b, slope, &ctx->arena);
-  w.down.p.kinetic = w.down.p.frobenius = 0; /* the way down is there for grad log q only */
+  w.down.p.way.kinetic = w.down.p.way.frobenius = 0; /* the way down is there for grad log q only */
   enf__draw_starts(b, &w.up);
   TRY(enf__leg_forward(ctx, b, &w.up, slope));
   TRY(enf__ask_energies(ctx, b, &w.up, &w.e, slope));

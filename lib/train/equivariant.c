@@ -39,7 +39,7 @@ typedef struct {
 } job;
 
 static job lay_out(const enf__coupling *c, enf__arena *arena) {
-  const size_t N = c->prior->space->particles, D = c->prior->space->dimensions;
+  const size_t N = c->prior->space->shape.particles, D = c->prior->space->shape.dimensions;
   job j = {.coupling = c, .dim = N * D, .blocks = enf__coupling_blocks(c)};
   j.align = enf__align_make(N, D, c->species, c->reflect, arena);
   const size_t rows = enf__coupling_begin(c, 1), most = WAVE_COSTS / (rows * rows);

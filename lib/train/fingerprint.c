@@ -19,8 +19,8 @@ static uint64_t finish(uint64_t h) {
 }
 
 static uint64_t fingerprint(const enf__space *space, size_t total, const double *x) {
-  const size_t count = total * space->particles * space->dimensions;
-  uint64_t h = stir(stir(stir(0, total), space->particles), space->dimensions);
+  const size_t count = total * space->shape.particles * space->shape.dimensions;
+  uint64_t h = stir(stir(stir(0, total), space->shape.particles), space->shape.dimensions);
   for (size_t i = 0; i < count; i++) {
     uint64_t bits;
     memcpy(&bits, &x[i], sizeof bits);

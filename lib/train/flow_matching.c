@@ -35,9 +35,10 @@ static job make_job(const enf__batch *b, const enf__run *run) {
   job j = {.batch = b, .run = run};
   j.noise = enf__opts_real(b->options, ENF__OPT_TRAIN_SIGMA);
   j.seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED);
-  j.dim = enf__space_state(b->space);
-  j.params = b->params;
-  j.chunks = enf__field_pieces(b->field, b->shape, ENF__VJP, 1, b->n);
+  j.dim = enf__space_state(&b->flow->space);
+  j.params = b->flow->params.size;
+  j.chunks = enf__field_pieces(enf__chain_field(&b->flow->chain), &b->flow->space.shape, ENF__VJP,
+                               1, b->n);
   return j;
 }
 
@@ -51,13 +52,13 @@ static enf__coupling coupling_of(const job *j) {
   const enf__batch *b = j->batch;
   return (enf__coupling){.kind = (int)enf__opts_int(b->options, ENF__OPT_TRAIN_COUPLING),
                          .block = (size_t)enf__opts_int(b->options, ENF__OPT_TRAIN_OT_BLOCK),
-                         .prior = b->prior,
+                         .prior = &b->flow->prior,
                          .seed = j->seed,
                          .first = b->first,
                          .n = b->n,
                          .x1 = b->x,
                          .x0 = j->x0,
-                         .species = b->shape->kind,
+                         .species = b->flow->space.shape.kind,
                          .reflect = enf__opts_int(b->options, ENF__OPT_TRAIN_REFLECT) != 0};
 }
 
@@ -85,7 +86,8 @@ static void add_noise(const job *j, const chunk *c, uint64_t number, double t, d
                       double *target) {
   if (j->noise == 0)
     return;
-  enf__space_normal(j->batch->space, j->noise, j->seed, ENF__STREAM_TRAIN_NOISE, number, c->noise);
+  enf__space_normal(&j->batch->flow->space, j->noise, j->seed, ENF__STREAM_TRAIN_NOISE, number,
+                    c->noise);
   const double width = 4 * t * (1 - t), speed = 4 - 8 * t;
   for (size_t k = 0; k < j->dim; k++) {
     x[k] += width * c->noise[k];
@@ -129,8 +131,9 @@ static enf_status run_chunk(void *user, size_t index, enf__arena *arena) {
   memset(gradient, 0, j->params * sizeof *gradient);
   for (size_t i = begin; i < end; i++)
     make_point(j, &c, i, i - begin);
-  const enf__points at = {j->batch->shape, end - begin, c.t, c.x};
-  enf__field_vjp(j->batch->field, j->run, arena, &at, compare, &c, NULL, gradient);
+  const enf_flow *flow = j->batch->flow;
+  const enf__points at = {&flow->space.shape, end - begin, c.t, c.x};
+  enf__field_vjp(enf__chain_field(&flow->chain), j->run, arena, &at, compare, &c, NULL, gradient);
   return ENF_OK;
 }
 
@@ -150,7 +153,9 @@ static size_t worker_bytes(const enf__batch *b, const enf__run *run) {
   const job j = make_job(b, run);
   const enf__coupling coupling = coupling_of(&j);
   lay_out_chunk(&j, (b->n + j.chunks - 1) / j.chunks, &count);
-  const size_t chunk_bytes = count.used + enf__field_workspace(b->field, run, b->shape, ENF__VJP);
+  const size_t chunk_bytes =
+      count.used +
+      enf__field_workspace(enf__chain_field(&b->flow->chain), run, &b->flow->space.shape, ENF__VJP);
   const size_t coupling_bytes = enf__coupling_worker_bytes(&coupling, run);
   return chunk_bytes > coupling_bytes ? chunk_bytes : coupling_bytes;
 }

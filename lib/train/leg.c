@@ -1,13 +1,13 @@
-/* leg.c -- carrying a batch along the flow and back for the objectives on the density: options to
-   pullback, probes, buffers. The integration and its gradient are in flow/pullback.h. */
+/* leg.c -- carrying a batch along the flow and back for the objectives on the density: options to a
+   journey, probes, buffers. The integration and its gradient are in map/chain.h. */
 #include "train/leg.h"
 
 #include "core/random.h"
-#include "flow/probe.h"
+#include "map/probe.h"
 #include <math.h>
 #include <string.h>
 
-static size_t dim_of(const enf__batch *b) { return enf__space_state(b->space); }
+static size_t dim_of(const enf__batch *b) { return enf__space_state(&b->flow->space); }
 
 enf__leg enf__leg_take(const enf__batch *b, double t0, double t1, enf__arena *arena) {
   const size_t count = b->n * dim_of(b);
@@ -18,34 +18,30 @@ enf__leg enf__leg_take(const enf__batch *b, double t0, double t1, enf__arena *ar
                   .dy = ENF__TAKE(arena, double, count),
                   .dlogdet = ENF__TAKE(arena, double, b->n),
                   .dpenalty = ENF__TAKE(arena, double, b->n)};
-  leg.p = (enf__pullback){.field = b->field,
-                          .shape = b->shape,
-                          .params = b->params,
-                          .adjoint = (int)enf__opts_int(b->options, ENF__OPT_TRAIN_ADJOINT),
-                          .n = b->n,
-                          .t0 = t0,
-                          .t1 = t1,
-                          .x = leg.start,
-                          .eps = leg.eps,
-                          .probes = probes,
-                          .kinetic = enf__opts_real(b->options, ENF__OPT_TRAIN_KINETIC),
-                          .frobenius = enf__opts_real(b->options, ENF__OPT_TRAIN_FROBENIUS)};
-  if (arena->base)
-    enf__pullback_take(&leg.p, arena);
-  else
-    enf__arena_take(arena, enf__pullback_call_bytes(&leg.p));
+  leg.p =
+      (enf__journey){.chain = &b->flow->chain,
+                     .x = leg.start,
+                     .way = {.adjoint = (int)enf__opts_int(b->options, ENF__OPT_TRAIN_ADJOINT),
+                             .n = b->n,
+                             .t0 = t0,
+                             .t1 = t1,
+                             .eps = leg.eps,
+                             .probes = probes,
+                             .kinetic = enf__opts_real(b->options, ENF__OPT_TRAIN_KINETIC),
+                             .frobenius = enf__opts_real(b->options, ENF__OPT_TRAIN_FROBENIUS)}};
+  enf__journey_take(&leg.p, arena);
   return leg;
 }
 
 size_t enf__leg_worker_bytes(const enf__batch *b, const enf__run *run) {
   enf__arena count = {0};
   const enf__leg leg = enf__leg_take(b, 1, 0, &count);
-  return enf__pullback_worker_bytes(&leg.p, run);
+  return enf__journey_worker_bytes(&leg.p, run);
 }
 
 void enf__leg_buffers(const enf__batch *b, enf__slope *slope, enf__arena *arena) {
-  const size_t params = b->params;
-  *slope = (enf__slope){.buffers = enf__pullback_chunks(b->field, b->shape, b->n)};
+  const size_t params = b->flow->params.size;
+  *slope = (enf__slope){.buffers = enf__journey_pieces(&b->flow->chain, b->n)};
   slope->gradients = ENF__TAKE(arena, double, slope->buffers *params);
   if (slope->gradients)
     memset(slope->gradients, 0, slope->buffers * params * sizeof *slope->gradients);
@@ -61,9 +57,9 @@ enf_status enf__leg_forward(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, en
   const uint64_t seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED);
   const size_t dim = dim_of(b);
   for (size_t i = 0; leg->eps && i < b->n; i++)
-    enf__probe_draw(ctx->run.probe, seed, b->first + i, leg->p.probes, dim,
-                    leg->eps + i * leg->p.probes * dim);
-  TRY(enf__pullback_forward(ctx, &leg->p));
+    enf__probe_draw(ctx->run.probe, seed, b->first + i, leg->p.way.probes, dim,
+                    leg->eps + i * leg->p.way.probes * dim);
+  TRY(enf__journey_forward(ctx, &leg->p));
   TRY(end_pass(ctx, b, slope));
 out:
   return status;
@@ -77,7 +73,7 @@ bool enf__leg_counts(const enf__leg *leg, size_t i) {
 
 static double share_of(const enf__leg *leg) {
   size_t count = 0;
-  for (size_t i = 0; i < leg->p.n; i++)
+  for (size_t i = 0; i < leg->p.way.n; i++)
     count += enf__leg_counts(leg, i);
   return count ? 1 / (double)count : (double)INFINITY;
 }
@@ -90,7 +86,7 @@ static enf_status reverse(enf_ctx *ctx, enf__leg *leg, double scale, double *dx,
                          .gradients = gradients,
                          .dpenalty = leg->dpenalty,
                          .scale = scale};
-  return enf__pullback_reverse(ctx, &leg->p, &r);
+  return enf__journey_reverse(ctx, &leg->p, &r);
 }
 
 enf_status enf__leg_reverse(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, double *dx,
@@ -105,7 +101,7 @@ out:
 /* Samples that have failed, without those that the objective itself has left out. */
 static size_t failures_of(const enf__leg *leg) {
   size_t count = 0;
-  for (size_t i = 0; i < leg->p.n; i++) {
+  for (size_t i = 0; i < leg->p.way.n; i++) {
     const enf_status status = leg->p.result[i].status;
     count += status != ENF_OK && (status != ENF_ERR_ADJOINT || isfinite(leg->dlogdet[i]));
   }
@@ -127,6 +123,6 @@ out:
 
 void enf__leg_cost(const enf__leg *leg, enf__slope *slope) {
   slope->evaluations += leg->p.evaluations;
-  for (size_t i = 0; i < leg->p.n; i++)
+  for (size_t i = 0; i < leg->p.way.n; i++)
     slope->steps += leg->p.result[i].accepted;
 }

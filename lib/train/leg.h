@@ -3,11 +3,10 @@
 #ifndef ENF__LEG_H
 #define ENF__LEG_H
 
-#include "flow/pullback.h"
 #include "train/train.h"
 
 typedef struct {
-  enf__pullback p;
+  enf__journey p;
   double *eps;          /* (n,probes,N,D), or NULL: exact divergence */
   double *start;        /* (n,N,D) where it begins; filled by the objective */
   double *dy, *dlogdet; /* (n,N,D), (n) of each sample's loss, filled by the objective; NaN in

@@ -4,9 +4,9 @@
 
    z the point the data row x comes from at time 0, k = (N-1)D, s the data scale; the
    log-determinant with Hutchinson's estimate or the exact divergence (train.trace), and of the
-   penalty on the path (train.kinetic, train.frobenius; flow/pullback.h). Its gradient goes through
-   the integration (train.adjoint). A sample whose integration fails, there or back, is left out of
-   the mean; if all fail the loss is NaN and the step changes nothing. */
+   penalty on the path (train.kinetic, train.frobenius; map/cnf_passage.c). Its gradient goes
+   through the integration (train.adjoint). A sample whose integration fails, there or back, is left
+   out of the mean; if all fail the loss is NaN and the step changes nothing. */
 #include "train/density.h"
 
 #include <math.h>
@@ -14,18 +14,18 @@
 
 /* Mean of -log q, in host units, and penalty over the samples that count. */
 static double likelihood_loss(const enf__batch *b, const enf__leg *leg, double share) {
-  const size_t dim = enf__space_state(b->space);
-  double loss = enf__space_log_unit(b->space);
+  const size_t dim = enf__space_state(&b->flow->space);
+  double loss = enf__space_log_unit(&b->flow->space);
   for (size_t i = 0; i < b->n; i++)
     if (enf__leg_counts(leg, i))
-      loss -= share * (enf__prior_log_density(b->prior, leg->p.y + i * dim) + leg->p.logdet[i] -
-                       leg->p.penalty[i]);
+      loss -= share * (enf__prior_log_density(&b->flow->prior, leg->p.y + i * dim) +
+                       leg->p.logdet[i] - leg->p.penalty[i] + b->volume[i]);
   return isfinite(share) ? loss : NAN;
 }
 
 enf_status enf__add_likelihood(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, double weight,
                                enf__slope *slope) {
-  const size_t dim = enf__space_state(b->space);
+  const size_t dim = enf__space_state(&b->flow->space);
   enf_status status;
   double share;
   memcpy(leg->start, b->x, b->n * dim * sizeof *leg->start);
@@ -34,7 +34,7 @@ enf_status enf__add_likelihood(enf_ctx *ctx, const enf__batch *b, enf__leg *leg,
     double *dy = leg->dy + i * dim;
     leg->dlogdet[i] = -1;
     leg->dpenalty[i] = 1;
-    enf__prior_gradient(b->prior, leg->p.y + i * dim, dy);
+    enf__prior_gradient(&b->flow->prior, leg->p.y + i * dim, dy);
     for (size_t k = 0; k < dim; k++)
       dy[k] = -dy[k];
   }

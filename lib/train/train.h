@@ -16,13 +16,11 @@
 /* One step's input. */
 typedef struct {
   const enf_opts *options; /* train.* */
-  const enf__field *field; /* with the working weights */
-  const enf__space *space; /* the flow's */
-  const enf__shape *shape;
-  size_t params; /* P, of a gradient */
-  const enf__prior *prior;
+  const enf_flow *flow;    /* with the working weights */
   size_t n;
-  const double *x;      /* (n,state) in the space; NULL for sizing or no data */
+  const double *x; /* (n,state) in the flow's space, NaN where a row cannot be; NULL for sizing or
+                      no data */
+  const double *volume; /* (n) its log-volumes */
   uint64_t first;       /* number of the batch's first sample in the training's stream */
   double progress;      /* share of the planned steps done, in [0,1] */
   size_t passes;        /* of the objective */
@@ -39,7 +37,7 @@ typedef struct {
   double *gradients; /* (buffers,P): their sum is the gradient */
 } enf__slope;
 
-/* A row of the table of objectives. */
+/* A row of the table of objectives, in the order of train.objective. */
 typedef struct {
   size_t (*call_bytes)(const enf__batch *batch);
   size_t (*worker_bytes)(const enf__batch *batch, const enf__run *run);
@@ -64,9 +62,8 @@ struct enf_trainer {
   uint32_t magic;
   enf_alloc alloc;
   enf_flow *flow;
-  enf_opts *options;  /* train.* */
-  enf__params params; /* the working weights */
-  enf__field *field;  /* with them */
+  enf_opts *options; /* train.* */
+  enf_flow *work;    /* with the working weights */
   enf__optimiser optimiser;
   uint64_t counters[ENF__COUNTERS];
   enf_energy_fn energy; /* the host's, or NULL; not in the file */

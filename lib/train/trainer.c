@@ -9,6 +9,7 @@
    of the batch, to two significant digits. */
 #include "core/parallel.h"
 #include "core/random.h"
+#include "math/finite.h"
 #include "train/train.h"
 #include <math.h>
 #include <string.h>
@@ -52,22 +53,20 @@ static enf_status check_options(enf_ctx *ctx, const enf_opts *opts) {
 static bool uses_soap(const enf_trainer *tr) {
   const int64_t kind = enf__opts_int(tr->options, ENF__OPT_TRAIN_OPTIMIZER);
   bool fits = true;
-  for (size_t i = 0; i < tr->params.count; i++)
-    fits = fits && tr->params.tensor[i].turns;
+  for (size_t i = 0; i < tr->work->params.count; i++)
+    fits = fits && tr->work->params.tensor[i].turns;
   return kind == ENF__OPTIMIZER_AUTO ? fits : kind == ENF__SOAP;
 }
 
-/* A table and a field of its own with the flow's weights. */
-static enf_status copy_weights(enf_ctx *ctx, enf_trainer *tr) {
-  enf_status status;
+/* A flow of its own with the flow's weights. */
+static enf_status copy_flow(enf_ctx *ctx, enf_trainer *tr) {
   const enf_flow *flow = tr->flow;
-  enf__params_open(ctx, &tr->params);
-  TRY(enf__field_create(ctx, &tr->field, enf__field_model(flow->field), &tr->params));
-  TRY(enf__params_allocate(ctx, &tr->params));
-  memcpy(tr->params.value, flow->params.value, tr->params.size * sizeof *tr->params.value);
-  enf__field_pack(tr->field, tr->params.value);
-out:
-  return status;
+  const enf_status status = enf__flow_make(ctx, &tr->work, flow->options);
+  if (status != ENF_OK)
+    return status;
+  memcpy(tr->work->params.value, flow->params.value, flow->params.size * sizeof(double));
+  enf__flow_pack(tr->work);
+  return ENF_OK;
 }
 
 enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **out, enf_flow *flow,
@@ -79,8 +78,8 @@ enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **out, enf_flow *flow,
   *tr = (enf_trainer){.magic = ENF__MAGIC_TRAINER, .alloc = ctx->alloc, .flow = flow};
   TRY(enf__opts_copy(ctx, &tr->alloc, &tr->options, opts));
   TRY(check_options(ctx, tr->options));
-  TRY(copy_weights(ctx, tr));
-  TRY(enf__optimiser_create(ctx, &tr->optimiser, &tr->params, uses_soap(tr)));
+  TRY(copy_flow(ctx, tr));
+  TRY(enf__optimiser_create(ctx, &tr->optimiser, &tr->work->params, uses_soap(tr)));
   *out = tr;
 out:
   if (status != ENF_OK)
@@ -110,8 +109,7 @@ void enf_trainer_destroy(enf_trainer *tr) {
     return;
   const enf_alloc alloc = tr->alloc;
   enf__optimiser_free(&tr->optimiser);
-  enf__field_destroy(tr->field);
-  enf__params_close(&tr->params);
+  enf_destroy(tr->work);
   enf_opts_destroy(tr->options);
   tr->magic = 0;
   enf__free(&alloc, tr);
@@ -164,8 +162,8 @@ static enf_status check_builtin(const enf_trainer *tr, const enf_energy *energy)
   enf_status status;
   TRY(enf_energy_get_int(energy, "particles", &N));
   TRY(enf_energy_get_int(energy, "dimensions", &D));
-  const enf__space *space = &tr->flow->space;
-  if ((size_t)N != space->particles || (size_t)D != space->dimensions)
+  const enf__shape *shape = &tr->flow->space.shape;
+  if ((size_t)N != shape->particles || (size_t)D != shape->dimensions)
     return ENF_ERR_SHAPE;
 out:
   return status;
@@ -208,11 +206,13 @@ static enf_status check_rows(enf_ctx *ctx, size_t n, size_t dim, const double *x
   return ENF_OK;
 }
 
-/* x (n,N,D) of the host -> out (n,state). */
-static void enter(const enf__space *space, size_t n, const double *x, double *out) {
-  const size_t host = enf__space_host(space), state = enf__space_state(space);
+/* x (n,N,D) of the host -> its states and their log-volumes; NaN for rows that have none. */
+static void enter(const enf__space *space, size_t n, const double *x, double *state,
+                  double *volume) {
+  const size_t host = enf__space_host(space), size = enf__space_state(space);
   for (size_t i = 0; i < n; i++)
-    space->ops->enter(space, x + i * host, out + i * state, NULL, NULL);
+    if (space->ops->enter(space, x + i * host, state + i * size, NULL, volume + i).status != ENF_OK)
+      enf__fill_nan(size, state + i * size);
 }
 
 /* ---- a step -------------------------------------------------------------------------------- */
@@ -220,7 +220,7 @@ static void enter(const enf__space *space, size_t n, const double *x, double *ou
 void enf__trainer_publish(enf_trainer *tr) {
   enf__params *published = &tr->flow->params;
   memcpy(published->value, tr->optimiser.average, published->size * sizeof *published->value);
-  enf__field_pack(tr->flow->field, published->value);
+  enf__flow_pack(tr->flow);
 }
 
 /* The two copies of the weights that kernels read. */
@@ -228,7 +228,7 @@ static enf_status renew(void *user, size_t which, enf__arena *arena) {
   enf_trainer *tr = user;
   (void)arena;
   if (which == 0)
-    enf__field_pack(tr->field, tr->params.value);
+    enf__flow_pack(tr->work);
   else
     enf__trainer_publish(tr);
   return ENF_OK;
@@ -250,7 +250,7 @@ static enf_status learn(enf_ctx *ctx, enf_trainer *tr, const enf__slope *slope, 
                               .ema = enf__opts_real(o, ENF__OPT_TRAIN_EMA)};
   tr->counters[ENF__CLIPPED] += clipped;
   const enf_status status =
-      enf__optimiser_update(ctx, &tr->optimiser, &update, slope->gradients, tr->params.value);
+      enf__optimiser_update(ctx, &tr->optimiser, &update, slope->gradients, tr->work->params.value);
   return status == ENF_OK ? enf__parallel_for(ctx, 2, renew, tr, 0, 0) : status;
 }
 
@@ -282,8 +282,9 @@ static enf_status check_step(enf_ctx *ctx, const enf_trainer *tr, size_t n, cons
 static enf_status reserve(enf_ctx *ctx, const enf_trainer *tr, const enf__batch *batch) {
   const enf__objective *objective = objective_of(tr);
   enf__arena count = {0};
-  ENF__TAKE(&count, double, batch->n *enf__space_state(batch->space));
-  ENF__TAKE(&count, double, enf__scale_doubles(batch->space, batch->n));
+  ENF__TAKE(&count, double, batch->n *enf__space_state(&batch->flow->space));
+  ENF__TAKE(&count, double, batch->n);
+  ENF__TAKE(&count, double, enf__scale_doubles(&batch->flow->space, batch->n));
   const size_t call =
       count.used + objective->call_bytes(batch) + enf__gradient_bytes(tr->optimiser.params);
   const size_t loss = objective->worker_bytes(batch, &ctx->run);
@@ -296,28 +297,32 @@ static double progress_of(const enf_trainer *tr) {
   return fmin(1, (double)tr->counters[ENF__STEP] / steps);
 }
 
-/* The host's rows, if the objective takes any, in the flow's space; a scale that is still open is
-   theirs from now on, until the step is made or fails. */
-static enf_status fill_batch(enf_ctx *ctx, enf_trainer *tr, const double *x, enf__batch *batch) {
-  enf__space *space = &tr->flow->space;
-  const size_t count = batch->n * enf__space_state(space);
+/* The host's rows, if the objective takes any, in the flow's space. A scale that is still open is
+   theirs; the flow gets it when the step is made. */
+static enf_status fill_batch(enf_ctx *ctx, const enf_trainer *tr, const double *x,
+                             enf__batch *batch) {
+  enf__space *space = &tr->work->space;
+  const size_t n = batch->n, count = n * enf__space_state(space);
+  space->scale = tr->flow->space.scale;
   if (!objective_of(tr)->needs_data)
     return ENF_OK;
   double *state = ENF__TAKE(&ctx->arena, double, count);
-  enter(space, batch->n, x, state);
+  double *volume = ENF__TAKE(&ctx->arena, double, n);
+  enter(space, n, x, state, volume);
   batch->x = state;
+  batch->volume = volume;
   if (tr->flow->scale_fixed)
     return ENF_OK;
   size_t left_out;
-  const size_t doubles = enf__scale_doubles(space, batch->n);
+  const size_t doubles = enf__scale_doubles(space, n);
   const double scale =
-      enf__scale_find(space, batch->n, x, ENF__TAKE(&ctx->arena, double, doubles), &left_out);
+      enf__scale_find(space, n, x, ENF__TAKE(&ctx->arena, double, doubles), &left_out);
   if (!isfinite(scale))
     return enf__fail(
         ctx, ENF_ERR_NONFINITE,
         "the coordinates of the batch are too large for a data scale; no step was made");
   space->scale = scale > 0 ? scale : 1;
-  enter(space, batch->n, x, state);
+  enter(space, n, x, state, volume);
   return ENF_OK;
 }
 
@@ -330,8 +335,6 @@ static enf_status find_slope(enf_ctx *ctx, enf_trainer *tr, const enf__batch *ba
   TRY(enf__gradient_sum(ctx, tr->optimiser.params, slope->buffers, slope->gradients, norm));
 out:
   tr->busy = false;
-  if (status != ENF_OK && !tr->flow->scale_fixed)
-    tr->flow->space.scale = 1;
   return status;
 }
 
@@ -359,11 +362,7 @@ enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double 
   enf_flow *flow = tr->flow;
   uint64_t *counters = tr->counters;
   enf__batch batch = {.options = tr->options,
-                      .field = tr->field,
-                      .space = &flow->space,
-                      .shape = &flow->shape,
-                      .params = tr->params.size,
-                      .prior = &flow->prior,
+                      .flow = tr->work,
                       .n = n,
                       .first = counters[ENF__SAMPLES],
                       .progress = progress_of(tr),
@@ -378,6 +377,7 @@ enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double 
   all.lr = enf__learning_rate((int)enf__opts_int(tr->options, ENF__OPT_TRAIN_SCHEDULE),
                               enf__opts_real(tr->options, ENF__OPT_TRAIN_LR), counters[ENF__STEP],
                               (uint64_t)enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS));
+  flow->space.scale = tr->work->space.scale;
   flow->scale_fixed = true;
   counters[ENF__STEP]++;
   counters[ENF__SAMPLES] += n;

@@ -35,10 +35,10 @@ typedef struct {
   double *data;
 } entry;
 
-static size_t most_entries(const enf_trainer *tr) { return GROUPS * tr->params.count; }
+static size_t most_entries(const enf_trainer *tr) { return GROUPS * tr->work->params.count; }
 
 static void find_block(const enf_trainer *tr, const enf__tensor *view, entry *e) {
-  double *const blocks[] = {[WEIGHTS] = tr->params.value,
+  double *const blocks[] = {[WEIGHTS] = tr->work->params.value,
                             [MOMENT1] = tr->optimiser.moment1,
                             [MOMENT2] = tr->optimiser.moment2,
                             [AVERAGE] = tr->optimiser.average};
@@ -56,8 +56,8 @@ static void find_side(const enf__factor *factor, entry *e) {
 
 /* Entry `number` of most_entries; false if this training has none. */
 static bool find_entry(const enf_trainer *tr, size_t number, entry *e) {
-  const size_t views = tr->params.count, tensor = number % views;
-  const enf__tensor *view = &tr->params.tensor[tensor];
+  const size_t views = tr->work->params.count, tensor = number % views;
+  const enf__tensor *view = &tr->work->params.tensor[tensor];
   *e = (entry){.group = number / views};
   snprintf(e->name, sizeof e->name, "%s.%s", groups[e->group], view->name);
   if (e->group < LEFT)
@@ -336,7 +336,7 @@ enf_status enf_trainer_load(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, cons
   TRY(read_tensors(&r, made));
   flow->space.scale = scale > 0 ? scale : 1;
   flow->scale_fixed = scale > 0;
-  enf__field_pack(made->field, made->params.value);
+  enf__flow_pack(made->work);
   enf__trainer_publish(made);
   *tr = made;
   made = NULL;

@@ -375,7 +375,7 @@ a_guess_is_told() {
 
 dimensions_are_two_or_three() {
   LC_ALL=C sed '1s/(2000, 4, 3)/(2000, 3, 4)/' lj.npy >four.npy
-  refuses 2 'model.dimensions: 4 is not between 2 and 3' train four.npy -q --steps 1 -o n.safetensors
+  refuses 1 'model.dimensions is 4: particles have 2 or 3' train four.npy -q --steps 1 -o n.safetensors
 }
 
 names_are_checked() {

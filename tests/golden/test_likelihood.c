@@ -3,9 +3,7 @@
    exact divergence, with its gradient by the samples and by every parameter, in float64. */
 #include "golden.h"
 
-#include "flow/pullback.h"
-#include "prior/prior.h"
-#include <enf/flow.h>
+#include "flow/flow.h"
 
 enum { SAMPLES = 2 };
 
@@ -39,72 +37,7 @@ static void expect(const char *what, size_t n, const double *got, double toleran
   free(want);
 }
 
-/* ---- the training gradient ----------------------------------------------------------------- */
-
-/* -log q of each sample and the cotangents of its mean. */
-static double score(const enf__pullback *p, double *logp, double *dy, double *dlogdet) {
-  const enf__space space = enf__space_make(ENF__PARTICLES, g.shape.particles, g.shape.dimensions);
-  const enf__prior prior = enf__prior_make(ENF__GAUSSIAN_PRIOR, &space, 1);
-  double nll = 0;
-  for (size_t i = 0; i < SAMPLES; i++) {
-    ck_assert_int_eq(p->result[i].status, ENF_OK);
-    logp[i] = enf__prior_log_density(&prior, p->y + i * dim) + p->logdet[i];
-    nll -= logp[i] / SAMPLES;
-    enf__prior_gradient(&prior, p->y + i * dim, dy + i * dim);
-    for (size_t c = i * dim; c < (i + 1) * dim; c++)
-      dy[c] /= -SAMPLES;
-    dlogdet[i] = -1.0 / SAMPLES;
-  }
-  return nll;
-}
-
-static void compare_gradient(double *gradients, size_t buffers) {
-  const size_t P = g.params.size;
-  for (size_t b = 1; b < buffers; b++)
-    for (size_t i = 0; i < P; i++)
-      gradients[i] += gradients[b * P + i];
-  for (size_t k = 0; k < g.params.count; k++) {
-    const enf__tensor *tensor = &g.params.tensor[k];
-    char name[128];
-    snprintf(name, sizeof name, "ml.grad.%s", tensor->name);
-    expect(name, tensor->rows * tensor->cols, gradients + tensor->offset, 1e-8);
-  }
-}
-
-START_TEST(likelihood_gradient_agrees_with_the_published_network) {
-  static const char *const options[][2] = {
-      {"run.precision", "float64"}, {"ode.method", "rk4-38"}, {"ode.steps", "8"}};
-  open_golden(_i);
-  configure(options, 3);
-  double *x = golden_doubles(&g, "x", NULL), dy[SAMPLES * 64], dx[SAMPLES * 64];
-  double logp[SAMPLES], dlogdet[SAMPLES];
-  enf__pullback p = {.field = g.field,
-                     .shape = &g.shape,
-                     .params = g.params.size,
-                     .n = SAMPLES,
-                     .t0 = 1,
-                     .t1 = 0,
-                     .x = x};
-  ck_assert_int_eq(enf__reserve(g.ctx, enf__pullback_call_bytes(&p),
-                                enf__pullback_worker_bytes(&p, &g.ctx->run)),
-                   ENF_OK);
-  enf__pullback_take(&p, &g.ctx->arena);
-  double *gradients = calloc(p.chunks * g.params.size, sizeof *gradients);
-  ck_assert_int_eq(enf__pullback_forward(g.ctx, &p), ENF_OK);
-  const double nll = score(&p, logp, dy, dlogdet);
-  const enf__pulled pulled = {dy, dlogdet, dx, gradients, NULL, 1};
-  ck_assert_int_eq(enf__pullback_reverse(g.ctx, &p, &pulled), ENF_OK);
-  expect("ml.nll", 1, &nll, 1e-10);
-  expect("ml.logp", SAMPLES, logp, 1e-10);
-  expect("ml.grad_x", SAMPLES * dim, dx, 1e-8);
-  compare_gradient(gradients, p.chunks);
-  free(gradients);
-  free(x);
-  golden_close(&g);
-}
-END_TEST
-
-/* ---- the density --------------------------------------------------------------------------- */
+/* ---- a flow with the published weights ---------------------------------------------------- */
 
 static enf_flow *flow_of_golden(void) {
   const struct {
@@ -134,6 +67,70 @@ static enf_flow *flow_of_golden(void) {
   }
   return flow;
 }
+
+/* ---- the training gradient ----------------------------------------------------------------- */
+
+/* -log q of each sample and the cotangents of its mean. */
+static double score(const enf_flow *flow, const enf__journey *p, double *logp, double *dy,
+                    double *dlogdet) {
+  double nll = 0;
+  for (size_t i = 0; i < SAMPLES; i++) {
+    ck_assert_int_eq(p->result[i].status, ENF_OK);
+    logp[i] = enf__prior_log_density(&flow->prior, p->y + i * dim) + p->logdet[i];
+    nll -= logp[i] / SAMPLES;
+    enf__prior_gradient(&flow->prior, p->y + i * dim, dy + i * dim);
+    for (size_t c = i * dim; c < (i + 1) * dim; c++)
+      dy[c] /= -SAMPLES;
+    dlogdet[i] = -1.0 / SAMPLES;
+  }
+  return nll;
+}
+
+static void compare_gradient(double *gradients, size_t buffers) {
+  const size_t P = g.params.size;
+  for (size_t b = 1; b < buffers; b++)
+    for (size_t i = 0; i < P; i++)
+      gradients[i] += gradients[b * P + i];
+  for (size_t k = 0; k < g.params.count; k++) {
+    const enf__tensor *tensor = &g.params.tensor[k];
+    char name[128];
+    snprintf(name, sizeof name, "ml.grad.%s", tensor->name);
+    expect(name, tensor->rows * tensor->cols, gradients + tensor->offset, 1e-8);
+  }
+}
+
+START_TEST(likelihood_gradient_agrees_with_the_published_network) {
+  static const char *const options[][2] = {
+      {"run.precision", "float64"}, {"ode.method", "rk4-38"}, {"ode.steps", "8"}};
+  open_golden(_i);
+  configure(options, 3);
+  double *x = golden_doubles(&g, "x", NULL), dy[SAMPLES * 64], dx[SAMPLES * 64];
+  double logp[SAMPLES], dlogdet[SAMPLES];
+  enf_flow *flow = flow_of_golden();
+  enf__journey p = {.chain = &flow->chain, .x = x, .way = {.n = SAMPLES, .t0 = 1, .t1 = 0}};
+  ck_assert_int_eq(
+      enf__reserve(g.ctx, enf__journey_call_bytes(&p), enf__journey_worker_bytes(&p, &g.ctx->run)),
+      ENF_OK);
+  enf__journey_take(&p, &g.ctx->arena);
+  const size_t pieces = enf__journey_pieces(p.chain, SAMPLES);
+  double *gradients = calloc(pieces * g.params.size, sizeof *gradients);
+  ck_assert_int_eq(enf__journey_forward(g.ctx, &p), ENF_OK);
+  const double nll = score(flow, &p, logp, dy, dlogdet);
+  const enf__pulled pulled = {
+      .dy = dy, .dlogdet = dlogdet, .dx = dx, .gradients = gradients, .scale = 1};
+  ck_assert_int_eq(enf__journey_reverse(g.ctx, &p, &pulled), ENF_OK);
+  expect("ml.nll", 1, &nll, 1e-10);
+  expect("ml.logp", SAMPLES, logp, 1e-10);
+  expect("ml.grad_x", SAMPLES * dim, dx, 1e-8);
+  compare_gradient(gradients, pieces);
+  free(gradients);
+  enf_destroy(flow);
+  free(x);
+  golden_close(&g);
+}
+END_TEST
+
+/* ---- the density --------------------------------------------------------------------------- */
 
 START_TEST(log_prob_agrees_with_the_published_network) {
   static const char *const options[][2] = {{"run.precision", "float64"},

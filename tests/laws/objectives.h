@@ -146,14 +146,14 @@ static void begin(void) {
   OK(enf_ctx_configure(ctx, opts));
   OK(enf_ctx_configure(inner, opts));
   OK(enf_create(ctx, &flow, opts));
-  N = flow->space.particles;
+  N = flow->space.shape.particles;
   dim = N * D;
   const size_t params = flow->params.size;
   ck_assert_uint_le(params, sizeof kick / sizeof *kick);
   enf__random_normal(3, 60, 0, params, kick);
   for (size_t k = 0; k < params; k++)
     flow->params.value[k] += 0.1 * kick[k];
-  enf__field_pack(flow->field, flow->params.value);
+  enf__flow_pack(flow);
   OK(enf_trainer_create(ctx, &tr, flow, opts));
   ck_assert_int_eq(enf_trainer_set_energy(tr, energy, &host), ENF_OK);
   for (size_t i = 0; i < ROWS; i++)
@@ -178,15 +178,14 @@ static double *weights(size_t *bytes) {
   return copy;
 }
 
+static const double no_volume[ROWS];
+
 static enf__batch batch_of(size_t n, uint64_t first) {
   return (enf__batch){.options = tr->options,
-                      .field = tr->field,
-                      .space = &flow->space,
-                      .shape = &tr->flow->shape,
-                      .params = tr->params.size,
-                      .prior = &flow->prior,
+                      .flow = tr->work,
                       .n = n,
                       .x = data,
+                      .volume = no_volume,
                       .first = first,
                       .progress = 0.3,
                       .passes = 5, /* the most an objective has */
@@ -197,7 +196,7 @@ static enf__batch batch_of(size_t n, uint64_t first) {
 /* The objective's loss, and its gradient if that is not NULL. */
 static double evaluate(const enf__objective *objective, const enf__batch *batch, double *gradient) {
   enf__slope slope;
-  const size_t params = batch->params;
+  const size_t params = batch->flow->params.size;
   OK(enf__reserve(ctx, objective->call_bytes(batch), objective->worker_bytes(batch, &ctx->run)));
   OK(objective->evaluate(ctx, batch, &slope));
   for (size_t b = 0; gradient && b < slope.buffers; b++)
@@ -207,30 +206,30 @@ static double evaluate(const enf__objective *objective, const enf__batch *batch,
 }
 
 static double difference(const enf__objective *objective, const enf__batch *batch, size_t at) {
-  double *w = tr->params.value;
+  double *w = tr->work->params.value;
   const double kept = w[at], h = 1e-5;
   double loss[2];
   for (int side = 0; side < 2; side++) {
     w[at] = kept + (side ? h : -h);
-    enf__field_pack(tr->field, tr->params.value);
+    enf__flow_pack(tr->work);
     loss[side] = evaluate(objective, batch, NULL);
   }
   w[at] = kept;
-  enf__field_pack(tr->field, tr->params.value);
+  enf__flow_pack(tr->work);
   return (loss[1] - loss[0]) / (2 * h);
 }
 
 /* Some numbers of every tensor against central differences. */
 static void compare(const enf__objective *objective, double tolerance) {
   const enf__batch batch = batch_of(3, 1000);
-  const size_t params = tr->params.size;
+  const size_t params = tr->work->params.size;
   double *gradient = malloc(params * sizeof *gradient), norm = 0;
   evaluate(objective, &batch, gradient);
   for (size_t k = 0; k < params; k++)
     norm += gradient[k] * gradient[k];
   ck_assert_double_gt(norm, 1e-4);
-  for (size_t i = 0; i < tr->params.count; i++) {
-    const enf__tensor *tensor = &tr->params.tensor[i];
+  for (size_t i = 0; i < tr->work->params.count; i++) {
+    const enf__tensor *tensor = &tr->work->params.tensor[i];
     const size_t count = tensor->rows * tensor->cols;
     for (size_t k = 0; k < count; k += 1 + 3 * count / 4) {
       const double got = gradient[tensor->offset + k];

@@ -35,13 +35,13 @@ START_TEST(continuous_adjoint_agrees_as_tolerances_shrink) {
       set("train.adjoint", adjoint ? "continuous" : "discrete");
       begin();
       const enf__batch batch = batch_of(6, 1000);
-      gradient[adjoint] = malloc(tr->params.size * sizeof *gradient[0]);
+      gradient[adjoint] = malloc(tr->work->params.size * sizeof *gradient[0]);
       evaluate(objective, &batch, gradient[adjoint]);
       if (adjoint == 0)
         end();
     }
     double error = 0, norm = 0;
-    for (size_t i = 0; i < tr->params.size; i++) {
+    for (size_t i = 0; i < tr->work->params.size; i++) {
       error += pow(gradient[0][i] - gradient[1][i], 2);
       norm += pow(gradient[0][i], 2);
     }
@@ -118,10 +118,10 @@ START_TEST(path_gradient_vanishes_at_the_optimum_for_every_sample) {
     const enf__batch batch = batch_of(1, sample);
     path_norm = energy_norm = 0;
     evaluate(&enf__energy_objective, &batch, gradient);
-    for (size_t k = 0; k < tr->params.size; k++)
+    for (size_t k = 0; k < tr->work->params.size; k++)
       energy_norm = fmax(energy_norm, fabs(gradient[k]));
     evaluate(&enf__path_gradient, &batch, gradient);
-    for (size_t k = 0; k < tr->params.size; k++)
+    for (size_t k = 0; k < tr->work->params.size; k++)
       path_norm = fmax(path_norm, fabs(gradient[k]));
     ck_assert_double_gt(energy_norm, 1e-3);
     ck_assert_double_lt(path_norm, 1e-11);
@@ -141,7 +141,7 @@ START_TEST(path_gradient_is_the_energy_gradient_in_the_mean) {
   set("model.layers", "1");
   set("ode.steps", "4");
   begin();
-  const size_t params = tr->params.size;
+  const size_t params = tr->work->params.size;
   ck_assert_uint_le(params, MOST);
   for (uint64_t b = 0; b < BATCHES; b++) {
     const enf__batch batch = batch_of(MOST_ROWS, b * MOST_ROWS);
@@ -530,8 +530,7 @@ START_TEST(the_mean_is_over_the_samples_that_come_back) {
     enf__leg_take(&batch, 1, 0, &count);
     OK(enf__reserve(ctx, count.used, enf__leg_worker_bytes(&batch, &ctx->run)));
     enf__leg leg = enf__leg_take(&batch, 1, 0, &ctx->arena);
-    double *gradients =
-        calloc(enf__pullback_chunks(flow->field, &flow->shape, ROWS) * params, sizeof *gradients);
+    double *gradients = calloc(enf__journey_pieces(&flow->chain, ROWS) * params, sizeof *gradients);
     enf__slope slope = {.gradients = gradients};
     memcpy(leg.start, data, ROWS * dim * sizeof *data);
     OK(enf__leg_forward(ctx, &batch, &leg, &slope));
@@ -548,7 +547,7 @@ START_TEST(the_mean_is_over_the_samples_that_come_back) {
     ck_assert_uint_eq(slope.failed, (size_t)k); /* left out by the caller, or failed */
     for (size_t i = 0; i < ROWS; i++)
       ck_assert_int_eq(enf__leg_counts(&leg, i), i != BAD);
-    for (size_t i = params; i < leg.p.chunks * params; i++)
+    for (size_t i = params; i < enf__journey_pieces(&flow->chain, ROWS) * params; i++)
       gradients[i % params] += gradients[i];
     sum[k] = gradients;
   }

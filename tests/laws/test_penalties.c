@@ -62,7 +62,7 @@ START_TEST(both_adjoints_agree) {
     if (adjoint == 0)
       end();
   }
-  const size_t params = tr->params.size;
+  const size_t params = tr->work->params.size;
   ck_assert_double_lt(norm_of(params, gradient[0], gradient[1]),
                       1e-6 * norm_of(params, gradient[0], NULL));
 }
@@ -84,12 +84,12 @@ START_TEST(path_gradient_gains_what_the_energy_gains) {
     begin();
     batch = batch_of(4, 1000);
     loss[p] = evaluate(objective, &batch, gain[p]);
-    for (size_t k = 0; k < tr->params.size; k++)
+    for (size_t k = 0; k < tr->work->params.size; k++)
       gain[p][k] -= without[k];
     if (!p)
       end();
   }
-  const size_t params = tr->params.size;
+  const size_t params = tr->work->params.size;
   ck_assert_double_gt(norm_of(params, gain[0], NULL), 1e-4);
   ck_assert_double_lt(norm_of(params, gain[0], gain[1]), 1e-10 * norm_of(params, gain[0], NULL));
   ck_assert_double_eq_tol(loss[0], loss[1], 1e-12);
@@ -111,10 +111,11 @@ static double loss_with(const char *kinetic, const char *frobenius) {
 }
 
 static void velocity(double t, const double *x, double *v) {
-  const size_t bytes = enf__field_workspace(tr->field, &ctx->run, &tr->flow->shape, ENF__VELOCITY);
+  const size_t bytes = enf__field_workspace(enf__chain_field(&tr->work->chain), &ctx->run,
+                                            &tr->flow->space.shape, ENF__VELOCITY);
   OK(enf__reserve(ctx, 0, bytes));
-  enf__field_velocity(tr->field, &ctx->run, &ctx->workers[0],
-                      &(enf__points){&tr->flow->shape, 1, &t, x}, v);
+  enf__field_velocity(enf__chain_field(&tr->work->chain), &ctx->run, &ctx->workers[0],
+                      &(enf__points){&tr->flow->space.shape, 1, &t, x}, v);
 }
 
 /* |J|_F^2 by central differences; the columns of unit vectors give that of the mean-free subspace.

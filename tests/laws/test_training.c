@@ -129,7 +129,7 @@ END_TEST
 /* The gradient of every tensor against central differences of the loss, through the objective. */
 static double loss_at(const enf__batch *batch, double *gradient) {
   enf__slope slope;
-  const size_t params = batch->params;
+  const size_t params = batch->flow->params.size;
   OK(enf__reserve(ctx, enf__flow_matching.call_bytes(batch),
                   enf__flow_matching.worker_bytes(batch, &ctx->run)));
   OK(enf__flow_matching.evaluate(ctx, batch, &slope));
@@ -165,21 +165,15 @@ START_TEST(loss_is_the_mean_squared_difference_of_velocities) {
     path_point(first + i, data + i * DIM, 0.1, t - 0.5, before);
     path_point(first + i, data + i * DIM, 0.1, t + 0.5, after);
     OK(enf__reserve(ctx, 0,
-                    enf__field_workspace(tr->field, &ctx->run, &tr->flow->shape, ENF__VELOCITY)));
-    enf__field_velocity(tr->field, &ctx->run, &ctx->workers[0],
-                        &(enf__points){&tr->flow->shape, 1, &t, x}, v);
+                    enf__field_workspace(enf__chain_field(&tr->work->chain), &ctx->run,
+                                         &tr->flow->space.shape, ENF__VELOCITY)));
+    enf__field_velocity(enf__chain_field(&tr->work->chain), &ctx->run, &ctx->workers[0],
+                        &(enf__points){&tr->flow->space.shape, 1, &t, x}, v);
     for (size_t k = 0; k < DIM; k++)
       want += pow(v[k] - (after[k] - before[k]), 2) / (ROWS * DIM);
   }
-  const enf__batch batch = {.options = tr->options,
-                            .field = tr->field,
-                            .space = &flow->space,
-                            .shape = &tr->flow->shape,
-                            .params = tr->params.size,
-                            .prior = &flow->prior,
-                            .n = ROWS,
-                            .x = data,
-                            .first = first};
+  const enf__batch batch = {
+      .options = tr->options, .flow = tr->work, .n = ROWS, .x = data, .first = first};
   ck_assert_double_eq_tol(loss_at(&batch, NULL), want, 1e-10 * want);
 }
 END_TEST
@@ -190,30 +184,22 @@ START_TEST(gradient_is_that_of_the_loss_by_name) {
   begin();
   for (int k = 0; k < 3; k++)
     step(); /* away from the near-zero start */
-  enf__field *field = tr->field;
-  const enf__batch batch = {.options = tr->options,
-                            .field = field,
-                            .space = &flow->space,
-                            .shape = &flow->shape,
-                            .params = tr->params.size,
-                            .prior = &flow->prior,
-                            .n = ROWS,
-                            .x = data,
-                            .first = 1000};
-  const size_t params = tr->params.size;
-  double *gradient = malloc(params * sizeof *gradient), *w = tr->params.value;
+  const enf__batch batch = {
+      .options = tr->options, .flow = tr->work, .n = ROWS, .x = data, .first = 1000};
+  const size_t params = tr->work->params.size;
+  double *gradient = malloc(params * sizeof *gradient), *w = tr->work->params.value;
   loss_at(&batch, gradient);
-  for (size_t i = 0; i < tr->params.count; i++) {
-    const enf__tensor *tensor = &tr->params.tensor[i];
+  for (size_t i = 0; i < tr->work->params.count; i++) {
+    const enf__tensor *tensor = &tr->work->params.tensor[i];
     const size_t count = tensor->rows * tensor->cols;
     for (size_t k = 0; k < count; k += 1 + count / 5) {
       const size_t at = tensor->offset + k;
       const double kept = w[at], h = 1e-5;
       w[at] = kept + h;
-      enf__field_pack(field, w);
+      enf__flow_pack(tr->work);
       const double above = loss_at(&batch, NULL);
       w[at] = kept - h;
-      enf__field_pack(field, w);
+      enf__flow_pack(tr->work);
       const double slope = (above - loss_at(&batch, NULL)) / (2 * h);
       w[at] = kept;
       ck_assert_msg(fabs(slope - gradient[at]) <= 1e-8 + 1e-5 * fabs(slope),
@@ -314,7 +300,7 @@ START_TEST(without_average_the_flow_holds_the_working_weights) {
     step();
   size_t bytes;
   double *w = weights(&bytes);
-  ck_assert_mem_eq(w, tr->params.value, bytes);
+  ck_assert_mem_eq(w, tr->work->params.value, bytes);
   free(w);
 }
 END_TEST
@@ -327,9 +313,9 @@ START_TEST(the_flow_holds_the_average_and_uses_it) {
   size_t bytes;
   double *w = weights(&bytes), t = 0.3, v[DIM], again[DIM];
   ck_assert_mem_eq(w, tr->optimiser.average, bytes);
-  ck_assert_int_ne(memcmp(w, tr->params.value, bytes), 0);
+  ck_assert_int_ne(memcmp(w, tr->work->params.value, bytes), 0);
   OK(enf_velocity(ctx, flow, 1, &t, data, v, NULL));
-  enf__field_pack(flow->field, flow->params.value);
+  enf__flow_pack(flow);
   OK(enf_velocity(ctx, flow, 1, &t, data, again, NULL));
   ck_assert_mem_eq(v, again, sizeof v);
   free(w);

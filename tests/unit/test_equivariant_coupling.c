@@ -297,7 +297,7 @@ static void draw(const enf__coupling *c) {
 
 /* The distance of a pair without any kernel of ours: all permutations, then Kabsch. */
 static double reference(const enf__coupling *c, const double *x, const double *y) {
-  const size_t N = c->prior->space->particles, D = c->prior->space->dimensions;
+  const size_t N = c->prior->space->shape.particles, D = c->prior->space->shape.dimensions;
   uint32_t order[] = {0, 1, 2, 3, 4, 5}, best[6], partner[6];
   double ordered[18];
   const double least = brute(N, D, c->species, x, y, 0, order);

@@ -236,7 +236,7 @@ START_TEST(a_file_gives_the_flow_back_bit_for_bit) {
   ck_assert_mem_eq(flow->params.value, back->params.value, flow->params.size * sizeof(double));
   ck_assert_double_eq(back->space.scale, flow->space.scale);
   ck_assert_double_eq(back->prior.std, flow->prior.std);
-  ck_assert_mem_eq(flow->shape.kind, back->shape.kind, 4 * sizeof(int));
+  ck_assert_mem_eq(flow->space.shape.kind, back->space.shape.kind, 4 * sizeof(int));
   ck_assert_int_eq(enf_save(ctx, back, other), ENF_OK);
   ck_assert_int_eq(size_of(path), size_of(other));
   enf_destroy(flow);

@@ -1,8 +1,8 @@
-/* test_pullback.c -- (x, logdet) along a network and back: gradients of both adjoints by samples
+/* test_journey.c -- (x, logdet) along a network and back: gradients of both adjoints by samples
    and parameters, with probes and with the exact divergence, and what they do not depend on. */
 #include "core/random.h"
-#include "flow/probe.h"
-#include "flow/pullback.h"
+#include "flow/flow.h"
+#include "map/probe.h"
 #include "math/center.h"
 #include "suite.h"
 #include <math.h>
@@ -12,32 +12,28 @@
 enum { N = 3, D = 2, DIM = N * D, MOST = 40, PROBES = 2 };
 
 static enf_ctx *ctx;
-static enf__field *field;
-static enf__params params;
-static const enf__shape shape = {.particles = N, .dimensions = D};
+static enf_flow *flow;
 static size_t P;
 static double x[MOST * DIM], eps[MOST * PROBES * DIM], dy[MOST * DIM], dlogdet[MOST];
 
 static void setup(void) {
-  const enf__model model = {.kind = ENF__FIELD_EGNN,
-                            .hidden = 8,
-                            .layers = 2,
-                            .edge_depth = 2,
-                            .node_depth = 2,
-                            .attention = true,
-                            .tanh = true};
+  enf_opts *opts;
   ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK);
-  enf__params_open(ctx, &params);
-  ck_assert_int_eq(enf__field_create(ctx, &field, &model, &params), ENF_OK);
-  ck_assert_int_eq(enf__params_allocate(ctx, &params), ENF_OK);
-  enf__params_init(&params, 3);
-  P = params.size;
-  for (size_t k = 0; k < params.count; k++) {
-    const enf__tensor *t = &params.tensor[k];
+  ck_assert_int_eq(enf_opts_create(ctx, &opts), ENF_OK);
+  enf_opts_set_int(opts, "model.particles", N);
+  enf_opts_set_int(opts, "model.dimensions", D);
+  enf_opts_set_int(opts, "model.hidden", 8);
+  enf_opts_set_int(opts, "model.layers", 2);
+  enf_opts_set_int(opts, "model.seed", 3);
+  ck_assert_int_eq(enf_create(ctx, &flow, opts), ENF_OK);
+  enf_opts_destroy(opts);
+  P = flow->params.size;
+  for (size_t k = 0; k < flow->params.count; k++) {
+    const enf__tensor *t = &flow->params.tensor[k];
     for (size_t i = 0; strstr(t->name, "coord_mlp.2.weight") && i < t->rows * t->cols; i++)
-      params.value[t->offset + i] *= 300;
+      flow->params.value[t->offset + i] *= 300;
   }
-  enf__field_pack(field, params.value);
+  enf__flow_pack(flow);
   enf__random_normal(1, 1, 0, MOST * DIM, x);
   enf__random_normal(1, 1, 1, MOST * DIM, dy);
   enf__random_normal(1, 1, 2, MOST, dlogdet);
@@ -49,8 +45,7 @@ static void setup(void) {
 }
 
 static void teardown(void) {
-  enf__field_destroy(field);
-  enf__params_close(&params);
+  enf_destroy(flow);
   enf_ctx_destroy(ctx);
 }
 
@@ -86,25 +81,25 @@ static void free_outcome(outcome *o) {
 }
 
 static void run(int adjoint, bool probes, double t0, size_t n, outcome *o) {
-  enf__pullback p = {.field = field,
-                     .shape = &shape,
-                     .params = P,
-                     .adjoint = adjoint,
-                     .n = n,
-                     .t0 = t0,
-                     .t1 = 1 - t0,
-                     .x = x,
-                     .eps = probes ? eps : NULL,
-                     .probes = probes ? PROBES : 0};
-  const size_t bytes = enf__pullback_call_bytes(&p);
-  ck_assert_int_eq(enf__reserve(ctx, bytes, enf__pullback_worker_bytes(&p, &ctx->run)), ENF_OK);
-  enf__pullback_take(&p, &ctx->arena);
-  ck_assert_int_eq(enf__pullback_forward(ctx, &p), ENF_OK);
-  double *gradients = calloc(p.chunks * P, sizeof *gradients);
-  const enf__pulled pulled = {dy, dlogdet, o->dx, gradients, NULL, 1};
-  ck_assert_int_eq(enf__pullback_reverse(ctx, &p, &pulled), ENF_OK);
+  enf__journey p = {.chain = &flow->chain,
+                    .x = x,
+                    .way = {.adjoint = adjoint,
+                            .n = n,
+                            .t0 = t0,
+                            .t1 = 1 - t0,
+                            .eps = probes ? eps : NULL,
+                            .probes = probes ? PROBES : 0}};
+  const size_t bytes = enf__journey_call_bytes(&p);
+  ck_assert_int_eq(enf__reserve(ctx, bytes, enf__journey_worker_bytes(&p, &ctx->run)), ENF_OK);
+  enf__journey_take(&p, &ctx->arena);
+  ck_assert_int_eq(enf__journey_forward(ctx, &p), ENF_OK);
+  const size_t pieces = enf__journey_pieces(p.chain, n);
+  double *gradients = calloc(pieces * P, sizeof *gradients);
+  const enf__pulled pulled = {
+      .dy = dy, .dlogdet = dlogdet, .dx = o->dx, .gradients = gradients, .scale = 1};
+  ck_assert_int_eq(enf__journey_reverse(ctx, &p, &pulled), ENF_OK);
   memset(o->gradient, 0, P * sizeof *o->gradient);
-  for (size_t k = 0; k < p.chunks * P; k++)
+  for (size_t k = 0; k < pieces * P; k++)
     o->gradient[k % P] += gradients[k];
   o->loss = 0;
   for (size_t i = 0; i < n * DIM; i++)
@@ -122,10 +117,10 @@ static void run(int adjoint, bool probes, double t0, size_t n, outcome *o) {
 static double change(double *number, double by, bool probes, double t0, outcome *o) {
   const double keep = *number;
   *number = keep + by;
-  enf__field_pack(field, params.value);
+  enf__flow_pack(flow);
   run(ENF__DISCRETE, probes, t0, 3, o);
   *number = keep;
-  enf__field_pack(field, params.value);
+  enf__flow_pack(flow);
   return o->loss;
 }
 
@@ -149,10 +144,10 @@ START_TEST(gradients_are_those_of_the_loss) {
       mean += dy[i / DIM * DIM + k] / N;
     ck_assert_double_eq_tol(o->dx[i], want - mean, 2e-6);
   }
-  for (size_t k = 0; k < params.count; k++) {
-    const enf__tensor *t = &params.tensor[k];
+  for (size_t k = 0; k < flow->params.count; k++) {
+    const enf__tensor *t = &flow->params.tensor[k];
     const size_t at = t->offset + t->rows * t->cols / 2;
-    const double want = difference(params.value + at, probes, t0, other);
+    const double want = difference(flow->params.value + at, probes, t0, other);
     ck_assert_msg(fabs(o->gradient[at] - want) < 3e-6 * fmax(1, fabs(want)),
                   "%s: %.9g, differences give %.9g", t->name, o->gradient[at], want);
   }
@@ -277,7 +272,7 @@ START_TEST(probes_are_functions_of_seed_and_coordinates) {
 END_TEST
 
 int main(void) {
-  TCase *c = tcase_create("pullback");
+  TCase *c = tcase_create("journey");
   tcase_add_checked_fixture(c, setup, teardown);
   tcase_set_timeout(c, 30);
   tcase_add_loop_test(c, gradients_are_those_of_the_loss, 0, 8);
@@ -287,5 +282,5 @@ int main(void) {
   tcase_add_test(c, a_sample_that_fails_on_the_way_back_leaves_nothing);
   tcase_add_loop_test(c, late_logdets_are_the_integral, 0, 2);
   tcase_add_loop_test(c, probes_are_functions_of_seed_and_coordinates, 0, 2);
-  return run_suite("pullback", c);
+  return run_suite("journey", c);
 }

@@ -4,7 +4,7 @@
    For densities the index is a hash of the sample's own coordinates: the estimate for a
    configuration is then the same in any batch, at any place. The hash is that of Fowler, Noll and
    Vo over 64-bit words, with the finaliser of MurmurHash3; +0 and -0 are one number. */
-#include "flow/probe.h"
+#include "map/probe.h"
 #include "core/random.h"
 #include <string.h>
 

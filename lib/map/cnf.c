@@ -1,0 +1,59 @@
+/* cnf.c -- the flow of a velocity field as a map: made from the model.* options, and its table. */
+#include "map/cnf.h"
+
+static enf__model model_of(const enf__map_spec *spec) {
+  const enf_opts *opts = spec->options;
+  return (enf__model){.kind = (int)enf__opts_int(opts, ENF__OPT_MODEL_FIELD),
+                      .hidden = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_HIDDEN),
+                      .layers = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_LAYERS),
+                      .edge_depth = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_EDGE_DEPTH),
+                      .node_depth = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_NODE_DEPTH),
+                      .species_count = spec->space->kinds,
+                      .kernels = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_KERNELS),
+                      .kernel_times = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_KERNEL_TIMES),
+                      .kernel_range = enf__opts_real(opts, ENF__OPT_MODEL_KERNEL_RANGE),
+                      .attention = enf__opts_int(opts, ENF__OPT_MODEL_ATTENTION) != 0,
+                      .tanh = enf__opts_int(opts, ENF__OPT_MODEL_TANH) != 0,
+                      .mean = enf__opts_int(opts, ENF__OPT_MODEL_AGGREGATION) == 1};
+}
+
+static void destroy(enf__map *map) {
+  const enf_alloc alloc = map->alloc;
+  enf__field_destroy(((enf__cnf *)map)->field);
+  enf__free(&alloc, map);
+}
+
+static enf_status create(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec) {
+  if (spec->layers > 1)
+    return enf__fail(ctx, ENF_ERR_OPTION,
+                     "model.map: cnf*%zu, but the flow of a velocity field is one map",
+                     spec->layers);
+  enf__cnf *cnf = enf__alloc(&ctx->alloc, sizeof *cnf);
+  if (!cnf)
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a map");
+  *cnf = (enf__cnf){.base.alloc = ctx->alloc};
+  const enf__model model = model_of(spec);
+  const enf_status status = enf__field_create(ctx, &cnf->field, &model, spec->params);
+  if (status != ENF_OK) {
+    enf__free(&ctx->alloc, cnf);
+    return status;
+  }
+  *map = &cnf->base;
+  return ENF_OK;
+}
+
+static void pack(enf__map *map, const double *params) {
+  enf__field_pack(((enf__cnf *)map)->field, params);
+}
+
+const enf__map_ops enf__cnf_ops = {.create = create,
+                                   .destroy = destroy,
+                                   .pack = pack,
+                                   .carry_group = enf__cnf_carry_group,
+                                   .carry_workspace = enf__cnf_carry_workspace,
+                                   .carry = enf__cnf_carry,
+                                   .pieces = enf__cnf_pieces,
+                                   .take = enf__cnf_take,
+                                   .passage_workspace = enf__cnf_passage_workspace,
+                                   .forward = enf__cnf_forward,
+                                   .reverse = enf__cnf_reverse};

@@ -1,0 +1,194 @@
+/* formula.c -- samples in tasks, there and back, for maps that are formulas.
+
+   A passage keeps what the map asks for of every sample. Samples that have failed go on as zeros,
+   whose outputs nobody sees, and come back with cotangents of zero, so that nothing of them gets
+   into a gradient. Penalties are of paths, which a formula has none of. */
+#include "map/formula.h"
+#include "core/parallel.h"
+#include "math/finite.h"
+#include <string.h>
+
+enum { MOST_SAMPLES = 256, LEAST_PIECE = 128, MOST_PIECES = 16 };
+
+/* Multiply-adds of a task: about a millisecond. */
+static const double TASK = 1e7;
+
+static const enf__formula *formula_of(const enf__map *map) { return (const enf__formula *)map; }
+static size_t state_of(const enf__map *map) { return enf__space_state(map->space); }
+
+/* ---- carrying ----------------------------------------------------------------------------------
+ */
+
+size_t enf__formula_carry_group(const enf__map *map, size_t probes) {
+  (void)probes;
+  const double group = TASK / formula_of(map)->formula->cost(map);
+  return group < 1 ? 1 : group < MOST_SAMPLES ? (size_t)group : MOST_SAMPLES;
+}
+
+size_t enf__formula_carry_workspace(const enf__map *map, const enf__carry *carry) {
+  return formula_of(map)->formula->workspace(map, carry->run, carry->S);
+}
+
+/* A time of the map to the number of layers between it and the prior. */
+static size_t layers_below(const enf__map *map, double t) {
+  return (size_t)(t * (double)map->layers + 0.5);
+}
+
+void enf__formula_carry(const enf__map *map, enf__arena *arena, enf__carry *c) {
+  const size_t dim = state_of(map), M = map->layers;
+  const size_t from = layers_below(map, c->t0), to = layers_below(map, c->t1);
+  const enf__stretch stretch = {.to_data = to > from,
+                                .first = M - (to > from ? to : from),
+                                .end = M - (to > from ? from : to)};
+  for (size_t i = 0; i < c->S; i++)
+    if (c->why[i].status != ENF_OK)
+      memset(c->x + i * dim, 0, dim * sizeof *c->x);
+  formula_of(map)->formula->apply(map, c->run, arena, &stretch, c->S, c->x, c->logdet, NULL,
+                                  c->why);
+  for (size_t i = 0; i < c->S; i++)
+    if (c->why[i].status == ENF_OK && !enf__all_finite(dim, c->x + i * dim))
+      c->why[i] = (enf__failure){ENF_ERR_NONFINITE, "a map's value", c->t1, 0};
+}
+
+/* ---- there and back ----------------------------------------------------------------------------
+ */
+
+size_t enf__formula_pieces(const enf__map *map, size_t n) {
+  (void)map;
+  const size_t pieces = n / LEAST_PIECE;
+  return pieces < 1 ? 1 : pieces < MOST_PIECES ? pieces : MOST_PIECES;
+}
+
+void enf__formula_take(enf__passage *p, enf__arena *arena) {
+  p->record = ENF__TAKE(arena, double, p->way.n *formula_of(p->map)->formula->record(p->map));
+}
+
+/* A worker's own. */
+typedef struct {
+  enf__failure *why; /* (S) */
+  double *a;         /* (S,state) */
+  double *dlogdet;   /* (S) */
+} scratch;
+
+static scratch lay_out(const enf__passage *p, size_t S, enf__arena *arena) {
+  return (scratch){.why = ENF__TAKE(arena, enf__failure, S),
+                   .a = ENF__TAKE(arena, double, S *state_of(p->map)),
+                   .dlogdet = ENF__TAKE(arena, double, S)};
+}
+
+static size_t group_size(const enf__passage *p) {
+  const size_t n = p->way.n, group = enf__formula_carry_group(p->map, 0);
+  return n < group ? n : group;
+}
+
+size_t enf__formula_passage_workspace(const enf__passage *p, const enf__run *run) {
+  enf__arena count = {0};
+  const size_t S = group_size(p);
+  lay_out(p, S, &count);
+  return count.used + formula_of(p->map)->formula->workspace(p->map, run, S);
+}
+
+typedef struct {
+  enf__passage *p;
+  const enf__pulled *r; /* NULL: forward */
+  const enf__run *run;
+  size_t pieces;
+} job;
+
+static void go(const job *j, enf__arena *arena, size_t first, size_t S) {
+  const enf__passage *p = j->p;
+  const enf__map *map = p->map;
+  const enf__formula_ops *ops = formula_of(map)->formula;
+  const size_t dim = state_of(map), kept = ops->record(map);
+  const enf__stretch all = {.to_data = p->way.t1 > p->way.t0, .first = 0, .end = map->layers};
+  double *y = p->y + first * dim, *record = (double *)p->record + first * kept;
+  const scratch s = lay_out(p, S, arena);
+  memcpy(y, p->x + first * dim, S * dim * sizeof *y);
+  for (size_t i = 0; i < S; i++) {
+    p->logdet[first + i] = p->penalty[first + i] = 0;
+    s.why[i] = (enf__failure){.status = ENF_OK};
+    if (enf__all_finite(dim, y + i * dim))
+      continue;
+    s.why[i].status = ENF_ERR_NONFINITE;
+    memset(y + i * dim, 0, dim * sizeof *y);
+  }
+  ops->apply(map, j->run, arena, &all, S, y, p->logdet + first, record, s.why);
+  for (size_t i = 0; i < S; i++) {
+    const bool good = s.why[i].status == ENF_OK;
+    enf__ode_result *result = p->result + first + i;
+    *result = (enf__ode_result){.status = good ? ENF_OK : s.why[i].status, .t = p->way.t0};
+    if (good && enf__all_finite(dim, y + i * dim))
+      continue;
+    if (good)
+      result->status = ENF_ERR_NONFINITE;
+    memset(record + i * kept, 0, kept * sizeof *record);
+    enf__fill_nan(dim, y + i * dim);
+    p->logdet[first + i] = p->penalty[first + i] = (double)NAN;
+  }
+}
+
+/* The sample's scaled cotangents, zero if it is left out; is it in? */
+static bool load_cotangents(const job *j, size_t row, double *a, double *dlogdet) {
+  const enf__pulled *r = j->r;
+  const size_t dim = state_of(j->p->map);
+  enf_status *status = &j->p->result[row].status;
+  *dlogdet = r->scale * r->dlogdet[row];
+  for (size_t k = 0; k < dim; k++)
+    a[k] = r->scale * r->dy[row * dim + k];
+  if (*status == ENF_OK && !(isfinite(*dlogdet) && enf__all_finite(dim, a)))
+    *status = ENF_ERR_ADJOINT;
+  if (*status == ENF_OK)
+    return true;
+  memset(a, 0, dim * sizeof *a);
+  *dlogdet = 0;
+  return false;
+}
+
+static void come_back(const job *j, enf__arena *arena, size_t piece, size_t first, size_t S) {
+  const enf__passage *p = j->p;
+  const enf__map *map = p->map;
+  const enf__formula_ops *ops = formula_of(map)->formula;
+  const size_t dim = state_of(map);
+  const scratch s = lay_out(p, S, arena);
+  for (size_t i = 0; i < S; i++)
+    load_cotangents(j, first + i, s.a + i * dim, s.dlogdet + i);
+  ops->pull(map, j->run, arena, p->way.t1 > p->way.t0, S,
+            (const double *)p->record + first * ops->record(map), s.dlogdet, s.a,
+            j->r->gradients ? j->r->gradients + piece * map->params : NULL);
+  for (size_t i = 0; i < S; i++) {
+    enf_status *status = &p->result[first + i].status;
+    if (*status == ENF_OK && !enf__all_finite(dim, s.a + i * dim))
+      *status = ENF_ERR_ADJOINT;
+    double *dx = j->r->dx ? j->r->dx + (first + i) * dim : NULL;
+    if (dx && *status == ENF_OK)
+      memcpy(dx, s.a + i * dim, dim * sizeof *dx);
+    else if (dx)
+      enf__fill_nan(dim, dx);
+  }
+}
+
+static enf_status run_piece(void *user, size_t piece, enf__arena *arena) {
+  const job *j = user;
+  const size_t n = j->p->way.n, size = group_size(j->p), empty = arena->used;
+  const size_t begin = n * piece / j->pieces, end = n * (piece + 1) / j->pieces;
+  for (size_t first = begin; first < end; first += size) {
+    const size_t S = end - first < size ? end - first : size;
+    if (j->r)
+      come_back(j, arena, piece, first, S);
+    else
+      go(j, arena, first, S);
+    arena->used = empty;
+  }
+  return ENF_OK;
+}
+
+static enf_status run(enf_ctx *ctx, enf__passage *p, const enf__pulled *r) {
+  job j = {p, r, &ctx->run, enf__formula_pieces(p->map, p->way.n)};
+  return p->way.n ? enf__parallel_for(ctx, j.pieces, run_piece, &j, 0, 0) : ENF_OK;
+}
+
+enf_status enf__formula_forward(enf_ctx *ctx, enf__passage *p) { return run(ctx, p, NULL); }
+
+enf_status enf__formula_reverse(enf_ctx *ctx, enf__passage *p, const enf__pulled *r) {
+  return run(ctx, p, r);
+}

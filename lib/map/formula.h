@@ -1,0 +1,56 @@
+/* formula.h -- maps that are formulas, layer upon layer: what they provide, and the functions of
+   the map table that all of them share.
+
+   From data to prior a sample passes the layers 0 ... M-1. */
+#ifndef ENF__FORMULA_H
+#define ENF__FORMULA_H
+
+#include "map/map.h"
+
+/* The layers first ... end-1, towards the prior in this order, towards the data backwards. */
+typedef struct {
+  bool to_data;
+  size_t first, end;
+} enf__stretch;
+
+typedef struct {
+  /* Numbers that a sample leaves behind on its way through all layers for the way back. Zeros are a
+     point like any other. */
+  size_t (*record)(const enf__map *map);
+  double (*cost)(const enf__map *map); /* multiply-adds per sample, roughly */
+  /* Bytes of arena that apply and pull take for S samples. */
+  size_t (*workspace)(const enf__map *map, const enf__run *run, size_t S);
+  /* x (S,state) in place, logdet (S) += log |dy/dx| unless NULL, record (S,record) unless NULL. A
+     sample that cannot go on gets its failure in why (S) and anything for x. */
+  void (*apply)(const enf__map *map, const enf__run *run, enf__arena *arena,
+                const enf__stretch *stretch, size_t S, double *x, double *logdet, double *record,
+                enf__failure *why);
+  /* Back through all layers: cotangents a (S,state) of y become those of x, given dlogdet (S);
+     dparams (P) += or NULL. */
+  void (*pull)(const enf__map *map, const enf__run *run, enf__arena *arena, bool to_data, size_t S,
+               const double *record, const double *dlogdet, double *a, double *dparams);
+} enf__formula_ops;
+
+/* The head of a formula's struct. */
+typedef struct {
+  enf__map base;
+  const enf__formula_ops *formula;
+} enf__formula;
+
+size_t enf__formula_carry_group(const enf__map *map, size_t probes);
+size_t enf__formula_carry_workspace(const enf__map *map, const enf__carry *carry);
+void enf__formula_carry(const enf__map *map, enf__arena *arena, enf__carry *carry);
+size_t enf__formula_pieces(const enf__map *map, size_t n);
+void enf__formula_take(enf__passage *passage, enf__arena *arena);
+size_t enf__formula_passage_workspace(const enf__passage *passage, const enf__run *run);
+enf_status enf__formula_forward(enf_ctx *ctx, enf__passage *passage);
+enf_status enf__formula_reverse(enf_ctx *ctx, enf__passage *passage, const enf__pulled *pulled);
+
+/* The rows of a map table behind name, create, destroy and pack. */
+#define ENF__FORMULA_ROWS                                                                          \
+  .carry_group = enf__formula_carry_group, .carry_workspace = enf__formula_carry_workspace,        \
+  .carry = enf__formula_carry, .pieces = enf__formula_pieces, .take = enf__formula_take,           \
+  .passage_workspace = enf__formula_passage_workspace, .forward = enf__formula_forward,            \
+  .reverse = enf__formula_reverse
+
+#endif

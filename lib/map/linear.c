@@ -1,0 +1,304 @@
+/* linear.c -- the map "linear" of the vector space: layers z = W x + b, every one but the last
+   followed by y_i = alpha z_i + (1 - alpha) log(1 + e^z_i), alpha = 0.3, from the data to the
+   prior.
+
+     log |dz/dx| = log |det W|, by an LU decomposition with partial pivoting when the parameters
+     change; there x = W^-1 (z - b) and the gradient of log |det W|, W^-T, are got from W^-1.
+
+   Through it, with cotangents dz and dl of the log-determinant: dx = W^T dz, dW += dz x^T + dl
+   W^-T, db += dz. Back, with dx and dl: dz = W^-T dx, dW -= dz x^T + dl W^-T, db -= dz. A singular
+   W has no inverse: the samples fail with NONFINITE. Everything is double. */
+#include "map/formula.h"
+#include <math.h>
+#include <string.h>
+
+static const double ALPHA = 0.3;
+enum { NEWTON_STEPS = 60 };
+
+typedef struct {
+  const double *w, *b; /* (D,D) and (D), of the flow's parameters */
+  double *inverse;     /* (D,D) W^-1 */
+  double log_det;      /* log |det W|; NaN if it is singular */
+} layer;
+
+typedef struct {
+  enf__formula head;
+  size_t dim;
+  size_t *weight, *bias; /* (M) their offsets */
+  layer *layer;          /* (M) */
+  double *block;         /* of all inverses, and scratch of (D,D) */
+} linear;
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+static void destroy(enf__map *map) {
+  linear *l = (linear *)map;
+  const enf_alloc alloc = map->alloc;
+  enf__free(&alloc, l->weight);
+  enf__free(&alloc, l->bias);
+  enf__free(&alloc, l->layer);
+  enf__free(&alloc, l->block);
+  enf__free(&alloc, l);
+}
+
+static const enf__formula_ops formula;
+
+static enf_status create(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec) {
+  const size_t D = enf__space_state(spec->space), M = spec->layers;
+  if (spec->space->ops != &enf__vector_ops)
+    return enf__fail(ctx, ENF_ERR_OPTION,
+                     "model.map: a linear map of particles has no symmetry; it needs "
+                     "model.space vector");
+  linear *l = enf__alloc(&ctx->alloc, sizeof *l);
+  if (!l)
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a map");
+  *l = (linear){.head = {.base.alloc = ctx->alloc, .formula = &formula}, .dim = D};
+  l->weight = enf__alloc_array(&ctx->alloc, M, sizeof *l->weight);
+  l->bias = enf__alloc_array(&ctx->alloc, M, sizeof *l->bias);
+  l->layer = enf__alloc_array(&ctx->alloc, M, sizeof *l->layer);
+  l->block = enf__alloc_array(&ctx->alloc, (M + 1) * D * D, sizeof *l->block);
+  if (!l->weight || !l->bias || !l->layer || !l->block) {
+    destroy(&l->head.base);
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a map");
+  }
+  for (size_t m = 0; m < M; m++) {
+    l->layer[m] = (layer){.inverse = l->block + m * D * D};
+    l->weight[m] = enf__params_add(
+        spec->params, (enf__tensor){.rows = D, .cols = D, .diagonal = 1, .turns = true},
+        "linear.%zu.weight", m);
+    l->bias[m] =
+        enf__params_add(spec->params, (enf__tensor){.rows = D, .cols = 1}, "linear.%zu.bias", m);
+  }
+  *map = &l->head.base;
+  return ENF_OK;
+}
+
+/* ---- the inverse ----------------------------------------------------------------------------- */
+
+static void exchange(size_t n, double *a, double *b) {
+  for (size_t k = 0; k < n; k++) {
+    const double keep = a[k];
+    a[k] = b[k];
+    b[k] = keep;
+  }
+}
+
+static size_t pivot_of(size_t n, const double *a, size_t column) {
+  size_t best = column;
+  for (size_t i = column + 1; i < n; i++)
+    if (fabs(a[i * n + column]) > fabs(a[best * n + column]))
+      best = i;
+  return best;
+}
+
+/* inverse (n,n) = a^-1 by Gauss and Jordan's elimination, which a (n,n) does not survive; returns
+   log |det a|, NaN for a singular one. */
+static double invert(size_t n, double *a, double *inverse) {
+  double log_det = 0;
+  memset(inverse, 0, n * n * sizeof *inverse);
+  for (size_t i = 0; i < n; i++)
+    inverse[i * n + i] = 1;
+  for (size_t c = 0; c < n; c++) {
+    const size_t p = pivot_of(n, a, c);
+    exchange(p == c ? 0 : n, a + p * n, a + c * n);
+    exchange(p == c ? 0 : n, inverse + p * n, inverse + c * n);
+    const double pivot = a[c * n + c];
+    log_det += log(fabs(pivot));
+    for (size_t k = 0; k < n; k++) {
+      a[c * n + k] /= pivot;
+      inverse[c * n + k] /= pivot;
+    }
+    for (size_t i = 0; i < n; i++) {
+      const double factor = a[i * n + c];
+      for (size_t k = 0; i != c && k < n; k++) {
+        a[i * n + k] -= factor * a[c * n + k];
+        inverse[i * n + k] -= factor * inverse[c * n + k];
+      }
+    }
+  }
+  return isfinite(log_det) ? log_det : (double)NAN;
+}
+
+static void pack(enf__map *map, const double *params) {
+  linear *l = (linear *)map;
+  const size_t D = l->dim;
+  double *scratch = l->block + map->layers * D * D;
+  for (size_t m = 0; m < map->layers; m++) {
+    layer *at = &l->layer[m];
+    at->w = params + l->weight[m];
+    at->b = params + l->bias[m];
+    memcpy(scratch, at->w, D * D * sizeof *scratch);
+    at->log_det = invert(D, scratch, at->inverse);
+  }
+}
+
+/* ---- the activation -------------------------------------------------------------------------- */
+
+static double softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static double smooth(double x) { return ALPHA * x + (1 - ALPHA) * softplus(x); }
+static double slope(double x) { return ALPHA + (1 - ALPHA) * sigmoid(x); }
+/* d log slope / dx */
+static double bend(double x) {
+  const double s = sigmoid(x);
+  return (1 - ALPHA) * s * (1 - s) / slope(x);
+}
+
+/* Newton from the nearer asymptote: the function is convex, its slope between alpha and 1. */
+static double unsmooth(double y) {
+  double x = y > 0 ? y : y / ALPHA;
+  for (size_t k = 0; k < NEWTON_STEPS; k++) {
+    const double step = (smooth(x) - y) / slope(x);
+    x -= step;
+    if (!(fabs(step) > 1e-16 * fabs(x)))
+      break;
+  }
+  return x;
+}
+
+/* ---- one layer, one sample ------------------------------------------------------------------- */
+
+/* out (n) = a (n,n) x, or a^T x. */
+static void times(size_t n, const double *a, bool transposed, const double *x, double *out) {
+  for (size_t i = 0; i < n; i++) {
+    double sum = 0;
+    for (size_t k = 0; k < n; k++)
+      sum += (transposed ? a[k * n + i] : a[i * n + k]) * x[k];
+    out[i] = sum;
+  }
+}
+
+/* x -> z -> y with z in z (n); returns log |dy/dx|. */
+static double to_prior(const linear *l, size_t m, double *x, double *z) {
+  const layer *at = &l->layer[m];
+  double log_det = at->log_det;
+  times(l->dim, at->w, false, x, z);
+  for (size_t i = 0; i < l->dim; i++) {
+    z[i] += at->b[i];
+    x[i] = z[i];
+    if (m + 1 == l->head.base.layers)
+      continue;
+    log_det += log(slope(z[i]));
+    x[i] = smooth(z[i]);
+  }
+  return log_det;
+}
+
+/* y -> z -> x with z in z (n); returns log |dx/dy|. */
+static double to_data(const linear *l, size_t m, double *x, double *z) {
+  const layer *at = &l->layer[m];
+  const bool last = m + 1 == l->head.base.layers;
+  double log_det = -at->log_det;
+  for (size_t i = 0; i < l->dim; i++) {
+    z[i] = last ? x[i] : unsmooth(x[i]);
+    log_det -= last ? 0 : log(slope(z[i]));
+    z[i] -= at->b[i];
+  }
+  times(l->dim, at->inverse, false, z, x);
+  for (size_t i = 0; i < l->dim; i++)
+    z[i] += at->b[i];
+  return log_det;
+}
+
+static void add_outer(size_t n, double weight, const double *dz, const double *x, double *dw) {
+  for (size_t i = 0; i < n; i++)
+    for (size_t k = 0; k < n; k++)
+      dw[i * n + k] += weight * dz[i] * x[k];
+}
+
+static void add_parameters(const linear *l, size_t m, double sign, const double *dz,
+                           const double *x, double dlogdet, double *dparams) {
+  const size_t n = l->dim;
+  double *dw = dparams + l->weight[m], *db = dparams + l->bias[m];
+  add_outer(n, sign, dz, x, dw);
+  for (size_t i = 0; i < n; i++) {
+    db[i] += sign * dz[i];
+    for (size_t k = 0; k < n; k++)
+      dw[i * n + k] += sign * dlogdet * l->layer[m].inverse[k * n + i];
+  }
+}
+
+/* Cotangents a of what left the layer become those of what entered it; x and z are its points, x
+   on the side of the data. */
+static void pull_layer(const linear *l, size_t m, bool back, const double *x, const double *z,
+                       double dlogdet, double *a, double *work, double *dparams) {
+  const layer *at = &l->layer[m];
+  const bool last = m + 1 == l->head.base.layers;
+  const size_t n = l->dim;
+  if (!back) {
+    for (size_t i = 0; i < n; i++)
+      work[i] = last ? a[i] : slope(z[i]) * a[i] + dlogdet * bend(z[i]);
+    times(n, at->w, true, work, a);
+  } else {
+    times(n, at->inverse, true, a, work);
+    for (size_t i = 0; i < n; i++)
+      a[i] = last ? work[i] : (work[i] - dlogdet * bend(z[i])) / slope(z[i]);
+  }
+  if (dparams)
+    add_parameters(l, m, back ? -1 : 1, work, x, dlogdet, dparams);
+}
+
+/* ---- the formula -------------------------------------------------------------------------------
+ */
+
+/* x and z of every layer. */
+static size_t record_of(const enf__map *map) { return 2 * map->layers * ((linear *)map)->dim; }
+
+static double cost(const enf__map *map) {
+  const double D = (double)((const linear *)map)->dim;
+  return (double)map->layers * (D * D + 40 * D);
+}
+
+static size_t workspace(const enf__map *map, const enf__run *run, size_t S) {
+  (void)run;
+  (void)S;
+  enf__arena count = {0};
+  ENF__TAKE(&count, double, ((const linear *)map)->dim);
+  return count.used;
+}
+
+static void apply(const enf__map *map, const enf__run *run, enf__arena *arena,
+                  const enf__stretch *stretch, size_t S, double *x, double *logdet, double *record,
+                  enf__failure *why) {
+  const linear *l = (const linear *)map;
+  const size_t D = l->dim, kept = record_of(map);
+  double *work = ENF__TAKE(arena, double, D);
+  (void)run;
+  for (size_t i = 0; i < S; i++, x += D) {
+    double sum = 0;
+    for (size_t k = stretch->first; k < stretch->end; k++) {
+      const size_t m = stretch->to_data ? stretch->end - 1 - (k - stretch->first) : k;
+      double *points = record ? record + i * kept + 2 * m * D : NULL;
+      double *z = points ? points + D : work;
+      if (points && !stretch->to_data)
+        memcpy(points, x, D * sizeof *x);
+      sum += stretch->to_data ? to_data(l, m, x, z) : to_prior(l, m, x, z);
+      if (points && stretch->to_data)
+        memcpy(points, x, D * sizeof *x);
+    }
+    if (!isfinite(sum) && why[i].status == ENF_OK)
+      why[i] = (enf__failure){ENF_ERR_NONFINITE, "log |det W| of a linear map", 0, 0};
+    if (logdet)
+      logdet[i] += sum;
+  }
+}
+
+static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bool to_data,
+                 size_t S, const double *record, const double *dlogdet, double *a,
+                 double *dparams) {
+  const linear *l = (const linear *)map;
+  const size_t D = l->dim, M = map->layers, kept = record_of(map);
+  double *work = ENF__TAKE(arena, double, D);
+  (void)run;
+  for (size_t i = 0; i < S; i++)
+    for (size_t k = 0; k < M; k++) {
+      const size_t m = to_data ? k : M - 1 - k;
+      const double *points = record + i * kept + 2 * m * D;
+      pull_layer(l, m, to_data, points, points + D, dlogdet[i], a + i * D, work, dparams);
+    }
+}
+
+static const enf__formula_ops formula = {record_of, cost, workspace, apply, pull};
+
+const enf__map_ops enf__linear_ops = {
+    .create = create, .destroy = destroy, .pack = pack, ENF__FORMULA_ROWS};
