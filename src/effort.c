@@ -33,6 +33,8 @@ effort effort_add(const effort *a, const effort *b) {
 
 void effort_report(report *r, const effort *e) {
   const double n = (double)e->n;
+  if (e->n == 0)
+    return;
   report_real(r, "velocities", "velocities per sample", e->velocities / n);
   if (e->divergences > 0) {
     report_real(r, "divergences", "divergences per sample", e->divergences / n);

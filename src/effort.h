@@ -13,7 +13,7 @@ typedef struct {
 /* Of the last transport, and of two together. */
 effort effort_read(const cli *c, size_t n, double seconds);
 effort effort_add(const effort *a, const effort *b);
-/* Evaluations per sample, error, seconds and rate. */
+/* Evaluations per sample, error, seconds and rate; nothing of no transport. */
 void effort_report(report *r, const effort *e);
 
 #endif

@@ -153,6 +153,9 @@ static int run_steps(training *t) {
     if (result == SUCCESS && (save_requested() || cli_seconds() - saved > SAVE_SECONDS)) {
       result = save(t, t->watch.looks == 0);
       saved = cli_seconds();
+      if (!t->guard.fine)
+        cli_note("step %llu: not saved, most steps are skipped or the flow can score nothing",
+                 (unsigned long long)t->info.step);
     }
   }
   progress_end(&p);

@@ -357,8 +357,18 @@ static int start_again(training *t) {
   return result == SUCCESS ? recall_looks(t) : result;
 }
 
+/* The flow and its trainer hold at least one and four numbers for every parameter. */
+static int check_room(const training *t) {
+  int64_t parameters = 0;
+  enf_get_int(t->flow, "parameters", &parameters);
+  const double bytes = (double)parameters * sizeof(double);
+  const file_need needs[] = {{FLAG_OUTPUT, bytes}, {FLAG_OUTPUT, 4 * bytes}};
+  return files_room(t->c, sizeof needs / sizeof needs[0], needs);
+}
+
 int training_begin(training *t) {
   cli *c = t->c;
+  save_requests_catch();
   int result = read_flags(t);
   if (result == SUCCESS)
     result = load(t);
@@ -369,9 +379,10 @@ int training_begin(training *t) {
   if (result == SUCCESS)
     result = compare_atoms(t);
   interrupts_catch();
-  save_requests_catch();
   if (result == SUCCESS)
     result = cli_has(c, FLAG_RESUME) ? start_again(t) : start_fresh(t);
+  if (result == SUCCESS)
+    result = check_room(t);
   return result == SUCCESS ? guard_open(c, &t->data, t->flow, t->info.step, &t->guard) : result;
 }
 

@@ -187,7 +187,8 @@ a_training_is_saved_on_request() {
 no_file_is_left_behind() {
   mkdir -p limited && cd limited || return 1
   (ulimit -f 1 && refuses 1 'cannot write a.npy: its 4.8e+04 bytes are more than' sample ../lj.safetensors -n 500 -q -o a.npy &&
-    refuses 1 'cannot write n.safetensors: File too large' train ../lj.npy $small -o n.safetensors --set model.hidden=32)
+    refuses 1 'cannot write n.safetensors: its .* bytes are more than' train ../lj.npy $small -o n.safetensors --set model.hidden=32 &&
+    refuses 1 'cannot write a.xyz: File too large' sample ../lj.safetensors -n 5 -q -o a.xyz)
   status=$?
   cd .. && rm -f limited/note limited/*.csv && [ $status = 0 ] && [ -z "$(ls -A limited)" ]
 }
