@@ -66,7 +66,9 @@ X86 := $(filter x86_64 amd64,$(MACHINE))
 
 LIB_SRC := $(wildcard lib/*/*.c lib/math/baseline/*.c) $(if $(WITH_BLAS),$(wildcard lib/math/blas/*.c)) \
            $(if $(X86),$(wildcard lib/math/avx2/*.c lib/math/avx512/*.c))
-LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+# Sources that are compiled once per precision.
+REAL_SRC := $(wildcard lib/field/*/*.c)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(REAL_SRC:%.c=$(BUILD)/%_f32.o) $(REAL_SRC:%.c=$(BUILD)/%_f64.o)
 TOOL_SRC := $(wildcard src/*.c)
 TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/%.o)
 BENCH_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c))
@@ -124,10 +126,19 @@ $(BUILD)/flags: FORCE
 $(BUILD)/objects: FORCE
 	$(call stamp,$(LIB_OBJ) $(TOOL_OBJ))
 
+COMPILE = $(Q)$(CC) $(ENF_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<
 $(BUILD)/lib/%.o: lib/%.c $(BUILD)/flags
 	$(SAY) CC $<
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ENF_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<
+	$(COMPILE)
+$(BUILD)/lib/%_f32.o: lib/%.c $(BUILD)/flags
+	$(SAY) CC '$< (float32)'
+	@mkdir -p $(@D)
+	$(COMPILE) -DENF__DOUBLE=0
+$(BUILD)/lib/%_f64.o: lib/%.c $(BUILD)/flags
+	$(SAY) CC '$< (float64)'
+	@mkdir -p $(@D)
+	$(COMPILE) -DENF__DOUBLE=1
 
 $(BUILD)/bench/%.o: bench/%.c $(BUILD)/flags
 	$(SAY) CC $<
@@ -367,7 +378,7 @@ clean:
 	rm -rf $(BUILD)
 
 format:
-	clang-format -i $(wildcard include/enf/*.h lib/*/*.[ch] lib/math/*/*.[ch] src/*.[ch] bench/*.[ch] \
+	clang-format -i $(wildcard include/enf/*.h lib/*/*.[ch] lib/*/*/*.[ch] src/*.[ch] bench/*.[ch] \
 	  examples/*.c examples/*.cpp docs/*.c tests/*.h tests/*/*.[ch])
 
 help:

@@ -1,7 +1,7 @@
 /* count.c -- floating-point operations of the algorithm: two for every multiply-add of the matrix
    products that velocity and exact divergence really need; bench/README.md, "Operations", has the
    formulas. Activations, geometry, sums and products with vectors are left out: what they cost
-   shows as a share below 1. The divergence is that of lib/field/egnn_divergence.h. */
+   shows as a share below 1. The divergence is that of lib/field/egnn/divergence.c. */
 #include "bench.h"
 
 typedef struct {

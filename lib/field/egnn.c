@@ -1,6 +1,5 @@
 /* egnn.c -- the EGNN field as an object: its views of the parameters, initial weights, packing, and
-   the choice of the precision. The mathematics is in egnn_forward.h, egnn_reverse.h and
-   egnn_divergence.h.
+   the choice of the precision. The mathematics is in lib/field/egnn, compiled once per precision.
 
    Initial weights are those of the published PyTorch networks: every linear layer uniform in
    +- 1/sqrt(inputs), weight and bias, and the last coordinate layer Xavier-uniform with gain 0.001,

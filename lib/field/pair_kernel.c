@@ -1,6 +1,6 @@
 /* pair_kernel.c -- the pair-kernel field as an object: its views of the parameters, initial
    weights, packing, and the choice of the precision. The mathematics is in pair_kernel.h and
-   pair_kernel_work.h.
+   pair_kernel/work.h.
 
    The flow starts near the identity (small weights), with the centers evenly over distances
    0 ... model.kernel_range and over times 0 ... 1. */

@@ -1,4 +1,4 @@
-/* egnn_forward.h -- velocity of a group: docs/math.md, "Velocity field". Per layer
+/* forward.c -- velocity of a group: docs/math.md, "Velocity field". Per layer
 
      z1_ij = W1 [h_i, h_j, q_ij, q0_ij] + b1,  a = silu(z1)
      m_ij  = silu(W2 a + b2), gate_ij = sigmoid(wa.m + ba)        edge_depth - 1 such layers
@@ -8,12 +8,9 @@
 
    with W1 split over nodes: P = W1_i h, Q = W1_j h + b1 once per node. silu stands behind every
    linear layer of the edge network and between those of the node network. */
-#ifndef ENF__EGNN_FORWARD_H
-#define ENF__EGNN_FORWARD_H
+#include "field/egnn/forward.h"
 
-#include "field/egnn_group.h"
-
-static void embed(group *g, layer *y) {
+void egnn_embed(group *g, layer *y) {
   const REAL *w = y->w + g->f->embed, *b = y->w + g->f->embed_b;
   const size_t features = g->f->features, H = g->H;
   for (size_t row = 0; row < node_rows(g, 0); row++) {
@@ -25,7 +22,7 @@ static void embed(group *g, layer *y) {
   }
 }
 
-static void pair_vectors(const group *g, layer *y) {
+void egnn_pair_vectors(const group *g, layer *y) {
   memset(y->q, 0, g->e * sizeof(REAL));
   for (size_t a = 0; a < g->D; a++)
     for (size_t e = 0; e < g->e; e++) {
@@ -36,7 +33,7 @@ static void pair_vectors(const group *g, layer *y) {
 }
 
 /* c, and its derivatives by s and q. */
-static void coefficients(const group *g, layer *y) {
+void egnn_coefficients(const group *g, layer *y) {
   const bool bounded = g->f->base.model.tanh;
   if (bounded)
     g->k->tanh(g->e, y->s, y->th);
@@ -50,7 +47,7 @@ static void coefficients(const group *g, layer *y) {
   }
 }
 
-static void move_particles(group *g, const layer *y) {
+void egnn_move_particles(group *g, const layer *y) {
   for (size_t a = 0; a < g->D; a++)
     for (size_t e = 0; e < g->e;) {
       const size_t node = (size_t)g->recv[e];
@@ -95,7 +92,7 @@ static void edge_networks(group *g, layer *y, const REAL *q0, bool last) {
 }
 
 /* h' = h + (network of [h, agg]); rows of the first layer are classes. */
-static void node_network(group *g, size_t l, REAL *h_next) {
+void egnn_node_network(group *g, size_t l, REAL *h_next) {
   layer *y = &g->layer[l];
   const enf__egnn_layer *at = y->at;
   const size_t H = g->H;
@@ -115,29 +112,29 @@ static void node_network(group *g, size_t l, REAL *h_next) {
   }
 }
 
-static void forward(group *g) {
+void egnn_forward(group *g) {
   const size_t H = g->H;
   memset(g->v, 0, g->n * g->D * sizeof(REAL));
-  embed(g, &g->layer[0]);
+  egnn_embed(g, &g->layer[0]);
   for (size_t l = 0; l < g->layers; l++) {
     layer *y = &g->layer[l];
     const bool last = l + 1 == g->layers;
     const REAL *w = y->w;
     g->k->gemm(node_rows(g, l), H, (last ? 2 : 3) * H, y->h, H, w + y->at->node_w, 3 * H, NULL, 0,
                w + y->at->node_b, false, y->pqu, 3 * H);
-    pair_vectors(g, y);
+    egnn_pair_vectors(g, y);
     if (!last)
       memset(y->agg, 0, g->n * H * sizeof(REAL));
     edge_networks(g, y, g->layer[0].q, last);
-    coefficients(g, y);
-    move_particles(g, y);
+    egnn_coefficients(g, y);
+    egnn_move_particles(g, y);
     if (!last)
-      node_network(g, l, g->layer[l + 1].h);
+      egnn_node_network(g, l, g->layer[l + 1].h);
   }
 }
 
 /* v of the group less its mean over particles, as double. */
-static void velocity_out(const group *g, double *v) {
+void egnn_velocity_out(const group *g, double *v) {
   for (size_t s = 0; s < g->S; s++)
     for (size_t a = 0; a < g->D; a++) {
       const REAL *in = g->v + s * g->N * g->D + a;
@@ -154,14 +151,12 @@ void SUFFIX(enf__egnn_velocity)(const enf__egnn *f, int kernel, enf__arena *aren
                                 const enf__points *at, double *v) {
   const size_t mark = arena->used, size = enf__shape_size(at->shape);
   group g;
-  open_group(&g, f, at->shape, ENF__VELOCITY, arena);
+  egnn_open_group(&g, f, at->shape, ENF__VELOCITY, arena);
   g.k = KERNELS_OF(kernel);
   for (size_t s = 0, step = g.S; s < at->S; s += step) {
-    enter_samples(&g, at, s, next_samples(at, s, step));
-    forward(&g);
-    velocity_out(&g, v + s * size);
+    egnn_enter_samples(&g, at, s, next_samples(at, s, step));
+    egnn_forward(&g);
+    egnn_velocity_out(&g, v + s * size);
   }
   arena->used = mark;
 }
-
-#endif

@@ -1,27 +1,7 @@
-/* egnn_reverse.h -- vector-Jacobian product of a group: the reverse pass of egnn_forward.h, layer
-   by layer from the kept pre-activations; first-layer edge activations are recomputed tile by tile.
-   docs/math.md, "Reverse pass". Gradients of packed weights are summed over the call and unpacked
-   once. dfoo is the derivative of the loss by foo. */
-#ifndef ENF__EGNN_REVERSE_H
-#define ENF__EGNN_REVERSE_H
+/* reverse.c -- see reverse.h. */
+#include "field/egnn/reverse.h"
 
-#include "field/egnn_forward.h"
-
-typedef struct {
-  REAL *dv;                        /* (n,D) cotangents of v, mean-free */
-  REAL *dx;                        /* (n,D) of the positions going into the layer under way */
-  REAL *dh, *dh_class;             /* (n,Hp), (classes,Hp) */
-  REAL *dpqu;                      /* (rows,3Hp) */
-  REAL *dz5, *dagg;                /* (n,Hp) */
-  REAL *z5_extra[ENF__EGNN_DEPTH]; /* (n,Hp) joins the derivative by z5[k], or NULL */
-  REAL *ds, *dq, *dq0, *dq_net, *dq0_net, *da; /* (e) */
-  REAL *slope1, *slope2, *gdz3, *dz;           /* (tile,Hp) */
-  REAL *grad;                                  /* packed gradient, or NULL */
-  REAL *scratch; /* (2Hp) takes the gradients of wq and w0 where none are wanted */
-  double *out;   /* (S,N,D) */
-} reverse;
-
-static void layout_reverse(const group *g, reverse *b, enf__arena *arena) {
+void egnn_layout_reverse(const group *g, reverse *b, enf__arena *arena) {
   *b = (reverse){0};
   b->dv = ENF__TAKE(arena, REAL, g->n * g->D);
   b->dx = ENF__TAKE(arena, REAL, g->n * g->D);
@@ -41,19 +21,9 @@ static void layout_reverse(const group *g, reverse *b, enf__arena *arena) {
   b->out = ENF__TAKE(arena, double, g->n * g->D);
 }
 
-/* out (n) += column sums of A (rows,n) stride lda */
-static void add_column_sums(size_t rows, size_t n, const REAL *A, size_t lda, REAL *out) {
-  for (size_t r = 0; r < rows; r++)
-    for (size_t c = 0; c < n; c++)
-      out[c] += A[r * lda + c];
-}
-
-/* Gradient of a packed block, or NULL. */
-static REAL *grad_of(const reverse *b, size_t offset) { return b->grad ? b->grad + offset : NULL; }
-
 /* Through the node network and its residual: dz5 (of its first layer), dagg, and dU into dpqu
  * (classes in the first layer). */
-static void node_network_grad(group *g, size_t l, reverse *b) {
+void egnn_node_network_grad(group *g, size_t l, reverse *b) {
   layer *y = &g->layer[l];
   const size_t H = g->H, n = g->n;
   const REAL *w = y->w;
@@ -85,7 +55,7 @@ static void node_network_grad(group *g, size_t l, reverse *b) {
 }
 
 /* ds and the direct part of dq, through c_ij. */
-static void coordinate_update_grad(const group *g, const layer *y, reverse *b) {
+void egnn_coordinate_update_grad(const group *g, const layer *y, reverse *b) {
   for (size_t e = 0; e < g->e; e++) {
     const REAL *dv = b->dv + (size_t)g->recv[e] * g->D, *dx = b->dx + (size_t)g->recv[e] * g->D;
     REAL dc = 0;
@@ -150,7 +120,7 @@ static void edge_networks_grad(group *g, size_t l, reverse *b) {
 }
 
 /* dx += what flows through r_ij = x_i - x_j: c dv directly, 2 r dq through the distance. */
-static void pair_vectors_grad(const group *g, const layer *y, reverse *b, REAL *dx_new) {
+void egnn_pair_vectors_grad(const group *g, const layer *y, reverse *b, REAL *dx_new) {
   memcpy(dx_new, b->dx, g->n * g->D * sizeof(REAL));
   for (size_t e = 0; e < g->e; e++) {
     const size_t i = (size_t)g->recv[e] * g->D, j = (size_t)g->send[e] * g->D;
@@ -165,7 +135,7 @@ static void pair_vectors_grad(const group *g, const layer *y, reverse *b, REAL *
 }
 
 /* dh of the layer's input from dpqu and the residual. */
-static void node_input_grad(group *g, size_t l, reverse *b) {
+void egnn_node_input_grad(group *g, size_t l, reverse *b) {
   layer *y = &g->layer[l];
   const size_t H = g->H, rows = node_rows(g, l), cols = (l + 1 == g->layers ? 2 : 3) * H;
   REAL *dh = b->dh;
@@ -184,7 +154,7 @@ static void node_input_grad(group *g, size_t l, reverse *b) {
   add_column_sums(rows, cols, b->dpqu, 3 * H, b->grad + y->at->node_b);
 }
 
-static void embed_grad(const group *g, reverse *b) {
+void egnn_embed_grad(const group *g, reverse *b) {
   const size_t H = g->H, features = g->f->features;
   REAL *w = b->grad + g->f->embed, *bias = b->grad + g->f->embed_b;
   for (size_t row = 0; row < node_rows(g, 0); row++) {
@@ -203,18 +173,18 @@ static void reverse_layer(group *g, size_t l, reverse *b) {
   layer *y = &g->layer[l];
   memset(b->dpqu, 0, node_rows(g, l) * 3 * g->H * sizeof(REAL));
   if (l + 1 < g->layers)
-    node_network_grad(g, l, b);
+    egnn_node_network_grad(g, l, b);
   else
     memset(b->dh, 0, g->n * g->H * sizeof(REAL));
-  coordinate_update_grad(g, y, b);
+  egnn_coordinate_update_grad(g, y, b);
   edge_networks_grad(g, l, b);
-  pair_vectors_grad(g, y, b, g->v);
+  egnn_pair_vectors_grad(g, y, b, g->v);
   memcpy(b->dx, g->v, g->n * g->D * sizeof(REAL));
-  node_input_grad(g, l, b);
+  egnn_node_input_grad(g, l, b);
 }
 
 /* Behind the first layer: what flows through q0, and the embedding. */
-static void reverse_end(const group *g, reverse *b) {
+void egnn_reverse_end(const group *g, reverse *b) {
   const layer *y = &g->layer[0];
   for (size_t e = 0; e < g->e; e++)
     for (size_t a = 0; a < g->D; a++) {
@@ -223,24 +193,24 @@ static void reverse_end(const group *g, reverse *b) {
       b->dx[(size_t)g->send[e] * g->D + a] -= dr;
     }
   if (b->grad)
-    embed_grad(g, b);
+    egnn_embed_grad(g, b);
 }
 
 /* Everything from the cotangents in b->out: dx (mean-free) into b->out, weights into b->grad. */
 static void reverse_group(group *g, reverse *b) {
   for (size_t i = 0; i < g->n * g->D; i++)
     g->v[i] = (REAL)b->out[i];
-  velocity_out(g, b->out);
+  egnn_velocity_out(g, b->out);
   for (size_t i = 0; i < g->n * g->D; i++)
     b->dv[i] = (REAL)b->out[i];
   memset(b->dx, 0, g->n * g->D * sizeof(REAL));
   memset(b->dq0, 0, g->e * sizeof(REAL));
   for (size_t l = g->layers; l-- > 0;)
     reverse_layer(g, l, b);
-  reverse_end(g, b);
+  egnn_reverse_end(g, b);
 }
 
-static void unpack_gradient(const enf__egnn *f, const REAL *grad, double *dparams) {
+void egnn_unpack_gradient(const enf__egnn *f, const REAL *grad, double *dparams) {
   for (size_t k = 0; k < f->views; k++) {
     const enf__egnn_view *v = &f->view[k];
     for (size_t o = 0; o < v->rows; o++)
@@ -254,8 +224,8 @@ void SUFFIX(enf__egnn_vjp)(const enf__egnn *f, int kernel, enf__arena *arena, co
   const size_t mark = arena->used, size = enf__shape_size(at->shape);
   group g;
   reverse b;
-  open_group(&g, f, at->shape, ENF__VJP, arena);
-  layout_reverse(&g, &b, arena);
+  egnn_open_group(&g, f, at->shape, ENF__VJP, arena);
+  egnn_layout_reverse(&g, &b, arena);
   double *v = ENF__TAKE(arena, double, g.n *g.D);
   g.k = KERNELS_OF(kernel);
   if (!dparams)
@@ -263,9 +233,9 @@ void SUFFIX(enf__egnn_vjp)(const enf__egnn *f, int kernel, enf__arena *arena, co
   if (b.grad)
     memset(b.grad, 0, f->forward_count * sizeof(REAL));
   for (size_t s = 0, step = g.S; s < at->S; s += step) {
-    enter_samples(&g, at, s, next_samples(at, s, step));
-    forward(&g);
-    velocity_out(&g, v);
+    egnn_enter_samples(&g, at, s, next_samples(at, s, step));
+    egnn_forward(&g);
+    egnn_velocity_out(&g, v);
     cotangent(user, s, g.S, v, b.out);
     reverse_group(&g, &b);
     if (dx)
@@ -273,8 +243,6 @@ void SUFFIX(enf__egnn_vjp)(const enf__egnn *f, int kernel, enf__arena *arena, co
         dx[s * size + i] = (double)b.dx[i];
   }
   if (b.grad)
-    unpack_gradient(f, b.grad, dparams);
+    egnn_unpack_gradient(f, b.grad, dparams);
   arena->used = mark;
 }
-
-#endif

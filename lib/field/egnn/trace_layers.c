@@ -1,4 +1,4 @@
-/* egnn_trace_layers.h -- gradient of the exact trace: a layer's tangents, from the cotangents
+/* trace_layers.c -- gradient of the exact trace: a layer's tangents, from the cotangents
    behind it to those before it, and what its values receive (edge_sums, m_bar, z_bar ...).
    docs/math.md, "Gradient of the exact divergence". Edge (i,j) has, for every tangent t,
 
@@ -12,18 +12,8 @@
      r_bar = sum_t u_hat_i (c_s s_dot + c_q q_dot) + 2 q_hat r_dot.
 
    Layers between read and leave dense rows; the one before the last leaves contracted rows, and
-   where it is the second layer it reads pair rows (egnn_divergence.h). */
-#ifndef ENF__EGNN_TRACE_LAYERS_H
-#define ENF__EGNN_TRACE_LAYERS_H
-
-#include "field/egnn_trace_rows.h"
-
-static REAL *h_kept(const group *g, const trace_work *w, size_t l) {
-  const size_t rows = g->layers < 4 ? w->d.E + w->d.T : w->d.N * w->d.T;
-  return w->h_kept + (l - 1) * rows * w->d.H;
-}
-
-static REAL *v_kept(const trace_work *w, size_t l) { return w->v_kept + (l - 1) * w->d.T * w->d.T; }
+   where it is the second layer it reads pair rows (divergence.c). */
+#include "field/egnn/trace_layers.h"
 
 static REAL *trace_grad(const trace_work *w, size_t offset) { return grad_of(&w->b, offset); }
 
@@ -142,7 +132,7 @@ static const REAL *edge_rows(group *g, trace_work *w, const layer *y, size_t e, 
                       NULL);
   for (size_t r = 0; r < rows; r++)
     w->message_hat[r] = w->agg_hat + (d->out[r] - d->agg_dot);
-  const REAL *hat = message_rows(g, w, y, &s);
+  const REAL *hat = egnn_message_rows(g, w, y, &s);
   for (size_t r = 0; w->b.grad && r < rows; r++) {
     add_row(d->H, cq[r], hat + r * d->H, trace_grad(w, y->at->wq));
     add_row(d->H, c0[r], hat + r * d->H, trace_grad(w, y->at->w0));
@@ -168,7 +158,7 @@ static void dense_edge_grad(group *g, trace_work *w, const layer *y, size_t e, s
   add_row(T, 1, d->c0, w->q0_hat);
 }
 
-/* Reverse of contract_scalars, from the cotangents bar (rows) of cq or c0. */
+/* Reverse of egnn_contract_scalars, from the cotangents bar (rows) of cq or c0. */
 static void contract_scalars_grad(trace_work *w, size_t i, const REAL *bar, const REAL *q_dot,
                                   REAL *q_hat) {
   const tangents *d = &w->d;
@@ -190,7 +180,7 @@ static void pair_row_grad(const group *g, trace_work *w, size_t i, size_t j, siz
   const size_t H = w->d.H, at = pair_row(&w->d, j, k, 0) * 3 * H + offset;
   REAL dot;
   g->k->dots(1, H, hat, w->d.pqu_dot + at, H, &dot);
-  scale_grad(w, i, j, k, dot);
+  egnn_scale_grad(w, i, j, k, dot);
   add_row(H, f, hat, w->pqu_hat + at);
 }
 
@@ -206,7 +196,7 @@ static void unlist_pair_rows(const group *g, trace_work *w, size_t i, size_t j, 
     pair_row_grad(g, w, i, i, k, 0, d->node_coef[row], from);
     if (k == j) {
       const size_t at = (d->E + j * D) * ld + H;
-      contract_axes_grad(g, w, i, j, d->pqu_dot + at, ld, from, w->pqu_hat + at, ld);
+      egnn_contract_axes_grad(g, w, i, j, d->pqu_dot + at, ld, from, w->pqu_hat + at, ld);
     } else {
       pair_row_grad(g, w, i, j, k, H, d->coef[1][row], from);
     }
@@ -232,7 +222,7 @@ static void unlist_dense_rows(const group *g, trace_work *w, size_t i, size_t j,
     const size_t k = (size_t)d->send[e], at = (j * T + k) * ld + H;
     const REAL *from = hat + row++ * H;
     add_row(H, 1, from, w->own_hat + k * H);
-    contract_axes_grad(g, w, i, k, d->pqu_dot + at, N * ld, from, w->pqu_hat + at, N * ld);
+    egnn_contract_axes_grad(g, w, i, k, d->pqu_dot + at, N * ld, from, w->pqu_hat + at, N * ld);
   }
   for (size_t a = 0; a < d->D; a++, row++) {
     add_row(H, 1, hat + row * H, w->pqu_hat + (i * T + a * N + i) * ld);
@@ -246,8 +236,8 @@ static void contract_receiver_grad(const group *g, trace_work *w, size_t i) {
   const size_t ld = 3 * d->H;
   for (size_t e = edges_of(d, i); e < edges_of(d, i + 1); e++) {
     const size_t k = (size_t)d->send[e], at = (i * d->T + k) * ld;
-    contract_axes_grad(g, w, i, k, d->pqu_dot + at, d->N * ld, w->own_hat + k * d->H,
-                       w->pqu_hat + at, d->N * ld);
+    egnn_contract_axes_grad(g, w, i, k, d->pqu_dot + at, d->N * ld, w->own_hat + k * d->H,
+                            w->pqu_hat + at, d->N * ld);
   }
 }
 
@@ -259,11 +249,11 @@ static void contracted_edge_grad(group *g, trace_work *w, const layer *y, size_t
   const REAL *const coef[4] = {d->node_coef, d->coef[1], d->coef[2], d->coef[3]};
   const REAL *const *const src[4] = {d->node_p, d->src[1], d->src[2], d->src[3]};
   if (e == first) {
-    list_contracted_rows(d, i);
+    egnn_list_contracted_rows(d, i);
     fill(d->N * H, 0, w->own_hat);
   }
-  contract_scalars(d, i);
-  (d->dense ? list_dense_q : list_pair_q)(d, i, j);
+  egnn_contract_scalars(d, i);
+  (d->dense ? egnn_list_dense_q : egnn_list_pair_q)(d, i, j);
   const REAL *hat = edge_rows(g, w, y, e, rows, d->dense ? 1 + d->D : 2, coef, src, d->cq, d->c0);
   (d->dense ? unlist_dense_rows : unlist_pair_rows)(g, w, i, j, hat);
   if (d->dense && e + 1 == end)
@@ -288,20 +278,20 @@ static void begin_layer_grad(const group *g, trace_work *w, size_t l, bool contr
     return;
   }
   fill(rows * H, 0, w->h_in);
-  contract_rows_grad(g, w, d->dense, h_kept(g, w, l), H, w->h_hat, w->h_in, H);
-  contract_rows_grad(g, w, d->dense, d->pqu_dot + 2 * H, 3 * H, w->node_in[0], w->pqu_hat + 2 * H,
-                     3 * H);
+  egnn_contract_rows_grad(g, w, d->dense, h_kept(g, w, l), H, w->h_hat, w->h_in, H);
+  egnn_contract_rows_grad(g, w, d->dense, d->pqu_dot + 2 * H, 3 * H, w->node_in[0],
+                          w->pqu_hat + 2 * H, 3 * H);
 }
 
 static void between_edges(group *g, trace_work *w, const layer *y, bool contract) {
   tangents *d = &w->d;
   if (!contract)
-    list_dense_rows(d);
+    egnn_list_dense_rows(d);
   for (size_t e = 0; e < d->E; e++) {
     const size_t i = (size_t)g->recv[e], j = (size_t)g->send[e];
-    edge_tangents(y, d, e, i, j);
-    edge_s_dot(g, d, e, i, j);
-    move_tangents(y, d, e, i);
+    egnn_edge_tangents(y, d, e, i, j);
+    egnn_edge_s_dot(g, d, e, i, j);
+    egnn_move_tangents(y, d, e, i);
     begin_edge(y, w, e, i);
     couple_node(g, w, e, i, 0);
     couple_node(g, w, e, j, d->H);
@@ -313,26 +303,26 @@ static void between_edges(group *g, trace_work *w, const layer *y, bool contract
 
 /* A layer between, whose h_dot (also in h_kept) and v_dot are in d: they become those behind it,
    h_hat and u_hat those before it. */
-static void between_layer_grad(group *g, trace_work *w, size_t l, bool contract) {
+void egnn_between_layer_grad(group *g, trace_work *w, size_t l, bool contract) {
   layer *y = &g->layer[l];
   tangents *d = &w->d;
   const size_t H = d->H, rows = rows_of(w, d->dense), squares = d->T * d->T * sizeof(REAL);
-  edge_slopes(g, l, d);
+  egnn_edge_slopes(g, l, d);
   g->k->gemm(rows, H, 3 * H, d->h_dot, H, y->w + y->at->node_w, 3 * H, NULL, 0, NULL, false,
              d->pqu_dot, 3 * H);
   memcpy(d->v_next, d->v_dot, squares);
   memcpy(w->u_next, w->u_hat, squares);
   fill(rows_of(w, !contract) * H, 0, d->agg_dot);
   fill(d->E * H, 0, w->sums.alpha);
-  node_rows_back(g, w, y, !contract);
+  egnn_node_rows_back(g, w, y, !contract);
   begin_layer_grad(g, w, l, contract);
-  begin_messages(g, w);
+  egnn_begin_messages(g, w);
   between_edges(g, w, y, contract);
-  end_messages(g, w, y);
+  egnn_end_messages(g, w, y);
   swap(&d->v_dot, &d->v_next);
   swap(&w->u_hat, &w->u_next);
-  convert_rows(d, contract, rows);
-  node_tangent_rows(g, w, y, !contract);
+  egnn_convert_rows(d, contract, rows);
+  egnn_node_tangent_rows(g, w, y, !contract);
   d->dense = !contract;
   if (w->b.grad)
     g->k->gemm_grad(rows, H, 3 * H, h_kept(g, w, l), H, w->pqu_hat, 3 * H,
@@ -340,5 +330,3 @@ static void between_layer_grad(group *g, trace_work *w, size_t l, bool contract)
   g->k->gemm(rows, 3 * H, H, w->pqu_hat, 3 * H, y->w + y->at->node_wt, H, w->h_in, H, NULL, false,
              w->h_hat, H);
 }
-
-#endif

@@ -1,10 +1,7 @@
-/* egnn_trace_edges.h -- gradient of the exact trace: a layer's values backward. It is the reverse
-   pass of egnn_reverse.h, with additions: every edge has one tangent, alpha, whose s_dot is wanted
-   (the pair of egnn_pair.h, s_hat = 1), and message rows have left m_bar, z_bar and logit_bar. */
-#ifndef ENF__EGNN_TRACE_EDGES_H
-#define ENF__EGNN_TRACE_EDGES_H
-
-#include "field/egnn_trace_layers.h"
+/* trace_edges.c -- gradient of the exact trace: a layer's values backward. It is the reverse
+   pass of reverse.c, with additions: every edge has one tangent, alpha, whose s_dot is wanted
+   (the pair of pair.h, s_hat = 1), and message rows have left m_bar, z_bar and logit_bar. */
+#include "field/egnn/trace_edges.h"
 
 /* ds, and the direct part of dq, through c, c_s and c_q. */
 static void update_grad(const group *g, const layer *y, trace_work *w, const edge_sums *sums) {
@@ -12,8 +9,8 @@ static void update_grad(const group *g, const layer *y, trace_work *w, const edg
   reverse *b = &w->b;
   curve->s_dot = sums->by_s;
   curve->q_dot = sums->by_q;
-  coefficient_tangents(g, y, curve);
-  coordinate_update_grad(g, y, b);
+  egnn_coefficient_tangents(g, y, curve);
+  egnn_coordinate_update_grad(g, y, b);
   for (size_t e = 0; e < g->e; e++) {
     const REAL by_c = sums->by_c[e], by_s = sums->by_s[e], by_q = sums->by_q[e];
     b->ds[e] += by_c * y->c_s[e] + by_s * curve->c_ss[e] + by_q * curve->c_sq[e];
@@ -144,7 +141,7 @@ static void edges_grad(group *g, size_t l, trace_work *w, const edge_sums *sums)
 }
 
 /* x gains the derivatives by r of all edges from a (D,N,N) table. */
-static void add_pair_grads(const tangents *d, const REAL *table, REAL *x) {
+void egnn_add_pair_grads(const tangents *d, const REAL *table, REAL *x) {
   for (size_t a = 0; a < d->D; a++)
     for (size_t e = 0; e < d->E; e++) {
       const size_t i = (size_t)d->recv[e], k = (size_t)d->send[e];
@@ -155,25 +152,23 @@ static void add_pair_grads(const tangents *d, const REAL *table, REAL *x) {
 }
 
 /* A layer's values, from dx and dh behind it to those before it. */
-static void values_grad(group *g, size_t l, trace_work *w, const edge_sums *sums) {
+void egnn_values_grad(group *g, size_t l, trace_work *w, const edge_sums *sums) {
   layer *y = &g->layer[l];
   reverse *b = &w->b;
   const size_t D = g->D;
   memset(b->dpqu, 0, node_rows(g, l) * 3 * g->H * sizeof(REAL));
   if (l + 1 < g->layers)
-    node_network_grad(g, l, b);
+    egnn_node_network_grad(g, l, b);
   else
     memset(b->dh, 0, g->n * g->H * sizeof(REAL));
   update_grad(g, y, w, sums);
   edges_grad(g, l, w, sums);
-  pair_vectors_grad(g, y, b, g->v);
+  egnn_pair_vectors_grad(g, y, b, g->v);
   for (size_t e = 0; e < g->e; e++)
     for (size_t a = 0; a < D; a++) {
       g->v[(size_t)g->recv[e] * D + a] += sums->r_bar[a * g->e + e];
       g->v[(size_t)g->send[e] * D + a] -= sums->r_bar[a * g->e + e];
     }
   memcpy(b->dx, g->v, g->n * D * sizeof(REAL));
-  node_input_grad(g, l, b);
+  egnn_node_input_grad(g, l, b);
 }
-
-#endif

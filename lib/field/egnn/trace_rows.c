@@ -1,23 +1,5 @@
-/* egnn_trace_rows.h -- gradient of the exact trace: rows of tangents through messages and node
-   networks, forward and back at once. docs/math.md, "Gradient of the exact divergence".
-
-   A message row is z_dot of the first linear layer of one edge. With A_k = slope_k z_dot_k,
-   z_dot_k+1 = A_k W_k+1, y = u z_dot_top, its message tangent is y + (1 - gate)(wa.y) m, and what
-   comes back from message_hat is, with y_hat = message_hat + (1 - gate)(m.message_hat) wa,
-
-     z_hat_top = u y_hat,  u_bar += z_dot_top y_hat,  z_hat_k = slope_k (z_hat_k+1 W_k+1^T),
-     slope_k_bar += z_dot_k (z_hat_k+1 W_k+1^T),  dW_k+1 += A_k^T z_hat_k+1. */
-#ifndef ENF__EGNN_TRACE_ROWS_H
-#define ENF__EGNN_TRACE_ROWS_H
-
-#include "field/egnn_trace.h"
-
-/* Rows of edge e, or of edges e, e + 1 ... where each row has its own: step 0 or 1. Message
-   tangents are added to rows out, or not wanted: NULL. */
-typedef struct {
-  size_t e, step, count;
-  REAL *const *out;
-} row_set;
+/* trace_rows.c -- see trace_rows.h. */
+#include "field/egnn/trace_rows.h"
 
 static void multiply_rows(const row_set *s, size_t H, const REAL *factor, const REAL *in,
                           REAL *out) {
@@ -35,11 +17,6 @@ static void add_products(const row_set *s, size_t H, const REAL *a, const REAL *
     for (size_t c = 0; c < H; c++)
       to[c] += a[r * H + c] * b[r * H + c];
   }
-}
-
-static void add_row(size_t H, REAL f, const REAL *in, REAL *out) {
-  for (size_t c = 0; c < H; c++)
-    out[c] += f * in[c];
 }
 
 /* From row_dot[0] to row_dot[top], and y in row_next. */
@@ -88,7 +65,7 @@ static void gate_rows(group *g, trace_work *w, const layer *y, const row_set *s)
 }
 
 /* Message rows forward into `out` and back; returns z_hat of the first linear layer. */
-static const REAL *message_rows(group *g, trace_work *w, const layer *y, const row_set *s) {
+const REAL *egnn_message_rows(group *g, trace_work *w, const layer *y, const row_set *s) {
   const size_t H = g->H, top = g->edge_depth - 1;
   forward_rows(g, w, y, s);
   gate_rows(g, w, y, s);
@@ -107,7 +84,7 @@ static const REAL *message_rows(group *g, trace_work *w, const layer *y, const r
   return hat;
 }
 
-static void begin_messages(const group *g, trace_work *w) {
+void egnn_begin_messages(const group *g, trace_work *w) {
   const size_t all = w->d.E * w->d.H;
   w->messages = true;
   fill(all, 0, w->m_bar);
@@ -117,7 +94,7 @@ static void begin_messages(const group *g, trace_work *w) {
 }
 
 /* z_bar[top] holds u_bar, logit_bar the direct derivative by the gate; u = gate silu'. */
-static void end_messages(const group *g, trace_work *w, const layer *y) {
+void egnn_end_messages(const group *g, trace_work *w, const layer *y) {
   const size_t H = w->d.H;
   REAL *u_bar = w->z_bar[g->edge_depth - 1];
   for (size_t e = 0; e < w->d.E; e++) {
@@ -132,19 +109,15 @@ static void end_messages(const group *g, trace_work *w, const layer *y) {
 
 /* ---- node network ---------------------------------------------------------------------------- */
 
-static size_t rows_of(const trace_work *w, bool dense) {
-  return dense ? w->d.N * w->d.T : w->d.E + w->d.T;
-}
-
 /* From h_hat, behind the layer, to agg_hat; node_in[0] is the cotangent of U. */
-static void node_rows_back(group *g, trace_work *w, const layer *y, bool dense) {
+void egnn_node_rows_back(group *g, trace_work *w, const layer *y, bool dense) {
   const size_t H = g->H, rows = rows_of(w, dense);
   const REAL *hat = w->h_hat;
   for (size_t k = g->node_depth - 1; k > 0; k--) {
     REAL *out = w->node_out[k - 1], *in = w->node_in[k - 1];
     g->k->gemm(rows, H, H, hat, H, y->w + y->at->node[k].wt, H, NULL, 0, NULL, false, out, H);
     memcpy(in, out, rows * H * sizeof(REAL));
-    scale_rows(g, &w->d, y->z5[k - 1], dense, rows, in);
+    egnn_scale_rows(g, &w->d, y->z5[k - 1], dense, rows, in);
     hat = in;
   }
   g->k->gemm(rows, H, H, w->node_in[0], H, y->w + y->at->w5t, H, NULL, 0, NULL, false, w->agg_hat,
@@ -168,7 +141,7 @@ static void node_slopes(group *g, trace_work *w, const layer *y, size_t k, bool 
 
 /* The node network's tangents: z5_dot = U (in d.z5_dot) + W5 agg_dot and on; the weights' and the
    slopes' gradients. h_dot, in d.h_dot, becomes that behind the layer. */
-static void node_tangent_rows(group *g, trace_work *w, const layer *y, bool dense) {
+void egnn_node_tangent_rows(group *g, trace_work *w, const layer *y, bool dense) {
   tangents *d = &w->d;
   const size_t H = g->H, rows = rows_of(w, dense);
   REAL *dot = d->z5_dot, *next = d->agg_dot;
@@ -180,7 +153,7 @@ static void node_tangent_rows(group *g, trace_work *w, const layer *y, bool dens
     const REAL *hat = top ? w->h_hat : w->node_in[k];
     REAL *out = top ? d->h_dot : next;
     node_slopes(g, w, y, k, dense, dot);
-    scale_rows(g, d, y->z5[k - 1], dense, rows, dot);
+    egnn_scale_rows(g, d, y->z5[k - 1], dense, rows, dot);
     if (w->b.grad)
       g->k->gemm_grad(rows, H, H, dot, H, hat, H, w->b.grad + y->at->node[k].w, H);
     g->k->gemm(rows, H, H, dot, H, y->w + y->at->node[k].w, H, top ? out : NULL, H, NULL, false,
@@ -191,9 +164,9 @@ static void node_tangent_rows(group *g, trace_work *w, const layer *y, bool dens
 
 /* ---- pair rows ------------------------------------------------------------------------------- */
 
-/* What 2 r_last_ik.r_first_jk, a coefficient of pair_scales, has for its two. Where (j,k) is no
-   edge the table's entry for it is not read. */
-static void scale_grad(trace_work *w, size_t i, size_t j, size_t k, REAL f) {
+/* What 2 r_last_ik.r_first_jk, a coefficient of egnn_pair_scales, has for its two. Where (j,k) is
+   no edge the table's entry for it is not read. */
+void egnn_scale_grad(trace_work *w, size_t i, size_t j, size_t k, REAL f) {
   const tangents *d = &w->d;
   const size_t N = d->N;
   for (size_t a = 0; a < d->D; a++) {
@@ -203,9 +176,9 @@ static void scale_grad(trace_work *w, size_t i, size_t j, size_t k, REAL f) {
   }
 }
 
-/* Reverse of contract_axes: rows from_hat += -r_last to_hat. */
-static void contract_axes_grad(const group *g, trace_work *w, size_t i, size_t k, const REAL *from,
-                               size_t apart, const REAL *to_hat, REAL *from_hat, size_t hat_apart) {
+/* Reverse of egnn_contract_axes: rows from_hat += -r_last to_hat. */
+void egnn_contract_axes_grad(const group *g, trace_work *w, size_t i, size_t k, const REAL *from,
+                             size_t apart, const REAL *to_hat, REAL *from_hat, size_t hat_apart) {
   const tangents *d = &w->d;
   for (size_t a = 0; a < d->D; a++) {
     const size_t ik = (a * d->N + i) * d->N + k;
@@ -216,23 +189,24 @@ static void contract_axes_grad(const group *g, trace_work *w, size_t i, size_t k
   }
 }
 
-/* Reverse of contract_rows: out_hat (E + T,H) into in_hat, rows ldh apart. */
-static void contract_rows_grad(const group *g, trace_work *w, bool dense, const REAL *in,
-                               size_t ldi, const REAL *out_hat, REAL *in_hat, size_t ldh) {
+/* Reverse of egnn_contract_rows: out_hat (E + T,H) into in_hat, rows ldh apart. */
+void egnn_contract_rows_grad(const group *g, trace_work *w, bool dense, const REAL *in, size_t ldi,
+                             const REAL *out_hat, REAL *in_hat, size_t ldh) {
   const tangents *d = &w->d;
   const size_t H = d->H, N = d->N, D = d->D, T = d->T;
   for (size_t i = 0; i < N; i++) {
-    pair_scales(d, i, i, d->dot);
+    egnn_pair_scales(d, i, i, d->dot);
     for (size_t e = edges_of(d, i); e < edges_of(d, i + 1); e++) {
       const size_t k = (size_t)d->send[e], row = i * T + k;
       const REAL *hat = out_hat + e * H;
       if (dense) {
-        contract_axes_grad(g, w, i, k, in + row * ldi, N * ldi, hat, in_hat + row * ldh, N * ldh);
+        egnn_contract_axes_grad(g, w, i, k, in + row * ldi, N * ldi, hat, in_hat + row * ldh,
+                                N * ldh);
         continue;
       }
       REAL dot;
       g->k->dots(1, H, hat, in + e * ldi, ldi, &dot);
-      scale_grad(w, i, i, k, dot);
+      egnn_scale_grad(w, i, i, k, dot);
       add_row(H, d->dot[k], hat, in_hat + e * ldh);
     }
     for (size_t a = 0; a < D; a++) {
@@ -242,9 +216,9 @@ static void contract_rows_grad(const group *g, trace_work *w, bool dense, const 
   }
 }
 
-/* Reverse of expand_rows, from dense rows out_hat to pair rows in_hat. */
-static void expand_rows_grad(const group *g, trace_work *w, const REAL *in, const REAL *out_hat,
-                             REAL *in_hat) {
+/* Reverse of egnn_expand_rows, from dense rows out_hat to pair rows in_hat. */
+void egnn_expand_rows_grad(const group *g, trace_work *w, const REAL *in, const REAL *out_hat,
+                           REAL *in_hat) {
   const tangents *d = &w->d;
   const size_t H = d->H, N = d->N;
   fill((d->E + d->T) * H, 0, in_hat);
@@ -259,5 +233,3 @@ static void expand_rows_grad(const group *g, trace_work *w, const REAL *in, cons
       add_row(H, pair_row_coef(d, i, k, a), hat, in_hat + row * H);
     }
 }
-
-#endif

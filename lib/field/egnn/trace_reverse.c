@@ -1,4 +1,4 @@
-/* egnn_trace_reverse.h -- gradient of sum <a,v> + b div v + c |v|^2 with the exact divergence, by
+/* trace_reverse.c -- gradient of sum <a,v> + b div v + c |v|^2 with the exact divergence, by
    the reverse of the structured forward mode. docs/math.md, "Gradient of the exact divergence". The
    order, for L layers:
 
@@ -10,10 +10,7 @@
 
    One sample costs some three to six divergences, with the gradient by the parameters a quarter
    more. */
-#ifndef ENF__EGNN_TRACE_REVERSE_H
-#define ENF__EGNN_TRACE_REVERSE_H
-
-#include "field/egnn_trace_edges.h"
+#include "field/egnn/trace_edges.h"
 
 /* ---- last layer ------------------------------------------------------------------------------ */
 
@@ -24,7 +21,7 @@ static void last_cotangents(group *g, trace_work *w, REAL f) {
   const tangents *d = &w->d;
   const size_t N = d->N, D = d->D, E = d->E, T = d->T, H = d->H;
   const REAL *node_wt = y->w + y->at->node_wt;
-  edge_slopes(g, l, &w->d);
+  egnn_edge_slopes(g, l, &w->d);
   memcpy(w->p_last, d->p, E * H * sizeof(REAL));
   memcpy(w->p_wq_last, d->p_wq, E * sizeof(REAL));
   memcpy(w->p_w0_last, d->p_w0, E * sizeof(REAL));
@@ -48,7 +45,7 @@ static void last_cotangents(group *g, trace_work *w, REAL f) {
              H);
 }
 
-/* The last layer's edge (k,j) with the tangents before it (edge_trace of egnn_divergence.h): its
+/* The last layer's edge (k,j) with the tangents before it (edge_trace of divergence.c): its
    share of the divergence, and what its values receive. R_ab is r_dot_b for a tangent (k,a). */
 static double last_edge(const group *g, trace_work *w, const layer *y, size_t e, REAL f) {
   const tangents *d = &w->d;
@@ -105,7 +102,7 @@ static double last_layer_grad(group *g, trace_work *w, REAL f) {
   tangents *d = &w->d;
   const size_t H = d->H, E = d->E;
   double trace = diagonal(d);
-  last_products(g, y, d);
+  egnn_last_products(g, y, d);
   for (size_t e = 0; e < E; e++)
     trace += last_edge(g, w, y, e, f);
   if (w->b.grad) {
@@ -114,8 +111,8 @@ static double last_layer_grad(group *g, trace_work *w, REAL f) {
     g->k->gemm_grad(d->T, H, H, d->h_dot + E * H, H, w->last_hat + E * H, H, node_w, 3 * H);
   }
   w->messages = false;
-  values_grad(g, g->layers - 1, w, &w->last);
-  add_pair_grads(d, w->last_bar, w->b.dx);
+  egnn_values_grad(g, g->layers - 1, w, &w->last);
+  egnn_add_pair_grads(d, w->last_bar, w->b.dx);
   return trace;
 }
 
@@ -172,35 +169,35 @@ static void first_messages_grad(group *g, trace_work *w) {
   tangents *d = &w->d;
   const size_t H = d->H, E = d->E;
   const row_set all = {.e = 0, .step = 1, .count = E};
-  message_slopes(g, d);
-  own_messages(g, d);
-  node_rows_back(g, w, y, false);
+  egnn_message_slopes(g, d);
+  egnn_own_messages(g, d);
+  egnn_node_rows_back(g, w, y, false);
   own_messages_grad(g, w);
-  begin_messages(g, w);
+  egnn_begin_messages(g, w);
   for (size_t e = 0; e < E; e++) {
     for (size_t c = 0; c < H; c++)
       w->row_dot[0][e * H + c] = y->w[y->at->wq + c] + y->w[y->at->w0 + c];
     w->message_hat[e] = w->agg_hat + e * H;
   }
-  const REAL *hat = message_rows(g, w, y, &all);
+  const REAL *hat = egnn_message_rows(g, w, y, &all);
   if (w->b.grad) {
     add_column_sums(E, H, hat, H, w->b.grad + y->at->wq);
     add_column_sums(E, H, hat, H, w->b.grad + y->at->w0);
   }
-  end_messages(g, w, y);
+  egnn_end_messages(g, w, y);
   fill((E + d->T) * H, 0, d->z5_dot);
   fill((E + d->T) * H, 0, d->h_dot);
-  node_tangent_rows(g, w, y, false);
+  egnn_node_tangent_rows(g, w, y, false);
 }
 
 static void first_layer_grad(group *g, trace_work *w) {
-  edge_slopes(g, 0, &w->d);
+  egnn_edge_slopes(g, 0, &w->d);
   first_positions_grad(g, w);
   w->messages = false;
   if (g->layers > 1)
     first_messages_grad(g, w);
-  values_grad(g, 0, w, &w->sums);
-  add_pair_grads(&w->d, w->first_bar, w->b.dx);
+  egnn_values_grad(g, 0, w, &w->sums);
+  egnn_add_pair_grads(&w->d, w->first_bar, w->b.dx);
 }
 
 /* ---- a sample -------------------------------------------------------------------------------- */
@@ -217,14 +214,14 @@ static void first_tangents(group *g, trace_work *w) {
   d->e0 = d->n0 = 0;
   d->stride = d->E;
   d->dense = false;
-  pair_table(d, &g->layer[0], d->r_first);
-  pair_table(d, &g->layer[g->layers - 1], d->r_last);
-  first_layer(g, d);
+  egnn_pair_table(d, &g->layer[0], d->r_first);
+  egnn_pair_table(d, &g->layer[g->layers - 1], d->r_last);
+  egnn_first_layer(g, d);
   if (g->layers > 1)
     memcpy(w->pair_rows, d->h_dot, (d->E + d->T) * d->H * sizeof(REAL));
   for (size_t l = 1; l + 2 < g->layers; l++) {
     keep(g, w, l);
-    middle_layer(g, l, d);
+    egnn_middle_layer(g, l, d);
   }
   if (g->layers > 2)
     keep(g, w, g->layers - 2);
@@ -236,7 +233,7 @@ static void restore(const group *g, trace_work *w, size_t l) {
   const size_t rows = d->N * d->T * d->H * sizeof(REAL);
   d->dense = true;
   if (l == 1)
-    expand_rows(d, w->pair_rows, d->H, h_kept(g, w, l));
+    egnn_expand_rows(d, w->pair_rows, d->H, h_kept(g, w, l));
   memcpy(d->h_dot, h_kept(g, w, l), rows);
   memcpy(d->v_dot, v_kept(w, l), d->T * d->T * sizeof(REAL));
 }
@@ -248,23 +245,23 @@ static double later_layers_grad(group *g, trace_work *w, REAL f) {
   double trace;
   last_cotangents(g, w, f);
   if (g->layers == 2) {
-    contract_rows(d, w->pair_rows, d->H, d->h_dot);
+    egnn_contract_rows(d, w->pair_rows, d->H, d->h_dot);
     fill(pair_reals, 0, w->h_in);
-    contract_rows_grad(g, w, false, w->pair_rows, d->H, w->h_hat, w->h_in, d->H);
+    egnn_contract_rows_grad(g, w, false, w->pair_rows, d->H, w->h_hat, w->h_in, d->H);
     swap(&w->h_hat, &w->h_in);
     return last_layer_grad(g, w, f);
   }
-  between_layer_grad(g, w, g->layers - 2, true);
+  egnn_between_layer_grad(g, w, g->layers - 2, true);
   trace = last_layer_grad(g, w, f);
   w->messages = true;
-  values_grad(g, g->layers - 2, w, &w->sums);
+  egnn_values_grad(g, g->layers - 2, w, &w->sums);
   for (size_t l = g->layers - 3; l > 0; l--) {
     restore(g, w, l);
-    between_layer_grad(g, w, l, false);
-    values_grad(g, l, w, &w->sums);
+    egnn_between_layer_grad(g, w, l, false);
+    egnn_values_grad(g, l, w, &w->sums);
   }
   if (g->layers > 3) {
-    expand_rows_grad(g, w, w->pair_rows, w->h_hat, w->h_in);
+    egnn_expand_rows_grad(g, w, w->pair_rows, w->h_hat, w->h_in);
     swap(&w->h_hat, &w->h_in);
     d->dense = false;
   }
@@ -289,7 +286,7 @@ static double trace_grad_sample(group *g, trace_work *w, REAL f) {
   else
     trace = diagonal(d);
   first_layer_grad(g, w);
-  reverse_end(g, &w->b);
+  egnn_reverse_end(g, &w->b);
   return trace;
 }
 
@@ -299,8 +296,8 @@ void SUFFIX(enf__egnn_trace_grad)(const enf__egnn *f, int kernel, enf__arena *ar
   const size_t mark = arena->used, size = enf__shape_size(at->shape);
   group g;
   trace_work w;
-  open_group(&g, f, at->shape, ENF__VJP_TRACE, arena);
-  layout_trace(&g, &w, arena);
+  egnn_open_group(&g, f, at->shape, ENF__VJP_TRACE, arena);
+  egnn_layout_trace(&g, &w, arena);
   g.k = KERNELS_OF(kernel);
   if (!out->dparams)
     w.b.grad = NULL;
@@ -308,11 +305,11 @@ void SUFFIX(enf__egnn_trace_grad)(const enf__egnn *f, int kernel, enf__arena *ar
     memset(w.b.grad, 0, f->forward_count * sizeof(REAL));
   for (size_t s = 0; s < at->S; s++) {
     const double *c = of->c ? of->c + s : NULL;
-    enter_samples(&g, at, s, 1);
-    forward(&g);
-    centred(&g, of->a + s * size, NULL, w.b.dv);
-    add_square_grad(&g, g.v, c, w.b.dv);
-    double value[ENF__VALUES] = {[ENF__SPEED_VALUE] = c ? square_of(&g, g.v, 0) : 0};
+    egnn_enter_samples(&g, at, s, 1);
+    egnn_forward(&g);
+    egnn_centred(&g, of->a + s * size, NULL, w.b.dv);
+    egnn_add_square_grad(&g, g.v, c, w.b.dv);
+    double value[ENF__VALUES] = {[ENF__SPEED_VALUE] = c ? egnn_square_of(&g, g.v, 0) : 0};
     value[ENF__TRACE_VALUE] = trace_grad_sample(&g, &w, (REAL)of->b[s]);
     if (out->value)
       memcpy(out->value + s * ENF__VALUES, value, sizeof value);
@@ -320,8 +317,6 @@ void SUFFIX(enf__egnn_trace_grad)(const enf__egnn *f, int kernel, enf__arena *ar
       out->dx[s * size + i] = (double)w.b.dx[i];
   }
   if (w.b.grad)
-    unpack_gradient(f, w.b.grad, out->dparams);
+    egnn_unpack_gradient(f, w.b.grad, out->dparams);
   arena->used = mark;
 }
-
-#endif

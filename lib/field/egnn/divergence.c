@@ -1,4 +1,4 @@
-/* egnn_divergence.h -- exact divergence of a group's velocity by structured forward mode:
+/* divergence.c -- exact divergence of a group's velocity by structured forward mode:
    docs/math.md, "Exact divergence". foo_dot is the tangent of foo for a unit displacement of
    particle k along axis a, numbered t = a N + k. With p_ij = ds_ij/dz1_ij from a small reverse
    pass, s_dot = p.z1_dot, and W3 is never applied to tangents. What makes the rest sparse:
@@ -20,15 +20,12 @@
 
    "Pair rows" are the sparse form: row e(i,k) for every edge and, behind them, rows E + i D + a.
    The mean removal of v does not change the trace, because v is translation invariant. */
-#ifndef ENF__EGNN_DIVERGENCE_H
-#define ENF__EGNN_DIVERGENCE_H
-
-#include "field/egnn_tangents.h"
+#include "field/egnn/divergence.h"
 
 /* ---- layers between -------------------------------------------------------------------------- */
 
 /* Rows of P and Q of all nodes for all tangents, with their coefficients, for dense_edge. */
-static void list_dense_rows(const tangents *d) {
+void egnn_list_dense_rows(const tangents *d) {
   const size_t N = d->N, T = d->T, ld = 3 * d->H;
   for (size_t i = 0; i < N; i++)
     for (size_t t = 0; t < T; t++) {
@@ -41,7 +38,7 @@ static void list_dense_rows(const tangents *d) {
 }
 
 /* r_dot, q_dot, q0_dot of edge (i,j) for all tangents. */
-static void edge_tangents(const layer *y, tangents *d, size_t e, size_t i, size_t j) {
+void egnn_edge_tangents(const layer *y, tangents *d, size_t e, size_t i, size_t j) {
   const size_t T = d->T, D = d->D, N = d->N;
   memset(d->q_dot, 0, T * sizeof(REAL));
   memset(d->q0_dot, 0, T * sizeof(REAL));
@@ -61,7 +58,7 @@ static void edge_tangents(const layer *y, tangents *d, size_t e, size_t i, size_
 }
 
 /* v_next_i += r_dot c + r (c_s s_dot + c_q q_dot) */
-static void move_tangents(const layer *y, tangents *d, size_t e, size_t i) {
+void egnn_move_tangents(const layer *y, tangents *d, size_t e, size_t i) {
   const size_t T = d->T, ge = d->e0 + e;
   const REAL c = y->c[ge], c_s = y->c_s[ge], c_q = y->c_q[ge];
   for (size_t t = 0; t < T; t++)
@@ -127,7 +124,7 @@ static void add_node_dots(group *g, tangents *d, const REAL *p, size_t n, size_t
 }
 
 /* s_dot of edge (i,j) for all tangents, without forming z1_dot: p.P_i + p.Q_j + ... */
-static void edge_s_dot(group *g, tangents *d, size_t e, size_t i, size_t j) {
+void egnn_edge_s_dot(group *g, tangents *d, size_t e, size_t i, size_t j) {
   for (size_t t = 0; t < d->T; t++)
     d->s_dot[t] = d->p_wq[e] * d->q_dot[t] + d->p_w0[e] * d->q0_dot[t];
   add_node_dots(g, d, d->p + e * d->H, i, 0);
@@ -169,7 +166,7 @@ static void receive_rows(group *g, const layer *y, tangents *d) {
     g->k->gemm(D, H, H, d->pqu_dot + own * ld, ld, d->through, H, NULL, 0, NULL, false,
                d->z5_dot + own * H, H);
   }
-  expand_rows(d, d->z5_dot, H, d->agg_dot);
+  egnn_expand_rows(d, d->z5_dot, H, d->agg_dot);
 }
 
 /* One row of an edge's messages: coef of a row of Q, cq of wq, c0 of w0. */
@@ -204,7 +201,7 @@ static void sent_edge(group *g, const layer *y, tangents *d, size_t e, size_t i,
   const size_t N = d->N, D = d->D, H = d->H;
   const REAL *const coef[1] = {d->coef[0]}, *const *const src[1] = {d->src[0]};
   memset(d->own, 0, N * H * sizeof(REAL));
-  edge_s_dot(g, d, e, i, j);
+  egnn_edge_s_dot(g, d, e, i, j);
   run_rows(g, y, d, e, list_sent_rows(d, i, j), 1, coef, src, d->cq, d->c0, NULL);
   for (size_t a = 0; a < D; a++)
     for (size_t k = 0; k < N; k++)
@@ -215,19 +212,19 @@ static void sent_edge(group *g, const layer *y, tangents *d, size_t e, size_t i,
 /* ---- the layer before the last --------------------------------------------------------------- */
 
 /* Rows (i,k) of receiver i: their P, contracted, in node_p, and where they are added up in out. */
-static void list_contracted_rows(tangents *d, size_t i) {
+void egnn_list_contracted_rows(tangents *d, size_t i) {
   const size_t N = d->N, D = d->D, H = d->H, ld = 3 * H;
   REAL *coef = d->node_coef;
   const REAL **p = d->node_p;
   if (!d->dense)
-    pair_scales(d, i, i, d->dot);
+    egnn_pair_scales(d, i, i, d->dot);
   size_t row = 0;
   for (size_t e = edges_of(d, i); e < edges_of(d, i + 1); e++) {
     const size_t k = (size_t)d->send[e];
     coef[row] = d->dense ? 1 : d->dot[k];
     p[row] = d->dense ? d->own + k * H : d->pqu_dot + e * ld;
     if (d->dense)
-      contract_axes(d, i, k, d->pqu_dot + (i * d->T + k) * ld, N * ld, d->own + k * H);
+      egnn_contract_axes(d, i, k, d->pqu_dot + (i * d->T + k) * ld, N * ld, d->own + k * H);
     d->out[row++] = d->agg_dot + e * H;
   }
   for (size_t a = 0; a < D; a++, row++) {
@@ -238,7 +235,7 @@ static void list_contracted_rows(tangents *d, size_t i) {
 }
 
 /* cq and c0 of the rows (i,k) of edge (i,j): q_dot and q0_dot contracted, own rows as they are. */
-static void contract_scalars(tangents *d, size_t i) {
+void egnn_contract_scalars(tangents *d, size_t i) {
   const size_t N = d->N, D = d->D;
   const REAL *from[2] = {d->q_dot, d->q0_dot};
   REAL *to[2] = {d->cq, d->c0};
@@ -258,19 +255,19 @@ static void contract_scalars(tangents *d, size_t i) {
 }
 
 /* Q of the rows (i,k) of edge (i,j) from pair rows: one term. */
-static void list_pair_q(tangents *d, size_t i, size_t j) {
+void egnn_list_pair_q(tangents *d, size_t i, size_t j) {
   const size_t N = d->N, D = d->D, H = d->H, ld = 3 * H;
   const REAL *q = d->pqu_dot + H;
   REAL *coef = d->coef[1];
   const REAL **src = d->src[1];
-  pair_scales(d, i, j, coef);
+  egnn_pair_scales(d, i, j, coef);
   size_t row = 0;
   for (size_t e = edges_of(d, i); e < edges_of(d, i + 1); e++) {
     const size_t k = (size_t)d->send[e];
     coef[row] = k == j ? 1 : coef[k];
     src[row++] = k == j ? d->mix : q + pair_row(d, j, k, 0) * ld;
   }
-  contract_axes(d, i, j, q + (d->E + j * D) * ld, ld, d->mix);
+  egnn_contract_axes(d, i, j, q + (d->E + j * D) * ld, ld, d->mix);
   for (size_t a = 0; a < D; a++, row++) {
     coef[row] = -2 * d->r_first[(a * N + j) * N + i];
     src[row] = q + edge_of(d, j, i) * ld;
@@ -278,7 +275,7 @@ static void list_pair_q(tangents *d, size_t i, size_t j) {
 }
 
 /* The same from dense rows: one term for every axis. */
-static void list_dense_q(tangents *d, size_t i, size_t j) {
+void egnn_list_dense_q(tangents *d, size_t i, size_t j) {
   const size_t N = d->N, D = d->D, ld = 3 * d->H;
   const REAL *q = d->pqu_dot + d->H;
   for (size_t a = 0; a < D; a++) {
@@ -301,10 +298,10 @@ static void contracted_edge(group *g, const layer *y, tangents *d, size_t e, siz
   const REAL *const coef[4] = {d->node_coef, d->coef[1], d->coef[2], d->coef[3]};
   const REAL *const *const src[4] = {d->node_p, d->src[1], d->src[2], d->src[3]};
   if (e == edges_of(d, i))
-    list_contracted_rows(d, i);
-  edge_s_dot(g, d, e, i, j);
-  contract_scalars(d, i);
-  (d->dense ? list_dense_q : list_pair_q)(d, i, j);
+    egnn_list_contracted_rows(d, i);
+  egnn_edge_s_dot(g, d, e, i, j);
+  egnn_contract_scalars(d, i);
+  (d->dense ? egnn_list_dense_q : egnn_list_pair_q)(d, i, j);
   run_rows(g, y, d, e, edges_of(d, i + 1) - edges_of(d, i) + d->D, d->dense ? 1 + d->D : 2, coef,
            src, d->cq, d->c0, NULL);
 }
@@ -312,7 +309,7 @@ static void contracted_edge(group *g, const layer *y, tangents *d, size_t e, siz
 /* ---- layers between, whole ------------------------------------------------------------------- */
 
 /* h_dot and U in the form the layer leaves behind; U goes to z5_dot. */
-static void convert_rows(tangents *d, bool contract, size_t rows) {
+void egnn_convert_rows(tangents *d, bool contract, size_t rows) {
   const size_t H = d->H, rows_out = contract ? d->E + d->T : d->N * d->T;
   const REAL *U = d->pqu_dot + 2 * H;
   if (!contract && d->dense) {
@@ -321,18 +318,18 @@ static void convert_rows(tangents *d, bool contract, size_t rows) {
     return;
   }
   void (*convert)(const tangents *, const REAL *, size_t, REAL *) =
-      contract ? contract_rows : expand_rows;
+      contract ? egnn_contract_rows : egnn_expand_rows;
   convert(d, d->h_dot, H, d->z5_dot);
   memcpy(d->h_dot, d->z5_dot, rows_out * H * sizeof(REAL));
   convert(d, U, 3 * H, d->z5_dot);
 }
 
-static void middle_layer(group *g, size_t l, tangents *d) {
+void egnn_middle_layer(group *g, size_t l, tangents *d) {
   const layer *y = &g->layer[l];
   const size_t H = d->H, rows = d->dense ? d->N * d->T : d->E + d->T;
   const bool contract = l + 2 == g->layers;
   const bool split = !d->dense && !contract && g->edge_depth == 2;
-  edge_slopes(g, l, d);
+  egnn_edge_slopes(g, l, d);
   g->k->gemm(rows, H, 3 * H, d->h_dot, H, y->w + y->at->node_w, 3 * H, NULL, 0, NULL, false,
              d->pqu_dot, 3 * H);
   memcpy(d->v_next, d->v_dot, d->T * d->T * sizeof(REAL));
@@ -341,24 +338,24 @@ static void middle_layer(group *g, size_t l, tangents *d) {
   else
     memset(d->agg_dot, 0, (contract ? d->E + d->T : d->N * d->T) * H * sizeof(REAL));
   if (!contract && !split)
-    list_dense_rows(d);
+    egnn_list_dense_rows(d);
   for (size_t e = 0; e < d->E; e++) {
     const size_t i = (size_t)d->recv[e], j = (size_t)d->send[e];
-    edge_tangents(y, d, e, i, j);
+    egnn_edge_tangents(y, d, e, i, j);
     (contract ? contracted_edge : split ? sent_edge : dense_edge)(g, y, d, e, i, j);
-    move_tangents(y, d, e, i);
+    egnn_move_tangents(y, d, e, i);
   }
   REAL *v = d->v_dot;
   d->v_dot = d->v_next;
   d->v_next = v;
-  convert_rows(d, contract, rows);
-  node_tangents(g, l, d, !contract);
+  egnn_convert_rows(d, contract, rows);
+  egnn_node_tangents(g, l, d, !contract);
 }
 
 /* ---- last layer ------------------------------------------------------------------------------ */
 
 /* P of the nodes' own rows behind Q of the pair rows, in agg_dot. */
-static void last_products(group *g, const layer *y, tangents *d) {
+void egnn_last_products(group *g, const layer *y, tangents *d) {
   const size_t H = d->H;
   const REAL *w = y->w + y->at->node_w;
   g->k->gemm(d->E, H, H, d->h_dot, H, w + H, 3 * H, NULL, 0, NULL, false, d->agg_dot, H);
@@ -396,12 +393,12 @@ static double last_layer(group *g, tangents *d) {
   const size_t l = g->layers - 1;
   layer *y = &g->layer[l];
   double trace = 0;
-  edge_slopes(g, l, d);
+  egnn_edge_slopes(g, l, d);
   if (g->layers == 2) {
-    contract_rows(d, d->h_dot, d->H, d->z5_dot);
+    egnn_contract_rows(d, d->h_dot, d->H, d->z5_dot);
     memcpy(d->h_dot, d->z5_dot, (d->E + d->T) * d->H * sizeof(REAL));
   }
-  last_products(g, y, d);
+  egnn_last_products(g, y, d);
   for (size_t e = 0; e < d->E; e++)
     trace += edge_trace(g, y, d, e, (size_t)d->recv[e], (size_t)d->send[e]);
   return trace;
@@ -413,11 +410,11 @@ static double trace_sample(group *g, tangents *d, size_t s) {
   d->n0 = s * d->N;
   d->stride = g->e;
   d->dense = false;
-  pair_table(d, &g->layer[0], d->r_first);
-  pair_table(d, &g->layer[g->layers - 1], d->r_last);
-  first_layer(g, d);
+  egnn_pair_table(d, &g->layer[0], d->r_first);
+  egnn_pair_table(d, &g->layer[g->layers - 1], d->r_last);
+  egnn_first_layer(g, d);
   for (size_t l = 1; l + 1 < g->layers; l++)
-    middle_layer(g, l, d);
+    egnn_middle_layer(g, l, d);
   double trace = g->layers > 1 ? last_layer(g, d) : 0;
   for (size_t k = 0; k < d->N; k++)
     for (size_t a = 0; a < d->D; a++)
@@ -430,18 +427,16 @@ void SUFFIX(enf__egnn_divergence)(const enf__egnn *f, int kernel, enf__arena *ar
   const size_t mark = arena->used, size = enf__shape_size(at->shape);
   group g;
   tangents d;
-  open_group(&g, f, at->shape, ENF__DIVERGENCE, arena);
-  layout_tangents(&g, &d, arena);
+  egnn_open_group(&g, f, at->shape, ENF__DIVERGENCE, arena);
+  egnn_layout_tangents(&g, &d, arena);
   g.k = KERNELS_OF(kernel);
   for (size_t s = 0, step = g.S; s < at->S; s += step) {
-    enter_samples(&g, at, s, next_samples(at, s, step));
-    forward(&g);
+    egnn_enter_samples(&g, at, s, next_samples(at, s, step));
+    egnn_forward(&g);
     if (v)
-      velocity_out(&g, v + s * size);
+      egnn_velocity_out(&g, v + s * size);
     for (size_t i = 0; i < g.S; i++)
       div[s + i] = trace_sample(&g, &d, i);
   }
   arena->used = mark;
 }
-
-#endif

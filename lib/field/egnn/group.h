@@ -1,0 +1,91 @@
+/* group.h -- a group of samples on its way through the network: graph, workspace, geometry.
+   Compiled once per precision (ENF__DOUBLE).
+
+   Nodes of a group are numbered sample by sample, edges receiver by receiver: rows row of every
+   per-edge array. Before the first layer all nodes of one species in one sample are alike, so its
+   node products work on "classes" (sample, species) and its edges point to classes. The graph is
+   data: nothing below assumes that all pairs are edges. */
+#ifndef ENF__EGNN_GROUP_H
+#define ENF__EGNN_GROUP_H
+
+#include "field/egnn.h"
+
+#include <math.h>
+#include <string.h>
+
+#if ENF__DOUBLE
+typedef double REAL;
+typedef enf__kernels_f64 kernels;
+#define SUFFIX(name) name##_f64
+#define KERNELS_OF enf__kernels_f64_of
+#define PACKED(f) ((f)->packed_f64)
+#define SQRT sqrt
+#else
+typedef float REAL;
+typedef enf__kernels_f32 kernels;
+#define SUFFIX(name) name##_f32
+#define KERNELS_OF enf__kernels_f32_of
+#define PACKED(f) ((f)->packed_f32)
+#define SQRT sqrtf
+#endif
+
+/* Edge rows that keep the arrays of one tile in the first-level cache. */
+enum { TILE_REALS = 1536 };
+
+/* What is kept of one layer. Arrays of layers that are not kept share memory. */
+typedef struct {
+  const REAL *w; /* packed weights of the field */
+  const enf__egnn_layer *at;
+  REAL *h;                      /* (rows,Hp) node features going in */
+  REAL *pqu;                    /* (rows,3Hp) their products with W1_i, W1_j, W5_h */
+  REAL *agg;                    /* (n,Hp) sum of gated messages */
+  REAL *z5[ENF__EGNN_DEPTH];    /* (n,Hp) node network: pre-activation k, k = 0 ... depth-2 */
+  REAL *z[ENF__EGNN_DEPTH];     /* (e,Hp) edge network: k = 1 ... depth-1, or NULL */
+  REAL *z3;                     /* (e,Hp) coordinate network, or NULL */
+  REAL *gate, *s, *th;          /* (e) gate, coordinate network, its tanh */
+  REAL *r, *q;                  /* (D,e) r_ij, (e) |r_ij|^2 */
+  REAL *c, *c_s, *c_q;          /* (e) coefficient of r_ij, its derivatives by s and q */
+  const int32_t *row_i, *row_j; /* (e) rows of h that an edge joins */
+} layer;
+
+typedef struct {
+  const enf__egnn *f;
+  const enf__shape *shape;
+  const kernels *k;
+  size_t S, N, D, H, edges, n, e, tile, layers, edge_depth, node_depth, class_count;
+  REAL R;                     /* range of tanh */
+  REAL *share;                /* (e) weight of an edge in its receiver's sum */
+  int32_t *recv, *send;       /* (e) nodes */
+  int32_t *class_i, *class_j; /* (e) classes */
+  int32_t *node_class;        /* (n) */
+  layer layer[ENF__EGNN_LAYERS];
+  REAL *time;   /* (S) */
+  REAL *x, *v;  /* (n,D) */
+  REAL *h_out;  /* (n,Hp) node features coming out of the layer under way */
+  REAL *a1, *m; /* (tile,Hp) */
+} group;
+
+/* Samples that a call takes from `first` on. */
+static inline size_t next_samples(const enf__points *at, size_t first, size_t step) {
+  return at->S - first < step ? at->S - first : step;
+}
+
+/* Exchange two arrays that take turns. */
+static inline void swap(REAL **a, REAL **b) {
+  REAL *c = *a;
+  *a = *b;
+  *b = c;
+}
+
+/* Rows of node features going into a layer. */
+static inline size_t node_rows(const group *g, size_t l) {
+  return l ? g->n : g->S * g->class_count;
+}
+
+#define egnn_open_group SUFFIX(enf__egnn_open_group)
+void egnn_open_group(group *g, const enf__egnn *f, const enf__shape *shape, enf__work work,
+                     enf__arena *arena);
+#define egnn_enter_samples SUFFIX(enf__egnn_enter_samples)
+void egnn_enter_samples(group *g, const enf__points *at, size_t first, size_t S);
+
+#endif
