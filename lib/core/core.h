@@ -107,7 +107,7 @@ enum {
 /* The first declaration of every public function (checked: tests/project/check.sh): until it
    returns, no floating-point exception traps, whatever the host wants of its own numbers. */
 #define ENF__ENTRY                                                                                 \
-  __attribute__((cleanup(enf__leave)))                                                             \
+  __attribute__((unused, cleanup(enf__leave)))                                                     \
   enf__entry enf__this_entry = {enf__fp_give(ENF__FP_TRAPS, ENF__FP_QUIET), NULL}
 void enf__leave(enf__entry *entry);
 

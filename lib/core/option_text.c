@@ -10,16 +10,14 @@
 #include <math.h>
 #include <string.h>
 
-enum { LARGEST_SPECIES = 255 };
-
 /* The number of a word, or -1. */
 static int read_word(const char *word, size_t length) {
   if (strspn(word, "0123456789") < length)
     return enf__element_number(word, length);
   int number = 0;
-  for (size_t i = 0; i < length && number <= LARGEST_SPECIES; i++)
+  for (size_t i = 0; i < length && number < ENF__SPECIES; i++)
     number = 10 * number + (word[i] - '0');
-  return number <= LARGEST_SPECIES ? number : -1;
+  return number < ENF__SPECIES ? number : -1;
 }
 
 static const char *skip_blanks(const char *text) { return text + strspn(text, " \t"); }
@@ -39,7 +37,7 @@ bool enf__check_species(const char *text, char *why, size_t size) {
       const size_t length = strcspn(text, " \t");
       enf__format(why, size,
                   "\"%.*s\" is neither a whole number from 0 to %d nor the symbol of an element",
-                  length < 40 ? (int)length : 40, text, LARGEST_SPECIES);
+                  length < 40 ? (int)length : 40, text, ENF__SPECIES - 1);
       return false;
     }
     text = end;

@@ -12,6 +12,8 @@ bool enf__check_species(const char *text, char *why, size_t size);
 bool enf__check_data_scale(const char *text, char *why, size_t size);
 bool enf__check_map(const char *text, char *why, size_t size);
 
+enum { ENF__SPECIES = 256 }; /* numbers of model.species are below it */
+
 /* The next particle of model.species: its number, an element's is the atomic one. Returns what
    follows; NULL at the end, and of a text that would be refused. */
 const char *enf__species_next(const char *text, int *number);

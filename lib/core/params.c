@@ -32,6 +32,8 @@ static bool grow(enf__params *params) {
 
 size_t enf__params_add(enf__params *params, enf__tensor tensor, const char *format, ...) {
   tensor.offset = params->size;
+  if (params->most && params->count == params->most)
+    return tensor.offset;
   if (params->failed || !grow(params)) {
     params->failed = true;
     return tensor.offset;

@@ -21,6 +21,7 @@ typedef struct {
   enf_alloc alloc;
   size_t count, room; /* views, and how many there is memory for */
   size_t size;        /* P, numbers of all views */
+  size_t most;        /* views beyond it are left out, for a file that has fewer; 0: no bound */
   bool failed;        /* memory ran out while views were appended */
   enf__tensor *tensor;
   double *value; /* (P), or NULL before enf__params_allocate */

@@ -219,7 +219,8 @@ static enf_status allocate_tables(enf__egnn *f) {
   return f->layer && f->view ? ENF_OK : ENF_ERR_NOMEM;
 }
 
-static enf_status allocate_packed(enf__egnn *f) {
+static enf_status allocate(enf__field *field) {
+  enf__egnn *f = (enf__egnn *)field;
   const enf_alloc *alloc = &f->base.alloc;
   f->packed_f32 = enf__alloc_array(alloc, f->packed_count, sizeof *f->packed_f32);
   f->packed_f64 = enf__alloc_array(alloc, f->packed_count, sizeof *f->packed_f64);
@@ -230,8 +231,8 @@ static enf_status allocate_packed(enf__egnn *f) {
   return ENF_OK;
 }
 
-static enf_status create(enf_ctx *ctx, enf__field **field, const enf__model *model,
-                         enf__params *params) {
+static enf_status plan(enf_ctx *ctx, enf__field **field, const enf__model *model,
+                       enf__params *params) {
   enf_status status = ENF_ERR_NOMEM;
   enf__egnn *f = enf__alloc(&ctx->alloc, sizeof *f);
   *field = NULL;
@@ -242,7 +243,6 @@ static enf_status create(enf_ctx *ctx, enf__field **field, const enf__model *mod
                    .features = model->species_count + 1};
   TRY(allocate_tables(f));
   build_tables(f, params);
-  TRY(allocate_packed(f));
   *field = &f->base;
   return ENF_OK;
 out:
@@ -350,7 +350,8 @@ static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *
     IN_PRECISION(trace_grad, of, out);
 }
 
-const enf__field_ops enf__egnn_ops = {.create = create,
+const enf__field_ops enf__egnn_ops = {.plan = plan,
+                                      .allocate = allocate,
                                       .destroy = destroy,
                                       .pack = pack,
                                       .workspace = workspace,

@@ -8,9 +8,27 @@ static const enf__field_ops *const fields[] = {
     [ENF__FIELD_EGNN] = &enf__egnn_ops, [ENF__FIELD_PAIR_KERNEL] = &enf__pair_kernel_ops};
 ENF__ROW_FOR_EVERY(ENF__FIELDS, fields);
 
+enf_status enf__field_plan(enf_ctx *ctx, enf__field **field, const enf__model *model,
+                           enf__params *params) {
+  return fields[model->kind]->plan(ctx, field, model, params);
+}
+
+enf_status enf__field_allocate(enf_ctx *ctx, enf__field *field) {
+  if (field->ops->allocate(field) == ENF_OK)
+    return ENF_OK;
+  return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for the weights of a velocity field");
+}
+
 enf_status enf__field_create(enf_ctx *ctx, enf__field **field, const enf__model *model,
                              enf__params *params) {
-  return fields[model->kind]->create(ctx, field, model, params);
+  enf_status status = enf__field_plan(ctx, field, model, params);
+  if (status == ENF_OK)
+    status = enf__field_allocate(ctx, *field);
+  if (status != ENF_OK) {
+    enf__field_destroy(*field);
+    *field = NULL;
+  }
+  return status;
 }
 
 void enf__field_destroy(enf__field *field) {

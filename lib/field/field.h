@@ -20,7 +20,7 @@ typedef struct {
   size_t hidden, layers;
   size_t edge_depth, node_depth; /* linear layers of the edge and node networks, 2 or more */
   bool attention, tanh, mean;
-  size_t species_count;         /* largest species number + 1; 0: all alike, no one-hot */
+  size_t species_count;         /* kinds, columns of the one-hot; 0: all alike, no one-hot */
   size_t kernels, kernel_times; /* pair kernel: functions of distance, of time */
   double kernel_range;          /* their first centers cover distances up to this */
 } enf__model;
@@ -37,7 +37,12 @@ typedef enum {
   ENF__VJP_PROBE  /* with eps */
 } enf__work;
 
-/* Make a field and append its views to the table. NOMEM. */
+/* A field without the copies of its weights, whose views it appends to the table: nothing of their
+   size is allocated; then the copies. NOMEM. */
+enf_status enf__field_plan(enf_ctx *ctx, enf__field **field, const enf__model *model,
+                           enf__params *params);
+enf_status enf__field_allocate(enf_ctx *ctx, enf__field *field);
+/* Both in one; *field is NULL on failure. */
 enf_status enf__field_create(enf_ctx *ctx, enf__field **field, const enf__model *model,
                              enf__params *params);
 void enf__field_destroy(enf__field *field);
@@ -108,8 +113,9 @@ void enf__field_vjp_trace(const enf__field *field, const enf__run *run, enf__are
 
 /* What a field of its own file provides; one row of the table in field.c. */
 typedef struct {
-  enf_status (*create)(enf_ctx *ctx, enf__field **field, const enf__model *model,
-                       enf__params *params);
+  enf_status (*plan)(enf_ctx *ctx, enf__field **field, const enf__model *model,
+                     enf__params *params);
+  enf_status (*allocate)(enf__field *field); /* NOMEM */
   void (*destroy)(enf__field *field);
   void (*pack)(enf__field *field, const double *params);
   size_t (*workspace)(const enf__field *field, const enf__run *run, const enf__shape *shape,

@@ -76,32 +76,26 @@ static void destroy(enf__field *field) {
   enf__free(&alloc, f);
 }
 
-static enf_status allocate_packed(enf__pair_kernel *f) {
+static enf_status allocate(enf__field *field) {
+  enf__pair_kernel *f = (enf__pair_kernel *)field;
   const enf_alloc *alloc = &f->base.alloc;
   f->packed_f32 = enf__alloc_array(alloc, f->packed_count, sizeof *f->packed_f32);
   f->packed_f64 = enf__alloc_array(alloc, f->packed_count, sizeof *f->packed_f64);
   return f->packed_f32 && f->packed_f64 ? ENF_OK : ENF_ERR_NOMEM;
 }
 
-static enf_status create(enf_ctx *ctx, enf__field **field, const enf__model *model,
-                         enf__params *params) {
-  enf_status status = ENF_ERR_NOMEM;
+static enf_status plan(enf_ctx *ctx, enf__field **field, const enf__model *model,
+                       enf__params *params) {
   enf__pair_kernel *f = enf__alloc(&ctx->alloc, sizeof *f);
   *field = NULL;
   if (!f)
-    goto out;
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a pair kernel");
   *f = (enf__pair_kernel){
       .base = {.ops = &enf__pair_kernel_ops, .alloc = ctx->alloc, .model = *model}};
   choose_shapes(f, model);
   add_tensors(f, params);
-  TRY(allocate_packed(f));
   *field = &f->base;
   return ENF_OK;
-out:
-  if (f)
-    destroy(&f->base);
-  return enf__fail(ctx, status, "out of memory for a pair kernel of %zu x %zu functions",
-                   model->kernels, model->kernel_times);
 }
 
 /* ---- weights --------------------------------------------------------------------------------- */
@@ -201,7 +195,8 @@ static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *
   IN_PRECISION(vjp_trace, of, out);
 }
 
-const enf__field_ops enf__pair_kernel_ops = {.create = create,
+const enf__field_ops enf__pair_kernel_ops = {.plan = plan,
+                                             .allocate = allocate,
                                              .destroy = destroy,
                                              .pack = pack,
                                              .workspace = workspace,

@@ -78,8 +78,9 @@ typedef struct {
 } reader;
 
 /* Options that are each fine but not together are the file's fault, not the caller's. */
-static enf_status make_flow(reader *r, enf_flow **flow, const enf_opts *opts) {
-  enf_status status = enf__flow_make(r->ctx, flow, opts);
+static enf_status plan(reader *r, enf_flow **flow, const enf_opts *opts, bool by_number) {
+  /* With one view more than the file has tensors, one of them must be missing. */
+  enf_status status = enf__flow_plan(r->ctx, flow, opts, by_number, r->file.tensors + 1);
   if (status != ENF_ERR_OPTION)
     return status;
   char reason[sizeof r->ctx->errmsg];
@@ -111,30 +112,51 @@ static enf_status check_tensor(reader *r, const enf__tensor *view, const enf__st
                           want);
 }
 
-static enf_status read_tensor(reader *r, const enf__params *params, const enf__tensor *view) {
-  const enf__st_tensor *tensor = enf__st_find(&r->file, view->name);
-  double *data = params->value + view->offset;
-  enf_status status = check_tensor(r, view, tensor);
-  if (status != ENF_OK)
-    return status;
-  enf__st_doubles(tensor, data);
-  for (size_t i = 0; i < tensor->count; i++)
-    if (!isfinite(data[i]))
-      return enf__file_refuse(r->ctx, ENF_ERR_NONFINITE, r->path,
-                              "value %zu of tensor %s is not finite", i, view->name);
-  return ENF_OK;
+/* Before anything of the size of the weights is allocated. */
+static enf_status check_tensors(reader *r, const enf__params *params) {
+  enf_status status = ENF_OK;
+  for (size_t i = 0; i < params->count; i++)
+    TRY(check_tensor(r, &params->tensor[i], enf__st_find(&r->file, params->tensor[i].name)));
+  if (r->file.tensors != params->count)
+    TRY(enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                         "holds %zu tensors, its options call for %zu", r->file.tensors,
+                         params->count));
+out:
+  return status;
+}
+
+/* A flow without weights that the file's tensors fit. Published networks, and libenf before kinds
+   were counted, have weights for every number up to the largest of model.species. */
+static enf_status plan_flow(reader *r, enf_flow **made, const enf_opts *opts) {
+  enf_status status;
+  enf_flow *by_number = NULL;
+  TRY(plan(r, made, opts, false));
+  if (check_tensors(r, &(*made)->params) == ENF_OK)
+    return ENF_OK;
+  TRY(plan(r, &by_number, opts, true));
+  if (check_tensors(r, &by_number->params) == ENF_OK) {
+    enf_destroy(*made);
+    *made = by_number;
+    return ENF_OK;
+  }
+  status = check_tensors(r, &(*made)->params);
+out:
+  enf_destroy(by_number);
+  return status;
 }
 
 static enf_status read_tensors(reader *r, const enf__params *params) {
-  enf_status status = ENF_OK;
-  const size_t count = params->count;
-  for (size_t i = 0; i < count; i++)
-    TRY(read_tensor(r, params, &params->tensor[i]));
-  if (r->file.tensors != count)
-    TRY(enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
-                         "holds %zu tensors, its options call for %zu", r->file.tensors, count));
-out:
-  return status;
+  for (size_t k = 0; k < params->count; k++) {
+    const enf__tensor *view = &params->tensor[k];
+    const enf__st_tensor *tensor = enf__st_find(&r->file, view->name);
+    double *data = params->value + view->offset;
+    enf__st_doubles(tensor, data);
+    for (size_t i = 0; i < tensor->count; i++)
+      if (!isfinite(data[i]))
+        return enf__file_refuse(r->ctx, ENF_ERR_NONFINITE, r->path,
+                                "value %zu of tensor %s is not finite", i, view->name);
+  }
+  return ENF_OK;
 }
 
 enf_status enf_load(enf_ctx *ctx, enf_flow **flow, const char *path) {
@@ -153,7 +175,8 @@ enf_status enf_load(enf_ctx *ctx, enf_flow **flow, const char *path) {
   TRY(enf__format_check(ctx, &r.file, path, FORMAT, "flow"));
   TRY(enf__opts_copy(ctx, &ctx->alloc, &opts, NULL));
   TRY(enf__format_options(ctx, &r.file, path, GROUP, opts));
-  TRY(make_flow(&r, &made, opts));
+  TRY(plan_flow(&r, &made, opts));
+  TRY(enf__flow_allocate(ctx, made));
   TRY(read_tensors(&r, &made->params));
   enf__flow_pack(made);
   made->scale_fixed = true;

@@ -20,23 +20,36 @@ enf_status enf__flow_check(enf_ctx *ctx, const enf_flow *flow) {
 
 /* ---- options -------------------------------------------------------------------------------- */
 
-/* Read model.species into list (N); counts on past N to tell how many there are. */
-static enf_status read_species(enf_ctx *ctx, const char *text, size_t N, int *list,
-                               size_t *species_count) {
-  size_t count = 0;
+/* Read the numbers of model.species into list (N); counts on past N to tell how many there are. */
+static enf_status read_species(enf_ctx *ctx, const char *text, size_t N, int *list, size_t *count) {
   int number;
-  *species_count = 0;
+  *count = 0;
   while ((text = enf__species_next(text, &number)) != NULL) {
-    if (count < N)
-      list[count] = number;
-    if ((size_t)number + 1 > *species_count)
-      *species_count = (size_t)number + 1;
-    count++;
+    if (*count < N)
+      list[*count] = number;
+    ++*count;
   }
-  if (count == N || count == 0)
+  if (*count == N || *count == 0)
     return ENF_OK;
   return enf__fail(ctx, ENF_ERR_OPTION, "model.species lists %zu particles, model.particles is %zu",
-                   count, N);
+                   *count, N);
+}
+
+/* Numbers become kinds (N), in the order of the numbers: 8 1 1 -> 1 0 0. Returns how many kinds
+   there are; with `by_number`, kinds are the numbers, those that no particle has included. */
+static size_t number_kinds(size_t N, bool by_number, int *list) {
+  int kind[ENF__SPECIES] = {0};
+  size_t kinds = 0;
+  for (size_t i = 0; i < N; i++)
+    kind[list[i]] = 1;
+  for (int number = 0; number < ENF__SPECIES; number++)
+    if (kind[number]) {
+      kind[number] = by_number ? number : (int)kinds;
+      kinds = (size_t)kind[number] + 1;
+    }
+  for (size_t i = 0; i < N; i++)
+    list[i] = kind[list[i]];
+  return kinds;
 }
 
 static void read_scale(const enf_opts *opts, enf_flow *flow) {
@@ -65,38 +78,63 @@ static enf_status read_space(enf_ctx *ctx, const enf_opts *opts, enf__space *spa
 static enf_status read_kinds(enf_ctx *ctx, enf_flow *flow) {
   enf_status status;
   enf__space *space = &flow->space;
+  size_t count;
   const size_t N = space->shape.particles;
   flow->kind = enf__alloc_array(&flow->alloc, N, sizeof *flow->kind);
   if (!flow->kind)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a flow");
   TRY(read_species(ctx, enf__opts_text(flow->options, ENF__OPT_MODEL_SPECIES), N, flow->kind,
-                   &space->kinds));
-  space->shape.kind = space->kinds ? flow->kind : NULL;
+                   &count));
+  space->kinds = count ? number_kinds(N, flow->by_number, flow->kind) : 0;
+  space->shape.kind = count ? flow->kind : NULL;
 out:
   return status;
 }
 
-enf_status enf__flow_make(enf_ctx *ctx, enf_flow **out, const enf_opts *opts) {
+enf_status enf__flow_plan(enf_ctx *ctx, enf_flow **out, const enf_opts *opts, bool by_number,
+                          size_t most_tensors) {
   enf_status status = ENF_OK;
   enf__space space;
+  *out = NULL;
   TRY(read_space(ctx, opts, &space));
   enf_flow *flow = enf__alloc(&ctx->alloc, sizeof *flow);
   if (!flow)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a flow");
-  *flow = (enf_flow){.magic = ENF__MAGIC_FLOW, .alloc = ctx->alloc, .space = space};
+  *flow = (enf_flow){.magic = ENF__MAGIC_FLOW,
+                     .alloc = ctx->alloc,
+                     .space = space,
+                     .by_number = by_number};
   enf__params_open(ctx, &flow->params);
   *out = flow;
+  flow->params.most = most_tensors;
   TRY(enf__opts_copy(ctx, &flow->alloc, &flow->options, opts));
   read_scale(opts, flow);
   TRY(read_kinds(ctx, flow));
   flow->prior = enf__prior_make((int)enf__opts_int(opts, ENF__OPT_MODEL_PRIOR), &flow->space,
                                 enf__opts_real(opts, ENF__OPT_MODEL_PRIOR_STD));
-  TRY(enf__chain_create(ctx, &flow->chain, flow->options, &flow->space, &flow->params));
-  TRY(enf__params_allocate(ctx, &flow->params));
+  TRY(enf__chain_plan(ctx, &flow->chain, flow->options, &flow->space, &flow->params));
+  if (flow->params.failed)
+    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a table of parameters"));
   return ENF_OK;
 out:
   enf_destroy(*out);
   *out = NULL;
+  return status;
+}
+
+enf_status enf__flow_allocate(enf_ctx *ctx, enf_flow *flow) {
+  const enf_status status = enf__params_allocate(ctx, &flow->params);
+  return status == ENF_OK ? enf__chain_allocate(ctx, &flow->chain) : status;
+}
+
+enf_status enf__flow_make(enf_ctx *ctx, enf_flow **out, const enf_opts *opts, bool by_number) {
+  enf_status status = enf__flow_plan(ctx, out, opts, by_number, 0);
+  if (status == ENF_OK)
+    status = enf__flow_allocate(ctx, *out);
+  if (status != ENF_OK) {
+    enf_destroy(*out);
+    *out = NULL;
+  }
   return status;
 }
 
@@ -122,7 +160,7 @@ enf_status enf_create(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts) {
   if (!flow)
     return enf__fail(ctx, ENF_ERR_ARG, "flow is NULL: nowhere to put the flow");
   TRY(enf__opts_check(ctx, opts));
-  TRY(enf__flow_make(ctx, flow, opts));
+  TRY(enf__flow_make(ctx, flow, opts, false));
   enf__params_init(&(*flow)->params, enf__opts_seed(opts, ENF__OPT_MODEL_SEED));
   enf__flow_pack(*flow);
 out:

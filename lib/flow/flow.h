@@ -10,7 +10,8 @@ struct enf_flow {
   uint32_t magic;
   enf_alloc alloc;
   enf_opts *options; /* the model.* options it was made with */
-  int *kind;         /* (N) model.species, or NULL; the space's */
+  int *kind;         /* (N) kinds of model.species, or NULL; the space's */
+  bool by_number;    /* its weights are for all numbers of model.species up to the largest */
   enf__space space;
   enf__prior prior;
   enf__params params;
@@ -21,8 +22,15 @@ struct enf_flow {
 /* ARG unless flow is one (NULL, magic), with the sentence on ctx. */
 enf_status enf__flow_check(enf_ctx *ctx, const enf_flow *flow);
 
-/* A flow with all parameters zero, not packed; what enf_create and enf_load begin with. */
-enf_status enf__flow_make(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts);
+/* What enf_load begins with: a flow with its table of parameters, of at most
+   most_tensors views (0: any number), but nothing yet of the size of its weights; then the weights,
+   zero and not packed. Kinds are the different numbers of model.species, or with by_number all
+   numbers up to the largest. */
+enf_status enf__flow_plan(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts, bool by_number,
+                          size_t most_tensors);
+enf_status enf__flow_allocate(enf_ctx *ctx, enf_flow *flow);
+/* Both in one; *flow is NULL on failure. */
+enf_status enf__flow_make(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts, bool by_number);
 
 /* The text of one of its model.* options; of the data scale, the number in use. */
 const char *enf__flow_option(const enf_flow *flow, enf__opt id, char buffer[32]);

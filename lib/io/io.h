@@ -65,7 +65,8 @@ typedef struct {
   const enf_alloc *alloc;
   char *buffer;
   size_t tensors, metas;
-  enf__st_tensor *tensor;
+  enf__st_tensor *tensor;   /* by place */
+  enf__st_tensor **by_name; /* (tensors) into it */
   enf__st_meta *meta;
 } enf__st_file;
 

@@ -60,7 +60,7 @@ static void heap_sort(void *table, size_t count, size_t size, compare_fn compare
 }
 
 static int by_name(const void *a, const void *b) {
-  return strcmp(((const enf__st_tensor *)a)->name, ((const enf__st_tensor *)b)->name);
+  return strcmp((*(const enf__st_tensor *const *)a)->name, (*(const enf__st_tensor *const *)b)->name);
 }
 
 static int by_key(const void *a, const void *b) {
@@ -222,10 +222,12 @@ out:
 
 static enf_status check_names(const reader *r) {
   const enf__st_file *file = r->file;
-  heap_sort(file->tensor, file->tensors, sizeof *file->tensor, by_name);
+  for (size_t i = 0; i < file->tensors; i++)
+    file->by_name[i] = &file->tensor[i];
+  heap_sort(file->by_name, file->tensors, sizeof *file->by_name, by_name);
   for (size_t i = 1; i < file->tensors; i++)
-    if (!by_name(&file->tensor[i - 1], &file->tensor[i]))
-      return REFUSE(r, "there are two tensors '%.60s'", file->tensor[i].name);
+    if (!by_name(&file->by_name[i - 1], &file->by_name[i]))
+      return REFUSE(r, "there are two tensors '%.60s'", file->by_name[i]->name);
   heap_sort(file->meta, file->metas, sizeof *file->meta, by_key);
   for (size_t i = 1; i < file->metas; i++)
     if (!by_key(&file->meta[i - 1], &file->meta[i]))
@@ -233,11 +235,10 @@ static enf_status check_names(const reader *r) {
   return ENF_OK;
 }
 
-/* Every byte of the data must belong to exactly one tensor. */
+/* Every byte of the data must belong to exactly one tensor; they are in order. */
 static enf_status check_places(const reader *r) {
   const enf__st_file *file = r->file;
   const char *next = r->data;
-  heap_sort(file->tensor, file->tensors, sizeof *file->tensor, by_place);
   for (size_t i = 0; i < file->tensors; i++) {
     const enf__st_tensor *tensor = &file->tensor[i];
     const char *begin = tensor->data;
@@ -256,8 +257,9 @@ static enf_status check_places(const reader *r) {
 static enf_status make_tables(const reader *r, size_t header) {
   const size_t tensors = header / 50 + 1, metas = header / 5 + 1;
   r->file->tensor = enf__alloc_array(r->file->alloc, tensors, sizeof *r->file->tensor);
+  r->file->by_name = enf__alloc_array(r->file->alloc, tensors, sizeof *r->file->by_name);
   r->file->meta = enf__alloc_array(r->file->alloc, metas, sizeof *r->file->meta);
-  if (r->file->tensor && r->file->meta)
+  if (r->file->tensor && r->file->by_name && r->file->meta)
     return ENF_OK;
   return enf__fail(r->ctx, ENF_ERR_NOMEM, "no memory for the header of %s",
                    enf__file_name(r->path));
@@ -280,6 +282,7 @@ enf_status enf__st_parse(enf_ctx *ctx, enf__st_file *file, const char *path, cha
   r.bytes = bytes - 8 - (size_t)header;
   TRY(make_tables(&r, (size_t)header));
   TRY(parse_header(&r));
+  heap_sort(file->tensor, file->tensors, sizeof *file->tensor, by_place);
   TRY(check_names(&r));
   TRY(check_places(&r));
   return ENF_OK;
@@ -300,15 +303,24 @@ void enf__st_free(enf__st_file *file) {
   if (!file->alloc)
     return;
   enf__free(file->alloc, file->tensor);
+  enf__free(file->alloc, file->by_name);
   enf__free(file->alloc, file->meta);
   enf__free(file->alloc, file->buffer);
   *file = (enf__st_file){0};
 }
 
 const enf__st_tensor *enf__st_find(const enf__st_file *file, const char *name) {
-  for (size_t i = 0; i < file->tensors; i++)
-    if (!strcmp(file->tensor[i].name, name))
-      return &file->tensor[i];
+  size_t first = 0, last = file->tensors; /* it is in [first, last) */
+  while (first < last) {
+    const size_t middle = first + (last - first) / 2;
+    const int order = strcmp(name, file->by_name[middle]->name);
+    if (!order)
+      return file->by_name[middle];
+    if (order < 0)
+      last = middle;
+    else
+      first = middle + 1;
+  }
   return NULL;
 }
 

@@ -18,7 +18,7 @@ static enf_status append(enf_ctx *ctx, enf__chain *chain, const enf__map_ops *op
       return enf__fail(ctx, ENF_ERR_OPTION,
                        "model.map: one map is there twice; write its layers as name*2");
   enf__map *map = NULL;
-  const enf_status status = ops->create(ctx, &map, spec);
+  const enf_status status = ops->plan(ctx, &map, spec);
   if (status != ENF_OK)
     return status;
   map->ops = ops;
@@ -29,8 +29,8 @@ static enf_status append(enf_ctx *ctx, enf__chain *chain, const enf__map_ops *op
   return ENF_OK;
 }
 
-enf_status enf__chain_create(enf_ctx *ctx, enf__chain *chain, const enf_opts *options,
-                             const enf__space *space, enf__params *params) {
+enf_status enf__chain_plan(enf_ctx *ctx, enf__chain *chain, const enf_opts *options,
+                           const enf__space *space, enf__params *params) {
   enf_status status = ENF_OK;
   enf__map_spec spec = {.options = options, .space = space, .params = params};
   const char *text = enf__opts_text(options, ENF__OPT_MODEL_MAP);
@@ -38,6 +38,13 @@ enf_status enf__chain_create(enf_ctx *ctx, enf__chain *chain, const enf_opts *op
   while ((text = enf__map_next(text, &map, &spec.layers)) != NULL)
     TRY(append(ctx, chain, table[map], &spec));
 out:
+  return status;
+}
+
+enf_status enf__chain_allocate(enf_ctx *ctx, enf__chain *chain) {
+  enf_status status = ENF_OK;
+  for (size_t i = 0; i < chain->count && status == ENF_OK; i++)
+    status = chain->map[i]->ops->allocate(ctx, chain->map[i]);
   return status;
 }
 

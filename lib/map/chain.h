@@ -15,10 +15,12 @@ typedef struct {
   enf__map *map[ENF__CHAIN_MAPS];
 } enf__chain;
 
-/* The maps of model.map ("cnf", "linear*2+cnf"), which append their views to the table. OPTION with
-   the sentence, NOMEM; what was made is there to be freed. */
-enf_status enf__chain_create(enf_ctx *ctx, enf__chain *chain, const enf_opts *options,
-                             const enf__space *space, enf__params *params);
+/* The maps of model.map ("cnf", "linear*2+cnf"), which append their views to the table; then what
+   has the size of their weights. OPTION with the sentence, NOMEM; what was made is there to be
+   freed. */
+enf_status enf__chain_plan(enf_ctx *ctx, enf__chain *chain, const enf_opts *options,
+                           const enf__space *space, enf__params *params);
+enf_status enf__chain_allocate(enf_ctx *ctx, enf__chain *chain);
 void enf__chain_free(enf__chain *chain); /* fine on a zeroed one */
 /* Once the table is complete, and whenever its numbers have changed. */
 void enf__chain_pack(enf__chain *chain, const enf__params *params);

@@ -14,7 +14,7 @@ static enf__model model_of(const enf__map_spec *spec) {
                       .kernel_range = enf__opts_real(opts, ENF__OPT_MODEL_KERNEL_RANGE),
                       .attention = enf__opts_int(opts, ENF__OPT_MODEL_ATTENTION) != 0,
                       .tanh = enf__opts_int(opts, ENF__OPT_MODEL_TANH) != 0,
-                      .mean = enf__opts_int(opts, ENF__OPT_MODEL_AGGREGATION) == 1};
+                      .mean = enf__opts_int(opts, ENF__OPT_MODEL_AGGREGATION) == ENF__MEAN};
 }
 
 static void destroy(enf__map *map) {
@@ -23,7 +23,7 @@ static void destroy(enf__map *map) {
   enf__free(&alloc, map);
 }
 
-static enf_status create(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec) {
+static enf_status plan(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec) {
   if (spec->layers > 1)
     return enf__fail(ctx, ENF_ERR_OPTION,
                      "model.map: cnf*%zu, but the flow of a velocity field is one map",
@@ -33,7 +33,7 @@ static enf_status create(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a map");
   *cnf = (enf__cnf){.base.alloc = ctx->alloc};
   const enf__model model = model_of(spec);
-  const enf_status status = enf__field_create(ctx, &cnf->field, &model, spec->params);
+  const enf_status status = enf__field_plan(ctx, &cnf->field, &model, spec->params);
   if (status != ENF_OK) {
     enf__free(&ctx->alloc, cnf);
     return status;
@@ -42,11 +42,16 @@ static enf_status create(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec
   return ENF_OK;
 }
 
+static enf_status allocate(enf_ctx *ctx, enf__map *map) {
+  return enf__field_allocate(ctx, ((enf__cnf *)map)->field);
+}
+
 static void pack(enf__map *map, const double *params) {
   enf__field_pack(((enf__cnf *)map)->field, params);
 }
 
-const enf__map_ops enf__cnf_ops = {.create = create,
+const enf__map_ops enf__cnf_ops = {.plan = plan,
+                                   .allocate = allocate,
                                    .destroy = destroy,
                                    .pack = pack,
                                    .carry_group = enf__cnf_carry_group,

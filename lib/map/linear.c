@@ -43,7 +43,7 @@ static void destroy(enf__map *map) {
 
 static const enf__formula_ops formula;
 
-static enf_status create(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec) {
+static enf_status plan(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec) {
   const size_t D = enf__space_state(spec->space), M = spec->layers;
   if (spec->space->ops != &enf__vector_ops)
     return enf__fail(ctx, ENF_ERR_OPTION,
@@ -56,13 +56,11 @@ static enf_status create(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec
   l->weight = enf__alloc_array(&ctx->alloc, M, sizeof *l->weight);
   l->bias = enf__alloc_array(&ctx->alloc, M, sizeof *l->bias);
   l->layer = enf__alloc_array(&ctx->alloc, M, sizeof *l->layer);
-  l->block = enf__alloc_array(&ctx->alloc, (M + 1) * D * D, sizeof *l->block);
-  if (!l->weight || !l->bias || !l->layer || !l->block) {
+  if (!l->weight || !l->bias || !l->layer) {
     destroy(&l->head.base);
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a map");
   }
   for (size_t m = 0; m < M; m++) {
-    l->layer[m] = (layer){.inverse = l->block + m * D * D};
     l->weight[m] = enf__params_add(
         spec->params, (enf__tensor){.rows = D, .cols = D, .diagonal = 1, .turns = true},
         "linear.%zu.weight", m);
@@ -70,6 +68,17 @@ static enf_status create(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec
         enf__params_add(spec->params, (enf__tensor){.rows = D, .cols = 1}, "linear.%zu.bias", m);
   }
   *map = &l->head.base;
+  return ENF_OK;
+}
+
+static enf_status allocate(enf_ctx *ctx, enf__map *map) {
+  linear *l = (linear *)map;
+  const size_t square = l->dim * l->dim;
+  l->block = enf__alloc_array(&map->alloc, map->layers + 1, square * sizeof *l->block);
+  if (!l->block)
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a map");
+  for (size_t m = 0; m < map->layers; m++)
+    l->layer[m] = (layer){.inverse = l->block + m * square};
   return ENF_OK;
 }
 
@@ -301,4 +310,4 @@ static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bo
 static const enf__formula_ops formula = {record_of, cost, workspace, apply, pull};
 
 const enf__map_ops enf__linear_ops = {
-    .create = create, .destroy = destroy, .pack = pack, ENF__FORMULA_ROWS};
+    .plan = plan, .allocate = allocate, .destroy = destroy, .pack = pack, ENF__FORMULA_ROWS};

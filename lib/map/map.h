@@ -93,7 +93,9 @@ typedef struct {
 } enf__map_spec;
 
 typedef struct {
-  enf_status (*create)(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec);
+  /* Without anything of the size of its weights, which allocate makes (NOMEM). */
+  enf_status (*plan)(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec);
+  enf_status (*allocate)(enf_ctx *ctx, enf__map *map);
   void (*destroy)(enf__map *map);
   /* Renew packed copies of the parameters, a block of the table's layout. */
   void (*pack)(enf__map *map, const double *params);

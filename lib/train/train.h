@@ -76,6 +76,7 @@ struct enf_trainer {
 enf_status enf__trainer_check(enf_ctx *ctx, const enf_trainer *tr);
 /* enf_trainer_create after its checks. */
 enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, const enf_opts *opts);
+bool enf__trainer_uses_soap(const enf_opts *opts, const enf__params *params);
 /* Give the flow the weights to use. */
 void enf__trainer_publish(enf_trainer *tr);
 

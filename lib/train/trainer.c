@@ -50,18 +50,18 @@ static enf_status check_options(enf_ctx *ctx, const enf_opts *opts) {
 }
 
 /* auto: where other axes pay for every tensor. */
-static bool uses_soap(const enf_trainer *tr) {
-  const int64_t kind = enf__opts_int(tr->options, ENF__OPT_TRAIN_OPTIMIZER);
+bool enf__trainer_uses_soap(const enf_opts *opts, const enf__params *params) {
+  const int64_t kind = enf__opts_int(opts, ENF__OPT_TRAIN_OPTIMIZER);
   bool fits = true;
-  for (size_t i = 0; i < tr->work->params.count; i++)
-    fits = fits && tr->work->params.tensor[i].turns;
+  for (size_t i = 0; i < params->count; i++)
+    fits = fits && params->tensor[i].turns;
   return kind == ENF__OPTIMIZER_AUTO ? fits : kind == ENF__SOAP;
 }
 
 /* A flow of its own with the flow's weights. */
 static enf_status copy_flow(enf_ctx *ctx, enf_trainer *tr) {
   const enf_flow *flow = tr->flow;
-  const enf_status status = enf__flow_make(ctx, &tr->work, flow->options);
+  const enf_status status = enf__flow_make(ctx, &tr->work, flow->options, flow->by_number);
   if (status != ENF_OK)
     return status;
   memcpy(tr->work->params.value, flow->params.value, flow->params.size * sizeof(double));
@@ -79,7 +79,8 @@ enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **out, enf_flow *flow,
   TRY(enf__opts_copy(ctx, &tr->alloc, &tr->options, opts));
   TRY(check_options(ctx, tr->options));
   TRY(copy_flow(ctx, tr));
-  TRY(enf__optimiser_create(ctx, &tr->optimiser, &tr->work->params, uses_soap(tr)));
+  TRY(enf__optimiser_create(ctx, &tr->optimiser, &tr->work->params,
+                            enf__trainer_uses_soap(tr->options, &tr->work->params)));
   *out = tr;
 out:
   if (status != ENF_OK)

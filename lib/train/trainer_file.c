@@ -35,36 +35,35 @@ typedef struct {
   double *data;
 } entry;
 
-static size_t most_entries(const enf_trainer *tr) { return GROUPS * tr->work->params.count; }
+static size_t most_entries(const enf__params *params) { return GROUPS * params->count; }
 
-static void find_block(const enf_trainer *tr, const enf__tensor *view, entry *e) {
+/* Name and shape of entry `number` of most_entries; false if such a training has none. */
+static bool name_entry(const enf__params *params, bool soap, size_t number, entry *e) {
+  const enf__tensor *view = &params->tensor[number % params->count];
+  *e = (entry){.group = number / params->count, .rows = view->rows, .cols = view->cols};
+  snprintf(e->name, sizeof e->name, "%s.%s", groups[e->group], view->name);
+  if (e->group < LEFT)
+    return true;
+  e->rows = e->cols = e->group < RIGHT ? view->rows : view->cols;
+  return soap && e->rows > 1;
+}
+
+/* The same with its numbers. */
+static bool find_entry(const enf_trainer *tr, size_t number, entry *e) {
+  const size_t tensor = number % tr->work->params.count;
+  if (!name_entry(&tr->work->params, tr->optimiser.soap.count > 0, number, e))
+    return false;
   double *const blocks[] = {[WEIGHTS] = tr->work->params.value,
                             [MOMENT1] = tr->optimiser.moment1,
                             [MOMENT2] = tr->optimiser.moment2,
                             [AVERAGE] = tr->optimiser.average};
-  e->rows = view->rows;
-  e->cols = view->cols;
-  e->data = blocks[e->group] + view->offset;
-}
-
-static void find_side(const enf__factor *factor, entry *e) {
-  const enf__side *side = &factor->side[e->group >= RIGHT];
-  const bool basis = e->group == LEFT_BASIS || e->group == RIGHT_BASIS;
-  e->rows = e->cols = side->n;
-  e->data = basis ? side->basis : side->second;
-}
-
-/* Entry `number` of most_entries; false if this training has none. */
-static bool find_entry(const enf_trainer *tr, size_t number, entry *e) {
-  const size_t views = tr->work->params.count, tensor = number % views;
-  const enf__tensor *view = &tr->work->params.tensor[tensor];
-  *e = (entry){.group = number / views};
-  snprintf(e->name, sizeof e->name, "%s.%s", groups[e->group], view->name);
-  if (e->group < LEFT)
-    find_block(tr, view, e);
-  else if (tr->optimiser.soap.count > 0)
-    find_side(&tr->optimiser.soap.factor[tensor], e);
-  return e->data != NULL;
+  if (e->group < LEFT) {
+    e->data = blocks[e->group] + tr->work->params.tensor[tensor].offset;
+    return true;
+  }
+  const enf__side *side = &tr->optimiser.soap.factor[tensor].side[e->group >= RIGHT];
+  e->data = e->group == LEFT_BASIS || e->group == RIGHT_BASIS ? side->basis : side->second;
+  return true;
 }
 
 static bool in_group(enf__opt id, const char *prefix) {
@@ -129,7 +128,7 @@ static void list_tensors(tables *t, const enf_trainer *tr) {
                                              .shape = {COUNTERS},
                                              .count = COUNTERS,
                                              .data = t->counters};
-  for (size_t k = 0; k < most_entries(tr); k++) {
+  for (size_t k = 0; k < most_entries(&tr->work->params); k++) {
     entry *e = &t->entries[k];
     if (!find_entry(tr, k, e))
       continue;
@@ -151,7 +150,7 @@ enf_status enf_trainer_save(enf_ctx *ctx, const enf_trainer *tr, const char *pat
   TRY(enf__trainer_check(ctx, tr));
   if (!path)
     TRY(enf__fail(ctx, ENF_ERR_ARG, "path is NULL"));
-  const size_t count = most_entries(tr);
+  const size_t count = most_entries(&tr->work->params);
   t.tensor = enf__alloc_array(&ctx->alloc, count + 1, sizeof *t.tensor);
   t.entries = enf__alloc_array(&ctx->alloc, count, sizeof *t.entries);
   if (!t.tensor || !t.entries)
@@ -246,15 +245,40 @@ static enf_status read_counters(const reader *r, enf_trainer *tr) {
   return ENF_OK;
 }
 
-static enf_status read_entry(const reader *r, const entry *e) {
+static enf_status check_entry(const reader *r, const entry *e) {
   const enf__st_tensor *tensor = enf__st_find(&r->file, e->name);
   if (!tensor || tensor->dtype != ENF__F64)
     return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "tensor %s is %s", e->name,
                             tensor ? "not F64" : "missing");
-  if (tensor->ndim != 2 || tensor->shape[0] != e->rows || tensor->shape[1] != e->cols)
-    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
-                            "tensor %s is not %zu x %zu, as the options call for", e->name, e->rows,
-                            e->cols);
+  if (tensor->ndim == 2 && tensor->shape[0] == e->rows && tensor->shape[1] == e->cols)
+    return ENF_OK;
+  return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                          "tensor %s is not %zu x %zu, as the options call for", e->name, e->rows,
+                          e->cols);
+}
+
+/* Before anything of the size of the weights is allocated. */
+static enf_status check_tensors(const reader *r, const enf_flow *flow, const enf_opts *opts) {
+  enf_status status = ENF_OK;
+  const bool soap = enf__trainer_uses_soap(opts, &flow->params);
+  size_t count = 1; /* the counters */
+  for (size_t k = 0; k < most_entries(&flow->params); k++) {
+    entry e;
+    if (!name_entry(&flow->params, soap, k, &e))
+      continue;
+    TRY(check_entry(r, &e));
+    count++;
+  }
+  if (r->file.tensors != count)
+    TRY(enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                         "holds %zu tensors, a training of this network has %zu", r->file.tensors,
+                         count));
+out:
+  return status;
+}
+
+static enf_status read_entry(const reader *r, const entry *e) {
+  const enf__st_tensor *tensor = enf__st_find(&r->file, e->name);
   enf__st_doubles(tensor, e->data);
   for (size_t i = 0; i < tensor->count; i++)
     if (!isfinite(e->data[i]) || (e->group == MOMENT2 && e->data[i] < 0))
@@ -293,21 +317,15 @@ static enf_status check_side(const reader *r, const entry *e) {
 }
 
 static enf_status read_tensors(const reader *r, enf_trainer *tr) {
-  size_t count = 1;
   enf_status status = read_counters(r, tr);
-  for (size_t k = 0; k < most_entries(tr) && status == ENF_OK; k++) {
+  for (size_t k = 0; k < most_entries(&tr->work->params) && status == ENF_OK; k++) {
     entry e;
     if (!find_entry(tr, k, &e))
       continue;
     status = read_entry(r, &e);
     if (status == ENF_OK && e.group >= LEFT)
       status = check_side(r, &e);
-    count++;
   }
-  if (status == ENF_OK && r->file.tensors != count)
-    status = enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
-                              "holds %zu tensors, a training of this network has %zu",
-                              r->file.tensors, count);
   return status;
 }
 
@@ -331,6 +349,7 @@ enf_status enf_trainer_load(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, cons
   TRY(check_model(&r, flow, scale > 0));
   TRY(enf__opts_copy(ctx, &ctx->alloc, &opts, NULL));
   TRY(enf__format_options(ctx, &r.file, path, "train.", opts));
+  TRY(check_tensors(&r, flow, opts));
   TRY(make_trainer(&r, &made, flow, opts));
   TRY(read_data(&r, made));
   TRY(read_tensors(&r, made));

@@ -431,6 +431,64 @@ START_TEST(single_precision_tensors_are_read) {
 }
 END_TEST
 
+/* ---- kinds ---------------------------------------------------------------------------------- */
+
+/* Whatever their numbers, two kinds are two kinds: the same weights, the same bits. */
+START_TEST(kinds_are_counted_whatever_their_numbers) {
+  static const char *const same[] = {"model.species=0 1 1 0", "model.species=0 255 255 0",
+                                     "model.species=H C 6 1", "model.species=3 117 Ts Li"};
+  const char *field = _i ? "model.field=pair-kernel" : "model.field=egnn";
+  const double x[8] = {0, 0, 1, 0.3, 0.2, 1.1, -1, 0.4}, t = 0.5;
+  double v[4][8];
+  for (int k = 0; k < 4; k++) {
+    enf_flow *flow;
+    int64_t kinds;
+    ck_assert_int_eq(CREATE(&flow, "model.particles=4", "model.dimensions=2", "model.hidden=8",
+                            "model.layers=1", field, same[k]),
+                     ENF_OK);
+    ck_assert_int_eq(enf_get_int(flow, "species", &kinds), ENF_OK);
+    ck_assert_int_eq(kinds, 2);
+    ck_assert_int_eq(enf_velocity(ctx, flow, 1, &t, x, v[k], NULL), ENF_OK);
+    ck_assert_mem_eq(v[k], v[0], sizeof v[0]);
+    enf_destroy(flow);
+  }
+}
+END_TEST
+
+/* Weights for every number up to the largest, as published networks have them: they load, compute
+   what they did, and are saved as they were. */
+START_TEST(weights_for_every_number_are_kept) {
+  const double x[8] = {0, 0, 1, 0.3, 0.2, 1.1, -1, 0.4}, t = 0.5;
+  double v[2][8];
+  enf_opts *opts;
+  enf_flow *flow[2];
+  ck_assert_int_eq(enf_opts_create(ctx, &opts), ENF_OK);
+  ck_assert_int_eq(enf_opts_set(opts, "model.particles", "4"), ENF_OK);
+  ck_assert_int_eq(enf_opts_set(opts, "model.dimensions", "2"), ENF_OK);
+  ck_assert_int_eq(enf_opts_set(opts, "model.species", "B 2 2 0"), ENF_OK);
+  ck_assert_int_eq(enf_opts_set(opts, "model.hidden", "8"), ENF_OK);
+  ck_assert_int_eq(enf_opts_set(opts, "model.field", _i ? "pair-kernel" : "egnn"), ENF_OK);
+  ck_assert_int_eq(enf__flow_plan(ctx, &flow[0], opts, true, 0), ENF_OK);
+  ck_assert_int_eq(enf__flow_allocate(ctx, flow[0]), ENF_OK);
+  enf__params_init(&flow[0]->params, 3);
+  enf__flow_pack(flow[0]);
+  ck_assert_int_eq(enf_save(ctx, flow[0], path), ENF_OK);
+  ck_assert_int_eq(enf_load(ctx, &flow[1], path), ENF_OK);
+  ck_assert_uint_eq(flow[1]->params.size, flow[0]->params.size);
+  for (int k = 0; k < 2; k++)
+    ck_assert_int_eq(enf_velocity(ctx, flow[k], 1, &t, x, v[k], NULL), ENF_OK);
+  ck_assert_mem_eq(v[1], v[0], sizeof v[0]);
+  ck_assert_int_eq(enf_save(ctx, flow[1], other), ENF_OK);
+  enf_destroy(flow[1]);
+  ck_assert_int_eq(enf_load(ctx, &flow[1], other), ENF_OK);
+  ck_assert_mem_eq(flow[1]->params.value, flow[0]->params.value,
+                   flow[0]->params.size * sizeof(double));
+  enf_destroy(flow[0]);
+  enf_destroy(flow[1]);
+  enf_opts_destroy(opts);
+}
+END_TEST
+
 /* ---- calls on many samples ------------------------------------------------------------------ */
 
 START_TEST(bad_arguments_of_batched_calls_are_refused) {
@@ -476,6 +534,8 @@ int main(void) {
   tcase_add_loop_test(c, inconsistent_metadata_is_refused, 0, BAD_METAS);
   tcase_add_loop_test(c, inconsistent_tensors_are_refused, 0, 6);
   tcase_add_test(c, single_precision_tensors_are_read);
+  tcase_add_loop_test(c, kinds_are_counted_whatever_their_numbers, 0, 2);
+  tcase_add_loop_test(c, weights_for_every_number_are_kept, 0, 2);
   tcase_add_test(c, bad_arguments_of_batched_calls_are_refused);
   return run_suite("flow", c);
 }
