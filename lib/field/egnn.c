@@ -274,22 +274,6 @@ static void pack(enf__field *field, const double *params) {
 
 /* ---- work ------------------------------------------------------------------------------------ */
 
-/* Bytes a group may fill, so that one layer's arrays stay in the second-level cache. */
-enum { GROUP_BYTES = 256 * 1024, GROUP_LIMIT = 64 };
-
-size_t enf__egnn_group(const enf__egnn *f, const enf__shape *shape, enf__work work,
-                       size_t real_bytes) {
-  const enf__model *m = &f->base.model;
-  const size_t N = shape->particles, E = enf__shape_edges(shape), Hp = f->padded;
-  if (work == ENF__VJP_TRACE)
-    return 1;
-  size_t reals = 6 * N * Hp + 12 * E;
-  if (work != ENF__VELOCITY)
-    reals = m->layers * ((5 + m->node_depth) * N * Hp + m->edge_depth * E * Hp + 12 * E);
-  const size_t group = GROUP_BYTES / (reals * real_bytes);
-  return group < 1 ? 1 : group > GROUP_LIMIT ? GROUP_LIMIT : group;
-}
-
 static size_t workspace(const enf__field *field, const enf__run *run, const enf__shape *shape,
                         enf__work work) {
   const enf__egnn *f = (const enf__egnn *)field;

@@ -51,10 +51,6 @@ typedef struct {
   double *packed_f64;
 } enf__egnn;
 
-/* Samples worked on together: a function of the shapes and the precision's size only. */
-size_t enf__egnn_group(const enf__egnn *f, const enf__shape *shape, enf__work work,
-                       size_t real_bytes);
-
 /* The two compiled precisions of the work. */
 #define ENF__EGNN_PRECISION(suffix)                                                                \
   void enf__egnn_layout_##suffix(const enf__egnn *f, const enf__shape *shape, enf__work work,      \

@@ -134,12 +134,6 @@ static void pack(enf__field *field, const double *params) {
 
 /* ---- work ------------------------------------------------------------------------------------ */
 
-size_t enf__pair_kernel_group(const enf__pair_kernel *f) {
-  enum { GROUP_REALS = 16384, GROUP_LIMIT = 64 };
-  const size_t group = GROUP_REALS / (f->columns + f->Tp);
-  return group < 1 ? 1 : group > GROUP_LIMIT ? GROUP_LIMIT : group;
-}
-
 static size_t workspace(const enf__field *field, const enf__run *run, const enf__shape *shape,
                         enf__work work) {
   const enf__pair_kernel *f = (const enf__pair_kernel *)field;

@@ -44,7 +44,11 @@ typedef struct {
 } enf__pair_kernel;
 
 /* Samples worked on together: a function of the shapes only. */
-size_t enf__pair_kernel_group(const enf__pair_kernel *f);
+static inline size_t enf__pair_kernel_group(const enf__pair_kernel *f) {
+  enum { GROUP_REALS = 16384, GROUP_LIMIT = 64 };
+  const size_t group = GROUP_REALS / (f->columns + f->Tp);
+  return group < 1 ? 1 : group > GROUP_LIMIT ? GROUP_LIMIT : group;
+}
 
 /* The two compiled precisions of the work. form: div v for eps NULL, else eps^T J eps; v, v_dot =
    J eps and form may be NULL. */

@@ -1,6 +1,22 @@
 /* group.c -- see group.h. */
 #include "field/egnn/group.h"
 
+/* Bytes a group may fill, so that one layer's arrays stay in the second-level cache. */
+enum { GROUP_BYTES = 256 * 1024, GROUP_LIMIT = 64 };
+
+/* Samples worked on together: a function of the shapes and the precision only. */
+static size_t samples_of(const enf__egnn *f, const enf__shape *shape, enf__work work) {
+  const enf__model *m = &f->base.model;
+  const size_t N = shape->particles, E = enf__shape_edges(shape), Hp = f->padded;
+  if (work == ENF__VJP_TRACE)
+    return 1;
+  size_t reals = 6 * N * Hp + 12 * E;
+  if (work != ENF__VELOCITY)
+    reals = m->layers * ((5 + m->node_depth) * N * Hp + m->edge_depth * E * Hp + 12 * E);
+  const size_t samples = GROUP_BYTES / (reals * sizeof(REAL));
+  return samples < 1 ? 1 : samples > GROUP_LIMIT ? GROUP_LIMIT : samples;
+}
+
 static void layout_graph(group *g, enf__arena *arena) {
   g->recv = ENF__TAKE(arena, int32_t, g->e);
   g->send = ENF__TAKE(arena, int32_t, g->e);
@@ -81,7 +97,7 @@ void egnn_open_group(group *g, const enf__egnn *f, const enf__shape *shape, enf_
                .edge_depth = m->edge_depth,
                .node_depth = m->node_depth,
                .class_count = m->species_count ? m->species_count : 1};
-  g->S = enf__egnn_group(f, shape, work, sizeof(REAL));
+  g->S = samples_of(f, shape, work);
   g->n = g->S * (g->N > g->class_count ? g->N : g->class_count);
   g->e = g->S * g->edges;
   g->tile = TILE_REALS / g->H < 12 ? 12 : TILE_REALS / g->H;
