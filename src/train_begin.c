@@ -204,16 +204,19 @@ static int compare_atoms(const training *t) {
   return result;
 }
 
-/* A new flow tells apart what the file does. */
+/* A new flow tells apart what the file does. It knows elements by name, so that no others can take
+   their places later; other labels only say which atoms are alike. */
 static int fix_species(training *t) {
   if (t->flow != NULL || t->data.species == NULL || cli_setting(t->c, "model.species") != NULL)
     return SUCCESS;
+  const bool elements = strpbrk(t->data.labels, "0123456789") == NULL &&
+                        enf_opts_set(t->c->opts, "model.species", t->data.labels) == ENF_OK;
+  const char *species = elements ? t->data.labels : t->data.species;
   if (!cli_has(t->c, FLAG_QUIET))
-    cli_note(
-        "model.species \"%s\", from the labels of %s: like atoms are interchangeable; where they "
-        "never change places, as the carbons of a chain, set model.species to tell them apart",
-        t->data.species, t->c->operand[0]);
-  return cli_set(t->c, "model.species", t->data.species);
+    cli_note("model.species \"%s\", from the labels of %s: like atoms are interchangeable; where they "
+             "never change places, as the carbons of a chain, set model.species to tell them apart",
+             species, t->c->operand[0]);
+  return cli_set(t->c, "model.species", species);
 }
 
 static void set_number(cli *c, const char *name, double value) {

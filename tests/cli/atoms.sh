@@ -26,13 +26,13 @@ other_atoms_are_refused() {
   molecules 'X X X' >xxx.xyz
   "$enf" train ohh.xyz $brief --validation ohh.xyz -o ohh.safetensors >/dev/null 2>note && [ ! -s note ] &&
     "$enf" sample ohh.safetensors -n 20 -q -o drawn.xyz --logp drawn.npy >/dev/null || return 1
-  kind='atom 3 is H and atom 2 is O, which are of one kind for ohh.safetensors; are the atoms in another order?'
+  kind='atom 1 is H, which is O for ohh.safetensors; are the atoms in another order?'
   refuses 1 "hoh.xyz: $kind" logprob ohh.safetensors hoh.xyz -q &&
     refuses 1 "hoh.xyz: $kind" train hoh.xyz -q --steps 2 --init ohh.safetensors -o n.safetensors &&
     refuses 1 "hoh.xyz: $kind" train hoh.xyz -q -o ohh.safetensors --resume --steps 4 &&
     refuses 1 "hoh.xyz: $kind" reweight ohh.safetensors -n 5 -q -e lj:n=3 --data hoh.xyz &&
     refuses 1 "hoh.xyz: $kind" reweight ohh.safetensors -n 5 -q -e lj:n=3 --reference hoh.xyz &&
-    refuses 1 'ohd.xyz: atom 3 is D and atom 2 is H, which are of one kind' logprob ohh.safetensors ohd.xyz -q &&
+    refuses 1 'ohd.xyz: atom 3 is D, which is H for' logprob ohh.safetensors ohd.xyz -q &&
     refuses 1 'hoh.xyz: atom 1 is H, which is O in ohh.xyz; are' train ohh.xyz $brief --validation hoh.xyz -o n.safetensors &&
     refuses 1 'hoh.xyz: atom 1 is H, which is O in ohh.xyz; are' train ohh.xyz $brief --validation hoh.xyz --validate-every 0 -o n.safetensors &&
     refuses 1 'hoh.xyz: atom 1 is H, which is O in ohh.xyz; are' reweight --x ohh.xyz --logp drawn.npy -q -e lj:n=3 --reference hoh.xyz ||
@@ -43,8 +43,14 @@ other_atoms_are_refused() {
   [ ! -e n.safetensors ]
 }
 
-# Kinds may be finer than labels, not coarser; those that are elements are compared, and samples have them.
+# Kinds may be finer than labels, not coarser; those that are elements are compared, and samples have them. Labels that are no
+# elements only say which atoms are alike.
 kinds_are_elements_or_finer() {
+  molecules 'CA H1 H1' >words.xyz
+  molecules 'H1 CA H1' >swords.xyz
+  "$enf" train words.xyz $brief -o words.safetensors >/dev/null && "$enf" info words.safetensors | grep -q '^species *2$' &&
+    "$enf" logprob words.safetensors ohh.xyz -q >/dev/null &&
+    refuses 1 'swords.xyz: atom 3 is H1 and atom 2 is CA, which are of one kind for words' logprob words.safetensors swords.xyz -q || return 1
   "$enf" train ohh.xyz $brief --set "model.species=0 1 2" -o finer.safetensors >/dev/null &&
     "$enf" logprob finer.safetensors ohh.xyz -q >/dev/null || return 1
   "$enf" train ohh.xyz $brief --set "model.species= O  H H" -o named.safetensors >/dev/null &&

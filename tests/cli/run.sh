@@ -286,7 +286,7 @@ energies_come_from_a_file() {
 labels_become_species() {
   for k in 1 2 3 4 5 6; do printf '3\n\nO 0 0 0.0%s\nH 1 0.%s 0\nH 0 1 0.1\n' $k $k; done >water.xyz
   "$enf" train water.xyz --steps 1 -o water.safetensors >/dev/null 2>note &&
-    grep -q '^enf: model.species "0 1 1", from the labels of water.xyz: like atoms are interchangeable; where' note &&
+    grep -q '^enf: model.species "O H H", from the labels of water.xyz: like atoms are interchangeable; where' note &&
     "$enf" info water.safetensors | grep -q '^species *2$' || return 1
   "$enf" train water.xyz --steps 1 -q --set "model.species=0 1 2" -o water.safetensors >/dev/null &&
     "$enf" info water.safetensors | grep -q '^species *3$' || return 1
@@ -375,7 +375,7 @@ a_guess_is_told() {
 
 dimensions_are_two_or_three() {
   LC_ALL=C sed '1s/(2000, 4, 3)/(2000, 3, 4)/' lj.npy >four.npy
-  refuses 1 'model.dimensions is 4: particles have 2 or 3' train four.npy -q --steps 1 -o n.safetensors
+  refuses 2 'model.dimensions is 4: particles have 2 or 3' train four.npy -q --steps 1 -o n.safetensors
 }
 
 names_are_checked() {
