@@ -65,7 +65,8 @@ void bench_errors(const bench_args *args, const bench_system *s, bench_error err
   const size_t n = wanted < s->samples ? wanted : s->samples;
   const double tolerance = bench_number(args, "logdet.tol");
   for (size_t q = 0; q < BENCH_ERRORS; q++)
-    errors[q] = (bench_error){.setting = judged[q].name, .tolerance = judged[q].promised ? tolerance : 0};
+    errors[q] =
+        (bench_error){.setting = judged[q].name, .tolerance = judged[q].promised ? tolerance : 0};
   if (!n)
     return;
   result truth = carry(args, s, &reference, n);

@@ -46,7 +46,7 @@ void enf_destroy(enf_flow *flow);
  * enf_get_int, enf_get_real: a number about the flow.
  *
  * int:  "particles" "dimensions" "degrees_of_freedom" "parameters" "tensors" "hidden" "layers"
- *       "edge_depth" "node_depth" "species" (number of them) "data_scale_fixed"
+ *       "edge_depth" "node_depth" "species" (kinds of particles) "data_scale_fixed"
  * real: "data_scale" "prior_std" (in units of the data scale)
  * Statuses: ARG (NULL or unknown name). Since 0.1.
  */

@@ -10,9 +10,9 @@
    numbers costs some Intel processors over a hundred cycles an instruction: training LJ55 took
    seven to eleven times as long. What is lost is below the rounding of everything it is added to.
 
-   The floating-point state belongs to the host: it is as the host set it during a callback and after
-   the call, and no other bit of it is changed. Flags that computing has raised stay. Processors
-   without such switches compute as they do. */
+   The floating-point state belongs to the host: it is as the host set it during a callback and
+   after the call, and no other bit of it is changed. Flags that computing has raised stay.
+   Processors without such switches compute as they do. */
 #ifndef ENF__FPSTATE_H
 #define ENF__FPSTATE_H
 

@@ -8,12 +8,17 @@
 #include "core/option_text.h"
 #include <string.h>
 
-typedef enum { INT, REAL, BOOL, CHOICE, TEXT, SEED } type;
+typedef enum { INT, REAL, BOOL, CHOICE, TEXT, SEED, TYPES } type;
 
-static const char *const type_names[] = {"int", "real", "bool", "choice", "text", "seed"};
-/* What a wrong value is told it is not. */
-static const char *const type_meanings[] = {"an integer", "a number", "0/1, off/on or false/true",
-                                            "one of ",    "text",     "an integer of 0 or more"};
+static const struct {
+  const char *name, *meaning; /* what a wrong value is told it is not */
+} types[] = {[INT] = {"int", "an integer"},
+             [REAL] = {"real", "a number"},
+             [BOOL] = {"bool", "0/1, off/on or false/true"},
+             [CHOICE] = {"choice", "one of "},
+             [TEXT] = {"text", "text"},
+             [SEED] = {"seed", "an integer of 0 or more"}};
+ENF__ROW_FOR_EVERY(TYPES, types);
 
 typedef struct {
   const char *name;
@@ -163,6 +168,7 @@ static verdict read_value(const row *r, const char *text, datum *value) {
                ? OUT_OF_BOUNDS
                : read_digits(text, &value->u);
   case TEXT:
+  case TYPES:
     break;
   }
   return v;
@@ -187,7 +193,7 @@ static enf_status refuse_name(enf_opts *opts, const char *name) {
 static enf_status refuse_value(enf_opts *opts, const row *r, const char *text, verdict v) {
   if (v == WRONG_TYPE) {
     enf__format(opts->errmsg, sizeof opts->errmsg, "%s: \"%.100s\" is not %s%s", r->name, text,
-                type_meanings[r->type], r->choices);
+                types[r->type].meaning, r->choices);
     return ENF_ERR_OPTION;
   }
   if (r->type == SEED)
@@ -351,7 +357,7 @@ enf_status enf_opts_info(size_t index, enf_opt_info *info) {
     return ENF_ERR_RANGE;
   const row *r = &rows[index];
   const enf_opt_info all = {.name = r->name,
-                            .type = type_names[r->type],
+                            .type = types[r->type].name,
                             .fallback = r->fallback,
                             .choices = r->choices,
                             .help = r->help,
@@ -417,6 +423,8 @@ const char *enf__opts_print(const enf_opts *opts, enf__opt id, char buffer[32]) 
     break;
   case TEXT:
     return value.text;
+  case TYPES:
+    break;
   }
   return buffer;
 }

@@ -35,15 +35,26 @@ typedef struct {
   const char *name;
   enf__potential potential;
   unsigned settable, has;
-  double value[ENF__ENERGY_NUMBERS]; /* n, dim, eps, rm, spring, quartic, quadratic, centre */
+  double value[ENF__ENERGY_NUMBERS];
 } system_row;
 
+#define LJ_VALUES(n)                                                                               \
+  {                                                                                                \
+    [ENF__ENERGY_N] = n, [ENF__ENERGY_DIM] = 3, [ENF__ENERGY_EPS] = 2, [ENF__ENERGY_RM] = 1,       \
+    [ENF__ENERGY_SPRING] = 1                                                                       \
+  }
+#define DW_VALUES(n, dim)                                                                          \
+  {                                                                                                \
+    [ENF__ENERGY_N] = n, [ENF__ENERGY_DIM] = dim, [ENF__ENERGY_QUARTIC] = 0.9,                     \
+    [ENF__ENERGY_QUADRATIC] = 4, [ENF__ENERGY_CENTRE] = 4                                          \
+  }
+
 static const system_row systems[] = {
-    {"dw4", ENF__DOUBLE_WELL, DW_NUMBERS, DW_NUMBERS, {4, 2, 0, 0, 0, 0.9, 4, 4}},
-    {"lj13", ENF__LENNARD_JONES, LJ_NUMBERS, LJ_NUMBERS, {13, 3, 2, 1, 1, 0, 0, 0}},
-    {"lj55", ENF__LENNARD_JONES, LJ_NUMBERS, LJ_NUMBERS, {55, 3, 2, 1, 1, 0, 0, 0}},
-    {"lj", ENF__LENNARD_JONES, BIT(N) | LJ_NUMBERS, LJ_NUMBERS, {13, 3, 2, 1, 1, 0, 0, 0}},
-    {"pair-dw", ENF__DOUBLE_WELL, BIT(DIM) | DW_NUMBERS, DW_NUMBERS, {2, 3, 0, 0, 0, 0.9, 4, 4}},
+    {"dw4", ENF__DOUBLE_WELL, DW_NUMBERS, DW_NUMBERS, DW_VALUES(4, 2)},
+    {"lj13", ENF__LENNARD_JONES, LJ_NUMBERS, LJ_NUMBERS, LJ_VALUES(13)},
+    {"lj55", ENF__LENNARD_JONES, LJ_NUMBERS, LJ_NUMBERS, LJ_VALUES(55)},
+    {"lj", ENF__LENNARD_JONES, BIT(N) | LJ_NUMBERS, LJ_NUMBERS, LJ_VALUES(13)},
+    {"pair-dw", ENF__DOUBLE_WELL, BIT(DIM) | DW_NUMBERS, DW_NUMBERS, DW_VALUES(2, 3)},
 };
 enum { SYSTEMS = sizeof systems / sizeof *systems };
 

@@ -100,10 +100,8 @@ enf_status enf__flow_plan(enf_ctx *ctx, enf_flow **out, const enf_opts *opts, bo
   enf_flow *flow = enf__alloc(&ctx->alloc, sizeof *flow);
   if (!flow)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a flow");
-  *flow = (enf_flow){.magic = ENF__MAGIC_FLOW,
-                     .alloc = ctx->alloc,
-                     .space = space,
-                     .by_number = by_number};
+  *flow = (enf_flow){
+      .magic = ENF__MAGIC_FLOW, .alloc = ctx->alloc, .space = space, .by_number = by_number};
   enf__params_open(ctx, &flow->params);
   *out = flow;
   flow->params.most = most_tensors;

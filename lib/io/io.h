@@ -48,7 +48,7 @@ const char *enf__file_name(const char *path);
 
 /* https://github.com/huggingface/safetensors: u64 header length, JSON header, raw data.
    dtypes F32, F64, I64, U64 here. */
-enum { ENF__F32, ENF__F64, ENF__I64, ENF__U64 };
+enum { ENF__F32, ENF__F64, ENF__I64, ENF__U64, ENF__DTYPES };
 
 typedef struct {
   const char *name;

@@ -10,8 +10,11 @@
 #include "io/json.h"
 #include <string.h>
 
-const struct enf__st_dtype enf__st_dtypes[ENF__ST_DTYPES] = {
-    {"F32", 4}, {"F64", 8}, {"I64", 8}, {"U64", 8}};
+const struct enf__st_dtype enf__st_dtypes[] = {[ENF__F32] = {"F32", 4},
+                                               [ENF__F64] = {"F64", 8},
+                                               [ENF__I64] = {"I64", 8},
+                                               [ENF__U64] = {"U64", 8}};
+ENF__ROW_FOR_EVERY(ENF__DTYPES, enf__st_dtypes);
 
 /* As in the published library. */
 static const uint64_t longest_header = 100000000;
@@ -60,7 +63,8 @@ static void heap_sort(void *table, size_t count, size_t size, compare_fn compare
 }
 
 static int by_name(const void *a, const void *b) {
-  return strcmp((*(const enf__st_tensor *const *)a)->name, (*(const enf__st_tensor *const *)b)->name);
+  return strcmp((*(const enf__st_tensor *const *)a)->name,
+                (*(const enf__st_tensor *const *)b)->name);
 }
 
 static int by_key(const void *a, const void *b) {
@@ -95,7 +99,7 @@ static enf_status parse_dtype(reader *r, enf__st_tensor *tensor) {
   const char *name = enf__json_string(&r->json);
   if (!name)
     return check_json(r);
-  for (tensor->dtype = 0; tensor->dtype < ENF__ST_DTYPES; tensor->dtype++)
+  for (tensor->dtype = 0; tensor->dtype < ENF__DTYPES; tensor->dtype++)
     if (!strcmp(name, enf__st_dtypes[tensor->dtype].name))
       return ENF_OK;
   return REFUSE(r, "tensor '%.60s' has the unknown dtype '%.20s' (known: F32, F64, I64, U64)",

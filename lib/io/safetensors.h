@@ -11,12 +11,9 @@
 #include "io/io.h"
 
 #define ENF__ST_METADATA "__metadata__"
-#define ENF__ST_DTYPES 4
-
-/* Rows in the order of the dtype enum. */
 extern const struct enf__st_dtype {
   const char *name;
   size_t bytes;
-} enf__st_dtypes[ENF__ST_DTYPES];
+} enf__st_dtypes[ENF__DTYPES];
 
 #endif

@@ -22,9 +22,12 @@
 #define FORMAT "libenf trainer"
 enum { COUNTERS = ENF__COUNTERS + 1, DIGITS = 16 /* of a fingerprint */ };
 
-static const char *const groups[] = {"weights", "moment1",    "moment2", "average",
-                                     "left",    "left_basis", "right",   "right_basis"};
 enum { WEIGHTS, MOMENT1, MOMENT2, AVERAGE, LEFT, LEFT_BASIS, RIGHT, RIGHT_BASIS, GROUPS };
+static const char *const groups[] = {[WEIGHTS] = "weights", [MOMENT1] = "moment1",
+                                     [MOMENT2] = "moment2", [AVERAGE] = "average",
+                                     [LEFT] = "left",       [LEFT_BASIS] = "left_basis",
+                                     [RIGHT] = "right",     [RIGHT_BASIS] = "right_basis"};
+ENF__ROW_FOR_EVERY(GROUPS, groups);
 
 typedef char tensor_name[96];
 

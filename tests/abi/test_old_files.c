@@ -14,8 +14,8 @@ static int fails(const enf_ctx *ctx, const char *what, enf_status status) {
   return status != ENF_OK;
 }
 
-/* Written with weights for every number up to the largest of model.species, "0 2 2 5" and "0 2 2 3",
-   where later flows have those that occur. */
+/* Written with weights for every number up to the largest of model.species, "0 2 2 5" and "0 2 2
+   3", where later flows have those that occur. */
 static const struct {
   const char *path;
   double velocity;

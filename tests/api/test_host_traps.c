@@ -208,7 +208,8 @@ START_TEST(numbers_in_files) {
   const double large = 1e300;
   enf_array *array;
   /* One float32, a signalling NaN; the header of 128 bytes is filled with blanks. */
-  char npy[132] = "\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }";
+  char npy[132] =
+      "\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }";
   for (size_t i = 0; i < 127; i++)
     if (i > 10 && !npy[i])
       npy[i] = ' ';

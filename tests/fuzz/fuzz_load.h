@@ -1,7 +1,7 @@
-/* fuzz_load.h -- any bytes as a file that a public call loads: what the call allocates is bounded by
-   the file's length, for a file of some bytes must not cost what its options promise. Weights are
-   padded to 32 columns in copies for both precisions, which for the narrowest networks is a hundred
-   times their part of a file. */
+/* fuzz_load.h -- any bytes as a file that a public call loads: what the call allocates is bounded
+   by the file's length, for a file of some bytes must not cost what its options promise. Weights
+   are padded to 32 columns in copies for both precisions, which for the narrowest networks is a
+   hundred times their part of a file. */
 #ifndef ENF_FUZZ_LOAD_H
 #define ENF_FUZZ_LOAD_H
 

@@ -212,7 +212,8 @@ static const struct {
     {"train.seed", "e5", ENF_ERR_OPTION, "train.seed: \"e5\" is not an integer of 0 or more"},
     {"train.seed", "1e-1", ENF_ERR_OPTION, "train.seed: \"1e-1\" is not an integer of 0 or more"},
     {"train.seed", "1e0.5", ENF_ERR_OPTION, "train.seed: \"1e0.5\" is not an integer of 0 or more"},
-    {"train.seed", "2e19", ENF_ERR_RANGE, "train.seed: 2e19 is not between 0 and 18446744073709551615"},
+    {"train.seed", "2e19", ENF_ERR_RANGE,
+     "train.seed: 2e19 is not between 0 and 18446744073709551615"},
     {"train.seed", "1e99999999999999999999", ENF_ERR_RANGE,
      "train.seed: 1e99999999999999999999 is not between 0 and 18446744073709551615"},
     {"model.hidden", "1e5", ENF_ERR_RANGE, "model.hidden: 1e5 is not between 1 and 256"},
@@ -235,8 +236,9 @@ START_TEST(whole_numbers_may_have_an_exponent) {
   static const struct {
     const char *text;
     uint64_t value;
-  } known[] = {{"1e5", 100000}, {"12E2", 1200},        {"3e0", 3},
-               {"0e99", 0},     {"10e00000001", 100},  {"184467440737095516e2", 18446744073709551600u}};
+  } known[] = {{"1e5", 100000},      {"12E2", 1200},
+               {"3e0", 3},           {"0e99", 0},
+               {"10e00000001", 100}, {"184467440737095516e2", 18446744073709551600u}};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     ck_assert_int_eq(enf_opts_set(opts, "train.seed", known[i].text), ENF_OK);
     ck_assert_uint_eq(enf__opts_seed(opts, ENF__OPT_TRAIN_SEED), known[i].value);
@@ -523,9 +525,9 @@ START_TEST(elements_stand_for_their_atomic_numbers) {
   static const struct {
     const char *word;
     int number;
-  } known[] = {{"H", 1},   {"He", 2},  {"C", 6},   {"N", 7},   {"O", 8},    {"F", 9},
-               {"Cl", 17}, {"K", 19},  {"Fe", 26}, {"I", 53},  {"W", 74},   {"Au", 79},
-               {"U", 92},  {"Og", 118}, {"0", 0},  {"007", 7}, {"255", 255}};
+  } known[] = {{"H", 1},   {"He", 2},   {"C", 6},   {"N", 7},   {"O", 8},    {"F", 9},
+               {"Cl", 17}, {"K", 19},   {"Fe", 26}, {"I", 53},  {"W", 74},   {"Au", 79},
+               {"U", 92},  {"Og", 118}, {"0", 0},   {"007", 7}, {"255", 255}};
   int number;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     ck_assert_ptr_nonnull(enf__species_next(known[i].word, &number));
