@@ -68,13 +68,63 @@ static int fit_kind(const char *kinds, const char *name, const dataset *data, co
       path, i + 1, label.length, label.at, first + 1, other.length, other.at, name);
 }
 
-int atoms_fit_flow(const enf_flow *flow, const char *name, const dataset *data, const char *path) {
-  if (data->labels == NULL)
-    return SUCCESS;
-  char *kinds = kinds_of(flow);
-  int result = kinds != NULL ? SUCCESS : FAILURE;
+/* from (N): which atom of the data takes each place of the flow. Whichever of like ones it is, the
+   density is the same: all atoms of an element are of one kind. */
+static int find_places(const char *kinds, const char *name, const dataset *data, const char *path,
+                       size_t *from) {
+  bool *taken = cli_alloc(data->N, sizeof *taken);
+  int result = taken != NULL ? SUCCESS : FAILURE;
+  for (size_t i = 0; i < data->N && result == SUCCESS; i++) {
+    const word kind = word_at(kinds, i);
+    size_t k = 0;
+    while (k < data->N && (taken[k] || !same(word_at(data->labels, k), kind)))
+      k++;
+    if (!is_element(kind))
+      result = cli_fail("--map-atoms needs elements as the kinds of a flow, not those of %s", name);
+    else if (k == data->N)
+      result = cli_fail("%s: there is no %.*s for place %zu of %s", path, kind.length, kind.at,
+                        i + 1, name);
+    else
+      taken[from[i] = k] = true;
+  }
+  free(taken);
+  return result;
+}
+
+static int map_atoms(const char *kinds, const char *name, dataset *data, const char *path) {
+  const size_t D = data->D, width = data->N * D;
+  size_t *from = cli_alloc(data->N, sizeof *from);
+  double *row = cli_alloc(width, sizeof *row);
+  int result = from != NULL && row != NULL ? SUCCESS : FAILURE;
+  if (result == SUCCESS)
+    result = find_places(kinds, name, data, path, from);
+  for (size_t n = 0; n < data->n && result == SUCCESS; n++) {
+    double *x = data->x + n * width;
+    memcpy(row, x, width * sizeof *row);
+    for (size_t i = 0; i < data->N; i++)
+      memcpy(x + i * D, row + from[i] * D, D * sizeof *row);
+  }
+  free(from);
+  free(row);
+  return result;
+}
+
+static int fit_kinds(const char *kinds, const char *name, const dataset *data, const char *path) {
+  int result = SUCCESS;
   for (size_t i = 0; i < data->N && result == SUCCESS; i++)
     result = fit_kind(kinds, name, data, path, i);
+  return result;
+}
+
+int atoms_fit_flow(const cli *c, const enf_flow *flow, const char *name, dataset *data,
+                   const char *path) {
+  const bool maps = cli_has(c, FLAG_MAP_ATOMS);
+  if (data->labels == NULL)
+    return maps ? cli_fail("%s has no labels for --map-atoms", path) : SUCCESS;
+  char *kinds = kinds_of(flow);
+  if (kinds == NULL)
+    return FAILURE;
+  const int result = maps ? map_atoms(kinds, name, data, path) : fit_kinds(kinds, name, data, path);
   free(kinds);
   return result;
 }

@@ -102,7 +102,7 @@ static int load_and_evaluate(cli *c, const target *t) {
   flow_shape(flow, &N, &D);
   result = data_read(c, c->operand[1], N, D, &data);
   if (result == SUCCESS)
-    result = atoms_fit_flow(flow, c->operand[0], &data, c->operand[1]);
+    result = atoms_fit_flow(c, flow, c->operand[0], &data, c->operand[1]);
   if (result == SUCCESS) {
     data_thin(&data, rows);
     result = evaluate(c, flow, &data, t);

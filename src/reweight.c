@@ -54,6 +54,8 @@ static int check_flags(const cli *c) {
     return cli_usage(c, "--data is --reference with the NLL: give one of them");
   if (cli_has(c, FLAG_U) && !cli_has(c, FLAG_X))
     return cli_usage(c, "--u has the energies of --x and --logp: they are needed");
+  if (cli_has(c, FLAG_MAP_ATOMS) && (c->operands == 0 || reference_of(c) == NULL))
+    return cli_usage(c, "--map-atoms needs FLOW and --data or --reference");
   if (cli_has(c, FLAG_ROWS) && reference_of(c) == NULL)
     return cli_usage(c, "--rows needs --data or --reference");
   return SUCCESS;
@@ -90,14 +92,14 @@ static int get_samples(cli *c, reweighting *w) {
 }
 
 /* The reference's with the flow's, or with those of --x. */
-static int compare_atoms(cli *c, const reweighting *w) {
+static int compare_atoms(cli *c, reweighting *w) {
   enf_flow *flow = NULL;
   if (c->operands == 0)
     return atoms_fit_file(&w->samples.data, c->value[FLAG_X], &w->reference, reference_of(c));
   const enf_status status = enf_load(c->ctx, &flow, c->operand[0]);
   if (status != ENF_OK)
     return cli_fail_status(c, status);
-  const int result = atoms_fit_flow(flow, c->operand[0], &w->reference, reference_of(c));
+  const int result = atoms_fit_flow(c, flow, c->operand[0], &w->reference, reference_of(c));
   enf_destroy(flow);
   return result;
 }

@@ -190,7 +190,7 @@ static int read_data(training *t) {
 }
 
 /* DATA and the validation with the flow, if there is one yet, and with each other. */
-static int compare_atoms(const training *t) {
+static int compare_atoms(training *t) {
   const char *data = t->c->operand[0], *validation = t->c->value[FLAG_VALIDATION];
   const bool resumes = cli_has(t->c, FLAG_RESUME);
   const char *name = cli_has(t->c, FLAG_INIT) ? t->c->value[FLAG_INIT]
@@ -198,9 +198,9 @@ static int compare_atoms(const training *t) {
                                               : "model.species";
   int result = atoms_fit_file(&t->data, data, &t->watch.data, validation);
   if (result == SUCCESS && t->flow != NULL)
-    result = atoms_fit_flow(t->flow, name, &t->data, data);
+    result = atoms_fit_flow(t->c, t->flow, name, &t->data, data);
   if (result == SUCCESS && t->flow != NULL)
-    result = atoms_fit_flow(t->flow, name, &t->watch.data, validation);
+    result = atoms_fit_flow(t->c, t->flow, name, &t->watch.data, validation);
   return result;
 }
 
@@ -213,9 +213,10 @@ static int fix_species(training *t) {
                         enf_opts_set(t->c->opts, "model.species", t->data.labels) == ENF_OK;
   const char *species = elements ? t->data.labels : t->data.species;
   if (!cli_has(t->c, FLAG_QUIET))
-    cli_note("model.species \"%s\", from the labels of %s: like atoms are interchangeable; where they "
-             "never change places, as the carbons of a chain, set model.species to tell them apart",
-             species, t->c->operand[0]);
+    cli_note(
+        "model.species \"%s\", from the labels of %s: like atoms are interchangeable; where they "
+        "never change places, as the carbons of a chain, set model.species to tell them apart",
+        species, t->c->operand[0]);
   return cli_set(t->c, "model.species", species);
 }
 

@@ -66,6 +66,21 @@ kinds_are_elements_or_finer() {
     refuses 1 'ohh.xyz: atom 2 is H and atom 1 is O, which are of one kind for alike' logprob alike.safetensors ohh.xyz -q
 }
 
+# The same configurations in another order have the same density once their atoms are mapped.
+atoms_are_mapped_if_asked() {
+  awk 'FNR % 5 == 3 { first = $0; next } FNR % 5 == 4 { print; print first; next } { print }' ohh.xyz >mixed.xyz
+  "$enf" logprob ohh.safetensors ohh.xyz -q --json >wanted && "$enf" logprob ohh.safetensors mixed.xyz -q --map-atoms --json >text &&
+    [ "$(sed -n 3p mixed.xyz | cut -c 1)" = H ] && [ "$(number nll text)" = "$(number nll wanted)" ] || return 1
+  for file in ohh mixed; do
+    "$enf" reweight ohh.safetensors -n 9 -q -e lj:n=3 --reference $file.xyz --map-atoms --json 2>/dev/null >$file.text || return 1
+  done
+  [ "$(number w1_distance_samples ohh.text)" = "$(number w1_distance_samples mixed.text)" ] &&
+    refuses 1 'shh.xyz: there is no O for place 1 of ohh.safetensors' logprob ohh.safetensors shh.xyz -q --map-atoms &&
+    refuses 1 'xxx.xyz has no labels for --map-atoms' logprob ohh.safetensors xxx.xyz -q --map-atoms &&
+    refuses 1 '--map-atoms needs elements as the kinds of a flow, not those of finer' logprob finer.safetensors hoh.xyz -q --map-atoms &&
+    refuses 2 '--map-atoms needs FLOW and --data or --reference' reweight ohh.safetensors -n 9 -q -e lj:n=3 --map-atoms
+}
+
 like_atoms_are_told_of() {
   "$enf" train ohh.xyz $(echo "$brief" | sed 's/ -q//') -o n.safetensors >/dev/null 2>note &&
     [ "$(grep -c 'never change places' note)" = 1 ] && "$enf" logprob n.safetensors ohh.xyz 2>note >/dev/null && ! grep -q places note
