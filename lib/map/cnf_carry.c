@@ -9,8 +9,8 @@
 
    With probes eps the integrand is eps^T J eps, whose mean over probes is the divergence
    (Grathwohl et al. 2019, arXiv:1810.01367, eq. 8): one integral for every probe of a sample, all
-   along its one path; their mean, and s^2/m for the variance of that mean. (Where the record is too
-   small it is the exact log-determinant, of variance 0.)
+   along its one path; their mean, and s^2/m for the variance of that mean. Where the record is too
+   small, x and these integrals are integrated together.
 
    Everything is in units of the data scale, which log |dy/dx| is free of. */
 #include "map/cnf.h"
@@ -39,10 +39,11 @@ typedef struct {
   enf__rate velocity, pair;
   enf__ode_result *result; /* (S) */
   double *start;           /* (S,dim) */
-  double *pairs;           /* (S,dim+1) states of the coupled form */
+  double *pairs;           /* (S,dim+lines) states of the coupled form */
   enf__integral *integral; /* (S,lines) */
   enf__ode_path *path;     /* (S,lines): those of one sample share their record */
   double *eps, *rows;      /* (S,lines,dim); of the points of one call of the integrand */
+  double *form;            /* (S) */
 } group;
 
 static bool by_quadrature(const enf__carry *c) {
@@ -70,33 +71,7 @@ static void lay_out_paths(group *g) {
     return;
   g->eps = ENF__TAKE(g->arena, double, lines * g->dim);
   g->rows = ENF__TAKE(g->arena, double, ENF__QUADRATURE_ROWS * g->dim);
-}
-
-static group lay_out(const enf__map *map, enf__carry *c, enf__arena *arena) {
-  const enf__cnf *cnf = enf__cnf_of(map);
-  group g = {.cnf = cnf,
-             .c = c,
-             .arena = arena,
-             .S = c->S,
-             .dim = enf__shape_size(&map->space->shape),
-             .lines = c->probes ? c->probes : 1};
-  g.capacity = recorded(g.dim);
-  g.velocity = (enf__rate){.field = cnf->field,
-                           .run = c->run,
-                           .shape = &map->space->shape,
-                           .arena = arena,
-                           .evaluate = enf__rate_velocity};
-  g.pair = g.velocity;
-  g.pair.evaluate = enf__rate_divergence;
-  g.pair.scalars = 1;
-  g.result = ENF__TAKE(arena, enf__ode_result, g.S);
-  if (c->logdet) {
-    g.pairs = ENF__TAKE(arena, double, g.S *(g.dim + 1));
-    enf__rate_take(&g.pair, g.S, arena);
-  }
-  if (by_quadrature(c))
-    lay_out_paths(&g);
-  return g;
+  g->form = ENF__TAKE(g->arena, double, g->S);
 }
 
 /* ---- integrands ----------------------------------------------------------------------------- */
@@ -116,6 +91,49 @@ static void estimate(void *user, size_t S, const size_t *line, const double *t, 
   for (size_t i = 0; i < S; i++)
     memcpy(g->rows + i * g->dim, g->eps + line[i] * g->dim, g->dim * sizeof *g->rows);
   enf__field_jvp(g->cnf->field, g->c->run, g->arena, &at, g->rows, NULL, NULL, form);
+}
+
+/* To be `evaluate` of the pair: v and the form of every probe. */
+static void rate_estimates(const enf__rate *rate, const enf__points *at, const size_t *sample,
+                           double *v, double *scalar) {
+  const group *g = rate->user;
+  for (size_t k = 0; k < g->lines; k++) {
+    for (size_t i = 0; i < at->S; i++)
+      memcpy(g->rows + i * g->dim, g->eps + (sample[i] * g->lines + k) * g->dim,
+             g->dim * sizeof *g->rows);
+    enf__field_jvp(g->cnf->field, g->c->run, g->arena, at, g->rows, v, NULL, g->form);
+    for (size_t i = 0; i < at->S; i++)
+      scalar[i * g->lines + k] = g->form[i];
+  }
+}
+
+/* ---- memory --------------------------------------------------------------------------------- */
+
+static group lay_out(const enf__map *map, enf__carry *c, enf__arena *arena) {
+  const enf__cnf *cnf = enf__cnf_of(map);
+  group g = {.cnf = cnf,
+             .c = c,
+             .arena = arena,
+             .S = c->S,
+             .dim = enf__shape_size(&map->space->shape),
+             .lines = c->probes ? c->probes : 1};
+  g.capacity = recorded(g.dim);
+  g.velocity = (enf__rate){.field = cnf->field,
+                           .run = c->run,
+                           .shape = &map->space->shape,
+                           .arena = arena,
+                           .evaluate = enf__rate_velocity};
+  g.pair = g.velocity;
+  g.pair.evaluate = c->probes ? rate_estimates : enf__rate_divergence;
+  g.pair.scalars = g.lines;
+  g.result = ENF__TAKE(arena, enf__ode_result, g.S);
+  if (c->logdet) {
+    g.pairs = ENF__TAKE(arena, double, g.S *(g.dim + g.lines));
+    enf__rate_take(&g.pair, g.S, arena);
+  }
+  if (by_quadrature(c))
+    lay_out_paths(&g);
+  return g;
 }
 
 /* ---- one group of samples ------------------------------------------------------------------- */
@@ -152,26 +170,52 @@ static void carry_points(group *g) {
       note_result(g, i, "the velocity");
 }
 
+/* Mean of a sample's integrals and variance of that mean; NaN for a single probe. */
+static void average(group *g, size_t i) {
+  const enf__integral *integral = g->integral + i * g->lines;
+  const double m = (double)g->lines;
+  double mean = 0, square = 0;
+  for (size_t k = 0; k < g->lines; k++)
+    mean += integral[k].value / m;
+  for (size_t k = 0; k < g->lines; k++)
+    square += (integral[k].value - mean) * (integral[k].value - mean);
+  g->c->logdet[i] += mean;
+  if (g->c->probes)
+    g->c->var[i] += g->lines > 1 ? square / (m * (m - 1)) : NAN;
+}
+
+/* Take over sample i's integrals that were integrated with its x. */
+static void note_lines(group *g, size_t i, const double *value) {
+  g->c->tally->divergences += (double)(g->result[i].evaluations * g->lines);
+  if (!g->c->probes) {
+    g->c->logdet[i] += *value;
+    return;
+  }
+  for (size_t k = 0; k < g->lines; k++)
+    g->integral[i * g->lines + k].value = value[k];
+  average(g, i);
+}
+
 /* (x, logdet) together from x (S,dim), for the samples whose result is OK; their ends into `to`,
    unless NULL. */
 static void carry_pairs(group *g, const double *x, double *to) {
   const enf__carry *c = g->c;
-  const size_t dim = g->dim;
-  const enf__ode ode = {c->run, enf__rate_of, &g->pair, dim + 1, c->t0, c->t1};
+  const size_t dim = g->dim, width = dim + g->lines;
+  const enf__ode ode = {c->run, enf__rate_of, &g->pair, width, c->t0, c->t1};
   bool chosen[MOST_SAMPLES];
   for (size_t i = 0; i < g->S; i++) {
+    double *pair = g->pairs + i * width;
     chosen[i] = g->result[i].status == ENF_OK;
-    memcpy(g->pairs + i * (dim + 1), x + i * dim, dim * sizeof *x);
-    g->pairs[i * (dim + 1) + dim] = 0;
+    memcpy(pair, x + i * dim, dim * sizeof *x);
+    memset(pair + dim, 0, g->lines * sizeof *pair);
   }
   enf__ode_solve(&ode, g->arena, g->S, g->pairs, g->result, NULL);
   for (size_t i = 0; i < g->S; i++) {
     if (!chosen[i])
       continue;
-    const double *end = g->pairs + i * (dim + 1);
+    const double *end = g->pairs + i * width;
     note_result(g, i, "the velocity or its divergence");
-    c->tally->divergences += (double)g->result[i].evaluations;
-    c->logdet[i] += end[dim];
+    note_lines(g, i, end + dim);
     if (to)
       memcpy(to + i * dim, end, dim * sizeof *end);
   }
@@ -180,23 +224,16 @@ static void carry_pairs(group *g, const double *x, double *to) {
 /* Before the paths are spread over the integrals. */
 static bool has_record(const group *g, size_t i) { return g->path[i].steps <= g->capacity; }
 
-/* Mean of a sample's integrals and variance of that mean; NaN for a single probe. */
 static void conclude(group *g, size_t i) {
   const enf__integral *integral = g->integral + i * g->lines;
-  const double m = (double)g->lines;
-  double mean = 0, error = 0, square = 0;
+  double error = 0;
   for (size_t k = 0; k < g->lines; k++) {
     g->c->tally->divergences += (double)integral[k].evaluations;
-    mean += integral[k].value / m;
-    error += integral[k].error / m;
+    error += integral[k].error / (double)g->lines;
     if (integral[k].status != ENF_OK)
       g->c->why[i] = (enf__failure){integral[k].status, "the divergence", g->c->t1, 0};
   }
-  for (size_t k = 0; k < g->lines; k++)
-    square += (integral[k].value - mean) * (integral[k].value - mean);
-  g->c->logdet[i] += mean;
-  if (g->c->probes)
-    g->c->var[i] += g->lines > 1 ? square / (m * (m - 1)) : NAN;
+  average(g, i);
   g->c->tally->square_error += error * error;
   g->c->tally->estimated++;
 }
@@ -229,6 +266,7 @@ static void integrate(group *g) {
 
 void enf__cnf_carry(const enf__map *map, enf__arena *arena, enf__carry *c) {
   group g = lay_out(map, c, arena);
+  g.pair.user = &g;
   begin(&g);
   if (c->logdet && !by_quadrature(c)) {
     carry_pairs(&g, c->x, c->x);
@@ -255,10 +293,10 @@ size_t enf__cnf_carry_workspace(const enf__map *map, const enf__carry *carry) {
   size_t solver = enf__ode_workspace(g.S, g.dim);
   size_t most = enf__field_workspace(field, carry->run, shape, ENF__VELOCITY);
   if (carry->logdet) {
-    solver = enf__larger(solver, enf__ode_workspace(g.S, g.dim + 1));
+    solver = enf__larger(solver, enf__ode_workspace(g.S, g.dim + g.lines));
     solver = enf__larger(solver, enf__quadrature_workspace(g.S * g.lines, g.dim));
-    most = enf__larger(most, enf__field_workspace(field, carry->run, shape, ENF__DIVERGENCE));
-    most = enf__larger(most, enf__field_workspace(field, carry->run, shape, ENF__JVP));
+    most = enf__larger(most, enf__field_workspace(field, carry->run, shape,
+                                                  carry->probes ? ENF__JVP : ENF__DIVERGENCE));
   }
   return count.used + solver + most;
 }

@@ -11,7 +11,9 @@ static size_t samples_of(const enf__egnn *f, const enf__shape *shape, enf__work 
   if (work == ENF__VJP_TRACE)
     return 1;
   size_t reals = 6 * N * Hp + 12 * E;
-  if (work != ENF__VELOCITY)
+  if (work == ENF__JVP)
+    reals *= 2;
+  else if (work != ENF__VELOCITY)
     reals = m->layers * ((5 + m->node_depth) * N * Hp + m->edge_depth * E * Hp + 12 * E);
   const size_t samples = GROUP_BYTES / (reals * sizeof(REAL));
   return samples < 1 ? 1 : samples > GROUP_LIMIT ? GROUP_LIMIT : samples;
@@ -26,11 +28,11 @@ static void layout_graph(group *g, enf__arena *arena) {
   g->share = ENF__TAKE(arena, REAL, g->e);
 }
 
-static void layout_nodes(group *g, layer *y, bool keep, enf__arena *arena) {
+static void layout_nodes(group *g, layer *y, enf__work work, enf__arena *arena) {
   y->pqu = ENF__TAKE(arena, REAL, g->n * 3 * g->H);
   y->agg = ENF__TAKE(arena, REAL, g->n * g->H);
   for (size_t k = 0; k + 1 < g->node_depth; k++)
-    y->z5[k] = keep || k == 0 ? ENF__TAKE(arena, REAL, g->n * g->H) : y->z5[0];
+    y->z5[k] = work != ENF__VELOCITY || k == 0 ? ENF__TAKE(arena, REAL, g->n * g->H) : y->z5[0];
 }
 
 static void layout_edges(group *g, layer *y, bool keep, enf__arena *arena) {
@@ -45,11 +47,12 @@ static void layout_edges(group *g, layer *y, bool keep, enf__arena *arena) {
 
 /* Arrays of the layers: each its own where they are kept; else node features in turn, one q for the
    first layer (q0, needed by all) and one for the others, and one set of the rest. */
-static void layout_layers(group *g, bool keep, enf__arena *arena) {
+static void layout_layers(group *g, enf__work work, enf__arena *arena) {
+  const bool keep = work != ENF__VELOCITY && work != ENF__JVP;
   for (size_t l = 0; l < g->layers; l++) {
     layer *y = &g->layer[l];
     if (keep || l == 0) {
-      layout_nodes(g, y, keep, arena);
+      layout_nodes(g, y, work, arena);
       layout_edges(g, y, keep, arena);
     } else {
       *y = g->layer[0];
@@ -86,7 +89,6 @@ static void fill_graph(group *g) {
 void egnn_open_group(group *g, const enf__egnn *f, const enf__shape *shape, enf__work work,
                      enf__arena *arena) {
   const enf__model *m = &f->base.model;
-  const bool keep = work != ENF__VELOCITY;
   *g = (group){.f = f,
                .shape = shape,
                .N = shape->particles,
@@ -104,7 +106,7 @@ void egnn_open_group(group *g, const enf__egnn *f, const enf__shape *shape, enf_
   const double range = m->tanh ? 15.0 / (double)m->layers * (m->mean ? 19 : 1) : 1;
   g->R = (REAL)range;
   layout_graph(g, arena);
-  layout_layers(g, keep, arena);
+  layout_layers(g, work, arena);
   g->time = ENF__TAKE(arena, REAL, g->S);
   g->x = ENF__TAKE(arena, REAL, g->n * g->D);
   g->v = ENF__TAKE(arena, REAL, g->n * g->D);

@@ -18,7 +18,7 @@ void SUFFIX(enf__egnn_layout)(const enf__egnn *f, const enf__shape *shape, enf__
   }
   if (work == ENF__JVP || work == ENF__VJP_PROBE) {
     pair p;
-    egnn_layout_pair(&g, &p, arena);
+    egnn_layout_pair(&g, &p, work == ENF__VJP_PROBE, arena);
   }
   if (work == ENF__VJP) {
     reverse b;

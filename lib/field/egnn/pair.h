@@ -24,6 +24,7 @@ typedef struct {
 } pair_layer;
 
 typedef struct {
+  bool keep; /* all that a reverse pass needs; else arrays of the layers share memory */
   pair_layer layer[ENF__EGNN_LAYERS];
   REAL *eps, *x_dot, *v_dot; /* (n,D) */
   REAL *a, *m;               /* (2 tile,Hp) */
@@ -41,9 +42,9 @@ typedef struct {
 } pair;
 
 #define egnn_layout_pair SUFFIX(enf__egnn_layout_pair)
-void egnn_layout_pair(const group *g, pair *p, enf__arena *arena);
-#define egnn_coefficient_tangents SUFFIX(enf__egnn_coefficient_tangents)
-void egnn_coefficient_tangents(const group *g, const layer *y, pair_layer *d);
+void egnn_layout_pair(const group *g, pair *p, bool keep, enf__arena *arena);
+#define egnn_coefficient_curves SUFFIX(enf__egnn_coefficient_curves)
+void egnn_coefficient_curves(const group *g, const layer *y, pair_layer *d);
 #define egnn_forward_pair SUFFIX(enf__egnn_forward_pair)
 void egnn_forward_pair(group *g, pair *p);
 #define egnn_reverse_pair SUFFIX(enf__egnn_reverse_pair)

@@ -1,42 +1,53 @@
 /* pair_forward.c -- the velocity and one tangent of a group: see pair.h. */
 #include "field/egnn/pair.h"
 
-static void layout_pair_layer(const group *g, pair_layer *y, enf__arena *arena) {
-  const size_t n = g->n, H = g->H;
-  y->h_dot = ENF__TAKE(arena, REAL, n * H);
+static void layout_pair_layer(const group *g, pair_layer *y, bool keep, enf__arena *arena) {
+  const size_t n = g->n, H = g->H, rows = 2 * (keep ? g->e : g->tile);
   y->pqu_dot = ENF__TAKE(arena, REAL, n * 3 * H);
   y->agg_dot = ENF__TAKE(arena, REAL, n * H);
   for (size_t k = 0; k + 1 < g->node_depth; k++)
     y->z5_dot[k] = ENF__TAKE(arena, REAL, n * H);
   for (size_t k = 1; k < g->edge_depth; k++)
-    y->z[k] = ENF__TAKE(arena, REAL, 2 * g->e * H);
-  y->u3 = ENF__TAKE(arena, REAL, 2 * g->e * H);
+    y->z[k] = ENF__TAKE(arena, REAL, rows * H);
+  y->u3 = ENF__TAKE(arena, REAL, rows * H);
   y->r_dot = ENF__TAKE(arena, REAL, g->e * g->D);
-  REAL **scalars[] = {&y->gate_dot, &y->s_dot, &y->q_dot, &y->c_dot, &y->c_ss, &y->c_sq, &y->c_qq};
+  REAL **scalars[] = {&y->gate_dot, &y->s_dot, &y->q_dot, &y->c_dot};
   for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++)
     *scalars[i] = ENF__TAKE(arena, REAL, g->e);
+  REAL **curves[] = {&y->c_ss, &y->c_sq, &y->c_qq};
+  for (size_t i = 0; i < sizeof curves / sizeof *curves; i++)
+    *curves[i] = keep ? ENF__TAKE(arena, REAL, g->e) : NULL;
 }
 
-void egnn_layout_pair(const group *g, pair *p, enf__arena *arena) {
+/* As layout_layers of group.c. */
+static void layout_pair_layers(const group *g, pair *p, enf__arena *arena) {
+  for (size_t l = 0; l < g->layers; l++) {
+    pair_layer *y = &p->layer[l];
+    if (p->keep || l == 0) {
+      layout_pair_layer(g, y, p->keep, arena);
+    } else {
+      *y = p->layer[0];
+      y->q_dot = l == 1 ? ENF__TAKE(arena, REAL, g->e) : p->layer[1].q_dot;
+    }
+    y->h_dot = p->keep || l < 2 ? ENF__TAKE(arena, REAL, g->n * g->H) : p->layer[l - 2].h_dot;
+  }
+}
+
+static void layout_pair_reverse(const group *g, pair *p, enf__arena *arena) {
   const size_t n = g->n, H = g->H;
-  for (size_t l = 0; l < g->layers; l++)
-    layout_pair_layer(g, &p->layer[l], arena);
-  REAL **positions[] = {&p->eps,   &p->x_dot, &p->v_dot,     &p->v_bar,    &p->v_hat,
-                        &p->x_bar, &p->x_hat, &p->x_bar_new, &p->x_hat_new};
+  REAL **positions[] = {&p->v_bar, &p->v_hat, &p->x_bar, &p->x_hat, &p->x_bar_new, &p->x_hat_new};
   for (size_t i = 0; i < sizeof positions / sizeof *positions; i++)
     *positions[i] = ENF__TAKE(arena, REAL, n * g->D);
   REAL **nodes[] = {&p->h_bar,  &p->h_hat,   &p->h_class, &p->z5_bar,
                     &p->z5_hat, &p->agg_bar, &p->agg_hat};
   for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
     *nodes[i] = ENF__TAKE(arena, REAL, n * H);
-  p->a5 = ENF__TAKE(arena, REAL, 2 * n * H);
-  p->slope5 = ENF__TAKE(arena, REAL, 2 * n * H);
   p->pqu_bar = ENF__TAKE(arena, REAL, n * 3 * H);
   p->pqu_hat = ENF__TAKE(arena, REAL, n * 3 * H);
   REAL **scalars[] = {&p->s_bar, &p->s_hat, &p->q_bar, &p->q_hat, &p->q0_bar, &p->q0_hat};
   for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++)
     *scalars[i] = ENF__TAKE(arena, REAL, g->e);
-  REAL **tiles[] = {&p->a, &p->m, &p->u3_bar, &p->z_bar, &p->slope1};
+  REAL **tiles[] = {&p->u3_bar, &p->z_bar, &p->slope1};
   for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++)
     *tiles[i] = ENF__TAKE(arena, REAL, 2 * g->tile * H);
   p->net_q = ENF__TAKE(arena, REAL, 2 * g->tile);
@@ -45,6 +56,20 @@ void egnn_layout_pair(const group *g, pair *p, enf__arena *arena) {
   p->logit_hat = ENF__TAKE(arena, REAL, g->tile);
   p->grad = ENF__TAKE(arena, REAL, g->f->forward_count);
   p->scratch = ENF__TAKE(arena, REAL, 2 * H);
+}
+
+void egnn_layout_pair(const group *g, pair *p, bool keep, enf__arena *arena) {
+  *p = (pair){.keep = keep};
+  layout_pair_layers(g, p, arena);
+  REAL **positions[] = {&p->eps, &p->x_dot, &p->v_dot};
+  for (size_t i = 0; i < sizeof positions / sizeof *positions; i++)
+    *positions[i] = ENF__TAKE(arena, REAL, g->n * g->D);
+  p->a5 = ENF__TAKE(arena, REAL, 2 * g->n * g->H);
+  p->slope5 = ENF__TAKE(arena, REAL, 2 * g->n * g->H);
+  p->a = ENF__TAKE(arena, REAL, 2 * g->tile * g->H);
+  p->m = ENF__TAKE(arena, REAL, 2 * g->tile * g->H);
+  if (keep)
+    layout_pair_reverse(g, p, arena);
 }
 
 static void pair_vector_tangents(const group *g, const layer *y, pair_layer *d, const REAL *x_dot) {
@@ -57,9 +82,13 @@ static void pair_vector_tangents(const group *g, const layer *y, pair_layer *d, 
     }
 }
 
-/* c_dot and the second derivatives of c = share phi(s) psi(q), psi = 1/(d+1), d = sqrt(q + 1e-8).
- */
-void egnn_coefficient_tangents(const group *g, const layer *y, pair_layer *d) {
+static void coefficient_tangents(const group *g, const layer *y, pair_layer *d) {
+  for (size_t e = 0; e < g->e; e++)
+    d->c_dot[e] = y->c_s[e] * d->s_dot[e] + y->c_q[e] * d->q_dot[e];
+}
+
+/* The second derivatives of c = share phi(s) psi(q), psi = 1/(d+1), d = sqrt(q + 1e-8). */
+void egnn_coefficient_curves(const group *g, const layer *y, pair_layer *d) {
   const bool bounded = g->f->base.model.tanh;
   for (size_t e = 0; e < g->e; e++) {
     const REAL r = SQRT(y->q[e] + (REAL)1e-8), psi = 1 / (r + 1);
@@ -69,7 +98,6 @@ void egnn_coefficient_tangents(const group *g, const layer *y, pair_layer *d) {
     d->c_ss[e] = -2 * th * g->share[e] * phi1 * psi;
     d->c_sq[e] = g->share[e] * phi1 * psi1;
     d->c_qq[e] = g->share[e] * phi * psi2;
-    d->c_dot[e] = y->c_s[e] * d->s_dot[e] + y->c_q[e] * d->q_dot[e];
   }
 }
 
@@ -101,13 +129,14 @@ static void pair_edges(group *g, size_t l, pair *p) {
   const REAL *q0 = g->layer[0].q, *q0_dot = p->layer[0].q_dot;
   for (size_t e = 0; e < g->e; e += g->tile) {
     const size_t rows = g->e - e < g->tile ? g->e - e : g->tile, half = rows * H;
-    REAL *u3 = d->u3 + 2 * e * H;
+    const size_t kept = p->keep ? 2 * e * H : 0;
+    REAL *u3 = d->u3 + kept;
     const REAL *a = p->a;
     g->k->pair_input(rows, H, y->pqu, d->pqu_dot, 3 * H, y->row_i + e, y->row_j + e, w + at->wq,
                      w + at->w0, y->q + e, d->q_dot + e, q0 + e, q0_dot + e, p->a, p->a + half,
                      NULL, NULL);
     for (size_t k = 1; k < g->edge_depth; k++, a = p->m) {
-      REAL *z = d->z[k] + 2 * e * H;
+      REAL *z = d->z[k] + kept;
       g->k->gemm(2 * rows, H, H, a, H, w + at->edge[k].w, H, NULL, 0, NULL, false, z, H);
       g->k->pair_message(rows, H, z, z + half, w + at->edge[k].b,
                          k + 1 == g->edge_depth ? wa : NULL, w[at->ba], p->m, p->m + half,
@@ -172,7 +201,9 @@ void egnn_forward_pair(group *g, pair *p) {
     memset(d->agg_dot, 0, g->n * H * sizeof(REAL));
     pair_edges(g, l, p);
     egnn_coefficients(g, y);
-    egnn_coefficient_tangents(g, y, d);
+    coefficient_tangents(g, y, d);
+    if (p->keep)
+      egnn_coefficient_curves(g, y, d);
     move_pair(g, y, d, p);
     if (last)
       continue;

@@ -67,8 +67,7 @@ static void layout_values(const group *g, trace_work *w, enf__arena *arena) {
                {&w->gate_dot, g->tile},
                {&w->curve.c_ss, E},
                {&w->curve.c_sq, E},
-               {&w->curve.c_qq, E},
-               {&w->curve.c_dot, E}};
+               {&w->curve.c_qq, E}};
   for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
     *reals[i].array = ENF__TAKE(arena, REAL, reals[i].count);
   REAL **pairs[] = {&w->u3, &w->a, &w->m, &w->slope, &w->bar, &w->next, &w->none};

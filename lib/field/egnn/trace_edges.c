@@ -7,9 +7,7 @@
 static void update_grad(const group *g, const layer *y, trace_work *w, const edge_sums *sums) {
   pair_layer *curve = &w->curve;
   reverse *b = &w->b;
-  curve->s_dot = sums->by_s;
-  curve->q_dot = sums->by_q;
-  egnn_coefficient_tangents(g, y, curve);
+  egnn_coefficient_curves(g, y, curve);
   egnn_coordinate_update_grad(g, y, b);
   for (size_t e = 0; e < g->e; e++) {
     const REAL by_c = sums->by_c[e], by_s = sums->by_s[e], by_q = sums->by_q[e];
