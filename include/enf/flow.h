@@ -108,6 +108,19 @@ enf_status enf_params_set(enf_ctx *ctx, enf_flow *flow, const char *tensor, cons
 enf_status enf_data_scale(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
                           double *scale, size_t *left_out);
 
+/**
+ * enf_prior_fit: what a flow takes from data before it is trained, from all of them at once.
+ *
+ * The data scale (enf_data_scale), or the centres and widths of a molecule's internal coordinates;
+ * a single row of a molecule gives centres, with widths of a molecule at room temperature. Without
+ * this call the first step of a training takes them from its batch.
+ * In:   x  (n,N,D), n >= 1
+ * Threads: needs the flow for itself. Cost: O(n N).
+ * Statuses: ARG, NONFINITE, RANGE (a molecule without a frame that has coordinates), NOMEM; then
+ * nothing is changed. Since 0.1.
+ */
+enf_status enf_prior_fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x);
+
 /*
  * The calls below share these rules.
  *

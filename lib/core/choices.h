@@ -7,12 +7,12 @@
 #ifndef ENF__CHOICES_H
 #define ENF__CHOICES_H
 
-#define ENF__CHOICES_SPACE(X) X(ENF__PARTICLES, "particles") X(ENF__VECTOR, "vector")
+#define ENF__CHOICES_SPACE(X) X(ENF__PARTICLES, "particles") X(ENF__VECTOR, "vector") X(ENF__MOLECULE, "molecule")
 /* Words of model.map. */
 #define ENF__CHOICES_MAP(X) X(ENF__MAP_CNF, "cnf") X(ENF__MAP_LINEAR, "linear")
 #define ENF__CHOICES_FIELD(X) X(ENF__FIELD_EGNN, "egnn") X(ENF__FIELD_PAIR_KERNEL, "pair-kernel")
 #define ENF__CHOICES_AGGREGATION(X) X(ENF__SUM, "sum") X(ENF__MEAN, "mean")
-#define ENF__CHOICES_PRIOR(X) X(ENF__GAUSSIAN_PRIOR, "gaussian")
+#define ENF__CHOICES_PRIOR(X) X(ENF__GAUSSIAN_PRIOR, "gaussian") X(ENF__STUDENT_PRIOR, "student-t") X(ENF__INTERNAL_PRIOR, "internal")
 #define ENF__CHOICES_PRECISION(X) X(ENF__FLOAT32, "float32") X(ENF__FLOAT64, "float64")
 /* Rows of the kernel tables in lib/math; AUTO is resolved by enf_ctx_configure. */
 #define ENF__CHOICES_KERNEL(X)                                                                     \
@@ -29,6 +29,7 @@
   X(ENF__LOGDET_COUPLED, "coupled")                                                                \
   X(ENF__LOGDET_HUTCHINSON, "hutchinson")
 #define ENF__CHOICES_PROBE(X) X(ENF__RADEMACHER, "rademacher") X(ENF__GAUSSIAN, "gaussian")
+#define ENF__CHOICES_ROTATION(X) X(ENF__ROTATION_RANDOM, "random") X(ENF__ROTATION_FIXED, "fixed")
 #define ENF__CHOICES_OBJECTIVE(X)                                                                  \
   X(ENF__OBJECTIVE_FLOW_MATCHING, "flow-matching")                                                 \
   X(ENF__OBJECTIVE_LIKELIHOOD, "likelihood")                                                       \
@@ -61,6 +62,7 @@ enum { ENF__CHOICES_KERNEL(ENF__CHOICE_NUMBER) ENF__KERNELS };
 enum { ENF__CHOICES_ODE_METHOD(ENF__CHOICE_NUMBER) ENF__ODE_METHODS };
 enum { ENF__CHOICES_LOGDET_METHOD(ENF__CHOICE_NUMBER) ENF__LOGDET_METHODS };
 enum { ENF__CHOICES_PROBE(ENF__CHOICE_NUMBER) ENF__PROBES };
+enum { ENF__CHOICES_ROTATION(ENF__CHOICE_NUMBER) ENF__ROTATIONS };
 enum { ENF__CHOICES_OBJECTIVE(ENF__CHOICE_NUMBER) ENF__OBJECTIVES };
 enum { ENF__CHOICES_COUPLING(ENF__CHOICE_NUMBER) ENF__COUPLINGS };
 enum { ENF__CHOICES_SCHEDULE(ENF__CHOICE_NUMBER) ENF__SCHEDULES };

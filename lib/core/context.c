@@ -42,6 +42,7 @@ static const struct {
     {ENF__OPT_LOGDET_TOL, REAL, offsetof(enf__run, logdet_tol)},
     {ENF__OPT_LOGDET_PROBES, SIZE, offsetof(enf__run, probes)},
     {ENF__OPT_LOGDET_PROBE, CODE, offsetof(enf__run, probe)},
+    {ENF__OPT_SAMPLE_ROTATION, CODE, offsetof(enf__run, rotation)},
 };
 
 static void read_field(enf__run *run, const enf_opts *opts, size_t row) {

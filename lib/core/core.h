@@ -62,7 +62,8 @@ typedef struct {
   int logdet_method;
   double logdet_tol;
   size_t probes;
-  int probe; /* their distribution: flow/probe.h */
+  int probe; /* their distribution: map/probe.h */
+  int rotation;
 } enf__run;
 
 /* Numbers about the last call, read by enf_ctx_stat. */

@@ -10,6 +10,7 @@
 typedef bool (*enf__text_check)(const char *text, char *why, size_t size);
 bool enf__check_species(const char *text, char *why, size_t size);
 bool enf__check_data_scale(const char *text, char *why, size_t size);
+bool enf__check_any(const char *text, char *why, size_t size); /* what is read elsewhere */
 bool enf__check_map(const char *text, char *why, size_t size);
 
 enum { ENF__SPECIES = 256 }; /* numbers of model.species are below it */

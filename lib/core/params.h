@@ -14,6 +14,7 @@ typedef struct {
   char name[64]; /* "egnn.gcl_0.edge_mlp.0.weight" */
   size_t offset, rows, cols;
   double spread, first, last, diagonal;
+  bool fixed; /* no training changes it */
   bool turns; /* a matrix between layers, for which SOAP's other axes pay */
 } enf__tensor;
 

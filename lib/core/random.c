@@ -40,9 +40,10 @@ static double unit_interval(uint32_t low, uint32_t high) {
   return ((double)bits + 0.5) * 0x1p-52;
 }
 
-static void uniform_pair(uint64_t seed, uint32_t stream, uint64_t index, size_t pair, double u[2]) {
+void enf__random_uniform_block(uint64_t seed, uint32_t stream, uint64_t index, uint32_t block,
+                               double u[2]) {
   uint32_t w[4];
-  enf__random_bits(seed, stream, index, (uint32_t)pair, w);
+  enf__random_bits(seed, stream, index, block, w);
   u[0] = unit_interval(w[0], w[1]);
   u[1] = unit_interval(w[2], w[3]);
 }
@@ -50,7 +51,7 @@ static void uniform_pair(uint64_t seed, uint32_t stream, uint64_t index, size_t 
 void enf__random_uniform(uint64_t seed, uint32_t stream, uint64_t index, size_t n, double *u) {
   for (size_t i = 0; i < n; i += 2) {
     double pair[2];
-    uniform_pair(seed, stream, index, i / 2, pair);
+    enf__random_uniform_block(seed, stream, index, (uint32_t)(i / 2), pair);
     u[i] = pair[0];
     if (i + 1 < n)
       u[i + 1] = pair[1];
@@ -60,7 +61,7 @@ void enf__random_uniform(uint64_t seed, uint32_t stream, uint64_t index, size_t 
 void enf__random_normal(uint64_t seed, uint32_t stream, uint64_t index, size_t n, double *z) {
   for (size_t i = 0; i < n; i += 2) {
     double pair[2];
-    uniform_pair(seed, stream, index, i / 2, pair);
+    enf__random_uniform_block(seed, stream, index, (uint32_t)(i / 2), pair);
     double radius = sqrt(-2.0 * log(pair[0])), angle = 2.0 * M_PI * pair[1];
     z[i] = radius * cos(angle);
     if (i + 1 < n)

@@ -19,7 +19,10 @@ enum {
   ENF__STREAM_SIMULATE = 9,
   ENF__STREAM_SHUFFLE = 10,
   ENF__STREAM_METROPOLIS = 11,
-  ENF__STREAM_ROTATION = 12
+  ENF__STREAM_ROTATION = 12,
+  /* bits that a stream of prior draws is joined with, for the numbers of a gamma draw */
+  ENF__STREAM_GAMMA = 0x100,
+  ENF__STREAM_GAMMA_BOOST = 0x200
 };
 
 void enf__philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
@@ -31,6 +34,10 @@ void enf__random_bits(uint64_t seed, uint32_t stream, uint64_t index, uint32_t b
 /* u (n) uniform in (0,1): the high 52 bits of two words each, two per block;
    (bits + 0.5) / 2^52, exact, never 0 or 1. */
 void enf__random_uniform(uint64_t seed, uint32_t stream, uint64_t index, size_t n, double *u);
+
+/* Two of them, those of one block. */
+void enf__random_uniform_block(uint64_t seed, uint32_t stream, uint64_t index, uint32_t block,
+                               double u[2]);
 
 /* z (n) standard normal: Box-Muller on pairs of the uniforms above (cosine first, then sine). */
 void enf__random_normal(uint64_t seed, uint32_t stream, uint64_t index, size_t n, double *z);

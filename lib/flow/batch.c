@@ -34,6 +34,11 @@ static enf_status tell(enf_ctx *ctx, const enf__tally *r, size_t n) {
   char rest[64] = "";
   if (r->failed > 1)
     enf__format(rest, sizeof rest, "; %zu of %zu samples failed", r->failed, n);
+  if (why->fault.status != ENF_OK) {
+    char fault[160];
+    enf__fault_say(&why->fault, fault, sizeof fault);
+    return enf__fail(ctx, why->status, "sample %zu: %s%s", r->first, fault, rest);
+  }
   switch (why->status) {
   case ENF_ERR_ODE_STEPS:
     return enf__fail(ctx, why->status,

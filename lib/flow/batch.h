@@ -45,8 +45,8 @@ struct enf__transit {
   /* The sample's starting state x; *note is kept for finish. */
   enf__failure (*begin)(const enf__transit *c, size_t row, double *x, double *note);
   /* Write the sample's outputs, given the state where it went (it may be written to) and log
-     |dy/dx|; both are NaN if the sample failed. */
-  void (*finish)(const enf__transit *c, size_t row, double *x, double logdet, double note);
+     |dy/dx|; both are NaN if the sample failed. It may fail here, too. */
+  enf__failure (*finish)(const enf__transit *c, size_t row, double *x, double logdet, double note);
 
   const double *x; /* inputs and outputs of the call, for begin and finish; some are NULL */
   double *y, *logp;

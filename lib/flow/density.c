@@ -8,12 +8,15 @@
               = log p0(z) - log |dy/dz|      + log |dy/dx|     carried from 0 to 1  (enf_sample)  */
 #include "core/random.h"
 #include "flow/batch.h"
+#include "math/finite.h"
 
 /* ---- density of given configurations -------------------------------------------------------- */
 
-static void score(const enf__transit *c, size_t row, double *z, double logdet, double note) {
+static enf__failure score(const enf__transit *c, size_t row, double *z, double logdet,
+                          double note) {
   const double density = enf__prior_log_density(&c->flow->prior, z);
   c->logp[row] = density + logdet - enf__space_log_unit(&c->flow->space) + note;
+  return (enf__failure){.status = ENF_OK};
 }
 
 enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
@@ -69,16 +72,24 @@ out:
 static enf__failure draw(const enf__transit *c, size_t row, double *x, double *note) {
   enf__prior_sample(&c->flow->prior, c->seed, ENF__STREAM_PRIOR, c->first + row, x);
   *note = enf__prior_log_density(&c->flow->prior, x);
-  return (enf__failure){0};
+  return (enf__failure){.status = ENF_OK};
 }
 
-static void hand_out(const enf__transit *c, size_t row, double *x, double logdet, double note) {
+static enf__failure hand_out(const enf__transit *c, size_t row, double *x, double logdet,
+                             double note) {
   const enf__space *space = &c->flow->space;
+  const enf__place place = {c->seed, c->first + row};
+  const bool turned = c->run->rotation == ENF__ROTATION_RANDOM;
   double *y = c->y + row * enf__space_host(space), log_volume;
-  space->ops->leave(space, x, NULL, y, &log_volume);
+  const enf__failure why =
+      space->ops->leave(space, turned ? &place : NULL, x, NULL, y, &log_volume);
   space->ops->project(space, y);
+  if (why.status != ENF_OK)
+    enf__fill_nan(enf__space_host(space), y);
   if (c->logp)
-    c->logp[row] = note - logdet - enf__space_log_unit(space) + log_volume;
+    c->logp[row] = why.status != ENF_OK ? (double)NAN
+                                        : note - logdet - enf__space_log_unit(space) + log_volume;
+  return why;
 }
 
 enf_status enf_sample(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_t first, size_t n,

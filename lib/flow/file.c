@@ -145,6 +145,20 @@ out:
   return status;
 }
 
+/* Values that the space cannot have are the file's fault. */
+static enf_status check_fixed(reader *r, const enf_flow *flow) {
+  const enf__space *space = &flow->space;
+  for (size_t i = 0; space->ops->admit && i < flow->params.count; i++) {
+    const size_t offset = flow->params.tensor[i].offset;
+    char reason[sizeof r->ctx->errmsg];
+    if (space->ops->admit(r->ctx, space, offset, flow->params.value + offset) == ENF_OK)
+      continue;
+    memcpy(reason, r->ctx->errmsg, sizeof reason);
+    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "%s", reason);
+  }
+  return ENF_OK;
+}
+
 static enf_status read_tensors(reader *r, const enf__params *params) {
   for (size_t k = 0; k < params->count; k++) {
     const enf__tensor *view = &params->tensor[k];
@@ -178,6 +192,7 @@ enf_status enf_load(enf_ctx *ctx, enf_flow **flow, const char *path) {
   TRY(plan_flow(&r, &made, opts));
   TRY(enf__flow_allocate(ctx, made));
   TRY(read_tensors(&r, &made->params));
+  TRY(check_fixed(&r, made));
   enf__flow_pack(made);
   made->scale_fixed = true;
   *flow = made;

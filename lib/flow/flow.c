@@ -52,12 +52,39 @@ static size_t number_kinds(size_t N, bool by_number, int *list) {
   return kinds;
 }
 
-static void read_scale(const enf_opts *opts, enf_flow *flow) {
+/* A space that has centres and widths to find has no other scale. */
+static enf_status read_scale(enf_ctx *ctx, enf_flow *flow) {
   double scale;
-  enf__read_data_scale(enf__opts_text(opts, ENF__OPT_MODEL_DATA_SCALE), &scale);
-  flow->scale_fixed = scale > 0;
-  if (flow->scale_fixed)
-    flow->space.scale = scale;
+  const bool own = flow->space.ops->fit != NULL;
+  enf__read_data_scale(enf__opts_text(flow->options, ENF__OPT_MODEL_DATA_SCALE), &scale);
+  if (own && scale != 0 && scale != 1)
+    return enf__fail(
+        ctx, ENF_ERR_SHAPE,
+        "model.data_scale is %g: model.space molecule has widths of its own, it can be "
+        "auto or 1 only",
+        scale);
+  flow->scale_fixed = scale > 0 && !own;
+  flow->space.scale = scale > 0 ? scale : 1;
+  return ENF_OK;
+}
+
+/* What is not set and depends on the space: then it is set, so that the flow's file says it. */
+static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts) {
+  const struct {
+    int space;
+    enf__opt id;
+    const char *value;
+  } rows[] = {{ENF__MOLECULE, ENF__OPT_MODEL_PRIOR, "internal"},
+              {ENF__MOLECULE, ENF__OPT_MODEL_HIDDEN, "64"}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    if (rows[i].space != (int)enf__opts_int(opts, ENF__OPT_MODEL_SPACE) ||
+        enf__opts_isset(opts, rows[i].id))
+      continue;
+    const enf_status status = enf_opts_set(opts, enf__opts_name(rows[i].id), rows[i].value);
+    if (status != ENF_OK)
+      return enf__fail(ctx, status, "%s", enf_opts_errmsg(opts));
+  }
+  return ENF_OK;
 }
 
 /* The space of model.space, particles and dimensions in its limits. */
@@ -91,32 +118,39 @@ out:
   return status;
 }
 
+static enf_status plan(enf_ctx *ctx, enf_flow *flow, const enf_opts *opts) {
+  enf_status status;
+  enf__space *space = &flow->space;
+  enf__params *params = &flow->params;
+  TRY(enf__opts_copy(ctx, &flow->alloc, &flow->options, opts));
+  TRY(set_defaults(ctx, flow->options));
+  TRY(read_space(ctx, flow->options, space));
+  TRY(read_scale(ctx, flow));
+  TRY(read_kinds(ctx, flow));
+  if (space->ops->create)
+    TRY(space->ops->create(ctx, space, flow->options, params));
+  TRY(enf__prior_create(ctx, &flow->prior, flow->options, space, params));
+  TRY(enf__chain_plan(ctx, &flow->chain, flow->options, space, params));
+  if (params->failed)
+    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a table of parameters"));
+out:
+  return status;
+}
+
 enf_status enf__flow_plan(enf_ctx *ctx, enf_flow **out, const enf_opts *opts, bool by_number,
                           size_t most_tensors) {
-  enf_status status = ENF_OK;
-  enf__space space;
   *out = NULL;
-  TRY(read_space(ctx, opts, &space));
   enf_flow *flow = enf__alloc(&ctx->alloc, sizeof *flow);
   if (!flow)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a flow");
-  *flow = (enf_flow){
-      .magic = ENF__MAGIC_FLOW, .alloc = ctx->alloc, .space = space, .by_number = by_number};
+  *flow = (enf_flow){.magic = ENF__MAGIC_FLOW, .alloc = ctx->alloc, .by_number = by_number};
   enf__params_open(ctx, &flow->params);
-  *out = flow;
   flow->params.most = most_tensors;
-  TRY(enf__opts_copy(ctx, &flow->alloc, &flow->options, opts));
-  read_scale(opts, flow);
-  TRY(read_kinds(ctx, flow));
-  flow->prior = enf__prior_make((int)enf__opts_int(opts, ENF__OPT_MODEL_PRIOR), &flow->space,
-                                enf__opts_real(opts, ENF__OPT_MODEL_PRIOR_STD));
-  TRY(enf__chain_plan(ctx, &flow->chain, flow->options, &flow->space, &flow->params));
-  if (flow->params.failed)
-    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a table of parameters"));
-  return ENF_OK;
-out:
-  enf_destroy(*out);
-  *out = NULL;
+  const enf_status status = plan(ctx, flow, opts);
+  if (status == ENF_OK)
+    *out = flow;
+  else
+    enf_destroy(flow);
   return status;
 }
 
@@ -136,7 +170,12 @@ enf_status enf__flow_make(enf_ctx *ctx, enf_flow **out, const enf_opts *opts, bo
   return status;
 }
 
-void enf__flow_pack(enf_flow *flow) { enf__chain_pack(&flow->chain, &flow->params); }
+void enf__flow_pack(enf_flow *flow) {
+  if (flow->space.ops->pack)
+    flow->space.ops->pack(&flow->space, flow->params.value);
+  enf__prior_pack(&flow->prior, flow->params.value);
+  enf__chain_pack(&flow->chain, &flow->params);
+}
 
 enf_status enf__flow_field(enf_ctx *ctx, const enf_flow *flow, const char *call,
                            const enf__field **field) {
@@ -172,6 +211,8 @@ void enf_destroy(enf_flow *flow) {
   const enf_alloc alloc = flow->alloc;
   flow->magic = 0;
   enf__chain_free(&flow->chain);
+  if (flow->space.ops && flow->space.ops->destroy)
+    flow->space.ops->destroy(&alloc, &flow->space);
   enf__params_close(&flow->params);
   enf__free(&alloc, flow->kind);
   enf_opts_destroy(flow->options);
@@ -318,6 +359,8 @@ enf_status enf_params_set(enf_ctx *ctx, enf_flow *flow, const char *tensor, cons
   for (size_t i = 0; i < n; i++)
     if (!isfinite(data[i]))
       TRY(enf__fail(ctx, ENF_ERR_NONFINITE, "value %zu of %s is not finite", i, tensor));
+  if (flow->space.ops->admit)
+    TRY(flow->space.ops->admit(ctx, &flow->space, found->offset, data));
   memcpy(flow->params.value + found->offset, data, n * sizeof *data);
   enf__flow_pack(flow);
   flow->scale_fixed = true;

@@ -35,7 +35,11 @@ enf_status enf__flow_make(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts, b
 /* The text of one of its model.* options; of the data scale, the number in use. */
 const char *enf__flow_option(const enf_flow *flow, enf__opt id, char buffer[32]);
 
-/* scale.c: the data scale that `auto` stands for, of x (n > 0, host), in work (enf__scale_doubles).
+/* scale.c: the flow's scale, or its space's tensors, from x (n > 0, host), in work
+   (enf__scale_doubles). NONFINITE, RANGE with the sentence; then they are as they were. */
+enf_status enf__flow_fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x, double *work);
+
+/* The data scale that `auto` stands for, of x (n > 0, host), in work (enf__scale_doubles).
    0 for data without extent, not finite where squares are not. */
 size_t enf__scale_doubles(const enf__space *space, size_t n);
 double enf__scale_find(const enf__space *space, size_t n, const double *x, double *work,

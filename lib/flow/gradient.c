@@ -77,7 +77,7 @@ static void store(job *j, size_t first) {
       continue;
     }
     const char *what = r->evaluations ? "the velocity or its divergence" : "x";
-    const enf__failure later = {r->status, what, r->t, r->h};
+    const enf__failure later = {.status = r->status, .what = what, .t = r->t, .h = r->h};
     enf__tally_failure(&j->all, row, j->why[i].status != ENF_OK ? j->why[i] : later);
     j->logp[row] = NAN;
     enf__fill_nan(j->host, grad);

@@ -93,7 +93,9 @@ static void finish(group *g, size_t row, enf__tally *report) {
     report->steps += (double)r->accepted;
     report->velocities += (double)r->evaluations;
     if (!well)
-      enf__tally_failure(report, row + i, (enf__failure){r->status, "the velocity", r->t, r->h});
+      enf__tally_failure(
+          report, row + i,
+          (enf__failure){.status = r->status, .what = "the velocity", .t = r->t, .h = r->h});
     const double distance = end_to_end(g->dim, g->start + i * g->dim, pair);
     m->length[row + i] = well ? pair[g->dim] * m->flow->space.scale : (double)NAN;
     m->distance[row + i] = well ? distance * m->flow->space.scale : (double)NAN;

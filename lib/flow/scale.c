@@ -90,6 +90,49 @@ static enf_status check_finite(enf_ctx *ctx, size_t n, size_t host, const double
   return ENF_OK;
 }
 
+enf_status enf__flow_fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x, double *work) {
+  enf__space *space = &flow->space;
+  size_t left_out;
+  if (space->ops->fit)
+    return space->ops->fit(ctx, space, flow->params.value, n, x);
+  const double scale = enf__scale_find(space, n, x, work, &left_out);
+  if (!isfinite(scale))
+    return enf__fail(ctx, ENF_ERR_NONFINITE, "the coordinates are too large for a data scale");
+  space->scale = scale > 0 ? scale : 1;
+  return ENF_OK;
+}
+
+/* Rows of a public call: some, none NULL, as many as memory can hold, finite. */
+static enf_status check_rows(enf_ctx *ctx, const char *call, const enf_flow *flow, size_t n,
+                             const double *x) {
+  const enf__space *space = &flow->space;
+  const size_t host = enf__space_host(space), extra = enf__space_state(space);
+  if (n == 0 || !x)
+    return enf__fail(ctx, ENF_ERR_ARG, "%s: %s", call,
+                     n == 0 ? "there are no configurations" : "x is NULL");
+  if (n > SIZE_MAX / 8 / host - extra || n > (SIZE_MAX / 8 - extra) / 2)
+    return enf__fail(ctx, ENF_ERR_ARG, "%s: n = %zu configurations are too many", call, n);
+  return check_finite(ctx, n, host, x);
+}
+
+enf_status enf_prior_fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x) {
+  ENF__ENTRY;
+  enf_status status = ENF_OK;
+  double *work = NULL;
+  TRY(enf__enter(ctx));
+  TRY(enf__flow_check(ctx, flow));
+  TRY(check_rows(ctx, "enf_prior_fit", flow, n, x));
+  work = enf__alloc_array(&ctx->alloc, enf__scale_doubles(&flow->space, n), sizeof *work);
+  if (!work)
+    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for the sizes of %zu configurations", n));
+  TRY(enf__flow_fit(ctx, flow, n, x, work));
+  flow->scale_fixed = true;
+  enf__flow_pack(flow);
+out:
+  enf__free(&ctx->alloc, work);
+  return status;
+}
+
 enf_status enf_data_scale(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
                           double *scale, size_t *left_out) {
   ENF__ENTRY;
@@ -98,16 +141,13 @@ enf_status enf_data_scale(enf_ctx *ctx, const enf_flow *flow, size_t n, const do
   size_t far;
   TRY(enf__enter(ctx));
   TRY(enf__flow_check(ctx, flow));
-  if (n == 0 || !x || !scale)
-    TRY(enf__fail(ctx, ENF_ERR_ARG, "enf_data_scale: %s",
-                  n == 0 ? "there are no configurations"
-                  : !x   ? "x is NULL"
-                         : "scale is NULL"));
+  if (!scale)
+    TRY(enf__fail(ctx, ENF_ERR_ARG, "enf_data_scale: scale is NULL"));
+  TRY(check_rows(ctx, "enf_data_scale", flow, n, x));
   const enf__space *space = &flow->space;
-  const size_t host = enf__space_host(space), extra = enf__space_state(space);
-  if (n > SIZE_MAX / 8 / host - extra || n > (SIZE_MAX / 8 - extra) / 2)
-    TRY(enf__fail(ctx, ENF_ERR_ARG, "enf_data_scale: n = %zu configurations are too many", n));
-  TRY(check_finite(ctx, n, host, x));
+  if (space->ops->fit)
+    TRY(enf__fail(ctx, ENF_ERR_UNSUPPORTED,
+                  "model.space molecule has no data scale but widths: enf_prior_fit finds them"));
   work = enf__alloc_array(&ctx->alloc, enf__scale_doubles(space, n), sizeof *work);
   if (!work)
     TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for the sizes of %zu configurations", n));

@@ -36,15 +36,17 @@ static void finish(group *g, enf__tally *report) {
   for (size_t i = 0; i < g->S; i++) {
     double *x = g->x + i * g->dim;
     if (g->why[i].status != ENF_OK) {
-      enf__tally_failure(report, g->row + i, g->why[i]);
       g->logdet[i] = NAN;
       g->var[i] = NAN;
-      for (size_t j = 0; j < g->dim; j++)
-        x[j] = NAN;
+      enf__fill_nan(g->dim, x);
     }
     if (c->var)
       c->var[g->row + i] = g->var[i];
-    c->finish(c, g->row + i, x, g->logdet[i], g->note[i]);
+    const enf__failure late = c->finish(c, g->row + i, x, g->logdet[i], g->note[i]);
+    if (g->why[i].status != ENF_OK)
+      enf__tally_failure(report, g->row + i, g->why[i]);
+    else if (late.status != ENF_OK)
+      enf__tally_failure(report, g->row + i, late);
   }
 }
 

@@ -5,15 +5,17 @@
    mean-free subspace. */
 #include "flow/batch.h"
 
-static void finish(const enf__transit *c, size_t row, double *x, double logdet, double note) {
+static enf__failure finish(const enf__transit *c, size_t row, double *x, double logdet,
+                           double note) {
   const enf__space *space = &c->flow->space;
   const size_t host = enf__space_host(space);
   double *y = c->y + row * host, origin[3];
   (void)note;
   space->ops->enter(space, c->x + row * host, y, origin, NULL);
-  space->ops->leave(space, x, origin, y, NULL);
+  space->ops->leave(space, NULL, x, origin, y, NULL);
   if (c->logp)
     c->logp[row] = logdet;
+  return (enf__failure){.status = ENF_OK};
 }
 
 enf_status enf_transport(enf_ctx *ctx, const enf_flow *flow, size_t n, double t0, double t1,
@@ -24,6 +26,10 @@ enf_status enf_transport(enf_ctx *ctx, const enf_flow *flow, size_t n, double t0
     return status;
   const enf__argument arrays[] = {{"x", x}, {"y", y}};
   TRY(enf__batch_check(ctx, flow, n, 2, arrays));
+  if (enf__space_state(&flow->space) != enf__space_host(&flow->space))
+    TRY(enf__fail(
+        ctx, ENF_ERR_UNSUPPORTED,
+        "enf_transport needs states that are points; enf_internal gives those of a molecule"));
   if (!(t0 >= 0 && t0 <= 1 && t1 >= 0 && t1 <= 1))
     TRY(enf__fail(ctx, ENF_ERR_RANGE, "t0 = %g and t1 = %g must lie between 0 and 1", t0, t1));
   enf__transit transit = {.flow = flow,

@@ -40,11 +40,11 @@ static enf__failure load(const call *c, size_t row, packed *p, size_t slot) {
   p->row[slot] = row;
   p->t[slot] = c->t[row];
   if (!(c->t[row] >= 0 && c->t[row] <= 1))
-    return (enf__failure){ENF_ERR_RANGE, "t", c->t[row], 0};
+    return (enf__failure){.status = ENF_ERR_RANGE, .what = "t", .t = c->t[row]};
   const enf__failure why = space->ops->enter(space, c->x + row * c->dim, x, NULL, NULL);
   if (why.status != ENF_OK || enf__all_finite(c->dim, x))
     return why;
-  return (enf__failure){ENF_ERR_NONFINITE, "x", c->t[row], 0};
+  return (enf__failure){.status = ENF_ERR_NONFINITE, .what = "x", .t = c->t[row]};
 }
 
 /* Write sample `row` from slot, NaN if there is a failure; the result may be one itself. */
@@ -52,7 +52,8 @@ static enf__failure store(const call *c, size_t row, const packed *p, size_t slo
                           enf__failure why) {
   const double *v = p->v + slot * c->dim;
   if (why.status == ENF_OK && !(enf__all_finite(c->dim, v) && (!c->div || isfinite(p->div[slot]))))
-    why = (enf__failure){ENF_ERR_NONFINITE, "the velocity or its divergence", c->t[row], 0};
+    why = (enf__failure){
+        .status = ENF_ERR_NONFINITE, .what = "the velocity or its divergence", .t = c->t[row]};
   const bool good = why.status == ENF_OK;
   for (size_t i = 0; i < c->dim; i++)
     c->v[row * c->dim + i] = good ? v[i] * c->flow->space.scale : NAN;

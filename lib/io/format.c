@@ -19,6 +19,8 @@ static const struct {
 } later[] = {
     {ENF__OPT_MODEL_EDGE_DEPTH, "2"},     {ENF__OPT_MODEL_NODE_DEPTH, "2"},
     {ENF__OPT_MODEL_SPACE, "particles"},  {ENF__OPT_MODEL_MAP, "cnf"},
+    {ENF__OPT_MODEL_PRIOR_DF, "5"},        {ENF__OPT_MODEL_PRIOR_TRAIN, "0"},
+    {ENF__OPT_MODEL_ZMATRIX, ""},
     {ENF__OPT_MODEL_KERNELS, "30"},       {ENF__OPT_MODEL_KERNEL_TIMES, "20"},
     {ENF__OPT_MODEL_KERNEL_RANGE, "8"},   {ENF__OPT_TRAIN_REFLECT, "1"},
     {ENF__OPT_TRAIN_ADJOINT, "discrete"}, {ENF__OPT_TRAIN_TRACE, "hutchinson"},

@@ -158,7 +158,7 @@ static void note_result(group *g, size_t i, const char *what) {
   g->c->tally->steps += (double)r->accepted;
   g->c->tally->velocities += (double)r->evaluations;
   if (r->status != ENF_OK)
-    g->c->why[i] = (enf__failure){r->status, what, r->t, r->h};
+    g->c->why[i] = (enf__failure){.status = r->status, .what = what, .t = r->t, .h = r->h};
 }
 
 static void carry_points(group *g) {
@@ -231,7 +231,8 @@ static void conclude(group *g, size_t i) {
     g->c->tally->divergences += (double)integral[k].evaluations;
     error += integral[k].error / (double)g->lines;
     if (integral[k].status != ENF_OK)
-      g->c->why[i] = (enf__failure){integral[k].status, "the divergence", g->c->t1, 0};
+      g->c->why[i] =
+          (enf__failure){.status = integral[k].status, .what = "the divergence", .t = g->c->t1};
   }
   average(g, i);
   g->c->tally->square_error += error * error;

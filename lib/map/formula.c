@@ -47,7 +47,7 @@ void enf__formula_carry(const enf__map *map, enf__arena *arena, enf__carry *c) {
                                   c->why);
   for (size_t i = 0; i < c->S; i++)
     if (c->why[i].status == ENF_OK && !enf__all_finite(dim, c->x + i * dim))
-      c->why[i] = (enf__failure){ENF_ERR_NONFINITE, "a map's value", c->t1, 0};
+      c->why[i] = (enf__failure){.status = ENF_ERR_NONFINITE, .what = "a map's value", .t = c->t1};
 }
 
 /* ---- there and back ----------------------------------------------------------------------------

@@ -286,7 +286,8 @@ static void apply(const enf__map *map, const enf__run *run, enf__arena *arena,
         memcpy(points, x, D * sizeof *x);
     }
     if (!isfinite(sum) && why[i].status == ENF_OK)
-      why[i] = (enf__failure){ENF_ERR_NONFINITE, "log |det W| of a linear map", 0, 0};
+      why[i] = (enf__failure){
+          .status = ENF_ERR_NONFINITE, .what = "log |det W| of a linear map", .t = 0};
     if (logdet)
       logdet[i] += sum;
   }

@@ -8,24 +8,38 @@
 #include "prior/prior.h"
 #include <math.h>
 
+static enf_status check(enf_ctx *ctx, const enf__space *space) {
+  if (!space->ops->is_circle)
+    return ENF_OK;
+  return enf__fail(ctx, ENF_ERR_OPTION,
+                   "model.prior gaussian has no circles; the prior of model.space molecule is "
+                   "internal");
+}
+
 static void sample(const enf__prior *prior, uint64_t seed, uint32_t stream, uint64_t index,
                    double *z) {
   enf__space_normal(prior->space, prior->std, seed, stream, index, z);
 }
 
-static double log_density(const enf__prior *prior, const double *z) {
+static double square_of(const enf__prior *prior, const double *z) {
   const size_t count = enf__space_state(prior->space);
-  const double k = (double)enf__space_freedom(prior->space), pi = 3.14159265358979323846;
   double square = 0;
   for (size_t i = 0; i < count; i++)
     square += (z[i] / prior->std) * (z[i] / prior->std);
-  return -0.5 * square - k * (0.5 * log(2 * pi) + log(prior->std));
+  return square;
 }
 
-static void gradient(const enf__prior *prior, const double *z, double *grad) {
+static double log_density(const enf__prior *prior, const double *z) {
+  const double k = (double)enf__space_freedom(prior->space), pi = 3.14159265358979323846;
+  return -0.5 * square_of(prior, z) - k * (0.5 * log(2 * pi) + log(prior->std));
+}
+
+static void gradient(const enf__prior *prior, const double *z, double *grad, double by_log[2]) {
   const size_t count = enf__space_state(prior->space);
-  for (size_t i = 0; i < count; i++)
+  for (size_t i = 0; grad && i < count; i++)
     grad[i] = -z[i] / (prior->std * prior->std);
+  if (by_log)
+    by_log[0] = square_of(prior, z) - (double)enf__space_freedom(prior->space);
 }
 
-const enf__prior_ops enf__gaussian_ops = {sample, log_density, gradient};
+const enf__prior_ops enf__gaussian_ops = {check, sample, log_density, gradient, 1};

@@ -1,9 +1,42 @@
-/* prior.c -- the table of priors. */
+/* prior.c -- the table of priors, and their parameters. */
 #include "prior/prior.h"
+#include <math.h>
 
-static const enf__prior_ops *const table[] = {[ENF__GAUSSIAN_PRIOR] = &enf__gaussian_ops};
+static const enf__prior_ops *const table[] = {[ENF__GAUSSIAN_PRIOR] = &enf__gaussian_ops,
+                                              [ENF__STUDENT_PRIOR] = &enf__student_ops,
+                                              [ENF__INTERNAL_PRIOR] = &enf__internal_prior_ops};
 ENF__ROW_FOR_EVERY(ENF__PRIORS, table);
 
 enf__prior enf__prior_make(int kind, const enf__space *space, double std) {
-  return (enf__prior){.ops = table[kind], .space = space, .std = std};
+  return (enf__prior){.ops = table[kind], .space = space, .std = std, .df = 5};
+}
+
+enf_status enf__prior_create(enf_ctx *ctx, enf__prior *prior, const enf_opts *options,
+                             const enf__space *space, enf__params *params) {
+  *prior = enf__prior_make((int)enf__opts_int(options, ENF__OPT_MODEL_PRIOR), space,
+                           enf__opts_real(options, ENF__OPT_MODEL_PRIOR_STD));
+  prior->df = enf__opts_real(options, ENF__OPT_MODEL_PRIOR_DF);
+  prior->trained = enf__opts_int(options, ENF__OPT_MODEL_PRIOR_TRAIN) != 0;
+  const double logs[] = {log(prior->std), log(prior->df)};
+  static const char *const names[] = {"prior.log_std", "prior.log_df"};
+  prior->offset = params->size;
+  for (size_t k = 0; prior->trained && k < prior->ops->logs; k++)
+    enf__params_add(params, (enf__tensor){.rows = 1, .cols = 1, .first = logs[k], .last = logs[k]},
+                    "%s", names[k]);
+  return prior->ops->check(ctx, space);
+}
+
+void enf__prior_pack(enf__prior *prior, const double *params) {
+  double *const numbers[] = {&prior->std, &prior->df};
+  for (size_t k = 0; prior->trained && k < prior->ops->logs; k++)
+    *numbers[k] = exp(params[prior->offset + k]);
+}
+
+void enf__prior_pull(const enf__prior *prior, const double *z, double weight, double *dparams) {
+  double by_log[2];
+  if (!prior->trained || prior->ops->logs == 0)
+    return;
+  prior->ops->gradient(prior, z, NULL, by_log);
+  for (size_t k = 0; k < prior->ops->logs; k++)
+    dparams[prior->offset + k] += weight * by_log[k];
 }

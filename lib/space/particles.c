@@ -33,17 +33,19 @@ static enf__failure enter(const enf__space *space, const double *x, double *y, d
     y[i] /= space->scale;
   if (log_volume)
     *log_volume = 0;
-  return (enf__failure){0};
+  return (enf__failure){.status = ENF_OK};
 }
 
-static void leave(const enf__space *space, const double *y, const double *origin, double *x,
-                  double *log_volume) {
+static enf__failure leave(const enf__space *space, const enf__place *place, const double *y,
+                          const double *origin, double *x, double *log_volume) {
+  (void)place;
   const size_t count = state(space);
   enf__space_to_host(space, count, y, x);
   for (size_t i = 0; origin && i < count; i++)
     x[i] += origin[i % space->shape.dimensions];
   if (log_volume)
     *log_volume = 0;
+  return (enf__failure){.status = ENF_OK};
 }
 
 static void project(const enf__space *space, double *x) {
@@ -59,12 +61,19 @@ static void enter_pull(const enf__space *space, const double *x, const double *d
   project(space, dx);
 }
 
-static void leave_pull(const enf__space *space, const double *y, const double *dx, double dvolume,
-                       double *dy) {
+static void leave_pull(const enf__space *space, const double *y, const double *x, double *dx,
+                       double dvolume, double *dy) {
   (void)y;
+  (void)x;
   (void)dvolume;
   enf__space_to_host(space, state(space), dx, dy);
 }
 
-const enf__space_ops enf__particles_ops = {0,     check,      state,      freedom, enter,
-                                           leave, enter_pull, leave_pull, project};
+const enf__space_ops enf__particles_ops = {.check = check,
+                                           .state = state,
+                                           .freedom = freedom,
+                                           .enter = enter,
+                                           .leave = leave,
+                                           .enter_pull = enter_pull,
+                                           .leave_pull = leave_pull,
+                                           .project = project};

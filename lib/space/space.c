@@ -3,8 +3,9 @@
 #include "core/random.h"
 #include <math.h>
 
-static const enf__space_ops *const table[] = {
-    [ENF__PARTICLES] = &enf__particles_ops, [ENF__VECTOR] = &enf__vector_ops};
+static const enf__space_ops *const table[] = {[ENF__PARTICLES] = &enf__particles_ops,
+                                              [ENF__VECTOR] = &enf__vector_ops,
+                                              [ENF__MOLECULE] = &enf__molecule_ops};
 ENF__ROW_FOR_EVERY(ENF__SPACES, table);
 
 size_t enf__space_particles(int kind) { return table[kind]->particles; }

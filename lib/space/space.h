@@ -16,45 +16,70 @@
 #define ENF__SPACE_H
 
 #include "core/options.h"
+#include "core/params.h"
+#include "space/internal.h"
 #include "space/shape.h"
 
 typedef struct enf__space enf__space;
+typedef struct enf__molecule enf__molecule; /* molecule.c */
 
 /* Why a sample failed; numbers as far as they apply. */
 typedef struct {
   enf_status status;
   const char *what; /* "x", "the velocity", ... for NONFINITE and RANGE */
   double t, h;
+  enf__fault fault; /* of a molecule's coordinates */
 } enf__failure;
+
+/* A place in a stream of random numbers, for points that a state does not say all of. */
+typedef struct {
+  uint64_t seed, index;
+} enf__place;
 
 typedef struct {
   size_t particles; /* N where none is asked for; 0: one must be */
   /* OPTION, with the sentence, for numbers of particles or dimensions that it cannot have. */
   enf_status (*check)(enf_ctx *ctx, const enf__space *space);
+
+  /* For spaces with tensors of their own, which no training changes; all NULL without. create
+     appends them, pack takes them over from a block, admit refuses values for the one at `offset`,
+     fit finds them, in the block and the space, from x (n,N,D). */
+  enf_status (*create)(enf_ctx *ctx, enf__space *space, const enf_opts *options,
+                       enf__params *params);
+  void (*destroy)(const enf_alloc *alloc, enf__space *space);
+  void (*pack)(enf__space *space, const double *params);
+  enf_status (*admit)(enf_ctx *ctx, const enf__space *space, size_t offset, const double *data);
+  enf_status (*fit)(enf_ctx *ctx, enf__space *space, double *params, size_t n, const double *x);
+
   size_t (*state)(const enf__space *space);   /* doubles of a state */
   size_t (*freedom)(const enf__space *space); /* k */
   /* Host's x -> state y. origin (3) gets the mean of particles, for leave to put back. Both it and
      log_volume may be NULL. */
   enf__failure (*enter)(const enf__space *space, const double *x, double *y, double *origin,
                         double *log_volume);
-  /* State y -> x, with this origin or none; log_volume is that of enter. */
-  void (*leave)(const enf__space *space, const double *y, const double *origin, double *x,
-                double *log_volume);
+  /* State y -> x, with this origin or none; log_volume is that of enter. What y leaves open is
+     drawn at `place`, or left as it comes. */
+  enf__failure (*leave)(const enf__space *space, const enf__place *place, const double *y,
+                        const double *origin, double *x, double *log_volume);
   /* Cotangents dy of the state and dvolume of log_volume -> dx (host), projected. */
   void (*enter_pull)(const enf__space *space, const double *x, const double *dy, double dvolume,
                      double *dx);
-  /* Cotangents dx of the point and dvolume of log_volume -> dy of the state. */
-  void (*leave_pull)(const enf__space *space, const double *y, const double *dx, double dvolume,
-                     double *dy);
+  /* Cotangents dx (host), which is written over, of the point x that leave gave for y, and dvolume
+     of log_volume -> dy of the state. */
+  void (*leave_pull)(const enf__space *space, const double *y, const double *x, double *dx,
+                     double dvolume, double *dy);
   /* Off a tangent or a point, outside or inside, what is not the space's: the mean of particles. */
   void (*project)(const enf__space *space, double *x);
+  /* Is coordinate k of a state one of a circle (-pi,pi]? NULL: none is. */
+  bool (*is_circle)(const enf__space *space, size_t k);
 } enf__space_ops;
 
 struct enf__space {
   const enf__space_ops *ops;
-  enf__shape shape; /* of the samples outside, x (N,D) */
-  size_t kinds;     /* largest number of shape.kind + 1; 0: all alike */
-  double scale;     /* s: host units per unit inside */
+  enf__shape shape;        /* of the samples outside, x (N,D) */
+  size_t kinds;            /* largest number of shape.kind + 1; 0: all alike */
+  double scale;            /* s: host units per unit inside */
+  enf__molecule *molecule; /* or NULL */
 };
 
 /* N where model.particles is not set; 0: it must be. */
@@ -83,6 +108,10 @@ static inline void enf__space_to_host(const enf__space *space, size_t count, con
     out[i] = x[i] * space->scale;
 }
 
-extern const enf__space_ops enf__particles_ops, enf__vector_ops;
+static inline bool enf__space_is_circle(const enf__space *space, size_t k) {
+  return space->ops->is_circle && space->ops->is_circle(space, k);
+}
+
+extern const enf__space_ops enf__particles_ops, enf__vector_ops, enf__molecule_ops;
 
 #endif

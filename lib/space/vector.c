@@ -19,15 +19,17 @@ static enf__failure enter(const enf__space *space, const double *x, double *y, d
   (void)origin;
   if (log_volume)
     *log_volume = 0;
-  return (enf__failure){0};
+  return (enf__failure){.status = ENF_OK};
 }
 
-static void leave(const enf__space *space, const double *y, const double *origin, double *x,
-                  double *log_volume) {
+static enf__failure leave(const enf__space *space, const enf__place *place, const double *y,
+                          const double *origin, double *x, double *log_volume) {
+  (void)place;
   (void)origin;
   enf__space_to_host(space, space->shape.dimensions, y, x);
   if (log_volume)
     *log_volume = 0;
+  return (enf__failure){.status = ENF_OK};
 }
 
 static void enter_pull(const enf__space *space, const double *x, const double *dy, double dvolume,
@@ -38,9 +40,10 @@ static void enter_pull(const enf__space *space, const double *x, const double *d
     dx[i] = dy[i] / space->scale;
 }
 
-static void leave_pull(const enf__space *space, const double *y, const double *dx, double dvolume,
-                       double *dy) {
+static void leave_pull(const enf__space *space, const double *y, const double *x, double *dx,
+                       double dvolume, double *dy) {
   (void)y;
+  (void)x;
   (void)dvolume;
   enf__space_to_host(space, state(space), dx, dy);
 }
@@ -50,5 +53,12 @@ static void project(const enf__space *space, double *x) {
   (void)x;
 }
 
-const enf__space_ops enf__vector_ops = {1,     check,      state,      state,  enter,
-                                        leave, enter_pull, leave_pull, project};
+const enf__space_ops enf__vector_ops = {.particles = 1,
+                                        .check = check,
+                                        .state = state,
+                                        .freedom = state,
+                                        .enter = enter,
+                                        .leave = leave,
+                                        .enter_pull = enter_pull,
+                                        .leave_pull = leave_pull,
+                                        .project = project};

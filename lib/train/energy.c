@@ -95,8 +95,14 @@ enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *
   const size_t dim = dim_of(b), host = enf__space_host(space);
   for (size_t i = 0; i < b->n; i++) {
     /* a sample that did not arrive shows the host a valid configuration; its answer is not used */
-    const double *x = (enf__leg_ok(leg, i) ? leg->p.y : leg->start) + i * dim;
-    space->ops->leave(space, x, NULL, e->x + i * host, &e->volume[i]);
+    double *x = e->x + i * host;
+    const bool arrived =
+        enf__leg_ok(leg, i) &&
+        space->ops->leave(space, NULL, leg->p.y + i * dim, NULL, x, &e->volume[i]).status == ENF_OK;
+    if (arrived)
+      continue;
+    space->ops->leave(space, NULL, leg->start + i * dim, NULL, x, NULL);
+    e->volume[i] = NAN;
   }
   const bool silent = enf__host_begin(ctx);
   const int failed = b->energy(b->energy_user, b->n, e->x, e->u, e->grad);
@@ -105,7 +111,7 @@ enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *
     return enf__fail(ctx, ENF_ERR_CALLBACK, "the energy function returned %d for %zu samples",
                      failed, b->n);
   for (size_t i = 0; i < b->n; i++) {
-    if (enf__leg_ok(leg, i))
+    if (!isnan(e->volume[i]))
       tame(b, &e->u[i], e->grad + i * host, slope);
     else
       make_impossible(host, &e->u[i], e->grad + i * host);
@@ -113,11 +119,12 @@ enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *
   return ENF_OK;
 }
 
-/* dy (state) of u and the log-volume of sample i. */
-static void pull_energy(const enf__batch *b, const enf__leg *leg, const enf__energies *e, size_t i,
+/* dy (state) of u and the log-volume of sample i, whose gradient is written over. */
+static void pull_energy(const enf__batch *b, const enf__leg *leg, enf__energies *e, size_t i,
                         double *dy) {
   const enf__space *space = &b->flow->space;
-  space->ops->leave_pull(space, leg->p.y + i * dim_of(b), e->grad + i * enf__space_host(space), 1,
+  const size_t host = enf__space_host(space);
+  space->ops->leave_pull(space, leg->p.y + i * dim_of(b), e->x + i * host, e->grad + i * host, 1,
                          dy);
 }
 

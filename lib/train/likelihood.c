@@ -40,6 +40,9 @@ enf_status enf__add_likelihood(enf_ctx *ctx, const enf__batch *b, enf__leg *leg,
   }
   TRY(enf__leg_reverse_mean(ctx, b, leg, weight, slope, &share));
   slope->loss += weight * likelihood_loss(b, leg, share);
+  for (size_t i = 0; i < b->n; i++)
+    if (enf__leg_counts(leg, i))
+      enf__prior_pull(&b->flow->prior, leg->p.y + i * dim, -weight * share, slope->gradients);
   enf__leg_cost(leg, slope);
 out:
   return status;

@@ -54,7 +54,7 @@ bool enf__trainer_uses_soap(const enf_opts *opts, const enf__params *params) {
   const int64_t kind = enf__opts_int(opts, ENF__OPT_TRAIN_OPTIMIZER);
   bool fits = true;
   for (size_t i = 0; i < params->count; i++)
-    fits = fits && params->tensor[i].turns;
+    fits = fits && (params->tensor[i].turns || params->tensor[i].fixed);
   return kind == ENF__OPTIMIZER_AUTO ? fits : kind == ENF__SOAP;
 }
 
@@ -235,6 +235,15 @@ static enf_status renew(void *user, size_t which, enf__arena *arena) {
   return ENF_OK;
 }
 
+/* The tensors that no training changes, from block to block. */
+static void copy_fixed(const enf__params *params, const double *from, double *to) {
+  for (size_t i = 0; i < params->count; i++) {
+    const enf__tensor *t = &params->tensor[i];
+    if (t->fixed)
+      memcpy(to + t->offset, from + t->offset, t->rows * t->cols * sizeof *to);
+  }
+}
+
 /* The update, if loss and gradient are finite. */
 static enf_status learn(enf_ctx *ctx, enf_trainer *tr, const enf__slope *slope, double rate,
                         double norm) {
@@ -252,6 +261,8 @@ static enf_status learn(enf_ctx *ctx, enf_trainer *tr, const enf__slope *slope, 
   tr->counters[ENF__CLIPPED] += clipped;
   const enf_status status =
       enf__optimiser_update(ctx, &tr->optimiser, &update, slope->gradients, tr->work->params.value);
+  copy_fixed(&tr->work->params, tr->flow->params.value, tr->work->params.value);
+  copy_fixed(&tr->work->params, tr->flow->params.value, tr->optimiser.average);
   return status == ENF_OK ? enf__parallel_for(ctx, 2, renew, tr, 0, 0) : status;
 }
 
@@ -300,8 +311,7 @@ static double progress_of(const enf_trainer *tr) {
 
 /* The host's rows, if the objective takes any, in the flow's space. A scale that is still open is
    theirs; the flow gets it when the step is made. */
-static enf_status fill_batch(enf_ctx *ctx, const enf_trainer *tr, const double *x,
-                             enf__batch *batch) {
+static enf_status fill_batch(enf_ctx *ctx, enf_trainer *tr, const double *x, enf__batch *batch) {
   enf__space *space = &tr->work->space;
   const size_t n = batch->n, count = n * enf__space_state(space);
   space->scale = tr->flow->space.scale;
@@ -314,17 +324,11 @@ static enf_status fill_batch(enf_ctx *ctx, const enf_trainer *tr, const double *
   batch->volume = volume;
   if (tr->flow->scale_fixed)
     return ENF_OK;
-  size_t left_out;
-  const size_t doubles = enf__scale_doubles(space, n);
-  const double scale =
-      enf__scale_find(space, n, x, ENF__TAKE(&ctx->arena, double, doubles), &left_out);
-  if (!isfinite(scale))
-    return enf__fail(
-        ctx, ENF_ERR_NONFINITE,
-        "the coordinates of the batch are too large for a data scale; no step was made");
-  space->scale = scale > 0 ? scale : 1;
-  enter(space, n, x, state, volume);
-  return ENF_OK;
+  const enf_status status = enf__flow_fit(
+      ctx, tr->work, n, x, ENF__TAKE(&ctx->arena, double, enf__scale_doubles(space, n)));
+  if (status == ENF_OK)
+    enter(space, n, x, state, volume);
+  return status;
 }
 
 /* Loss and gradient; meanwhile the host's callbacks may not use the trainer. */
@@ -353,6 +357,18 @@ static void tell(const enf_trainer *tr, const enf__slope *slope, enf__stats *sta
   info->forces_clipped = slope->forces_clipped;
 }
 
+/* What the first step has found is the flow's from now on. */
+static void settle(enf_trainer *tr) {
+  enf_flow *flow = tr->flow;
+  if (flow->scale_fixed)
+    return;
+  flow->space.scale = tr->work->space.scale;
+  flow->scale_fixed = true;
+  copy_fixed(&flow->params, tr->work->params.value, flow->params.value);
+  copy_fixed(&flow->params, tr->work->params.value, tr->optimiser.average);
+  enf__flow_pack(flow);
+}
+
 enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double *x,
                           enf_step_info *info) {
   ENF__ENTRY;
@@ -360,7 +376,6 @@ enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double 
   const double started = enf__seconds();
   TRY(enf__enter(ctx));
   TRY(check_step(ctx, tr, n, x, info));
-  enf_flow *flow = tr->flow;
   uint64_t *counters = tr->counters;
   enf__batch batch = {.options = tr->options,
                       .flow = tr->work,
@@ -378,8 +393,7 @@ enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double 
   all.lr = enf__learning_rate((int)enf__opts_int(tr->options, ENF__OPT_TRAIN_SCHEDULE),
                               enf__opts_real(tr->options, ENF__OPT_TRAIN_LR), counters[ENF__STEP],
                               (uint64_t)enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS));
-  flow->space.scale = tr->work->space.scale;
-  flow->scale_fixed = true;
+  settle(tr);
   counters[ENF__STEP]++;
   counters[ENF__SAMPLES] += n;
   TRY(learn(ctx, tr, &slope, all.lr, all.grad_norm));

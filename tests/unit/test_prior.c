@@ -74,11 +74,32 @@ START_TEST(gradient_is_that_of_the_density) {
 }
 END_TEST
 
+/* |z|^2/(k std^2) of a t density follows Fisher's F(k, nu): 1 / (1 + q/nu) is Beta(nu/2, k/2), of
+   mean nu/(nu+k). Fixed seed, 4 standard errors. */
+START_TEST(student_t_draws_have_its_radial_law) {
+  static const double dfs[] = {1.5, 3, 30};
+  const enf__space space = enf__space_make(ENF__PARTICLES, 4, 3);
+  enf__prior prior = enf__prior_make(ENF__STUDENT_PRIOR, &space, 0.7);
+  const double n = 20000, nu = prior.df = dfs[_i], k = 9, mean = nu / (nu + k);
+  double sum = 0, z[12];
+  for (uint64_t i = 0; i < (uint64_t)n; i++) {
+    double q = 0;
+    enf__prior_sample(&prior, 3, ENF__STREAM_PRIOR, i, z);
+    for (size_t c = 0; c < 12; c++)
+      q += z[c] * z[c] / 0.49;
+    sum += 1 / (1 + q / nu) / n;
+  }
+  const double variance = mean * (1 - mean) / ((nu + k) / 2 + 1);
+  ck_assert_double_eq_tol(sum, mean, 4 * sqrt(variance / n));
+}
+END_TEST
+
 int main(void) {
   TCase *c = tcase_create("prior");
   tcase_add_loop_test(c, density_integrates_to_one, 0, 2);
   tcase_add_test(c, samples_are_mean_free_and_functions_of_their_index);
   tcase_add_test(c, samples_have_the_density_s_width);
   tcase_add_test(c, gradient_is_that_of_the_density);
+  tcase_add_loop_test(c, student_t_draws_have_its_radial_law, 0, 3);
   return run_suite("prior", c);
 }
