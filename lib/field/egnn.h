@@ -9,7 +9,7 @@
 #define ENF__EGNN_H
 
 #include "field/field.h"
-#include "math/kernels.h"
+#include "field/kernels.h"
 
 /* Most message-passing layers, most linear layers of an edge or node network; the option table has
    the same limits. */

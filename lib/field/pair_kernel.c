@@ -142,12 +142,9 @@ static size_t workspace(const enf__field *field, const enf__run *run, const enf_
 }
 
 static double cost(const enf__field *field, const enf__shape *shape, enf__work work) {
-  static const double factor[] = {[ENF__VELOCITY] = 20,
-                                  [ENF__DIVERGENCE] = 30,
-                                  [ENF__JVP] = 30,
-                                  [ENF__VJP] = 80,
-                                  [ENF__VJP_TRACE] = 60,
-                                  [ENF__VJP_PROBE] = 60};
+  static const double factor[] = {
+      [ENF__VELOCITY] = 20, [ENF__DIVERGENCE] = 30, [ENF__JVP] = 30,
+      [ENF__VJP] = 80,      [ENF__VJP_TRACE] = 60,  [ENF__VJP_PROBE] = 60};
   const enf__pair_kernel *f = (const enf__pair_kernel *)field;
   const double edges = (double)enf__shape_edges(shape), columns = (double)f->columns;
   return factor[work] * edges / 2 * (double)f->Kp + (double)f->Tp * columns;

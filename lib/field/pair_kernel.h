@@ -4,7 +4,7 @@
      v_i = sum_j phi(d_ij, t) r_ij,   phi(d, t) = sum_{k,s} R_k(d) W[k][s] T_s(t) + sum_s b[s]
    T_s(t)
 
-   R_k and T_s normalised Gaussians of distance and of time (math/expansion_impl.h), with trainable
+   R_k and T_s normalised Gaussians of distance and of time (field/kernels_expansion.h), with trainable
    centers and widths; a width is the exponential of its parameter, so it stays positive. One W and
    b per unordered pair of species, the functions R and T shared by all.
 
@@ -15,7 +15,7 @@
 #define ENF__PAIR_KERNEL_H
 
 #include "field/field.h"
-#include "math/kernels.h"
+#include "field/kernels.h"
 
 /* Tensors in front of the weights. */
 enum {

@@ -1,5 +1,5 @@
-/* kernels.h -- the kernel tables: dense products with fused epilogues, for float32 and float64,
-   for every instruction set.
+/* kernels.h -- the kernel tables: dense products and elementwise functions, for float32 and
+   float64, for every instruction set.
 
    Arrays are row-major. The number of columns n of a product and its depth K are multiples of 32
    (ENF__PAD; padding is zero and stays zero), rows are free. A row of a product is accumulated
@@ -11,8 +11,6 @@
 #include "core/core.h"
 
 #define ENF__PAD ((size_t)32)
-/* Most terms of an expansion. */
-enum { ENF__EXPANSION = 256 };
 #define ENF__PADDED(n) (((n) + ENF__PAD - 1) / ENF__PAD * ENF__PAD)
 
 #define ENF__REAL float

@@ -1,11 +1,14 @@
 /* tile.h -- products of small dense matrices, a tile of the result at a time; part of
-   kernels_impl.h.
+   the kernel sources.
 
    A tile is R <= MR rows by a panel of columns, acc[R][PV] in vectors. The kernels start it, add a
    product to it and finish it (bias, silu, gate, dot products) before they store it. Usually it
    lives in registers and a row is accumulated over K in ascending order by fused multiply-adds,
    alike in every tile. With ENF__TILE_GEMM (gemm.h) it is a small array on the stack to which CBLAS
    adds the product; the order is then that of the BLAS. */
+#ifndef ENF__TILE_H
+#define ENF__TILE_H
+
 #include "math/simd.h"
 
 #define L ENF__LANES
@@ -24,14 +27,14 @@
   BLOCK((int)((rows)-r0 < MR ? (rows)-r0 : MR), r0)
 
 /* acc (R, PV vectors) += A (R,K) B (K, PV vectors) */
-static void product(const int R, size_t K, const REAL *A, size_t lda, const REAL *B, size_t ldb,
-                    vec acc[][PV]) {
+static inline void product(const int R, size_t K, const REAL *A, size_t lda, const REAL *B,
+                           size_t ldb, vec acc[][PV]) {
   ENF__TILE_GEMM(false, (size_t)R, K, A, lda, B, ldb, (REAL *)acc);
 }
 
 /* acc (GRAD_ROWS, PV vectors) += A^T B, A (rows, GRAD_ROWS), B (rows, PV vectors) */
-static void product_grad(size_t rows, const REAL *A, size_t lda, const REAL *B, size_t ldb,
-                         vec acc[][PV]) {
+static inline void product_grad(size_t rows, const REAL *A, size_t lda, const REAL *B, size_t ldb,
+                                vec acc[][PV]) {
   ENF__TILE_GEMM(true, GRAD_ROWS, rows, A, lda, B, ldb, (REAL *)acc);
 }
 
@@ -87,3 +90,5 @@ INLINE void product_grad(size_t rows, const REAL *A, size_t lda, const REAL *B, 
 INLINE void tile_zero(const int R, vec acc[][PV]) {
   UNROLL for (int r = 0; r < R; r++) UNROLL for (int p = 0; p < PV; p++) acc[r][p] = vec_set(0);
 }
+
+#endif

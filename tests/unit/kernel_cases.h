@@ -12,9 +12,9 @@
   X(C)                                                                                             \
   X(bias)                                                                                          \
   X(P)                                                                                             \
-  X(P_dot) X(wq) X(w0) X(q) X(q_dot) X(q0) X(q0_dot) X(wa) X(gate) X(gate_dot) X(w4) X(z2)         \
-      X(z2_dot) X(z3) X(ds) X(ds_dot) X(dagg) X(dagg_dot) X(da) X(slope) X(coef) X(u) X(center)    \
-          X(sharp) X(p0)
+  X(P_dot)                                                                                         \
+  X(wq) X(w0) X(q) X(q_dot) X(q0) X(q0_dot) X(wa) X(gate) X(gate_dot) X(w4) X(z2) X(z2_dot) X(z3)  \
+      X(ds) X(ds_dot) X(dagg) X(dagg_dot) X(da) X(slope) X(coef) X(u) X(center) X(sharp) X(p0)
 #define DECLARE(name) static REAL *name;
 INPUTS(DECLARE)
 #undef DECLARE
@@ -52,8 +52,9 @@ static double times(size_t depth, const REAL *a, const REAL *M, size_t ld, size_
 RUN(gemm) {
   const size_t ld = n + 32;
   REAL *out = y[0] + first * ld;
-  k->gemm(count, K, n, A + first * (K + 32), K + 32, B, ld,
-          option & 8 ? out : OR_NULL(1, C + first * ld), ld, OR_NULL(2, bias), option & 4, out, ld);
+  k->math->gemm(count, K, n, A + first * (K + 32), K + 32, B, ld,
+                option & 8 ? out : OR_NULL(1, C + first * ld), ld, OR_NULL(2, bias), option & 4,
+                out, ld);
 }
 WANT(gemm) {
   EACH_ROW for (size_t c = 0; c < n; c++) {
@@ -66,7 +67,7 @@ WANT(gemm) {
 }
 
 RUN(gemm_grad) {
-  k->gemm_grad(count, K, n, A + first * (K + 32), K + 32, B + first * n, n, y[0], n + 32);
+  k->math->gemm_grad(count, K, n, A + first * (K + 32), K + 32, B + first * n, n, y[0], n + 32);
 }
 WANT(gemm_grad) {
   EACH_ROW for (size_t i = 0; i < K; i++) for (size_t c = 0; c < n; c++) y[0][i * (n + 32) + c] +=
@@ -74,8 +75,8 @@ WANT(gemm_grad) {
 }
 
 RUN(message) {
-  k->message(count, n, A + first * n, B, bias, OR_NULL(1, wa), (REAL)0.3,
-             OR_NULL(2, y[0] + first * n), y[1] + first * n, y[2] + first);
+  k->field->message(count, n, A + first * n, B, bias, OR_NULL(1, wa), (REAL)0.3,
+                    OR_NULL(2, y[0] + first * n), y[1] + first * n, y[2] + first);
 }
 WANT(message) {
   EACH_ROW {
@@ -92,8 +93,8 @@ WANT(message) {
 }
 
 RUN(coordinate) {
-  k->coordinate(count, n, A + first * n, B, gate + first, bias, w4, OR_NULL(1, y[0] + first * n),
-                y[1] + first);
+  k->field->coordinate(count, n, A + first * n, B, gate + first, bias, w4,
+                       OR_NULL(1, y[0] + first * n), y[1] + first);
 }
 WANT(coordinate) {
   EACH_ROW {
@@ -108,9 +109,9 @@ WANT(coordinate) {
 }
 
 RUN(message_grad) {
-  k->message_grad(count, n, A + first * n, B, gate + first, OR_NULL(1, seg + first),
-                  OR_NULL(1, dagg), da + first, OR_NULL(2, wa), slope + first * n, y[0] + first * n,
-                  OR_NULL(4, y[1]));
+  k->field->message_grad(count, n, A + first * n, B, gate + first, OR_NULL(1, seg + first),
+                         OR_NULL(1, dagg), da + first, OR_NULL(2, wa), slope + first * n,
+                         y[0] + first * n, OR_NULL(4, y[1]));
 }
 WANT(message_grad) {
   EACH_ROW EACH_COLUMN {
@@ -123,8 +124,8 @@ WANT(message_grad) {
 }
 
 RUN(edge_grad) {
-  k->edge_grad(count, n, A + first * n, B, slope + first * n, wq, w0, y[0] + first * n,
-               y[1] + first, y[2] + first);
+  k->field->edge_grad(count, n, A + first * n, B, slope + first * n, wq, w0, y[0] + first * n,
+                      y[1] + first, y[2] + first);
 }
 WANT(edge_grad) {
   EACH_ROW {
@@ -151,8 +152,8 @@ RUN(tangent_input) {
     src[i] = row[i];
     of[i] = coef + i * MOST_ROWS + first;
   }
-  k->tangent_input(count, n, terms(), of, src, q + first, wq, q0 + first, w0, OR_NULL(1, w4), slope,
-                   y[0] + first * n, y[1] + first);
+  k->field->tangent_input(count, n, terms(), of, src, q + first, wq, q0 + first, w0, OR_NULL(1, w4),
+                          slope, y[0] + first * n, y[1] + first);
 }
 WANT(tangent_input) {
   EACH_ROW {
@@ -173,7 +174,7 @@ RUN(tangent_message) {
   REAL *out[MOST_ROWS];
   for (size_t r = 0; r < count; r++)
     out[r] = y[0] + (first + r) * n;
-  k->tangent_message(count, n, A + first * n, B, u, C, OR_NULL(1, wa), (REAL)0.6, out);
+  k->field->tangent_message(count, n, A + first * n, B, u, C, OR_NULL(1, wa), (REAL)0.6, out);
 }
 WANT(tangent_message) {
   EACH_ROW {
@@ -190,8 +191,8 @@ WANT(tangent_message) {
 static size_t slope_stride(void) { return option & 1 ? 0 : n; }
 
 RUN(sloped) {
-  k->sloped(count, n, A + first * n, B, slope + first * slope_stride(), slope_stride(),
-            y[0] + first * n);
+  k->field->sloped(count, n, A + first * n, B, slope + first * slope_stride(), slope_stride(),
+                   y[0] + first * n);
 }
 WANT(sloped) {
   EACH_ROW EACH_COLUMN y[0][at] =
@@ -201,8 +202,8 @@ WANT(sloped) {
 /* ---- over edges ------------------------------------------------------------------------------ */
 
 RUN(edge_input) {
-  k->edge_input(count, n, P, P + n, 3 * n, row_i + first, row_j + first, wq, w0, q + first,
-                q0 + first, y[0] + first * n, OR_NULL(1, y[1] + first * n));
+  k->field->edge_input(count, n, P, P + n, 3 * n, row_i + first, row_j + first, wq, w0, q + first,
+                       q0 + first, y[0] + first * n, OR_NULL(1, y[1] + first * n));
 }
 WANT(edge_input) {
   EACH_ROW EACH_COLUMN {
@@ -216,7 +217,8 @@ WANT(edge_input) {
 }
 
 RUN(segment_sum) {
-  k->segment_sum(count, n, seg + first, OR_NULL(1, gate + first), A + first * n, y[0], n + 32);
+  k->math->segment_sum(count, n, seg + first, OR_NULL(1, gate + first), A + first * n, y[0],
+                       n + 32);
 }
 WANT(segment_sum) {
   EACH_ROW EACH_COLUMN y[0][(size_t)seg[r] * (n + 32) + c] +=
@@ -224,10 +226,24 @@ WANT(segment_sum) {
 }
 
 RUN(coordinate_grad) {
-  k->coordinate_grad(count, n, ds + first, z2 + first * n, z3 + first * n, gate + first, bias, w4,
-                     OR_NULL(1, wa), seg + first, OR_NULL(2, dagg), y[0] + first * n,
-                     y[1] + first * n, y[2] + first * n, y[3] + first, OR_NULL(4, y[4]),
-                     OR_NULL(4, y[5]), OR_NULL(4, y[6]), OR_NULL(4, y[7]));
+  const KERNEL(coordinate_grad) of = {ds + first,
+                                      gate + first,
+                                      z2 + first * n,
+                                      z3 + first * n,
+                                      bias,
+                                      w4,
+                                      OR_NULL(1, wa),
+                                      seg + first,
+                                      OR_NULL(2, dagg),
+                                      y[0] + first * n,
+                                      y[1] + first * n,
+                                      y[2] + first * n,
+                                      y[3] + first,
+                                      OR_NULL(4, y[4]),
+                                      OR_NULL(4, y[5]),
+                                      OR_NULL(4, y[6]),
+                                      OR_NULL(4, y[7])};
+  k->field->coordinate_grad(count, n, &of);
 }
 WANT(coordinate_grad) {
   EACH_ROW {
@@ -252,8 +268,8 @@ WANT(coordinate_grad) {
 }
 
 RUN(edge_scatter) {
-  k->edge_scatter(count, n, A + first * n, row_i + first, row_j + first, q + first, q0 + first,
-                  y[0], y[0] + n, 3 * n, y[1], y[2]);
+  k->field->edge_scatter(count, n, A + first * n, row_i + first, row_j + first, q + first,
+                         q0 + first, y[0], y[0] + n, 3 * n, y[1], y[2]);
 }
 WANT(edge_scatter) {
   EACH_ROW EACH_COLUMN {
@@ -265,25 +281,27 @@ WANT(edge_scatter) {
 }
 
 RUN(spread) {
-  k->spread(count, n, 2, rows, coef + first, A + first * n, ds_dot + first, w4, y[0] + first * n);
+  k->field->spread(count, n, 2, rows, coef + first, A + first * n, ds_dot + first, w4,
+                   y[0] + first * n);
 }
 WANT(spread) {
   EACH_ROW for (size_t t = r; t < 2 * rows; t += rows) for (size_t c = 0; c < n; c++)
       y[0][t * n + c] += (double)coef[t] * (double)A[r * n + c] + (double)ds_dot[t] * (double)w4[c];
 }
 
-RUN(dots) { k->dots(count, n, wq, A + first * (n + 32), n + 32, y[0] + first); }
+RUN(dots) { k->math->dots(count, n, wq, A + first * (n + 32), n + 32, y[0] + first); }
 WANT(dots) { EACH_ROW y[0][r] = times(n, A + r * (n + 32), wq, 1, 0); }
 
-RUN(silu_slope) { k->silu_slope(count * n, z2 + first * n, y[0] + first * n); }
+RUN(silu_slope) { k->math->silu_slope(count * n, z2 + first * n, y[0] + first * n); }
 WANT(silu_slope) { EACH_ROW EACH_COLUMN y[0][at] = silu1((double)z2[at]); }
 
 /* ---- values with one tangent each ------------------------------------------------------------ */
 
 RUN(pair_input) {
-  k->pair_input(count, n, P, P_dot, 3 * n, row_i + first, row_j + first, wq, w0, q + first,
-                q_dot + first, q0 + first, q0_dot + first, y[0] + first * n, y[1] + first * n,
-                OR_NULL(1, y[2] + first * n), OR_NULL(1, y[3] + first * n));
+  k->field->pair_input(count, n, P, P_dot, 3 * n, row_i + first, row_j + first, wq, w0, q + first,
+                       q_dot + first, q0 + first, q0_dot + first, y[0] + first * n,
+                       y[1] + first * n, OR_NULL(1, y[2] + first * n),
+                       OR_NULL(1, y[3] + first * n));
 }
 WANT(pair_input) {
   EACH_ROW EACH_COLUMN {
@@ -302,8 +320,8 @@ WANT(pair_input) {
 }
 
 RUN(pair_message) {
-  k->pair_message(count, n, y[0] + first * n, z2_dot + first * n, bias, OR_NULL(1, wa), (REAL)0.3,
-                  y[1] + first * n, y[2] + first * n, y[3] + first, y[4] + first);
+  k->field->pair_message(count, n, y[0] + first * n, z2_dot + first * n, bias, OR_NULL(1, wa),
+                         (REAL)0.3, y[1] + first * n, y[2] + first * n, y[3] + first, y[4] + first);
 }
 WANT(pair_message) {
   EACH_ROW {
@@ -322,8 +340,8 @@ WANT(pair_message) {
 }
 
 RUN(pair_coordinate) {
-  k->pair_coordinate(count, n, A + first * n, z2_dot + first * n, gate + first, gate_dot + first,
-                     bias, w4, y[0] + first, y[1] + first);
+  k->field->pair_coordinate(count, n, A + first * n, z2_dot + first * n, gate + first,
+                            gate_dot + first, bias, w4, y[0] + first, y[1] + first);
 }
 WANT(pair_coordinate) {
   EACH_ROW {
@@ -340,12 +358,31 @@ WANT(pair_coordinate) {
 /* Without attention no gate has a tangent. */
 RUN(pair_coordinate_grad) {
   static const REAL zero[MOST_ROWS];
-  k->pair_coordinate_grad(
-      count, n, ds + first, ds_dot + first, z3 + first * n, A + first * n, z2 + first * n,
-      z2_dot + first * n, gate + first, option & 1 ? zero : gate_dot + first, bias, w4,
-      OR_NULL(1, wa), seg + first, OR_NULL(2, dagg), OR_NULL(2, dagg_dot), y[0] + first * n,
-      y[1] + first * n, y[2] + first * n, y[3] + first * n, y[4] + first, y[4] + MOST_ROWS + first,
-      OR_NULL(4, y[5]), OR_NULL(4, y[6]), OR_NULL(4, y[7]), OR_NULL(4, y[8]));
+  const KERNEL(pair_coordinate_grad) of = {ds + first,
+                                           ds_dot + first,
+                                           gate + first,
+                                           option & 1 ? zero : gate_dot + first,
+                                           z3 + first * n,
+                                           A + first * n,
+                                           z2 + first * n,
+                                           z2_dot + first * n,
+                                           bias,
+                                           w4,
+                                           OR_NULL(1, wa),
+                                           seg + first,
+                                           OR_NULL(2, dagg),
+                                           OR_NULL(2, dagg_dot),
+                                           y[0] + first * n,
+                                           y[1] + first * n,
+                                           y[2] + first * n,
+                                           y[3] + first * n,
+                                           y[4] + first,
+                                           y[4] + MOST_ROWS + first,
+                                           OR_NULL(4, y[5]),
+                                           OR_NULL(4, y[6]),
+                                           OR_NULL(4, y[7]),
+                                           OR_NULL(4, y[8])};
+  k->field->pair_coordinate_grad(count, n, &of);
 }
 WANT(pair_coordinate_grad) {
   EACH_ROW {
@@ -380,10 +417,10 @@ WANT(pair_coordinate_grad) {
 }
 
 RUN(pair_message_grad) {
-  k->pair_message_grad(count, n, z2 + first * n, z2_dot + first * n, gate + first, gate_dot + first,
-                       seg + first, OR_NULL(1, dagg), OR_NULL(1, dagg_dot), ds + first,
-                       ds_dot + first, OR_NULL(2, wa), y[0] + first * n, y[1] + first * n,
-                       OR_NULL(4, y[2]));
+  k->field->pair_message_grad(count, n, z2 + first * n, z2_dot + first * n, gate + first,
+                              gate_dot + first, seg + first, OR_NULL(1, dagg), OR_NULL(1, dagg_dot),
+                              ds + first, ds_dot + first, OR_NULL(2, wa), y[0] + first * n,
+                              y[1] + first * n, OR_NULL(4, y[2]));
 }
 WANT(pair_message_grad) {
   EACH_ROW EACH_COLUMN {
@@ -401,7 +438,8 @@ WANT(pair_message_grad) {
 }
 
 RUN(pair_slope) {
-  k->pair_slope(count * n, slope + first * n, A + first * n, y[0] + first * n, y[1] + first * n);
+  k->field->pair_slope(count * n, slope + first * n, A + first * n, y[0] + first * n,
+                       y[1] + first * n);
 }
 WANT(pair_slope) {
   EACH_ROW EACH_COLUMN {
@@ -411,8 +449,8 @@ WANT(pair_slope) {
 }
 
 RUN(pair_silu) {
-  k->pair_silu(count * n, z2 + first * n, z2_dot + first * n, y[0] + first * n, y[1] + first * n,
-               y[2] + first * n, y[3] + first * n);
+  k->field->pair_silu(count * n, z2 + first * n, z2_dot + first * n, y[0] + first * n,
+                      y[1] + first * n, y[2] + first * n, y[3] + first * n);
 }
 WANT(pair_silu) {
   EACH_ROW EACH_COLUMN {
@@ -449,7 +487,7 @@ static void copy_basis(double *centers, double *sharps) {
   }
 }
 
-RUN(basis) { k->basis(count, n, q + first, center, sharp, y[0] + first * n); }
+RUN(basis) { k->field->basis(count, n, q + first, center, sharp, y[0] + first * n); }
 WANT(basis) {
   EACH_ROW {
     double sum = 1e-6;
@@ -462,8 +500,8 @@ WANT(basis) {
 }
 
 RUN(expansion) {
-  k->expansion(count, n, q + first, center, sharp, C, seg + first, y[0] + first,
-               OR_NULL(1, y[1] + first));
+  k->field->expansion(count, n, q + first, center, sharp, C, seg + first, y[0] + first,
+                      OR_NULL(1, y[1] + first));
 }
 WANT(expansion) {
   double centers[96], sharps[96], slope_of_f;
@@ -476,13 +514,13 @@ WANT(expansion) {
 }
 
 RUN(expansion_grad) {
-  k->expansion_grad(count, n, q + first, center, sharp, option & 1 ? C + first * n : C,
-                    OR_NULL(1, seg + first), p0 + first, OR_NULL(2, ds + first), y[0] + first,
-                    y[1] + first, y[2] + first,
-                    option == 3  ? NULL
-                    : option & 1 ? y[3] + first * n
-                                 : y[3],
-                    y[4], y[5]);
+  k->field->expansion_grad(count, n, q + first, center, sharp, option & 1 ? C + first * n : C,
+                           OR_NULL(1, seg + first), p0 + first, OR_NULL(2, ds + first),
+                           y[0] + first, y[1] + first, y[2] + first,
+                           option == 3  ? NULL
+                           : option & 1 ? y[3] + first * n
+                                        : y[3],
+                           y[4], y[5]);
 }
 
 /* p0 f + p1 f1 of row r, with one number of centre or log-width moved. */

@@ -9,6 +9,8 @@
 #define ENF__TABLE wide
 #define UNROLL
 #include "math/kernels_impl.h"
+#define ENF__FIELD_TABLE(suffix) wide_field
+#include "field/kernels_impl.h"
 #undef L
 
 #include <float.h>
@@ -17,22 +19,31 @@
 #include <stdlib.h>
 
 #if ENF__DOUBLE
-typedef enf__kernels_f64 kernels;
+typedef enf__kernels_f64 math_kernels;
+typedef enf__field_kernels_f64 field_kernels;
 #define TABLE_OF enf__kernels_f64_of
+#define FIELD_TABLE_OF enf__field_kernels_f64_of
 #define CASE_ERROR 2e-14
 #define FUNCTION_ERROR 1e-14
 #define RANGE_LOW (-708.0)
 #define RANGE_HIGH 709.0
 #define SMALLEST 1e-300
 #else
-typedef enf__kernels_f32 kernels;
+typedef enf__kernels_f32 math_kernels;
+typedef enf__field_kernels_f32 field_kernels;
 #define TABLE_OF enf__kernels_f32_of
+#define FIELD_TABLE_OF enf__field_kernels_f32_of
 #define CASE_ERROR 3e-6
 #define FUNCTION_ERROR 5e-7
 #define RANGE_LOW (-87.0)
 #define RANGE_HIGH 88.0
 #define SMALLEST 1e-35
 #endif
+
+typedef struct {
+  const math_kernels *math;
+  const field_kernels *field;
+} kernels;
 
 #include "suite.h"
 #include "unit/kernel_cases.h"
@@ -42,6 +53,7 @@ typedef enf__kernels_f32 kernels;
 static const char *const names[] = {"baseline", "avx2", "avx512", "blas", "64-byte vectors"};
 enum { TABLES = 5, BLAS = 3, WIDE = 4 };
 
+static kernels both[TABLES];
 static const kernels *tables[TABLES]; /* NULL: not on this processor */
 
 static void find_tables(void) {
@@ -51,12 +63,15 @@ static void find_tables(void) {
   enf_opts_create(ctx, &opts);
   for (int i = 0; i < WIDE; i++) {
     enf_opts_set(opts, "run.kernel", names[i]);
-    if (enf_ctx_configure(ctx, opts) == ENF_OK)
-      tables[i] = TABLE_OF(ctx->run.kernel);
-    else
+    if (enf_ctx_configure(ctx, opts) == ENF_OK) {
+      both[i] = (kernels){TABLE_OF(ctx->run.kernel), FIELD_TABLE_OF(ctx->run.kernel)};
+      tables[i] = &both[i];
+    } else {
       printf("skipped: %s\n", enf_ctx_errmsg(ctx));
+    }
   }
-  tables[WIDE] = &wide;
+  both[WIDE] = (kernels){&wide, &wide_field};
+  tables[WIDE] = &both[WIDE];
   enf_opts_destroy(opts);
   enf_ctx_destroy(ctx);
 }
@@ -215,8 +230,8 @@ static long double slope_size(long double x) {
 }
 
 #define FUNCTION(k, i)                                                                             \
-  ((void (*const[])(size_t, const REAL *, REAL *)){k->exp, k->silu, k->sigmoid, k->tanh,           \
-                                                   k->silu_slope})[i]
+  ((void (*const[])(size_t, const REAL *, REAL *)){k->math->exp, k->math->silu, k->math->sigmoid,  \
+                                                   k->math->tanh, k->math->silu_slope})[i]
 static const struct {
   const char *name;
   long double (*truth)(long double x), (*size)(long double x);
@@ -324,7 +339,7 @@ END_TEST
 
 START_TEST(every_function_of_a_table_has_a_case) {
   const size_t elementwise = FUNCTIONS - 1; /* the slope of silu has a case, too */
-  ck_assert_uint_eq(sizeof(kernels) / sizeof(void (*)(void)),
+  ck_assert_uint_eq((sizeof(math_kernels) + sizeof(field_kernels)) / sizeof(void (*)(void)),
                     sizeof cases / sizeof *cases + elementwise);
 }
 END_TEST

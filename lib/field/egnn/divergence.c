@@ -80,14 +80,14 @@ static void run_rows(group *g, const layer *y, tangents *d, size_t e, size_t row
   const enf__egnn_layer *at = y->at;
   const REAL *w = y->w, *wa = g->f->base.model.attention ? w + at->wa : NULL;
   REAL *a_dot = d->a_dot, *next = d->a_next;
-  g->k->tangent_input(rows, H, terms, coef, src, cq, w + at->wq, c0, w + at->w0, p,
-                      d->slope[0] + e * H, a_dot, d->s_dot);
+  g->fk->tangent_input(rows, H, terms, coef, src, cq, w + at->wq, c0, w + at->w0, p,
+                       d->slope[0] + e * H, a_dot, d->s_dot);
   for (size_t k = 1; k + 1 < g->edge_depth; k++) {
-    g->k->sloped(rows, H, a_dot, w + at->edge[k].w, d->slope[k] + e * H, 0, next);
+    g->fk->sloped(rows, H, a_dot, w + at->edge[k].w, d->slope[k] + e * H, 0, next);
     swap(&a_dot, &next);
   }
-  g->k->tangent_message(rows, H, a_dot, w + at->edge[g->edge_depth - 1].w, d->u + e * H,
-                        d->m + e * H, wa, 1 - y->gate[d->e0 + e], d->out);
+  g->fk->tangent_message(rows, H, a_dot, w + at->edge[g->edge_depth - 1].w, d->u + e * H,
+                         d->m + e * H, wa, 1 - y->gate[d->e0 + e], d->out);
 }
 
 /* Dense rows of edge (i,j): all T tangents of its message; s_dot too. */
@@ -151,7 +151,7 @@ static void sum_messages(group *g, const layer *y, tangents *d, size_t i) {
   for (size_t r = 0; r < rows; r++)
     for (size_t c = 0; c < H; c++)
       d->a_dot[r * H + c] = (1 - y->gate[d->e0 + e + r]) * d->u[(e + r) * H + c] * wa[c];
-  g->k->sloped(rows, H, d->a_dot, y->w + at->edge[1].wt, d->slope[0] + e * H, H, v);
+  g->fk->sloped(rows, H, d->a_dot, y->w + at->edge[1].wt, d->slope[0] + e * H, H, v);
   g->k->gemm_grad(rows, H, H, v, H, d->m + e * H, H, d->through, H);
 }
 
@@ -206,7 +206,7 @@ static void sent_edge(group *g, const layer *y, tangents *d, size_t e, size_t i,
   for (size_t a = 0; a < D; a++)
     for (size_t k = 0; k < N; k++)
       d->dot[a * N + k] = -2 * d->r_first[(a * N + j) * N + k];
-  g->k->spread(N, H, D, N, d->dot, d->own, d->q_dot, d->own + j * H, d->agg_dot + i * d->T * H);
+  g->fk->spread(N, H, D, N, d->dot, d->own, d->q_dot, d->own + j * H, d->agg_dot + i * d->T * H);
 }
 
 /* ---- the layer before the last --------------------------------------------------------------- */
@@ -430,6 +430,7 @@ void SUFFIX(enf__egnn_divergence)(const enf__egnn *f, int kernel, enf__arena *ar
   egnn_open_group(&g, f, at->shape, ENF__DIVERGENCE, arena);
   egnn_layout_tangents(&g, &d, arena);
   g.k = KERNELS_OF(kernel);
+  g.fk = FIELD_KERNELS_OF(kernel);
   for (size_t s = 0, step = g.S; s < at->S; s += step) {
     egnn_enter_samples(&g, at, s, next_samples(at, s, step));
     egnn_forward(&g);

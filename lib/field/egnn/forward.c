@@ -67,8 +67,8 @@ static REAL *messages(group *g, layer *y, size_t e, size_t rows) {
   REAL *a = g->a1, *m = g->m;
   for (size_t k = 1; k < g->edge_depth; k++) {
     const bool top = k + 1 == g->edge_depth;
-    g->k->message(rows, g->H, a, w + at->edge[k].w, w + at->edge[k].b, top ? wa : NULL, w[at->ba],
-                  y->z[k] ? y->z[k] + e * g->H : NULL, m, y->gate + e);
+    g->fk->message(rows, g->H, a, w + at->edge[k].w, w + at->edge[k].b, top ? wa : NULL, w[at->ba],
+                   y->z[k] ? y->z[k] + e * g->H : NULL, m, y->gate + e);
     swap(&a, &m);
   }
   return a;
@@ -81,11 +81,11 @@ static void edge_networks(group *g, layer *y, const REAL *q0, bool last) {
   const size_t H = g->H;
   for (size_t e = 0; e < g->e; e += g->tile) {
     const size_t rows = g->e - e < g->tile ? g->e - e : g->tile;
-    g->k->edge_input(rows, H, y->pqu, y->pqu + H, 3 * H, y->row_i + e, y->row_j + e, w + at->wq,
-                     w + at->w0, y->q + e, q0 + e, g->a1, NULL);
+    g->fk->edge_input(rows, H, y->pqu, y->pqu + H, 3 * H, y->row_i + e, y->row_j + e, w + at->wq,
+                      w + at->w0, y->q + e, q0 + e, g->a1, NULL);
     const REAL *m = messages(g, y, e, rows);
-    g->k->coordinate(rows, H, m, w + at->coord.w, y->gate + e, w + at->coord.b, w + at->w4,
-                     y->z3 ? y->z3 + e * H : NULL, y->s + e);
+    g->fk->coordinate(rows, H, m, w + at->coord.w, y->gate + e, w + at->coord.b, w + at->w4,
+                      y->z3 ? y->z3 + e * H : NULL, y->s + e);
     if (!last)
       g->k->segment_sum(rows, H, g->recv + e, y->gate + e, m, y->agg, H);
   }
@@ -153,6 +153,7 @@ void SUFFIX(enf__egnn_velocity)(const enf__egnn *f, int kernel, enf__arena *aren
   group g;
   egnn_open_group(&g, f, at->shape, ENF__VELOCITY, arena);
   g.k = KERNELS_OF(kernel);
+  g.fk = FIELD_KERNELS_OF(kernel);
   for (size_t s = 0, step = g.S; s < at->S; s += step) {
     egnn_enter_samples(&g, at, s, next_samples(at, s, step));
     egnn_forward(&g);

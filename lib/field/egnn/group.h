@@ -16,18 +16,25 @@
 #if ENF__DOUBLE
 typedef double REAL;
 typedef enf__kernels_f64 kernels;
+typedef enf__field_kernels_f64 field_kernels;
 #define SUFFIX(name) name##_f64
 #define KERNELS_OF enf__kernels_f64_of
+#define FIELD_KERNELS_OF enf__field_kernels_f64_of
 #define PACKED(f) ((f)->packed_f64)
 #define SQRT sqrt
 #else
 typedef float REAL;
 typedef enf__kernels_f32 kernels;
+typedef enf__field_kernels_f32 field_kernels;
 #define SUFFIX(name) name##_f32
 #define KERNELS_OF enf__kernels_f32_of
+#define FIELD_KERNELS_OF enf__field_kernels_f32_of
 #define PACKED(f) ((f)->packed_f32)
 #define SQRT sqrtf
 #endif
+
+typedef SUFFIX(enf__field_coordinate_grad) coordinate_grad;
+typedef SUFFIX(enf__field_pair_coordinate_grad) pair_coordinate_grad;
 
 /* Edge rows that keep the arrays of one tile in the first-level cache. */
 enum { TILE_REALS = 1536 };
@@ -52,6 +59,7 @@ typedef struct {
   const enf__egnn *f;
   const enf__shape *shape;
   const kernels *k;
+  const field_kernels *fk;
   size_t S, N, D, H, edges, n, e, tile, layers, edge_depth, node_depth, class_count;
   REAL R;                     /* range of tanh */
   REAL *share;                /* (e) weight of an edge in its receiver's sum */

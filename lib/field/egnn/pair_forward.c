@@ -132,19 +132,19 @@ static void pair_edges(group *g, size_t l, pair *p) {
     const size_t kept = p->keep ? 2 * e * H : 0;
     REAL *u3 = d->u3 + kept;
     const REAL *a = p->a;
-    g->k->pair_input(rows, H, y->pqu, d->pqu_dot, 3 * H, y->row_i + e, y->row_j + e, w + at->wq,
-                     w + at->w0, y->q + e, d->q_dot + e, q0 + e, q0_dot + e, p->a, p->a + half,
-                     NULL, NULL);
+    g->fk->pair_input(rows, H, y->pqu, d->pqu_dot, 3 * H, y->row_i + e, y->row_j + e, w + at->wq,
+                      w + at->w0, y->q + e, d->q_dot + e, q0 + e, q0_dot + e, p->a, p->a + half,
+                      NULL, NULL);
     for (size_t k = 1; k < g->edge_depth; k++, a = p->m) {
       REAL *z = d->z[k] + kept;
       g->k->gemm(2 * rows, H, H, a, H, w + at->edge[k].w, H, NULL, 0, NULL, false, z, H);
-      g->k->pair_message(rows, H, z, z + half, w + at->edge[k].b,
-                         k + 1 == g->edge_depth ? wa : NULL, w[at->ba], p->m, p->m + half,
-                         y->gate + e, d->gate_dot + e);
+      g->fk->pair_message(rows, H, z, z + half, w + at->edge[k].b,
+                          k + 1 == g->edge_depth ? wa : NULL, w[at->ba], p->m, p->m + half,
+                          y->gate + e, d->gate_dot + e);
     }
     g->k->gemm(2 * rows, H, H, p->m, H, w + at->coord.w, H, NULL, 0, NULL, false, u3, H);
-    g->k->pair_coordinate(rows, H, u3, u3 + half, y->gate + e, d->gate_dot + e, w + at->coord.b,
-                          w + at->w4, y->s + e, d->s_dot + e);
+    g->fk->pair_coordinate(rows, H, u3, u3 + half, y->gate + e, d->gate_dot + e, w + at->coord.b,
+                           w + at->w4, y->s + e, d->s_dot + e);
     if (l + 1 == g->layers)
       continue;
     g->k->segment_sum(rows, H, g->recv + e, y->gate + e, p->m, y->agg, H);
@@ -169,8 +169,8 @@ static void node_network_tangents(group *g, size_t l, pair *p) {
              d->z5_dot[0], H);
   for (size_t k = 1; k < g->node_depth; k++) {
     const bool top = k + 1 == g->node_depth;
-    g->k->pair_silu(all, y->z5[k - 1], d->z5_dot[k - 1], p->a5, p->a5 + all, p->slope5,
-                    p->slope5 + all);
+    g->fk->pair_silu(all, y->z5[k - 1], d->z5_dot[k - 1], p->a5, p->a5 + all, p->slope5,
+                     p->slope5 + all);
     g->k->gemm(g->n, H, H, p->a5 + all, H, y->w + y->at->node[k].w, H, top ? h_next : NULL, H, NULL,
                false, top ? h_next : d->z5_dot[k], H);
   }

@@ -9,8 +9,8 @@ static void node_layers_pair_grad(group *g, layer *y, pair_layer *d, pair *p) {
   for (size_t k = g->node_depth - 1; k > 0; k--) {
     const enf__egnn_linear *at = &y->at->node[k];
     REAL *bar_out = k % 2 ? p->z5_bar : p->agg_bar, *hat_out = k % 2 ? p->z5_hat : p->agg_hat;
-    g->k->pair_silu(all, y->z5[k - 1], d->z5_dot[k - 1], p->a5, p->a5 + all, p->slope5,
-                    p->slope5 + all);
+    g->fk->pair_silu(all, y->z5[k - 1], d->z5_dot[k - 1], p->a5, p->a5 + all, p->slope5,
+                     p->slope5 + all);
     if (p->grad) {
       g->k->gemm_grad(n, H, H, p->a5, H, bar, H, p->grad + at->w, H);
       g->k->gemm_grad(n, H, H, p->a5 + all, H, hat, H, p->grad + at->w, H);
@@ -18,7 +18,7 @@ static void node_layers_pair_grad(group *g, layer *y, pair_layer *d, pair *p) {
     }
     g->k->gemm(n, H, H, bar, H, y->w + at->wt, H, NULL, 0, NULL, false, bar_out, H);
     g->k->gemm(n, H, H, hat, H, y->w + at->wt, H, NULL, 0, NULL, false, hat_out, H);
-    g->k->pair_slope(all, p->slope5, p->slope5 + all, bar_out, hat_out);
+    g->fk->pair_slope(all, p->slope5, p->slope5 + all, bar_out, hat_out);
     bar = bar_out;
     hat = hat_out;
   }
@@ -73,9 +73,9 @@ static REAL *edge_layers_pair_grad(group *g, layer *y, const pair_layer *d, pair
   for (size_t k = g->edge_depth - 1; k > 1; k--) {
     const REAL *z = d->z[k - 1] + 2 * e * H;
     const enf__egnn_linear *at = &y->at->edge[k];
-    g->k->pair_silu(half, z, z + half, p->a, p->a + half, p->slope1, p->slope1 + half);
+    g->fk->pair_silu(half, z, z + half, p->a, p->a + half, p->slope1, p->slope1 + half);
     g->k->gemm(2 * rows, H, H, bar, H, y->w + at->wt, H, NULL, 0, NULL, false, next, H);
-    g->k->pair_slope(half, p->slope1, p->slope1 + half, next, next + half);
+    g->fk->pair_slope(half, p->slope1, p->slope1 + half, next, next + half);
     if (p->grad) {
       g->k->gemm_grad(2 * rows, H, H, p->a, H, bar, H, p->grad + at->w, H);
       add_column_sums(rows, H, next, H, p->grad + y->at->edge[k - 1].b);
@@ -97,13 +97,13 @@ static void edge_tile_grad(group *g, size_t l, pair *p, size_t e, size_t rows) {
   if (p->grad)
     g->k->gemm_grad(2 * rows, H, H, p->m, H, p->u3_bar, H, p->grad + at->coord.w, H);
   const REAL *z_bar = edge_layers_pair_grad(g, y, d, p, e, rows);
-  g->k->pair_input(rows, H, y->pqu, d->pqu_dot, 3 * H, y->row_i + e, y->row_j + e, w + at->wq,
-                   w + at->w0, y->q + e, d->q_dot + e, q0 + e, q0_dot + e, p->a, p->a + half,
-                   p->slope1, p->slope1 + half);
+  g->fk->pair_input(rows, H, y->pqu, d->pqu_dot, 3 * H, y->row_i + e, y->row_j + e, w + at->wq,
+                    w + at->w0, y->q + e, d->q_dot + e, q0 + e, q0_dot + e, p->a, p->a + half,
+                    p->slope1, p->slope1 + half);
   if (p->grad)
     g->k->gemm_grad(2 * rows, H, H, p->a, H, z_bar, H, p->grad + at->edge[1].w, H);
   g->k->gemm(2 * rows, H, H, z_bar, H, w + at->edge[1].wt, H, NULL, 0, NULL, false, p->a, H);
-  g->k->pair_slope(half, p->slope1, p->slope1 + half, p->a, p->a + half);
+  g->fk->pair_slope(half, p->slope1, p->slope1 + half, p->a, p->a + half);
   g->k->dots(2 * rows, H, w + at->wq, p->a, H, p->net_q);
   g->k->dots(2 * rows, H, w + at->w0, p->a, H, p->net_q0);
   for (size_t r = 0; r < rows; r++) {
@@ -112,10 +112,10 @@ static void edge_tile_grad(group *g, size_t l, pair *p, size_t e, size_t rows) {
     p->q0_bar[e + r] += p->net_q0[r];
     p->q0_hat[e + r] += p->net_q0[rows + r];
   }
-  g->k->edge_scatter(rows, H, p->a, y->row_i + e, y->row_j + e, y->q + e, q0 + e, p->pqu_bar,
-                     p->pqu_bar + H, 3 * H, dwq, dw0);
-  g->k->edge_scatter(rows, H, p->a + half, y->row_i + e, y->row_j + e, d->q_dot + e, q0_dot + e,
-                     p->pqu_hat, p->pqu_hat + H, 3 * H, dwq, dw0);
+  g->fk->edge_scatter(rows, H, p->a, y->row_i + e, y->row_j + e, y->q + e, q0 + e, p->pqu_bar,
+                      p->pqu_bar + H, 3 * H, dwq, dw0);
+  g->fk->edge_scatter(rows, H, p->a + half, y->row_i + e, y->row_j + e, d->q_dot + e, q0_dot + e,
+                      p->pqu_hat, p->pqu_hat + H, 3 * H, dwq, dw0);
 }
 
 static REAL *pair_grad_of(const pair *p, size_t offset) {
@@ -133,17 +133,36 @@ static void pair_edges_grad(group *g, size_t l, pair *p) {
   for (size_t e = 0; e < g->e; e += g->tile) {
     const size_t rows = g->e - e < g->tile ? g->e - e : g->tile, half = rows * H;
     const REAL *z = d->z[top] + 2 * e * H, *u3 = d->u3 + 2 * e * H;
-    g->k->pair_coordinate_grad(rows, H, p->s_bar + e, p->s_hat + e, u3, u3 + half, z, z + half,
-                               y->gate + e, d->gate_dot + e, w + at->coord.b, w + at->w4, wa,
-                               g->recv + e, agg_bar, agg_hat, p->m, p->m + half, p->u3_bar,
-                               p->u3_bar + half, p->logit_bar, p->logit_hat,
-                               pair_grad_of(p, at->w4), pair_grad_of(p, at->coord.b),
-                               pair_grad_of(p, at->wa), pair_grad_of(p, at->ba));
+    const pair_coordinate_grad of = {.s_bar = p->s_bar + e,
+                                     .s_hat = p->s_hat + e,
+                                     .gate = y->gate + e,
+                                     .gate_dot = d->gate_dot + e,
+                                     .u3 = u3,
+                                     .u3_dot = u3 + half,
+                                     .z2 = z,
+                                     .z2_dot = z + half,
+                                     .b3 = w + at->coord.b,
+                                     .w4 = w + at->w4,
+                                     .wa = wa,
+                                     .seg = g->recv + e,
+                                     .dagg = agg_bar,
+                                     .dagg_dot = agg_hat,
+                                     .m = p->m,
+                                     .m_dot = p->m + half,
+                                     .u3_bar = p->u3_bar,
+                                     .u3_hat = p->u3_bar + half,
+                                     .logit_bar = p->logit_bar,
+                                     .logit_hat = p->logit_hat,
+                                     .dw4 = pair_grad_of(p, at->w4),
+                                     .db3 = pair_grad_of(p, at->coord.b),
+                                     .dwa = pair_grad_of(p, at->wa),
+                                     .dba = pair_grad_of(p, at->ba)};
+    g->fk->pair_coordinate_grad(rows, H, &of);
     g->k->gemm(2 * rows, H, H, p->u3_bar, H, w + at->coord.wt, H, NULL, 0, NULL, false, p->z_bar,
                H);
-    g->k->pair_message_grad(rows, H, z, z + half, y->gate + e, d->gate_dot + e, g->recv + e,
-                            agg_bar, agg_hat, p->logit_bar, p->logit_hat, wa, p->z_bar,
-                            p->z_bar + half, pair_grad_of(p, at->edge[top].b));
+    g->fk->pair_message_grad(rows, H, z, z + half, y->gate + e, d->gate_dot + e, g->recv + e,
+                             agg_bar, agg_hat, p->logit_bar, p->logit_hat, wa, p->z_bar,
+                             p->z_bar + half, pair_grad_of(p, at->edge[top].b));
     edge_tile_grad(g, l, p, e, rows);
   }
 }

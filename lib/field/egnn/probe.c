@@ -66,6 +66,7 @@ void SUFFIX(enf__egnn_jvp)(const enf__egnn *f, int kernel, enf__arena *arena, co
   egnn_open_group(&g, f, at->shape, ENF__JVP, arena);
   egnn_layout_pair(&g, &p, false, arena);
   g.k = KERNELS_OF(kernel);
+  g.fk = FIELD_KERNELS_OF(kernel);
   for (size_t s = 0, step = g.S; s < at->S; s += step) {
     egnn_enter_samples(&g, at, s, next_samples(at, s, step));
     egnn_centred(&g, eps + s * size, NULL, p.eps);
@@ -122,6 +123,7 @@ void SUFFIX(enf__egnn_vjp_trace)(const enf__egnn *f, int kernel, enf__arena *are
   egnn_open_group(&g, f, at->shape, ENF__VJP_PROBE, arena);
   egnn_layout_pair(&g, &p, true, arena);
   g.k = KERNELS_OF(kernel);
+  g.fk = FIELD_KERNELS_OF(kernel);
   if (!out->dparams)
     p.grad = NULL;
   if (p.grad)

@@ -79,8 +79,8 @@ static REAL *edge_layers_grad(group *g, layer *y, reverse *b, size_t e, size_t r
       g->k->gemm_grad(rows, H, H, g->a1, H, dz, H, b->grad + at->edge[k].w, H);
     }
     g->k->silu_slope(rows * H, z, b->slope2);
-    g->k->message_grad(rows, H, dz, y->w + at->edge[k].wt, y->gate + e, NULL, NULL, b->da + e, NULL,
-                       b->slope2, next, grad_of(b, at->edge[k - 1].b));
+    g->fk->message_grad(rows, H, dz, y->w + at->edge[k].wt, y->gate + e, NULL, NULL, b->da + e,
+                        NULL, b->slope2, next, grad_of(b, at->edge[k - 1].b));
     swap(&dz, &next);
   }
   return dz;
@@ -97,25 +97,39 @@ static void edge_networks_grad(group *g, size_t l, reverse *b) {
        *dw0 = b->grad ? b->grad + at->w0 : b->scratch + H;
   for (size_t e = 0; e < g->e; e += g->tile) {
     const size_t rows = g->e - e < g->tile ? g->e - e : g->tile;
-    g->k->coordinate_grad(rows, H, b->ds + e, y->z[top] + e * H, y->z3 + e * H, y->gate + e,
-                          w + at->coord.b, w + at->w4, wa, g->recv + e, last ? NULL : b->dagg, g->m,
-                          b->slope2, b->gdz3, b->da + e, grad_of(b, at->w4),
-                          grad_of(b, at->coord.b), grad_of(b, at->wa), grad_of(b, at->ba));
-    g->k->message_grad(rows, H, b->gdz3, w + at->coord.wt, y->gate + e, g->recv + e,
-                       last ? NULL : b->dagg, b->da + e, wa, b->slope2, b->dz,
-                       grad_of(b, at->edge[top].b));
+    const coordinate_grad of = {.ds = b->ds + e,
+                                .gate = y->gate + e,
+                                .z2 = y->z[top] + e * H,
+                                .z3 = y->z3 + e * H,
+                                .b3 = w + at->coord.b,
+                                .w4 = w + at->w4,
+                                .wa = wa,
+                                .seg = g->recv + e,
+                                .dagg = last ? NULL : b->dagg,
+                                .m = g->m,
+                                .slope2 = b->slope2,
+                                .gdz3 = b->gdz3,
+                                .da = b->da + e,
+                                .dw4 = grad_of(b, at->w4),
+                                .db3 = grad_of(b, at->coord.b),
+                                .dwa = grad_of(b, at->wa),
+                                .dba = grad_of(b, at->ba)};
+    g->fk->coordinate_grad(rows, H, &of);
+    g->fk->message_grad(rows, H, b->gdz3, w + at->coord.wt, y->gate + e, g->recv + e,
+                        last ? NULL : b->dagg, b->da + e, wa, b->slope2, b->dz,
+                        grad_of(b, at->edge[top].b));
     if (b->grad)
       g->k->gemm_grad(rows, H, H, g->m, H, b->gdz3, H, b->grad + at->coord.w, H);
     const REAL *dz = edge_layers_grad(g, y, b, e, rows);
-    g->k->edge_input(rows, H, y->pqu, y->pqu + H, 3 * H, y->row_i + e, y->row_j + e, w + at->wq,
-                     w + at->w0, y->q + e, q0 + e, g->a1, b->slope1);
+    g->fk->edge_input(rows, H, y->pqu, y->pqu + H, 3 * H, y->row_i + e, y->row_j + e, w + at->wq,
+                      w + at->w0, y->q + e, q0 + e, g->a1, b->slope1);
     if (b->grad)
       g->k->gemm_grad(rows, H, H, g->a1, H, dz, H, b->grad + at->edge[1].w, H);
     /* slope2 is free again: it takes dz1 */
-    g->k->edge_grad(rows, H, dz, w + at->edge[1].wt, b->slope1, w + at->wq, w + at->w0, b->slope2,
-                    b->dq_net + e, b->dq0_net + e);
-    g->k->edge_scatter(rows, H, b->slope2, y->row_i + e, y->row_j + e, y->q + e, q0 + e, b->dpqu,
-                       b->dpqu + H, 3 * H, dwq, dw0);
+    g->fk->edge_grad(rows, H, dz, w + at->edge[1].wt, b->slope1, w + at->wq, w + at->w0, b->slope2,
+                     b->dq_net + e, b->dq0_net + e);
+    g->fk->edge_scatter(rows, H, b->slope2, y->row_i + e, y->row_j + e, y->q + e, q0 + e, b->dpqu,
+                        b->dpqu + H, 3 * H, dwq, dw0);
   }
 }
 
@@ -228,6 +242,7 @@ void SUFFIX(enf__egnn_vjp)(const enf__egnn *f, int kernel, enf__arena *arena, co
   egnn_layout_reverse(&g, &b, arena);
   double *v = ENF__TAKE(arena, double, g.n *g.D);
   g.k = KERNELS_OF(kernel);
+  g.fk = FIELD_KERNELS_OF(kernel);
   if (!dparams)
     b.grad = NULL;
   if (b.grad)

@@ -83,7 +83,7 @@ static const REAL *inner_slopes(const group *g, const layer *y, tangents *d, siz
   for (size_t k = g->edge_depth - 1; k > 1; k--) {
     REAL *slope = d->slope[k - 1] + e * H;
     g->k->silu_slope(rows * H, y->z[k - 1] + (d->e0 + e) * H, slope);
-    g->k->sloped(rows, H, dz, y->w + y->at->edge[k].wt, slope, H, next);
+    g->fk->sloped(rows, H, dz, y->w + y->at->edge[k].wt, slope, H, next);
     swap(&dz, &next);
   }
   return dz;
@@ -97,16 +97,25 @@ void egnn_edge_slopes(group *g, size_t l, tangents *d) {
   const REAL *w = y->w, *wa = g->f->base.model.attention ? w + at->wa : NULL;
   for (size_t e = 0; e < d->E; e += g->tile) {
     const size_t rows = d->E - e < g->tile ? d->E - e : g->tile, ge = d->e0 + e;
-    g->k->coordinate_grad(rows, H, d->ones, y->z[top] + ge * H, y->z3 + ge * H, y->gate + ge,
-                          w + at->coord.b, w + at->w4, wa, NULL, NULL, d->m + e * H, d->u + e * H,
-                          d->dz_next, d->da, NULL, NULL, NULL, NULL);
-    g->k->message_grad(rows, H, d->dz_next, w + at->coord.wt, y->gate + ge, NULL, NULL, d->da, wa,
-                       d->u + e * H, d->dz, NULL);
+    const coordinate_grad of = {.ds = d->ones,
+                                .gate = y->gate + ge,
+                                .z2 = y->z[top] + ge * H,
+                                .z3 = y->z3 + ge * H,
+                                .b3 = w + at->coord.b,
+                                .w4 = w + at->w4,
+                                .wa = wa,
+                                .m = d->m + e * H,
+                                .slope2 = d->u + e * H,
+                                .gdz3 = d->dz_next,
+                                .da = d->da};
+    g->fk->coordinate_grad(rows, H, &of);
+    g->fk->message_grad(rows, H, d->dz_next, w + at->coord.wt, y->gate + ge, NULL, NULL, d->da, wa,
+                        d->u + e * H, d->dz, NULL);
     const REAL *dz = inner_slopes(g, y, d, e, rows);
-    g->k->edge_input(rows, H, y->pqu, y->pqu + H, 3 * H, y->row_i + ge, y->row_j + ge, w + at->wq,
-                     w + at->w0, y->q + ge, g->layer[0].q + ge, g->a1, d->slope[0] + e * H);
-    g->k->edge_grad(rows, H, dz, w + at->edge[1].wt, d->slope[0] + e * H, w + at->wq, w + at->w0,
-                    d->p + e * H, d->p_wq + e, d->p_w0 + e);
+    g->fk->edge_input(rows, H, y->pqu, y->pqu + H, 3 * H, y->row_i + ge, y->row_j + ge, w + at->wq,
+                      w + at->w0, y->q + ge, g->layer[0].q + ge, g->a1, d->slope[0] + e * H);
+    g->fk->edge_grad(rows, H, dz, w + at->edge[1].wt, d->slope[0] + e * H, w + at->wq, w + at->w0,
+                     d->p + e * H, d->p_wq + e, d->p_w0 + e);
   }
   for (size_t e = 0; e < d->E; e++)
     for (size_t c = 0; c < H; c++)
@@ -126,7 +135,7 @@ void egnn_message_slopes(group *g, tangents *d) {
     for (size_t c = 0; c < H; c++)
       a_dot[e * H + c] = d->slope[0][e * H + c] * (wq[c] + w0[c]);
   for (size_t k = 1; k + 1 < g->edge_depth; k++) {
-    g->k->sloped(d->E, H, a_dot, w + y->at->edge[k].w, d->slope[k], H, next);
+    g->fk->sloped(d->E, H, a_dot, w + y->at->edge[k].w, d->slope[k], H, next);
     swap(&a_dot, &next);
   }
   g->k->gemm(d->E, H, H, a_dot, H, w + y->at->edge[g->edge_depth - 1].w, H, NULL, 0, NULL, false,

@@ -23,7 +23,7 @@ static void add_curve(group *g, trace_work *w, size_t k, size_t e, size_t rows, 
   REAL *extra = w->none + count;
   if (!w->messages)
     return;
-  g->k->pair_silu(count, z, w->z_bar[k] + e * g->H, w->none, w->none, w->none, extra);
+  g->fk->pair_silu(count, z, w->z_bar[k] + e * g->H, w->none, w->none, w->none, extra);
   add_row(count, 1, extra, bar);
 }
 
@@ -54,13 +54,13 @@ static void tile_forward(group *g, trace_work *w, const layer *y, const edge_sum
     for (size_t c = 0; c < H; c++)
       w->z1[r * H + c] = P[c] + Q[c] + wts[at->wq + c] * y->q[e + r] + wts[at->w0 + c] * q0[e + r];
   }
-  g->k->pair_silu(half, w->z1, sums->alpha + e * H, w->a, w->a + half, w->slope, w->slope + half);
+  g->fk->pair_silu(half, w->z1, sums->alpha + e * H, w->a, w->a + half, w->slope, w->slope + half);
   for (size_t k = 1; k < g->edge_depth; k++, in = w->m) {
     REAL *z = w->z[k];
     g->k->gemm(2 * rows, H, H, in, H, wts + at->edge[k].w, H, NULL, 0, NULL, false, z, H);
-    g->k->pair_message(rows, H, z, z + half, wts + at->edge[k].b,
-                       k + 1 == g->edge_depth ? wa : NULL, wts[at->ba], w->m, w->m + half, w->gate,
-                       w->gate_dot);
+    g->fk->pair_message(rows, H, z, z + half, wts + at->edge[k].b,
+                        k + 1 == g->edge_depth ? wa : NULL, wts[at->ba], w->m, w->m + half, w->gate,
+                        w->gate_dot);
   }
   g->k->gemm(2 * rows, H, H, w->m, H, wts + at->coord.w, H, NULL, 0, NULL, false, w->u3, H);
 }
@@ -73,19 +73,39 @@ static void tile_top_grad(group *g, size_t l, trace_work *w, size_t e, size_t ro
   const size_t H = g->H, half = rows * H, top = g->edge_depth - 1;
   const REAL *wts = y->w, *wa = g->f->base.model.attention ? wts + at->wa : NULL, *z = w->z[top];
   const REAL *agg_bar = l + 1 < g->layers ? b->dagg : NULL;
-  g->k->pair_coordinate_grad(rows, H, b->ds + e, w->one, w->u3, w->u3 + half, z, z + half, w->gate,
-                             w->gate_dot, wts + at->coord.b, wts + at->w4, wa, g->recv + e, agg_bar,
-                             w->no_hat, w->m, w->m + half, w->next, w->next + half, w->logits,
-                             w->logits_hat, grad_of(b, at->w4), grad_of(b, at->coord.b),
-                             grad_of(b, at->wa), grad_of(b, at->ba));
+  const pair_coordinate_grad of = {.s_bar = b->ds + e,
+                                   .s_hat = w->one,
+                                   .gate = w->gate,
+                                   .gate_dot = w->gate_dot,
+                                   .u3 = w->u3,
+                                   .u3_dot = w->u3 + half,
+                                   .z2 = z,
+                                   .z2_dot = z + half,
+                                   .b3 = wts + at->coord.b,
+                                   .w4 = wts + at->w4,
+                                   .wa = wa,
+                                   .seg = g->recv + e,
+                                   .dagg = agg_bar,
+                                   .dagg_dot = w->no_hat,
+                                   .m = w->m,
+                                   .m_dot = w->m + half,
+                                   .u3_bar = w->next,
+                                   .u3_hat = w->next + half,
+                                   .logit_bar = w->logits,
+                                   .logit_hat = w->logits_hat,
+                                   .dw4 = grad_of(b, at->w4),
+                                   .db3 = grad_of(b, at->coord.b),
+                                   .dwa = grad_of(b, at->wa),
+                                   .dba = grad_of(b, at->ba)};
+  g->fk->pair_coordinate_grad(rows, H, &of);
   add_messages(g, w, y, e, rows);
   if (b->grad)
     g->k->gemm_grad(2 * rows, H, H, w->m, H, w->next, H, b->grad + at->coord.w, H);
   g->k->gemm(2 * rows, H, H, w->next, H, wts + at->coord.wt, H, NULL, 0, NULL, false, w->bar, H);
   if (w->messages)
     add_row(half, 1, w->m_bar + e * H, w->bar);
-  g->k->pair_message_grad(rows, H, z, z + half, w->gate, w->gate_dot, g->recv + e, agg_bar,
-                          w->no_hat, w->logits, w->logits_hat, wa, w->bar, w->bar + half, NULL);
+  g->fk->pair_message_grad(rows, H, z, z + half, w->gate, w->gate_dot, g->recv + e, agg_bar,
+                           w->no_hat, w->logits, w->logits_hat, wa, w->bar, w->bar + half, NULL);
   add_curve(g, w, top, e, rows, z, w->bar);
 }
 
@@ -95,13 +115,13 @@ static void tile_layer_grad(group *g, trace_work *w, const layer *y, size_t k, s
                             size_t rows, const REAL *z, const REAL *z_dot) {
   const enf__egnn_linear *at = &y->at->edge[k];
   const size_t H = g->H, half = rows * H;
-  g->k->pair_silu(half, z, z_dot, w->a, w->a + half, w->slope, w->slope + half);
+  g->fk->pair_silu(half, z, z_dot, w->a, w->a + half, w->slope, w->slope + half);
   if (w->b.grad) {
     g->k->gemm_grad(2 * rows, H, H, w->a, H, w->bar, H, w->b.grad + at->w, H);
     add_column_sums(rows, H, w->bar, H, w->b.grad + at->b);
   }
   g->k->gemm(2 * rows, H, H, w->bar, H, y->w + at->wt, H, NULL, 0, NULL, false, w->next, H);
-  g->k->pair_slope(half, w->slope, w->slope + half, w->next, w->next + half);
+  g->fk->pair_slope(half, w->slope, w->slope + half, w->next, w->next + half);
   add_curve(g, w, k - 1, e, rows, z, w->next);
   swap(&w->bar, &w->next);
 }
@@ -117,8 +137,8 @@ static void tile_input_grad(group *g, trace_work *w, const layer *y, const edge_
   REAL *dw0 = b->grad ? b->grad + at->w0 : b->scratch + H;
   g->k->dots(rows, H, y->w + at->wq, w->bar, H, b->dq_net + e);
   g->k->dots(rows, H, y->w + at->w0, w->bar, H, b->dq0_net + e);
-  g->k->edge_scatter(rows, H, w->bar, y->row_i + e, y->row_j + e, y->q + e, q0 + e, b->dpqu,
-                     b->dpqu + H, 3 * H, dwq, dw0);
+  g->fk->edge_scatter(rows, H, w->bar, y->row_i + e, y->row_j + e, y->q + e, q0 + e, b->dpqu,
+                      b->dpqu + H, 3 * H, dwq, dw0);
   for (size_t r = 0; b->grad && r < rows; r++) {
     add_row(H, sums->alpha_q[e + r], hat + r * H, dwq);
     add_row(H, sums->alpha_q0[e + r], hat + r * H, dw0);

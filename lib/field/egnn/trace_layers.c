@@ -128,8 +128,8 @@ static const REAL *edge_rows(group *g, trace_work *w, const layer *y, size_t e, 
   const tangents *d = &w->d;
   const row_set s = {.e = e, .step = 0, .count = rows, .out = d->out};
   const REAL *wq = y->w + y->at->wq, *w0 = y->w + y->at->w0;
-  g->k->tangent_input(rows, d->H, terms, coef, src, cq, wq, c0, w0, NULL, w->unit, w->row_dot[0],
-                      NULL);
+  g->fk->tangent_input(rows, d->H, terms, coef, src, cq, wq, c0, w0, NULL, w->unit, w->row_dot[0],
+                       NULL);
   for (size_t r = 0; r < rows; r++)
     w->message_hat[r] = w->agg_hat + (d->out[r] - d->agg_dot);
   const REAL *hat = egnn_message_rows(g, w, y, &s);

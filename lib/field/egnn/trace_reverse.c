@@ -299,6 +299,7 @@ void SUFFIX(enf__egnn_trace_grad)(const enf__egnn *f, int kernel, enf__arena *ar
   egnn_open_group(&g, f, at->shape, ENF__VJP_TRACE, arena);
   egnn_layout_trace(&g, &w, arena);
   g.k = KERNELS_OF(kernel);
+  g.fk = FIELD_KERNELS_OF(kernel);
   if (!out->dparams)
     w.b.grad = NULL;
   if (w.b.grad)

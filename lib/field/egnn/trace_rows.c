@@ -135,8 +135,8 @@ static void node_slopes(group *g, trace_work *w, const layer *y, size_t k, bool 
       sum[c] += dot[row * H + c] * w->node_out[k - 1][row * H + c];
   }
   REAL *scratch = w->b.dagg; /* not in use yet */
-  g->k->pair_silu(w->d.N * H, y->z5[k - 1], w->node_sum, scratch, scratch, scratch,
-                  w->b.z5_extra[k - 1]);
+  g->fk->pair_silu(w->d.N * H, y->z5[k - 1], w->node_sum, scratch, scratch, scratch,
+                   w->b.z5_extra[k - 1]);
 }
 
 /* The node network's tangents: z5_dot = U (in d.z5_dot) + W5 agg_dot and on; the weights' and the

@@ -43,8 +43,8 @@ void pairs_forward_group(group *g, const double *x, const double *eps, double *v
   if (form)
     memset(form, 0, g->samples * sizeof *form);
   for (size_t rows; (rows = pairs_fill_tile(g, x, &at));) {
-    g->k->expansion(rows, f->Kp, g->d, g->w + f->center, g->w + f->sharp, g->coef, g->seg, g->phi,
-                    form || v_dot ? g->phi1 : NULL);
+    g->fk->expansion(rows, f->Kp, g->d, g->w + f->center, g->w + f->sharp, g->coef, g->seg, g->phi,
+                     form || v_dot ? g->phi1 : NULL);
     if (v)
       add_forces(g, rows, v);
     if (v_dot)

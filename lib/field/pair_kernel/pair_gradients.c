@@ -81,9 +81,9 @@ static void reverse_pairs(group *g, const double *x, const double *eps, const co
     memset(dx, 0, g->samples * g->N * g->D * sizeof *dx);
   for (size_t rows; (rows = pairs_fill_tile(g, x, &at));) {
     tile_cotangents(g, rows, eps, of);
-    g->k->expansion_grad(rows, f->Kp, g->d, g->w + f->center, g->w + f->sharp, g->coef, g->seg,
-                         g->p0, of->b ? g->p1 : NULL, g->phi, g->phi1, g->slope, g->dcoef,
-                         g->grad + f->center, g->grad + f->sharp);
+    g->fk->expansion_grad(rows, f->Kp, g->d, g->w + f->center, g->w + f->sharp, g->coef, g->seg,
+                          g->p0, of->b ? g->p1 : NULL, g->phi, g->phi1, g->slope, g->dcoef,
+                          g->grad + f->center, g->grad + f->sharp);
     if (dx)
       add_gradients(g, rows, eps, of, dx);
     if (dx && of->w)
@@ -99,9 +99,9 @@ static void reverse_times(group *g) {
                   f->columns);
   g->k->gemm(n, f->columns, f->Tp, g->dcoef, f->columns, g->w + f->reverse, f->Tp, NULL, 0, NULL,
              false, g->dbasis, f->Tp);
-  g->k->expansion_grad(n, f->Tp, g->time, g->w + f->t_center, g->w + f->t_sharp, g->dbasis, NULL,
-                       g->ones, NULL, g->sink, g->sink + n, g->sink + 2 * n, NULL,
-                       g->grad + f->t_center, g->grad + f->t_sharp);
+  g->fk->expansion_grad(n, f->Tp, g->time, g->w + f->t_center, g->w + f->t_sharp, g->dbasis, NULL,
+                        g->ones, NULL, g->sink, g->sink + n, g->sink + 2 * n, NULL,
+                        g->grad + f->t_center, g->grad + f->t_sharp);
 }
 
 static void add_params(const group *g, double *dparams) {

@@ -25,6 +25,7 @@ group pairs_open_group(const enf__pair_kernel *f, const enf__shape *shape, int k
   const size_t n = enf__pair_kernel_group(f);
   group g = {.f = f, .shape = shape, .N = shape->particles, .D = shape->dimensions};
   g.k = KERNELS_OF(kernel);
+  g.fk = FIELD_KERNELS_OF(kernel);
   g.w = PACKED(f);
   g.time = ENF__TAKE(arena, REAL, n);
   g.basis = ENF__TAKE(arena, REAL, n * f->Tp);
@@ -92,7 +93,7 @@ void pairs_start_group(group *g, size_t samples, const double *t) {
   g->samples = samples;
   for (size_t s = 0; s < samples; s++)
     g->time[s] = (REAL)t[s];
-  g->k->basis(samples, f->Tp, g->time, g->w + f->t_center, g->w + f->t_sharp, g->basis);
+  g->fk->basis(samples, f->Tp, g->time, g->w + f->t_center, g->w + f->t_sharp, g->basis);
   g->k->gemm(samples, f->Tp, f->columns, g->basis, f->Tp, g->w + f->weight, f->columns, NULL, 0,
              NULL, false, g->coef, f->columns);
 }

@@ -29,14 +29,18 @@
 #if ENF__DOUBLE
 typedef double REAL;
 typedef enf__kernels_f64 kernels;
+typedef enf__field_kernels_f64 field_kernels;
 #define SUFFIX(name) name##_f64
 #define KERNELS_OF enf__kernels_f64_of
+#define FIELD_KERNELS_OF enf__field_kernels_f64_of
 #define PACKED(f) ((f)->packed_f64)
 #else
 typedef float REAL;
 typedef enf__kernels_f32 kernels;
+typedef enf__field_kernels_f32 field_kernels;
 #define SUFFIX(name) name##_f32
 #define KERNELS_OF enf__kernels_f32_of
+#define FIELD_KERNELS_OF enf__field_kernels_f32_of
 #define PACKED(f) ((f)->packed_f32)
 #endif
 
@@ -52,6 +56,7 @@ typedef struct {
   const enf__pair_kernel *f;
   const enf__shape *shape;
   const kernels *k;
+  const field_kernels *fk;
   const REAL *w; /* packed weights */
   size_t N, D, samples;
   REAL *time;         /* (samples) */

@@ -1,4 +1,4 @@
-/* expansion_impl.h -- functions of one variable as sums of normalised Gaussians, part of
+/* kernels_expansion.h -- functions of one variable as sums of normalised Gaussians, part of
    kernels_impl.h:
 
      f(x) = sum_k c_k R_k(x),  R_k = g_k / (1e-6 + sum g),  g_k = exp(-u_k^2),

@@ -1,6 +1,6 @@
-/* pair_impl.h -- the kernels on values with one tangent each, for gradients of eps^T J eps; part of
-   kernels_impl.h. Contracts are in kernels_table.h: "bar" is the derivative of the loss by a value,
-   "hat" that by a tangent, and for y = f(x), y_dot = f'(x) x_dot
+/* kernels_pair.h -- the kernels on values with one tangent each, for gradients of eps^T J eps; part
+   of kernels_impl.h. Contracts are in kernels_table.h: "bar" is the derivative of the loss by a
+   value, "hat" that by a tangent, and for y = f(x), y_dot = f'(x) x_dot
 
      x_hat = f'(x) y_hat,  x_bar = f'(x) y_bar + f''(x) x_dot y_hat.
 
@@ -98,17 +98,18 @@ static void pair_coordinate(size_t rows, size_t n, const REAL *u3, const REAL *u
   }
 }
 
-static void pair_coordinate_grad(size_t rows, size_t n, const REAL *s_bar, const REAL *s_hat,
-                                 const REAL *u3, const REAL *u3_dot, const REAL *z2,
-                                 const REAL *z2_dot, const REAL *gate, const REAL *gate_dot,
-                                 const REAL *b3, const REAL *w4, const REAL *wa, const int32_t *seg,
-                                 const REAL *dagg, const REAL *dagg_dot, REAL *m, REAL *m_dot,
-                                 REAL *u3_bar, REAL *u3_hat, REAL *logit_bar, REAL *logit_hat,
-                                 REAL *dw4, REAL *db3, REAL *dwa, REAL *dba) {
+static void pair_coordinate_grad(size_t rows, size_t n, const KERNEL(pair_coordinate_grad) * of) {
+  const REAL *gate = of->gate, *gate_dot = of->gate_dot, *u3 = of->u3, *u3_dot = of->u3_dot;
+  const REAL *z2 = of->z2, *z2_dot = of->z2_dot, *b3 = of->b3, *w4 = of->w4, *wa = of->wa;
+  const REAL *dagg = of->dagg, *dagg_dot = of->dagg_dot;
+  const int32_t *seg = of->seg;
+  REAL *m = of->m, *m_dot = of->m_dot, *u3_bar = of->u3_bar, *u3_hat = of->u3_hat;
+  REAL *logit_bar = of->logit_bar, *logit_hat = of->logit_hat;
+  REAL *dw4 = of->dw4, *db3 = of->db3, *dwa = of->dwa;
   for (size_t r = 0; r < rows; r++) {
     const REAL slope = wa ? gate[r] * (1 - gate[r]) : 0;
     const vec g = vec_set(gate[r]), gd = vec_set(gate_dot[r]);
-    const vec sb = vec_set(s_bar[r]), sh = vec_set(s_hat[r]);
+    const vec sb = vec_set(of->s_bar[r]), sh = vec_set(of->s_hat[r]);
     vec gate_bar = vec_set(0), gate_hat = vec_set(0);
     for (size_t c = 0; c < n; c += (size_t)L) {
       const size_t at = r * n + c;
@@ -141,7 +142,7 @@ static void pair_coordinate_grad(size_t rows, size_t n, const REAL *s_bar, const
     logit_bar[r] = slope * vec_sum(gate_bar) + gate_dot[r] * (1 - 2 * gate[r]) * hat;
     if (!wa || !dw4)
       continue;
-    *dba += logit_bar[r];
+    *of->dba += logit_bar[r];
     const vec lb = vec_set(logit_bar[r]), lh = vec_set(logit_hat[r]);
     for (size_t c = 0; c < n; c += (size_t)L)
       vec_store(dwa + c, vec_fma(lb, vec_load(m + r * n + c),

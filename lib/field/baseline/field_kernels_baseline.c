@@ -1,0 +1,3 @@
+/* The baseline kernels of the fields: kernels_impl.h compiled for that instruction set. */
+#define ENF__FIELD_TABLE(suffix) enf__field_kernels_baseline_##suffix
+#include "field/kernels_impl.h"
