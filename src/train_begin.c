@@ -204,20 +204,30 @@ static int compare_atoms(training *t) {
   return result;
 }
 
+/* species: NULL if all labels are alike. */
+static void tell_species(const training *t, const char *species) {
+  static const char hint[] =
+      "like atoms are interchangeable; where they never change places, as the "
+      "carbons of a chain, set model.species to tell them apart";
+  if (cli_has(t->c, FLAG_QUIET))
+    return;
+  if (species != NULL)
+    cli_note("model.species \"%s\", from the labels of %s: %s", species, t->c->operand[0], hint);
+  else
+    cli_note("all labels of %s are alike: %s", t->c->operand[0], hint);
+}
+
 /* A new flow tells apart what the file does. It knows elements by name, so that no others can take
    their places later; other labels only say which atoms are alike. */
 static int fix_species(training *t) {
-  if (t->flow != NULL || t->data.species == NULL || cli_setting(t->c, "model.species") != NULL)
+  const char *labels = t->data.labels, *species = t->data.species;
+  if (t->flow != NULL || labels == NULL || cli_setting(t->c, "model.species") != NULL)
     return SUCCESS;
-  const bool elements = strpbrk(t->data.labels, "0123456789") == NULL &&
-                        enf_opts_set(t->c->opts, "model.species", t->data.labels) == ENF_OK;
-  const char *species = elements ? t->data.labels : t->data.species;
-  if (!cli_has(t->c, FLAG_QUIET))
-    cli_note(
-        "model.species \"%s\", from the labels of %s: like atoms are interchangeable; where they "
-        "never change places, as the carbons of a chain, set model.species to tell them apart",
-        species, t->c->operand[0]);
-  return cli_set(t->c, "model.species", species);
+  if (species != NULL && strpbrk(labels, "0123456789") == NULL &&
+      enf_opts_set(t->c->opts, "model.species", labels) == ENF_OK)
+    species = labels;
+  tell_species(t, species);
+  return species != NULL ? cli_set(t->c, "model.species", species) : SUCCESS;
 }
 
 static void set_number(cli *c, const char *name, double value) {

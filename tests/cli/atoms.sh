@@ -82,8 +82,13 @@ atoms_are_mapped_if_asked() {
 }
 
 like_atoms_are_told_of() {
-  "$enf" train ohh.xyz $(echo "$brief" | sed 's/ -q//') -o n.safetensors >/dev/null 2>note &&
-    [ "$(grep -c 'never change places' note)" = 1 ] && "$enf" logprob n.safetensors ohh.xyz 2>note >/dev/null && ! grep -q places note
+  loud=$(echo "$brief" | sed 's/ -q//')
+  molecules 'C C C' >ccc.xyz
+  "$enf" train ohh.xyz $loud -o n.safetensors >/dev/null 2>note && [ "$(grep -c 'never change places' note)" = 1 ] &&
+    "$enf" logprob n.safetensors ohh.xyz 2>note >/dev/null && ! grep -q places note &&
+    "$enf" train ccc.xyz $loud -o n.safetensors >/dev/null 2>note && grep -q '^enf: all labels of ccc.xyz are alike: like atoms are' note &&
+    "$enf" train xxx.xyz $loud -o n.safetensors >/dev/null 2>note && ! grep -q places note &&
+    "$enf" train ohh.xyz $loud --set "model.species=0 1 2" -o n.safetensors >/dev/null 2>note && ! grep -q places note
 }
 
 # A cell that is repeated is refused, unless molecules are said to be whole; those that its walls cut are named.
