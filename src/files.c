@@ -71,7 +71,9 @@ typedef struct {
 
 bool is_stream(const char *path) { return strcmp(path, "-") == 0; }
 
-static bool is_xyz(const char *path) { return ends_with(path, ".xyz") || ends_with(path, ".extxyz"); }
+static bool is_xyz(const char *path) {
+  return ends_with(path, ".xyz") || ends_with(path, ".extxyz");
+}
 
 bool files_beside(const char *path, const char *ending, size_t size, char *name) {
   static const char own[] = ".safetensors";
@@ -123,7 +125,8 @@ static int check_type(const cli *c, const file *f) {
                                              "file says what it is");
   if (strcmp(type, "f4") != 0 && strcmp(type, "f8") != 0)
     return cli_usage(c, "--type is f4 or f8, not '%s'", type);
-  return is_xyz(f->path) ? cli_usage(c, "--type is for .npy files, not for '%s'", f->path) : SUCCESS;
+  return is_xyz(f->path) ? cli_usage(c, "--type is for .npy files, not for '%s'", f->path)
+                         : SUCCESS;
 }
 
 static int check_kind(const cli *c, const file *f) {
@@ -151,8 +154,9 @@ static int refuse_pair(const cli *c, const file *a, const file *b) {
   const bool alike = strcmp(a->path, b->path) == 0;
   if (is_stream(a->path))
     return cli_usage(c, "'-' is given for two outputs");
-  return cli_usage(c, b->written ? "'%s' is given for two files%s%s%s"
-                                 : "'%s' is to be read and to be written%s%s%s",
+  return cli_usage(c,
+                   b->written ? "'%s' is given for two files%s%s%s"
+                              : "'%s' is to be read and to be written%s%s%s",
                    a->path, alike ? "" : ": it is '", alike ? "" : b->path, alike ? "" : "'");
 }
 

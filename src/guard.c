@@ -7,8 +7,8 @@
 
    A flow is good if steps are not being skipped and the log-density of at least one of a few
    configurations (of the data, else samples of its own) can be computed. That is looked at when the
-   flow is to be saved, and at steps 64, 128, 256, ...: nothing else of a training depends on it. Kept
-   in mind are good flows from which no step has been skipped yet. */
+   flow is to be saved, and at steps 64, 128, 256, ...: nothing else of a training depends on it.
+   Kept in mind are good flows from which no step has been skipped yet. */
 #include "guard.h"
 
 #include <math.h>
@@ -17,9 +17,9 @@
 
 enum { PATIENCE = 30, DOUBT = 10, ROWS = 4, FIRST_LOOK = 64 };
 
-static const char *const cheaply[][2] = {
-    {"ode.method", "dopri5"},         {"ode.rtol", "1e-4"},   {"ode.atol", "1e-4"},
-    {"logdet.method", "hutchinson"}, {"logdet.probes", "1"}, {NULL, NULL}};
+static const char *const cheaply[][2] = {{"ode.method", "dopri5"}, {"ode.rtol", "1e-4"},
+                                         {"ode.atol", "1e-4"},     {"logdet.method", "hutchinson"},
+                                         {"logdet.probes", "1"},   {NULL, NULL}};
 
 /* ---- steps --------------------------------------------------------------------------------- */
 

@@ -10,9 +10,9 @@ enum { PLACE_NAME = 4096 };
 
 typedef struct {
   bool exists;
-  int error;   /* an errno: why it cannot be looked at; 0: it can */
-  dev_t dev;   /* of the file; of its folder, if it is not there */
-  ino_t inode; /* likewise */
+  int error;             /* an errno: why it cannot be looked at; 0: it can */
+  dev_t dev;             /* of the file; of its folder, if it is not there */
+  ino_t inode;           /* likewise */
   char path[PLACE_NAME]; /* what symbolic links lead to */
 } place;
 

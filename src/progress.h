@@ -12,9 +12,9 @@
 typedef struct {
   const char *label, *unit; /* "sampling", "samples" */
   bool quiet, terminal, drawn;
-  double start, shown; /* seconds */
-  uint64_t first;      /* done when it began */
-  uint64_t skipped;    /* shown if there are any */
+  double start, shown;    /* seconds */
+  uint64_t first;         /* done when it began */
+  uint64_t skipped;       /* shown if there are any */
   uint64_t before, whole; /* of a call that does a part: what was done before it, and all of it */
 } progress;
 

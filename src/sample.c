@@ -36,8 +36,7 @@ static int check_samples(const cli *c, const enf_flow *flow, const draws *d) {
   double *x = cli_alloc(d->data.N * d->data.D, sizeof *x);
   if (x == NULL)
     return FAILURE;
-  const bool same =
-      same_sample(c, flow, d, 0, x) && same_sample(c, flow, d, d->done - 1, x);
+  const bool same = same_sample(c, flow, d, 0, x) && same_sample(c, flow, d, d->done - 1, x);
   free(x);
   return same ? SUCCESS
               : cli_fail("%s does not hold samples %llu ... of seed %llu of this flow, so --resume "
@@ -47,10 +46,12 @@ static int check_samples(const cli *c, const enf_flow *flow, const draws *d) {
 }
 
 /* What both files have: they are written one after the other. */
-static int copy_samples(const cli *c, const dataset *x, size_t logps, const double *logp, draws *d) {
+static int copy_samples(const cli *c, const dataset *x, size_t logps, const double *logp,
+                        draws *d) {
   d->done = d->logp != NULL && logps < x->n ? logps : x->n;
   if (d->done > d->data.n)
-    return cli_usage(c, "%s has %zu samples, more than -n asks for", c->value[FLAG_OUTPUT], d->done);
+    return cli_usage(c, "%s has %zu samples, more than -n asks for", c->value[FLAG_OUTPUT],
+                     d->done);
   memcpy(d->data.x, x->x, d->done * x->N * x->D * sizeof(double));
   if (d->logp != NULL)
     memcpy(d->logp, logp, d->done * sizeof(double));
@@ -118,10 +119,9 @@ static int finish(cli *c, const draws *d) {
   if (result != SUCCESS)
     return result;
   print_draws(c, d);
-  return d->done == d->data.n
-             ? SUCCESS
-             : cli_fail("interrupted; %s has %zu of %zu samples, --resume goes on",
-                        c->value[FLAG_OUTPUT], d->done, d->data.n);
+  return d->done == d->data.n ? SUCCESS
+                              : cli_fail("interrupted; %s has %zu of %zu samples, --resume goes on",
+                                         c->value[FLAG_OUTPUT], d->done, d->data.n);
 }
 
 int run_sample(cli *c) {

@@ -6,10 +6,10 @@
 #include "target.h"
 
 typedef struct {
-  size_t n; /* 0: interrupted, nothing is known */
+  size_t n;                   /* 0: interrupted, nothing is known */
   uint64_t failed, nonfinite; /* densities, energies */
-  double nll, nll_err;       /* nats per configuration */
-  double excess, excess_err; /* mean of (-log q) - (u + log Z); NaN without energy and log Z */
+  double nll, nll_err;        /* nats per configuration */
+  double excess, excess_err;  /* mean of (-log q) - (u + log Z); NaN without energy and log Z */
   effort effort;
 } score;
 

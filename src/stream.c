@@ -2,8 +2,8 @@
    output.
 
    The library reads and writes whole files by name, so a stream passes through a temporary one, in
-   TMPDIR or /tmp. What standard input holds is told by its first bytes: those of .npy, or else it is
-   XYZ. It may be asked for more than once. */
+   TMPDIR or /tmp. What standard input holds is told by its first bytes: those of .npy, or else it
+   is XYZ. It may be asked for more than once. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

@@ -39,7 +39,7 @@ typedef struct {
   guard guard;
   bool stopped;      /* by the validation, before the goal */
   const char *fault; /* why the training failed; NULL: it did not */
-  bool saved;   /* there are files of this training */
+  bool saved;        /* there are files of this training */
   char trainer_path[4096], csv_path[4096], svg_path[4096];
   bool drawn;
 } training;

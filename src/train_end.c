@@ -121,13 +121,15 @@ static int conclude(const training *t) {
   if (t->fault != NULL && t->guard.good == NULL)
     return cli_fail("the training failed: %s; there was no flow worth keeping", t->fault);
   if (t->fault != NULL)
-    return cli_fail("the training failed at step %llu of %llu: %s (%llu of %llu); %s is the flow of "
-                    "step %llu",
-                    step, goal, t->fault, (unsigned long long)t->guard.skipped,
-                    (unsigned long long)t->guard.steps, t->c->value[FLAG_OUTPUT],
-                    (unsigned long long)kept_step(t));
+    return cli_fail(
+        "the training failed at step %llu of %llu: %s (%llu of %llu); %s is the flow of "
+        "step %llu",
+        step, goal, t->fault, (unsigned long long)t->guard.skipped,
+        (unsigned long long)t->guard.steps, t->c->value[FLAG_OUTPUT],
+        (unsigned long long)kept_step(t));
   if (!training_finished(t))
-    cli_note("%s at step %llu of %llu; all is saved, --resume goes on", how_it_ended(t), step, goal);
+    cli_note("%s at step %llu of %llu; all is saved, --resume goes on", how_it_ended(t), step,
+             goal);
   return SUCCESS;
 }
 
