@@ -149,7 +149,6 @@ int draw_samples(cli *c, const char *path, bool density, draws *d) {
   if (result != SUCCESS)
     return result;
   interrupts_catch();
-  save_requests_catch();
   const enf_status status = enf_load(c->ctx, &flow, path);
   if (status != ENF_OK)
     return cli_fail_status(c, status);

@@ -3,6 +3,7 @@
    The tool stands on the public interface only (<enf/enf.h>); whatever it does, a host program can
    do. Exit codes: 0 success, 1 failure, 2 wrong usage. */
 #include "files.h"
+#include "progress.h"
 #include "stream.h"
 
 #include <signal.h>
@@ -174,6 +175,7 @@ static int dispatch(int argc, char **argv) {
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, told below, */
   signal(SIGXFSZ, SIG_IGN); /* and so is a file beyond the limit */
+  save_requests_catch();
   const int result = dispatch(argc, argv);
   if (fflush(stdout) != 0 || ferror(stdout))
     return result == SUCCESS ? cli_fail("standard output could not be written") : result;

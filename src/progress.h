@@ -20,6 +20,7 @@ typedef struct {
 
 void interrupts_catch(void);
 bool interrupted(void);
+/* From the beginning: a request that comes early is not the end. */
 void save_requests_catch(void);
 /* Whether SIGUSR1 has come since the last time this was asked. */
 bool save_requested(void);

@@ -382,7 +382,6 @@ static int check_room(const training *t) {
 
 int training_begin(training *t) {
   cli *c = t->c;
-  save_requests_catch();
   int result = read_flags(t);
   if (result == SUCCESS)
     result = load(t);

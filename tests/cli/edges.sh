@@ -4,7 +4,7 @@
 edges='no_input_is_overwritten no_output_replaces_another unwritable_outputs_are_told_at_once interrupted_sampling_is_kept
   sampling_goes_on failed_trainings_are_told the_last_good_flow_is_kept a_training_is_saved_on_request no_file_is_left_behind
   other_data_are_not_gone_on_with energies_that_are_no_numbers_are_told names_need_not_be_text whole_numbers_may_have_exponents
-  plugins_may_include_the_library a_build_describes_itself arrays_pass_through_pipes samples_are_saved_on_request'
+  plugins_may_include_the_library a_build_describes_itself arrays_pass_through_pipes'
 
 small='-q --steps 2 --set model.hidden=4 --set model.layers=1 --set train.batch=4'
 
@@ -104,14 +104,23 @@ rows() { # rows FILE.npy
   sed -nE "1s/.*'shape': \(([0-9]+).*/\1/p" "$1"
 }
 
+# Asks with SIGUSR1 until there is the file; the program goes on.
+saved_on_request() { # saved_on_request FILE PID
+  for k in $(seq 100); do
+    sleep 0.2
+    [ ! -s "$1" ] || return 0
+    kill -USR1 "$2" || return 1
+  done
+  return 1
+}
+
 # Sampling that is interrupted fails and keeps what it has; more of it is what it would have been.
 interrupted_sampling_is_kept() {
   for signal in INT TERM HUP; do
     rm -f part.npy part_logp.npy
     "$enf" sample whole.safetensors -n 1000000 --seed 4 -q -o part.npy --logp part_logp.npy >text 2>note &
     pid=$!
-    sleep 0.5
-    kill -$signal $pid
+    saved_on_request part_logp.npy $pid && kill -$signal $pid || return 1
     wait $pid
     [ $? = 1 ] && grep -q '^enf: interrupted; part.npy has [0-9]* of 1000000 samples, --resume goes on$' note || return 1
   done
@@ -177,10 +186,7 @@ a_training_is_saved_on_request() {
   rm -f asked.*
   "$enf" $train --steps 1000000 -o asked.safetensors >/dev/null 2>&1 &
   pid=$!
-  sleep 0.4
-  kill -USR1 $pid
-  for k in 1 2 3 4 5 6 7 8 9 10; do [ -s asked.trainer ] || sleep 0.3; done
-  [ -s asked.trainer ] && [ -s asked.safetensors ] && rm asked.trainer && kill -TERM $pid && wait $pid && [ -s asked.trainer ]
+  saved_on_request asked.trainer $pid && [ -s asked.safetensors ] && rm asked.trainer && kill -TERM $pid && wait $pid && [ -s asked.trainer ]
 }
 
 # A limit on the size of files is told of before, where the size is known, and leaves nothing behind where it is not.
@@ -284,17 +290,4 @@ arrays_pass_through_pipes() {
     [ $? = 1 ] && [ -z "$(ls -A temporary)" ]
   ) || return 1
   [ ! -c /dev/full ] || { "$enf" $draw -o - >/dev/full 2>note; [ $? = 1 ] && grep -q '^enf: standard output could not be written: No space' note; }
-}
-
-# SIGUSR1 writes the samples so far.
-samples_are_saved_on_request() {
-  rm -f soon.npy
-  "$enf" sample lj.safetensors -n 3000000 --type f4 -q -o soon.npy >/dev/null 2>&1 &
-  pid=$!
-  sleep 0.4
-  kill -USR1 $pid
-  for k in 1 2 3 4 5 6 7 8 9 10; do [ -s soon.npy ] || sleep 0.3; done
-  [ -s soon.npy ] && cp soon.npy sooner.npy && kill -TERM $pid
-  wait $pid
-  [ "$(rows sooner.npy)" -lt "$(rows soon.npy)" ]
 }
