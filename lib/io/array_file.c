@@ -1,6 +1,7 @@
 /* array_file.c -- enf_array_read and enf_array_write: the file's name decides the format (the table
    below); the formats themselves are in npy.c and extxyz.c, the array in array.c. */
 #include "io/io.h"
+#include "io/span.h"
 #include <string.h>
 
 typedef struct {
@@ -16,17 +17,10 @@ static const format formats[] = {
     {".extxyz", enf__xyz_parse, enf__xyz_write},
 };
 
-/* Of ASCII, in every locale. */
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c; }
-
 static bool ends_with(const char *path, const char *extension) {
   const size_t length = strlen(path), tail = strlen(extension);
-  if (length < tail)
-    return false;
-  for (size_t i = 0; i < tail; i++)
-    if (lower(path[length - tail + i]) != extension[i])
-      return false;
-  return true;
+  return length >= tail &&
+         enf__span_is((enf__span){path + length - tail, path + length}, extension);
 }
 
 static enf_status find_format(enf_ctx *ctx, const char *path, const format **found) {
