@@ -7,32 +7,58 @@
 
 #include "field/egnn/forward.h"
 
+/* A layer's edge networks: how their outputs follow their inputs. */
+typedef struct {
+  REAL *slope[ENF__EGNN_DEPTH]; /* (E,H) silu' behind linear layer k */
+  REAL *u, *m;                  /* (E,H) gate silu' behind the last, message without its gate */
+  REAL *p, *p_wq, *p_w0;        /* (E,H) ds/dz1, (E) p.wq, p.w0 */
+  REAL *dz, *dz_next;           /* (tile,H) */
+  REAL *ones, *da;              /* (tile) */
+} edge_slopes;
+
+/* Tangents of node features and of what the node network makes of them: pair rows or dense ones. */
+typedef struct {
+  bool dense;                               /* h_dot is (N,T,H) */
+  REAL *h_dot, *pqu_dot, *agg_dot, *z5_dot; /* (rows,H), (rows,3H), (rows,H), (rows,H) */
+  REAL *slope5;                             /* (N,H) */
+} feature_rows;
+
+/* Tangents of the scalars of one edge. */
+typedef struct {
+  REAL *r, *q, *q0, *s; /* (D,T), (T), (T), (T) */
+} edge_tangent;
+
+/* Rows of one edge that go through its message network together. */
+typedef struct {
+  REAL *coef[4];        /* (T) coefficients of the terms of z1_dot ... */
+  const REAL **src[4];  /* (T) ... and the terms */
+  REAL *cq, *c0;        /* (T) coefficients of wq and w0 */
+  REAL **out;           /* (T) where the messages are added */
+  REAL *a_dot, *a_next; /* (T,H) on the way */
+  REAL *dot;            /* (T) numbers of one step */
+} message_list;
+
+/* What the edges of one receiver share. */
+typedef struct {
+  REAL *coef;          /* (N,T) coefficients of the rows of a node's P and Q */
+  const REAL **p, **q; /* (N,T) the rows themselves */
+  REAL *own, *mix;     /* (N,H), (H) sums of rows */
+  REAL *through;       /* (H,H) sum of its messages' matrices */
+} receiver_rows;
+
 typedef struct {
   size_t N, D, E, T, H;
   const enf__shape *shape;
-  const int32_t *recv, *send;   /* (E) particles that an edge joins */
-  int32_t *edge;                /* (N,N) edge of receiver and sender, or NO_EDGE */
-  size_t e0, n0, stride;        /* the sample's first edge and node in the group; stride of r */
-  REAL *slope[ENF__EGNN_DEPTH]; /* (E,H) silu' behind linear layer k of the edge network */
-  REAL *u, *m, *p;              /* (E,H) all of the layer under way */
-  REAL *p_wq, *p_w0;            /* (E) p.wq, p.w0 */
-  REAL *dz, *dz_next;           /* (tile,H) */
-  REAL *ones, *da;              /* (tile) */
-  REAL *slope5;                 /* (N,H) */
-  REAL *r_first, *r_last; /* (D,N,N) r_ik of the first and the last layer, 0 without an edge */
-  bool dense;             /* h_dot is (N,T,H); else pair rows */
-  REAL *h_dot, *pqu_dot, *agg_dot, *z5_dot; /* (rows,H), (rows,3H), (rows,H), (rows,H) */
-  REAL *v_dot, *v_next;                     /* (N,D,T) tangents of x^l - x^0 */
-  REAL *r_dot, *q_dot, *q0_dot, *s_dot;     /* (D,T), (T) of one edge */
-  REAL *node_coef;                          /* (N,T) coefficients of the rows of a node's P and Q */
-  const REAL **node_p, **node_q;            /* (N,T) the rows themselves */
-  REAL *coef[4];                            /* (T) coefficients of one edge's terms */
-  const REAL **src[4];                      /* (T) */
-  REAL *cq, *c0, *dot;                      /* (T) */
-  REAL *a_dot, *a_next;                     /* (T,H) of one edge */
-  REAL *mix, *own;                          /* (H), (N,H) of one edge, one receiver */
-  REAL *through;                            /* (H,H) of one receiver */
-  REAL **out;                               /* (T) */
+  const int32_t *recv, *send; /* (E) particles that an edge joins */
+  int32_t *edge;              /* (N,N) edge of receiver and sender, or NO_EDGE */
+  size_t e0, n0, stride;      /* the sample's first edge and node in the group; stride of r */
+  REAL *r_first, *r_last;     /* (D,N,N) r_ik of the first and the last layer, 0 without an edge */
+  REAL *v_dot, *v_next;       /* (N,D,T) tangents of x^l - x^0 */
+  edge_slopes slopes;         /* of the layer under way */
+  feature_rows rows;
+  edge_tangent edge_dot; /* of the edge under way */
+  message_list list;     /* of it */
+  receiver_rows node;    /* of its receiver */
 } tangents;
 
 enum { NO_EDGE = -1 };

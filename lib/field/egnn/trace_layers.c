@@ -22,7 +22,7 @@ static REAL *trace_grad(const trace_work *w, size_t offset) { return grad_of(&w-
 static void begin_edge(const layer *y, trace_work *w, size_t e, size_t i) {
   const tangents *d = &w->d;
   const size_t T = d->T;
-  const REAL c_s = y->c_s[e], c_q = y->c_q[e], p_wq = d->p_wq[e], p_w0 = d->p_w0[e];
+  const REAL c_s = y->c_s[e], c_q = y->c_q[e], p_wq = d->slopes.p_wq[e], p_w0 = d->slopes.p_w0[e];
   fill(T, 0, w->rho);
   for (size_t b = 0; b < d->D; b++)
     add_row(T, r_of(d, y, e, b), w->u_hat + (i * d->D + b) * T, w->rho);
@@ -35,13 +35,13 @@ static void begin_edge(const layer *y, trace_work *w, size_t e, size_t i) {
 
 /* Row of a node's own tangent along axis a. */
 static size_t own_row(const tangents *d, size_t n, size_t a) {
-  return d->dense ? n * d->T + a * d->N + n : d->E + n * d->D + a;
+  return d->rows.dense ? n * d->T + a * d->N + n : d->E + n * d->D + a;
 }
 
 /* One row of P or Q with s_hat f: alpha and the row's cotangent. */
 static void couple_row(trace_work *w, size_t e, size_t row, size_t offset, REAL f) {
   const size_t H = w->d.H, at = row * 3 * H + offset;
-  const REAL *p = w->d.p + e * H, *in = w->d.pqu_dot + at;
+  const REAL *p = w->d.slopes.p + e * H, *in = w->d.rows.pqu_dot + at;
   REAL *alpha = w->sums.alpha + e * H, *hat = w->pqu_hat + at;
   for (size_t c = 0; c < H; c++) {
     alpha[c] += f * in[c];
@@ -53,20 +53,21 @@ static void couple_row(trace_work *w, size_t e, size_t row, size_t offset, REAL 
 static void couple_node(const group *g, trace_work *w, size_t e, size_t n, size_t offset) {
   const tangents *d = &w->d;
   const size_t N = d->N, D = d->D, H = d->H;
-  if (d->dense) {
+  if (d->rows.dense) {
     for (size_t t = 0; t < d->T; t++)
       couple_row(w, e, n * d->T + t, offset, w->s_hat[t]);
     return;
   }
   const size_t first = edges_of(d, n), count = edges_of(d, n + 1) - first;
-  g->k->dots(count, H, d->p + e * H, d->pqu_dot + first * 3 * H + offset, 3 * H, d->dot);
+  g->k->dots(count, H, d->slopes.p + e * H, d->rows.pqu_dot + first * 3 * H + offset, 3 * H,
+             d->list.dot);
   for (size_t row = first; row < first + count; row++) {
     const size_t k = (size_t)d->send[row];
     REAL f = 0;
     for (size_t a = 0; a < D; a++) {
       const size_t nk = (a * N + n) * N + k;
       f -= 2 * d->r_first[nk] * w->s_hat[a * N + k];
-      w->first_bar[nk] -= 2 * w->s_hat[a * N + k] * d->dot[row - first];
+      w->first_bar[nk] -= 2 * w->s_hat[a * N + k] * d->list.dot[row - first];
     }
     couple_row(w, e, row, offset, f);
   }
@@ -80,13 +81,13 @@ static void sum_edge(const layer *y, trace_work *w, size_t e, size_t i) {
   const size_t T = d->T, H = d->H;
   REAL by_c = 0, by_s = 0, by_q = 0, alpha_q = 0, alpha_q0 = 0;
   for (size_t t = 0; t < T; t++) {
-    by_s += w->rho[t] * d->s_dot[t];
-    by_q += w->rho[t] * d->q_dot[t];
-    alpha_q += w->s_hat[t] * d->q_dot[t];
-    alpha_q0 += w->s_hat[t] * d->q0_dot[t];
+    by_s += w->rho[t] * d->edge_dot.s[t];
+    by_q += w->rho[t] * d->edge_dot.q[t];
+    alpha_q += w->s_hat[t] * d->edge_dot.q[t];
+    alpha_q0 += w->s_hat[t] * d->edge_dot.q0[t];
   }
   for (size_t b = 0; b < d->D; b++) {
-    const REAL *u = w->u_hat + (i * d->D + b) * T, *r_dot = d->r_dot + b * T;
+    const REAL *u = w->u_hat + (i * d->D + b) * T, *r_dot = d->edge_dot.r + b * T;
     for (size_t t = 0; t < T; t++)
       by_c += u[t] * r_dot[t];
   }
@@ -106,13 +107,13 @@ static void end_edge(const layer *y, trace_work *w, size_t e, size_t i, size_t j
   const REAL c = y->c[e], c_s = y->c_s[e], c_q = y->c_q[e];
   for (size_t b = 0; b < D; b++) {
     const REAL two_r = 2 * r_of(d, y, e, b), *u = w->u_hat + (i * D + b) * T;
-    const REAL *r_dot = d->r_dot + b * T;
+    const REAL *r_dot = d->edge_dot.r + b * T;
     REAL *to_i = w->u_next + (i * D + b) * T, *to_j = w->u_next + (j * D + b) * T, bar = 0;
     for (size_t t = 0; t < T; t++) {
       const REAL hat = c * u[t] + two_r * w->q_hat[t];
       to_i[t] += hat;
       to_j[t] -= hat;
-      bar += u[t] * (c_s * d->s_dot[t] + c_q * d->q_dot[t]) + 2 * w->q_hat[t] * r_dot[t];
+      bar += u[t] * (c_s * d->edge_dot.s[t] + c_q * d->edge_dot.q[t]) + 2 * w->q_hat[t] * r_dot[t];
     }
     w->sums.r_bar[b * d->E + e] = bar;
     w->first_bar[(b * N + i) * N + j] += 2 * (w->q0_hat[b * N + i] - w->q0_hat[b * N + j]);
@@ -126,12 +127,12 @@ static const REAL *edge_rows(group *g, trace_work *w, const layer *y, size_t e, 
                              size_t terms, const REAL *const *coef, const REAL *const *const *src,
                              const REAL *cq, const REAL *c0) {
   const tangents *d = &w->d;
-  const row_set s = {.e = e, .step = 0, .count = rows, .out = d->out};
+  const row_set s = {.e = e, .step = 0, .count = rows, .out = d->list.out};
   const REAL *wq = y->w + y->at->wq, *w0 = y->w + y->at->w0;
   g->fk->tangent_input(rows, d->H, terms, coef, src, cq, wq, c0, w0, NULL, w->unit, w->row_dot[0],
                        NULL);
   for (size_t r = 0; r < rows; r++)
-    w->message_hat[r] = w->agg_hat + (d->out[r] - d->agg_dot);
+    w->message_hat[r] = w->agg_hat + (d->list.out[r] - d->rows.agg_dot);
   const REAL *hat = egnn_message_rows(g, w, y, &s);
   for (size_t r = 0; w->b.grad && r < rows; r++) {
     add_row(d->H, cq[r], hat + r * d->H, trace_grad(w, y->at->wq));
@@ -143,19 +144,19 @@ static const REAL *edge_rows(group *g, trace_work *w, const layer *y, size_t e, 
 static void dense_edge_grad(group *g, trace_work *w, const layer *y, size_t e, size_t i, size_t j) {
   tangents *d = &w->d;
   const size_t T = d->T, H = d->H;
-  const REAL *const coef[2] = {d->node_coef + i * T, d->node_coef + j * T};
-  const REAL *const *const src[2] = {d->node_p + i * T, d->node_q + j * T};
+  const REAL *const coef[2] = {d->node.coef + i * T, d->node.coef + j * T};
+  const REAL *const *const src[2] = {d->node.p + i * T, d->node.q + j * T};
   for (size_t t = 0; t < T; t++)
-    d->out[t] = d->agg_dot + (i * T + t) * H;
-  const REAL *hat = edge_rows(g, w, y, e, T, 2, coef, src, d->q_dot, d->q0_dot);
+    d->list.out[t] = d->rows.agg_dot + (i * T + t) * H;
+  const REAL *hat = edge_rows(g, w, y, e, T, 2, coef, src, d->edge_dot.q, d->edge_dot.q0);
   for (size_t t = 0; t < T; t++) {
     add_row(H, 1, hat + t * H, w->pqu_hat + (i * T + t) * 3 * H);
     add_row(H, 1, hat + t * H, w->pqu_hat + (j * T + t) * 3 * H + H);
   }
-  g->k->dots(T, H, y->w + y->at->wq, hat, H, d->cq);
-  g->k->dots(T, H, y->w + y->at->w0, hat, H, d->c0);
-  add_row(T, 1, d->cq, w->q_hat);
-  add_row(T, 1, d->c0, w->q0_hat);
+  g->k->dots(T, H, y->w + y->at->wq, hat, H, d->list.cq);
+  g->k->dots(T, H, y->w + y->at->w0, hat, H, d->list.c0);
+  add_row(T, 1, d->list.cq, w->q_hat);
+  add_row(T, 1, d->list.c0, w->q0_hat);
 }
 
 /* Reverse of egnn_contract_scalars, from the cotangents bar (rows) of cq or c0. */
@@ -179,7 +180,7 @@ static void pair_row_grad(const group *g, trace_work *w, size_t i, size_t j, siz
                           size_t offset, REAL f, const REAL *hat) {
   const size_t H = w->d.H, at = pair_row(&w->d, j, k, 0) * 3 * H + offset;
   REAL dot;
-  g->k->dots(1, H, hat, w->d.pqu_dot + at, H, &dot);
+  g->k->dots(1, H, hat, w->d.rows.pqu_dot + at, H, &dot);
   egnn_scale_grad(w, i, j, k, dot);
   add_row(H, f, hat, w->pqu_hat + at);
 }
@@ -193,12 +194,12 @@ static void unlist_pair_rows(const group *g, trace_work *w, size_t i, size_t j, 
   for (size_t e = edges_of(d, i); e < edges_of(d, i + 1); e++) {
     const size_t k = (size_t)d->send[e];
     const REAL *from = hat + row * H;
-    pair_row_grad(g, w, i, i, k, 0, d->node_coef[row], from);
+    pair_row_grad(g, w, i, i, k, 0, d->node.coef[row], from);
     if (k == j) {
       const size_t at = (d->E + j * D) * ld + H;
-      egnn_contract_axes_grad(g, w, i, j, d->pqu_dot + at, ld, from, w->pqu_hat + at, ld);
+      egnn_contract_axes_grad(g, w, i, j, d->rows.pqu_dot + at, ld, from, w->pqu_hat + at, ld);
     } else {
-      pair_row_grad(g, w, i, j, k, H, d->coef[1][row], from);
+      pair_row_grad(g, w, i, j, k, H, d->list.coef[1][row], from);
     }
     row++;
   }
@@ -206,9 +207,9 @@ static void unlist_pair_rows(const group *g, trace_work *w, size_t i, size_t j, 
     const size_t ji = edge_of(d, j, i) * ld + H;
     REAL dot;
     add_row(H, 1, hat + row * H, w->pqu_hat + (d->E + i * D + a) * ld);
-    g->k->dots(1, H, hat + row * H, d->pqu_dot + ji, H, &dot);
+    g->k->dots(1, H, hat + row * H, d->rows.pqu_dot + ji, H, &dot);
     w->first_bar[(a * N + j) * N + i] -= 2 * dot;
-    add_row(H, d->coef[1][row], hat + row * H, w->pqu_hat + ji);
+    add_row(H, d->list.coef[1][row], hat + row * H, w->pqu_hat + ji);
   }
 }
 
@@ -222,7 +223,8 @@ static void unlist_dense_rows(const group *g, trace_work *w, size_t i, size_t j,
     const size_t k = (size_t)d->send[e], at = (j * T + k) * ld + H;
     const REAL *from = hat + row++ * H;
     add_row(H, 1, from, w->own_hat + k * H);
-    egnn_contract_axes_grad(g, w, i, k, d->pqu_dot + at, N * ld, from, w->pqu_hat + at, N * ld);
+    egnn_contract_axes_grad(g, w, i, k, d->rows.pqu_dot + at, N * ld, from, w->pqu_hat + at,
+                            N * ld);
   }
   for (size_t a = 0; a < d->D; a++, row++) {
     add_row(H, 1, hat + row * H, w->pqu_hat + (i * T + a * N + i) * ld);
@@ -236,7 +238,7 @@ static void contract_receiver_grad(const group *g, trace_work *w, size_t i) {
   const size_t ld = 3 * d->H;
   for (size_t e = edges_of(d, i); e < edges_of(d, i + 1); e++) {
     const size_t k = (size_t)d->send[e], at = (i * d->T + k) * ld;
-    egnn_contract_axes_grad(g, w, i, k, d->pqu_dot + at, d->N * ld, w->own_hat + k * d->H,
+    egnn_contract_axes_grad(g, w, i, k, d->rows.pqu_dot + at, d->N * ld, w->own_hat + k * d->H,
                             w->pqu_hat + at, d->N * ld);
   }
 }
@@ -246,22 +248,23 @@ static void contracted_edge_grad(group *g, trace_work *w, const layer *y, size_t
   tangents *d = &w->d;
   const size_t first = edges_of(d, i), end = edges_of(d, i + 1), rows = end - first + d->D;
   const size_t H = d->H;
-  const REAL *const coef[4] = {d->node_coef, d->coef[1], d->coef[2], d->coef[3]};
-  const REAL *const *const src[4] = {d->node_p, d->src[1], d->src[2], d->src[3]};
+  const REAL *const coef[4] = {d->node.coef, d->list.coef[1], d->list.coef[2], d->list.coef[3]};
+  const REAL *const *const src[4] = {d->node.p, d->list.src[1], d->list.src[2], d->list.src[3]};
   if (e == first) {
     egnn_list_contracted_rows(d, i);
     fill(d->N * H, 0, w->own_hat);
   }
   egnn_contract_scalars(d, i);
-  (d->dense ? egnn_list_dense_q : egnn_list_pair_q)(d, i, j);
-  const REAL *hat = edge_rows(g, w, y, e, rows, d->dense ? 1 + d->D : 2, coef, src, d->cq, d->c0);
-  (d->dense ? unlist_dense_rows : unlist_pair_rows)(g, w, i, j, hat);
-  if (d->dense && e + 1 == end)
+  (d->rows.dense ? egnn_list_dense_q : egnn_list_pair_q)(d, i, j);
+  const REAL *hat =
+      edge_rows(g, w, y, e, rows, d->rows.dense ? 1 + d->D : 2, coef, src, d->list.cq, d->list.c0);
+  (d->rows.dense ? unlist_dense_rows : unlist_pair_rows)(g, w, i, j, hat);
+  if (d->rows.dense && e + 1 == end)
     contract_receiver_grad(g, w, i);
-  g->k->dots(rows, H, y->w + y->at->wq, hat, H, d->cq);
-  g->k->dots(rows, H, y->w + y->at->w0, hat, H, d->c0);
-  contract_scalars_grad(w, i, d->cq, d->q_dot, w->q_hat);
-  contract_scalars_grad(w, i, d->c0, d->q0_dot, w->q0_hat);
+  g->k->dots(rows, H, y->w + y->at->wq, hat, H, d->list.cq);
+  g->k->dots(rows, H, y->w + y->at->w0, hat, H, d->list.c0);
+  contract_scalars_grad(w, i, d->list.cq, d->edge_dot.q, w->q_hat);
+  contract_scalars_grad(w, i, d->list.c0, d->edge_dot.q0, w->q0_hat);
 }
 
 /* ---- layers between -------------------------------------------------------------------------- */
@@ -269,7 +272,7 @@ static void contracted_edge_grad(group *g, trace_work *w, const layer *y, size_t
 /* Residual and U: from behind the layer, h_hat and node_in[0], to h_in and pqu_hat. */
 static void begin_layer_grad(const group *g, trace_work *w, size_t l, bool contract) {
   const tangents *d = &w->d;
-  const size_t H = d->H, rows = rows_of(w, d->dense);
+  const size_t H = d->H, rows = rows_of(w, d->rows.dense);
   fill(rows * 3 * H, 0, w->pqu_hat);
   if (!contract) {
     memcpy(w->h_in, w->h_hat, rows * H * sizeof(REAL));
@@ -278,8 +281,8 @@ static void begin_layer_grad(const group *g, trace_work *w, size_t l, bool contr
     return;
   }
   fill(rows * H, 0, w->h_in);
-  egnn_contract_rows_grad(g, w, d->dense, h_kept(g, w, l), H, w->h_hat, w->h_in, H);
-  egnn_contract_rows_grad(g, w, d->dense, d->pqu_dot + 2 * H, 3 * H, w->node_in[0],
+  egnn_contract_rows_grad(g, w, d->rows.dense, h_kept(g, w, l), H, w->h_hat, w->h_in, H);
+  egnn_contract_rows_grad(g, w, d->rows.dense, d->rows.pqu_dot + 2 * H, 3 * H, w->node_in[0],
                           w->pqu_hat + 2 * H, 3 * H);
 }
 
@@ -306,13 +309,13 @@ static void between_edges(group *g, trace_work *w, const layer *y, bool contract
 void egnn_between_layer_grad(group *g, trace_work *w, size_t l, bool contract) {
   layer *y = &g->layer[l];
   tangents *d = &w->d;
-  const size_t H = d->H, rows = rows_of(w, d->dense), squares = d->T * d->T * sizeof(REAL);
+  const size_t H = d->H, rows = rows_of(w, d->rows.dense), squares = d->T * d->T * sizeof(REAL);
   egnn_edge_slopes(g, l, d);
-  g->k->gemm(rows, H, 3 * H, d->h_dot, H, y->w + y->at->node_w, 3 * H, NULL, 0, NULL, false,
-             d->pqu_dot, 3 * H);
+  g->k->gemm(rows, H, 3 * H, d->rows.h_dot, H, y->w + y->at->node_w, 3 * H, NULL, 0, NULL, false,
+             d->rows.pqu_dot, 3 * H);
   memcpy(d->v_next, d->v_dot, squares);
   memcpy(w->u_next, w->u_hat, squares);
-  fill(rows_of(w, !contract) * H, 0, d->agg_dot);
+  fill(rows_of(w, !contract) * H, 0, d->rows.agg_dot);
   fill(d->E * H, 0, w->sums.alpha);
   egnn_node_rows_back(g, w, y, !contract);
   begin_layer_grad(g, w, l, contract);
@@ -323,7 +326,7 @@ void egnn_between_layer_grad(group *g, trace_work *w, size_t l, bool contract) {
   swap(&w->u_hat, &w->u_next);
   egnn_convert_rows(d, contract, rows);
   egnn_node_tangent_rows(g, w, y, !contract);
-  d->dense = !contract;
+  d->rows.dense = !contract;
   if (w->b.grad)
     g->k->gemm_grad(rows, H, 3 * H, h_kept(g, w, l), H, w->pqu_hat, 3 * H,
                     trace_grad(w, y->at->node_w), 3 * H);

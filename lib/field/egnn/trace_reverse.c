@@ -22,17 +22,17 @@ static void last_cotangents(group *g, trace_work *w, REAL f) {
   const size_t N = d->N, D = d->D, E = d->E, T = d->T, H = d->H;
   const REAL *node_wt = y->w + y->at->node_wt;
   egnn_edge_slopes(g, l, &w->d);
-  memcpy(w->p_last, d->p, E * H * sizeof(REAL));
-  memcpy(w->p_wq_last, d->p_wq, E * sizeof(REAL));
-  memcpy(w->p_w0_last, d->p_w0, E * sizeof(REAL));
+  memcpy(w->p_last, d->slopes.p, E * H * sizeof(REAL));
+  memcpy(w->p_wq_last, d->slopes.p_wq, E * sizeof(REAL));
+  memcpy(w->p_w0_last, d->slopes.p_w0, E * sizeof(REAL));
   fill((E + T) * H, 0, w->last_hat);
   for (size_t e = 0; e < E; e++) {
     const size_t k = (size_t)g->recv[e], j = (size_t)g->send[e];
-    const REAL along_q = f * (y->c_q[e] + y->c_s[e] * d->p_wq[e]);
-    add_row(H, f * y->c_s[e], d->p + e * H, w->last_hat + edge_of(d, j, k) * H);
+    const REAL along_q = f * (y->c_q[e] + y->c_s[e] * d->slopes.p_wq[e]);
+    add_row(H, f * y->c_s[e], d->slopes.p + e * H, w->last_hat + edge_of(d, j, k) * H);
     for (size_t a = 0; a < D; a++) {
       const REAL r = r_of(d, y, e, a);
-      add_row(H, f * y->c_s[e] * r, d->p + e * H, w->last_hat + (E + k * D + a) * H);
+      add_row(H, f * y->c_s[e] * r, d->slopes.p + e * H, w->last_hat + (E + k * D + a) * H);
       for (size_t b = 0; b < D; b++) {
         const REAL hat = (a == b ? f * y->c[e] : 0) + 2 * along_q * r * r_of(d, y, e, b);
         w->u_hat[(k * D + b) * T + a * N + k] += hat;
@@ -56,7 +56,7 @@ static double last_edge(const group *g, trace_work *w, const layer *y, size_t e,
   REAL stretch = 0, along_q = 0, along_q0 = 0, along_s, own[3];
   REAL *alpha = w->last.alpha + e * H;
   fill(H, 0, alpha);
-  g->k->dots(D, H, p, d->agg_dot + (d->E + k * D) * H, H, own);
+  g->k->dots(D, H, p, d->rows.agg_dot + (d->E + k * D) * H, H, own);
   for (size_t a = 0; a < D; a++) {
     const size_t kj = (a * N + k) * N + j;
     const REAL r = r_of(d, y, e, a);
@@ -72,9 +72,9 @@ static double last_edge(const group *g, trace_work *w, const layer *y, size_t e,
     along_q0 += 2 * r * d->r_first[kj];
     w->last.r_bar[a * d->E + e] = f * bar;
     w->first_bar[kj] += f * 2 * by_q0 * r;
-    add_row(H, r, d->agg_dot + (d->E + k * D + a) * H, alpha);
+    add_row(H, r, d->rows.agg_dot + (d->E + k * D + a) * H, alpha);
   }
-  add_row(H, 1, d->agg_dot + edge_of(d, j, k) * H, alpha);
+  add_row(H, 1, d->rows.agg_dot + edge_of(d, j, k) * H, alpha);
   add_row(H, along_q, y->w + y->at->wq, alpha);
   add_row(H, along_q0, y->w + y->at->w0, alpha);
   g->k->dots(1, H, p, alpha, H, &along_s);
@@ -107,8 +107,8 @@ static double last_layer_grad(group *g, trace_work *w, REAL f) {
     trace += last_edge(g, w, y, e, f);
   if (w->b.grad) {
     REAL *node_w = w->b.grad + y->at->node_w;
-    g->k->gemm_grad(E, H, H, d->h_dot, H, w->last_hat, H, node_w + H, 3 * H);
-    g->k->gemm_grad(d->T, H, H, d->h_dot + E * H, H, w->last_hat + E * H, H, node_w, 3 * H);
+    g->k->gemm_grad(E, H, H, d->rows.h_dot, H, w->last_hat, H, node_w + H, 3 * H);
+    g->k->gemm_grad(d->T, H, H, d->rows.h_dot + E * H, H, w->last_hat + E * H, H, node_w, 3 * H);
   }
   w->messages = false;
   egnn_values_grad(g, g->layers - 1, w, &w->last);
@@ -127,7 +127,7 @@ static void first_positions_grad(const group *g, trace_work *w) {
   const REAL *wq = y->w + y->at->wq, *w0 = y->w + y->at->w0;
   for (size_t e = 0; e < d->E; e++) {
     const size_t i = (size_t)g->recv[e], k = (size_t)g->send[e];
-    const REAL along = d->p_wq[e] + d->p_w0[e], slope = y->c_s[e] * along + y->c_q[e];
+    const REAL along = d->slopes.p_wq[e] + d->slopes.p_w0[e], slope = y->c_s[e] * along + y->c_q[e];
     REAL stretch = 0, square = 0;
     for (size_t a = 0; a < D; a++) {
       REAL bar = 0;
@@ -157,7 +157,7 @@ static void own_messages_grad(const group *g, trace_work *w) {
     for (size_t a = 0; a < d->D; a++) {
       const REAL *hat = w->agg_hat + (d->E + (size_t)g->recv[e] * d->D + a) * H;
       REAL dot;
-      g->k->dots(1, H, hat, d->agg_dot + e * H, H, &dot);
+      g->k->dots(1, H, hat, d->rows.agg_dot + e * H, H, &dot);
       w->sums.r_bar[a * d->E + e] += 2 * dot;
       add_row(H, 2 * r_of(d, &g->layer[0], e, a), hat, w->agg_hat + e * H);
     }
@@ -185,8 +185,8 @@ static void first_messages_grad(group *g, trace_work *w) {
     add_column_sums(E, H, hat, H, w->b.grad + y->at->w0);
   }
   egnn_end_messages(g, w, y);
-  fill((E + d->T) * H, 0, d->z5_dot);
-  fill((E + d->T) * H, 0, d->h_dot);
+  fill((E + d->T) * H, 0, d->rows.z5_dot);
+  fill((E + d->T) * H, 0, d->rows.h_dot);
   egnn_node_tangent_rows(g, w, y, false);
 }
 
@@ -204,7 +204,7 @@ static void first_layer_grad(group *g, trace_work *w) {
 
 static void keep(const group *g, trace_work *w, size_t l) {
   const tangents *d = &w->d;
-  memcpy(h_kept(g, w, l), d->h_dot, rows_of(w, d->dense) * d->H * sizeof(REAL));
+  memcpy(h_kept(g, w, l), d->rows.h_dot, rows_of(w, d->rows.dense) * d->H * sizeof(REAL));
   memcpy(v_kept(w, l), d->v_dot, d->T * d->T * sizeof(REAL));
 }
 
@@ -213,12 +213,12 @@ static void first_tangents(group *g, trace_work *w) {
   tangents *d = &w->d;
   d->e0 = d->n0 = 0;
   d->stride = d->E;
-  d->dense = false;
+  d->rows.dense = false;
   egnn_pair_table(d, &g->layer[0], d->r_first);
   egnn_pair_table(d, &g->layer[g->layers - 1], d->r_last);
   egnn_first_layer(g, d);
   if (g->layers > 1)
-    memcpy(w->pair_rows, d->h_dot, (d->E + d->T) * d->H * sizeof(REAL));
+    memcpy(w->pair_rows, d->rows.h_dot, (d->E + d->T) * d->H * sizeof(REAL));
   for (size_t l = 1; l + 2 < g->layers; l++) {
     keep(g, w, l);
     egnn_middle_layer(g, l, d);
@@ -231,10 +231,10 @@ static void first_tangents(group *g, trace_work *w) {
 static void restore(const group *g, trace_work *w, size_t l) {
   tangents *d = &w->d;
   const size_t rows = d->N * d->T * d->H * sizeof(REAL);
-  d->dense = true;
+  d->rows.dense = true;
   if (l == 1)
     egnn_expand_rows(d, w->pair_rows, d->H, h_kept(g, w, l));
-  memcpy(d->h_dot, h_kept(g, w, l), rows);
+  memcpy(d->rows.h_dot, h_kept(g, w, l), rows);
   memcpy(d->v_dot, v_kept(w, l), d->T * d->T * sizeof(REAL));
 }
 
@@ -245,7 +245,7 @@ static double later_layers_grad(group *g, trace_work *w, REAL f) {
   double trace;
   last_cotangents(g, w, f);
   if (g->layers == 2) {
-    egnn_contract_rows(d, w->pair_rows, d->H, d->h_dot);
+    egnn_contract_rows(d, w->pair_rows, d->H, d->rows.h_dot);
     fill(pair_reals, 0, w->h_in);
     egnn_contract_rows_grad(g, w, false, w->pair_rows, d->H, w->h_hat, w->h_in, d->H);
     swap(&w->h_hat, &w->h_in);
@@ -263,7 +263,7 @@ static double later_layers_grad(group *g, trace_work *w, REAL f) {
   if (g->layers > 3) {
     egnn_expand_rows_grad(g, w, w->pair_rows, w->h_hat, w->h_in);
     swap(&w->h_hat, &w->h_in);
-    d->dense = false;
+    d->rows.dense = false;
   }
   return trace;
 }

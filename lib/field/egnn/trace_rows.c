@@ -23,11 +23,11 @@ static void add_products(const row_set *s, size_t H, const REAL *a, const REAL *
 static void forward_rows(group *g, trace_work *w, const layer *y, const row_set *s) {
   const size_t H = g->H, top = g->edge_depth - 1;
   for (size_t k = 0; k < top; k++) {
-    multiply_rows(s, H, w->d.slope[k], w->row_dot[k], w->row_in[k]);
+    multiply_rows(s, H, w->d.slopes.slope[k], w->row_dot[k], w->row_in[k]);
     g->k->gemm(s->count, H, H, w->row_in[k], H, y->w + y->at->edge[k + 1].w, H, NULL, 0, NULL,
                false, w->row_dot[k + 1], H);
   }
-  multiply_rows(s, H, w->d.u, w->row_dot[top], w->row_next);
+  multiply_rows(s, H, w->d.slopes.u, w->row_dot[top], w->row_next);
 }
 
 /* The gate's part of one row: its message tangent, y_hat from message_hat, and what m, the gate and
@@ -37,7 +37,7 @@ static void gate_row(const group *g, trace_work *w, const layer *y, const row_se
   const size_t H = g->H, e = s->e + r * s->step;
   const REAL *wa = y->w + y->at->wa, *tangent = w->row_next + r * H, closed = 1 - y->gate[e];
   if (s->out)
-    add_row(H, closed * along, w->d.m + e * H, s->out[r]);
+    add_row(H, closed * along, w->d.slopes.m + e * H, s->out[r]);
   add_row(H, closed * along, w->row_hat + r * H, w->m_bar + e * H);
   add_row(H, closed * across, wa, w->row_hat + r * H);
   w->logit_bar[e] -= along * across;
@@ -59,7 +59,7 @@ static void gate_rows(group *g, trace_work *w, const layer *y, const row_set *s)
     const size_t e = s->e + r * s->step;
     REAL along, across;
     g->k->dots(1, H, y->w + y->at->wa, w->row_next + r * H, H, &along);
-    g->k->dots(1, H, w->d.m + e * H, w->row_hat + r * H, H, &across);
+    g->k->dots(1, H, w->d.slopes.m + e * H, w->row_hat + r * H, H, &across);
     gate_row(g, w, y, s, r, along, across);
   }
 }
@@ -71,14 +71,14 @@ const REAL *egnn_message_rows(group *g, trace_work *w, const layer *y, const row
   gate_rows(g, w, y, s);
   add_products(s, H, w->row_dot[top], w->row_hat, w->z_bar[top]);
   REAL *hat = w->row_hat, *next = w->row_next;
-  multiply_rows(s, H, w->d.u, hat, hat);
+  multiply_rows(s, H, w->d.slopes.u, hat, hat);
   for (size_t k = top; k > 0; k--) {
     const enf__egnn_linear *at = &y->at->edge[k];
     if (w->b.grad)
       g->k->gemm_grad(s->count, H, H, w->row_in[k - 1], H, hat, H, w->b.grad + at->w, H);
     g->k->gemm(s->count, H, H, hat, H, y->w + at->wt, H, NULL, 0, NULL, false, next, H);
     add_products(s, H, w->row_dot[k - 1], next, w->z_bar[k - 1]);
-    multiply_rows(s, H, w->d.slope[k - 1], next, next);
+    multiply_rows(s, H, w->d.slopes.slope[k - 1], next, next);
     swap(&hat, &next);
   }
   return hat;
@@ -100,7 +100,7 @@ void egnn_end_messages(const group *g, trace_work *w, const layer *y) {
   for (size_t e = 0; e < w->d.E; e++) {
     const REAL gate = y->gate[e];
     REAL dot;
-    g->k->dots(1, H, w->d.u + e * H, u_bar + e * H, H, &dot);
+    g->k->dots(1, H, w->d.slopes.u + e * H, u_bar + e * H, H, &dot);
     w->logit_bar[e] = (1 - gate) * (dot + gate * w->logit_bar[e]);
     for (size_t c = 0; c < H; c++)
       u_bar[e * H + c] *= gate;
@@ -139,19 +139,19 @@ static void node_slopes(group *g, trace_work *w, const layer *y, size_t k, bool 
                    w->b.z5_extra[k - 1]);
 }
 
-/* The node network's tangents: z5_dot = U (in d.z5_dot) + W5 agg_dot and on; the weights' and the
-   slopes' gradients. h_dot, in d.h_dot, becomes that behind the layer. */
+/* The node network's tangents: z5_dot = U (in d.rows.z5_dot) + W5 agg_dot and on; the weights' and
+   the slopes' gradients. h_dot, in d.rows.h_dot, becomes that behind the layer. */
 void egnn_node_tangent_rows(group *g, trace_work *w, const layer *y, bool dense) {
   tangents *d = &w->d;
   const size_t H = g->H, rows = rows_of(w, dense);
-  REAL *dot = d->z5_dot, *next = d->agg_dot;
+  REAL *dot = d->rows.z5_dot, *next = d->rows.agg_dot;
   if (w->b.grad)
-    g->k->gemm_grad(rows, H, H, d->agg_dot, H, w->node_in[0], H, w->b.grad + y->at->w5, H);
-  g->k->gemm(rows, H, H, d->agg_dot, H, y->w + y->at->w5, H, dot, H, NULL, false, dot, H);
+    g->k->gemm_grad(rows, H, H, d->rows.agg_dot, H, w->node_in[0], H, w->b.grad + y->at->w5, H);
+  g->k->gemm(rows, H, H, d->rows.agg_dot, H, y->w + y->at->w5, H, dot, H, NULL, false, dot, H);
   for (size_t k = 1; k < g->node_depth; k++) {
     const bool top = k + 1 == g->node_depth;
     const REAL *hat = top ? w->h_hat : w->node_in[k];
-    REAL *out = top ? d->h_dot : next;
+    REAL *out = top ? d->rows.h_dot : next;
     node_slopes(g, w, y, k, dense, dot);
     egnn_scale_rows(g, d, y->z5[k - 1], dense, rows, dot);
     if (w->b.grad)
@@ -195,7 +195,7 @@ void egnn_contract_rows_grad(const group *g, trace_work *w, bool dense, const RE
   const tangents *d = &w->d;
   const size_t H = d->H, N = d->N, D = d->D, T = d->T;
   for (size_t i = 0; i < N; i++) {
-    egnn_pair_scales(d, i, i, d->dot);
+    egnn_pair_scales(d, i, i, d->list.dot);
     for (size_t e = edges_of(d, i); e < edges_of(d, i + 1); e++) {
       const size_t k = (size_t)d->send[e], row = i * T + k;
       const REAL *hat = out_hat + e * H;
@@ -207,7 +207,7 @@ void egnn_contract_rows_grad(const group *g, trace_work *w, bool dense, const RE
       REAL dot;
       g->k->dots(1, H, hat, in + e * ldi, ldi, &dot);
       egnn_scale_grad(w, i, i, k, dot);
-      add_row(H, d->dot[k], hat, in_hat + e * ldh);
+      add_row(H, d->list.dot[k], hat, in_hat + e * ldh);
     }
     for (size_t a = 0; a < D; a++) {
       const size_t own = dense ? i * T + a * N + i : d->E + i * D + a;
