@@ -39,6 +39,40 @@ enf_status enf_load(enf_ctx *ctx, enf_flow **flow, const char *path);
  */
 enf_status enf_save(enf_ctx *ctx, const enf_flow *flow, const char *path);
 
+/**
+ * enf_save_memory, enf_load_memory: the bytes that enf_save would write, to keep or send elsewhere.
+ *
+ * Out:  data   from ctx's allocator; enf_free_memory(ctx, data) frees it, NULL is fine
+ *       bytes  how many
+ * enf_load_memory trusts nothing, as enf_load. Statuses: as theirs. Since 0.1.
+ */
+enf_status enf_save_memory(enf_ctx *ctx, const enf_flow *flow, void **data, size_t *bytes);
+enf_status enf_load_memory(enf_ctx *ctx, enf_flow **flow, const void *data, size_t bytes);
+void enf_free_memory(enf_ctx *ctx, void *data);
+
+/**
+ * enf_copy: another flow with the same options, weights, data scale and free text.
+ *
+ * Out:  copy  NULL on failure; the caller destroys it. Statuses: ARG, NOMEM. Since 0.1.
+ */
+enf_status enf_copy(enf_ctx *ctx, enf_flow **copy, const enf_flow *flow);
+
+/**
+ * enf_meta_set, enf_meta_get: free text that travels in the flow's file, by a key.
+ *
+ * Keys of libenf and its tool: "labels" (of the particles, with blanks between), "unit" (of
+ * lengths), "kT" (in the unit of the energies), "centres" (of handedness). Your own may have up to
+ * 63 letters, digits, dots, dashes and underscores.
+ * In:   text  UTF-8, at most 16 MB; NULL takes the key away
+ * Out:  text  (size) with its end; needed, unless NULL, the bytes it takes
+ * Threads: enf_meta_set needs the flow for itself.
+ * Statuses: ARG (a key that is none, or that the flow does not have; text that is not UTF-8), RANGE
+ * (text is longer than allowed, or than size), NOMEM. Since 0.1.
+ */
+enf_status enf_meta_set(enf_ctx *ctx, enf_flow *flow, const char *key, const char *text);
+enf_status enf_meta_get(const enf_flow *flow, const char *key, char *text, size_t size,
+                        size_t *needed);
+
 /** enf_destroy: free the flow; NULL is fine. Since 0.1. */
 void enf_destroy(enf_flow *flow);
 

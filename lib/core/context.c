@@ -204,6 +204,16 @@ enf_status enf_ctx_stat(const enf_ctx *ctx, const char *name, double *value) {
   return ENF_ERR_ARG;
 }
 
+enf_status enf_sample_status(const enf_ctx *ctx, size_t sample) {
+  ENF__ENTRY;
+  if (!enf__is_ctx(ctx))
+    return ENF_ERR_ARG;
+  if (ctx->busy)
+    return ENF_ERR_STATE;
+  return sample < ctx->samples ? ((const enf_status *)(const void *)ctx->ended.base)[sample]
+                               : ENF_ERR_RANGE;
+}
+
 void enf_ctx_destroy(enf_ctx *ctx) {
   ENF__ENTRY;
   if (!enf__is_ctx(ctx) || ctx->busy)
@@ -211,6 +221,7 @@ void enf_ctx_destroy(enf_ctx *ctx) {
   enf__pool_resize(ctx, 0);
   enf__arena_free(&ctx->alloc, &ctx->arena);
   enf__arena_free(&ctx->alloc, &ctx->record);
+  enf__arena_free(&ctx->alloc, &ctx->ended);
   ctx->magic = 0;
   const enf_alloc alloc = ctx->alloc;
   enf__free(&alloc, ctx);

@@ -86,10 +86,12 @@ struct enf_ctx {
   enf__stats stats;
   enf_progress_fn progress;
   void *progress_user;
-  enf__entry *entry;   /* the outermost call that is running */
-  bool busy;           /* inside a host callback: calls on this context are refused (STATE) */
-  enf__arena arena;    /* the calling thread's, for arrays of a whole call */
-  enf__arena record;   /* of integrations that are to be walked back: flow/pullback.h */
+  enf__entry *entry; /* the outermost call that is running */
+  bool busy;         /* inside a host callback: calls on this context are refused (STATE) */
+  enf__arena arena;  /* the calling thread's, for arrays of a whole call */
+  enf__arena record; /* of integrations that are to be walked back: flow/pullback.h */
+  enf__arena ended;  /* how the samples of the last call ended, (samples) statuses */
+  size_t samples;
   enf__arena *workers; /* one per thread; [0] is the calling thread's */
   struct enf__pool *pool;
   char errmsg[512];
@@ -129,6 +131,9 @@ enf_status enf__fail(enf_ctx *ctx, enf_status status, const char *format, ...)
 /* Ask the progress callback, if there is one: CANCELLED with its sentence if it says so. Only on
    the calling thread, outside parallel regions (enf__parallel_for calls it by itself). */
 enf_status enf__report(enf_ctx *ctx, uint64_t done, uint64_t total);
+/* Statuses, all OK, for the n samples of a call; NULL, with the sentence, without memory for them.
+ */
+enf_status *enf__ended_take(enf_ctx *ctx, size_t n);
 /* Make the call's arena and every worker's at least this large and empty. */
 enf_status enf__reserve(enf_ctx *ctx, size_t call_bytes, size_t worker_bytes);
 

@@ -34,6 +34,7 @@ enf_status enf__enter_by(enf__entry *entry, enf_ctx *ctx) {
   }
   ctx->errmsg[0] = 0;
   ctx->stats = (enf__stats){0};
+  ctx->samples = 0;
   return ENF_OK;
 }
 
@@ -82,6 +83,18 @@ static enf_status reserve_one(enf_ctx *ctx, enf__arena *arena, size_t bytes) {
   if (enf__arena_reserve(&ctx->alloc, arena, bytes))
     return ENF_OK;
   return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a workspace of %zu bytes", bytes);
+}
+
+enf_status *enf__ended_take(enf_ctx *ctx, size_t n) {
+  ctx->ended.used = 0;
+  if (n > SIZE_MAX / sizeof(enf_status) - ENF__ALIGN ||
+      reserve_one(ctx, &ctx->ended, n * sizeof(enf_status) + ENF__ALIGN) != ENF_OK)
+    return NULL;
+  enf_status *ended = ENF__TAKE(&ctx->ended, enf_status, n);
+  for (size_t i = 0; i < n; i++)
+    ended[i] = ENF_OK;
+  ctx->samples = n;
+  return ended;
 }
 
 enf_status enf__reserve(enf_ctx *ctx, size_t call_bytes, size_t worker_bytes) {

@@ -6,6 +6,7 @@
 #include <math.h>
 
 void enf__tally_failure(enf__tally *report, size_t row, enf__failure why) {
+  report->ended[row] = why.status;
   if (report->failed++)
     return;
   report->first = row;
@@ -104,9 +105,12 @@ enf_status enf__batch_run(enf_ctx *ctx, size_t n, size_t group, size_t worker_by
   enf_status status = enf__reserve(ctx, tasks * sizeof(enf__tally), worker_bytes);
   if (status != ENF_OK || n == 0)
     return status;
+  enf_status *ended = enf__ended_take(ctx, n);
+  if (!ended)
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a call on %zu samples", n);
   *reports = ENF__TAKE(&ctx->arena, enf__tally, tasks);
   for (size_t i = 0; i < tasks; i++)
-    (*reports)[i] = (enf__tally){0};
+    (*reports)[i] = (enf__tally){.ended = ended};
   status = enf__parallel_for(ctx, tasks, fn, user, group, n);
   const enf__tally all = add_up(*reports, tasks);
   fill_stats(&ctx->stats, &all, enf__seconds() - start);

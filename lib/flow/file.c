@@ -4,7 +4,8 @@
    model.data_scale is the number in use, printed so that it reads back exactly. Tensors are F64
    (F32 is read too); a bias has one axis. A flow is loaded whole or not at all: every option goes
    through the setter, every tensor is checked for presence, type, shape and finiteness, and a
-   tensor that the options do not call for is refused. Writing is atomic (io.h).
+   tensor that the options do not call for is refused. Free text (meta.c) has keys that begin with
+   "meta.". Writing is atomic (io.h). A memory image has the bytes of the file.
  */
 #include "flow/flow.h"
 #include "io/io.h"
@@ -14,7 +15,8 @@
 
 #define FORMAT "libenf"
 #define GROUP "model."
-enum { MOST_METAS = ENF__FORMAT_METAS + ENF__OPT_COUNT };
+#define FREE "meta."
+enum { KEY_BYTES = 72 };
 
 static bool is_bias(const enf__tensor *tensor) {
   const char *dot = strrchr(tensor->name, '.');
@@ -23,16 +25,26 @@ static bool is_bias(const enf__tensor *tensor) {
 
 /* ---- saving --------------------------------------------------------------------------------- */
 
-/* The numbers' texts live in `buffers`. */
-static size_t list_metas(const enf_flow *flow, enf__st_meta *meta, char (*buffers)[32]) {
-  size_t count = enf__format_metas(FORMAT, meta);
+/* Everything a file is written from. */
+typedef struct {
+  size_t metas;
+  enf__st_meta *meta;
+  char (*key)[KEY_BYTES];          /* (metas) of free text */
+  char number[ENF__OPT_COUNT][32]; /* texts of numbers */
+  enf__st_tensor *tensor;          /* (params.count) */
+} tables;
+
+static void list_metas(const enf_flow *flow, tables *t) {
+  t->metas = enf__format_metas(FORMAT, t->meta);
   for (enf__opt id = 0; id < ENF__OPT_COUNT; id++) {
     const char *name = enf__opts_name(id);
-    if (strncmp(name, GROUP, strlen(GROUP)) != 0)
-      continue;
-    meta[count++] = (enf__st_meta){name, enf__flow_option(flow, id, buffers[id])};
+    if (strncmp(name, GROUP, strlen(GROUP)) == 0)
+      t->meta[t->metas++] = (enf__st_meta){name, enf__flow_option(flow, id, t->number[id])};
   }
-  return count;
+  for (size_t i = 0; i < flow->metas; i++) {
+    enf__format(t->key[i], KEY_BYTES, FREE "%s", flow->meta[i].key);
+    t->meta[t->metas++] = (enf__st_meta){t->key[i], flow->meta[i].text};
+  }
 }
 
 static void list_tensors(const enf_flow *flow, enf__st_tensor *tensor) {
@@ -47,26 +59,63 @@ static void list_tensors(const enf_flow *flow, enf__st_tensor *tensor) {
   }
 }
 
+static void free_tables(const enf_alloc *alloc, tables *t) {
+  enf__free(alloc, t->meta);
+  enf__free(alloc, t->key);
+  enf__free(alloc, t->tensor);
+}
+
+static enf_status list(enf_ctx *ctx, const enf_flow *flow, tables *t) {
+  const size_t metas = ENF__FORMAT_METAS + ENF__OPT_COUNT + flow->metas;
+  t->meta = enf__alloc_array(&ctx->alloc, metas, sizeof *t->meta);
+  t->key = enf__alloc_array(&ctx->alloc, flow->metas + 1, sizeof *t->key);
+  t->tensor = enf__alloc_array(&ctx->alloc, flow->params.count, sizeof *t->tensor);
+  if (!t->meta || !t->key || !t->tensor)
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a table of %zu tensors",
+                     flow->params.count);
+  list_metas(flow, t);
+  list_tensors(flow, t->tensor);
+  return ENF_OK;
+}
+
 enf_status enf_save(enf_ctx *ctx, const enf_flow *flow, const char *path) {
   ENF__ENTRY;
-  enf__st_meta meta[MOST_METAS];
-  char buffers[ENF__OPT_COUNT][32];
-  enf__st_tensor *tensor = NULL;
+  tables t = {.metas = 0};
   enf_status status = enf__enter(ctx);
   if (status != ENF_OK)
     return status;
   TRY(enf__flow_check(ctx, flow));
   if (!path)
     TRY(enf__fail(ctx, ENF_ERR_ARG, "path is NULL"));
-  const size_t tensors = flow->params.count;
-  tensor = enf__alloc_array(&ctx->alloc, tensors, sizeof *tensor);
-  if (!tensor)
-    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a table of %zu tensors", tensors));
-  list_tensors(flow, tensor);
-  TRY(enf__st_write(ctx, path, list_metas(flow, meta, buffers), meta, tensors, tensor));
+  TRY(list(ctx, flow, &t));
+  TRY(enf__st_write(ctx, path, t.metas, t.meta, flow->params.count, t.tensor));
 out:
-  enf__free(&ctx->alloc, tensor);
+  free_tables(&ctx->alloc, &t);
   return status;
+}
+
+enf_status enf_save_memory(enf_ctx *ctx, const enf_flow *flow, void **data, size_t *bytes) {
+  ENF__ENTRY;
+  tables t = {.metas = 0};
+  if (data)
+    *data = NULL;
+  enf_status status = enf__enter(ctx);
+  if (status != ENF_OK)
+    return status;
+  TRY(enf__flow_check(ctx, flow));
+  if (!data || !bytes)
+    TRY(enf__fail(ctx, ENF_ERR_ARG, "%s is NULL", data ? "bytes" : "data"));
+  TRY(list(ctx, flow, &t));
+  TRY(enf__st_image(ctx, t.metas, t.meta, flow->params.count, t.tensor, data, bytes));
+out:
+  free_tables(&ctx->alloc, &t);
+  return status;
+}
+
+void enf_free_memory(enf_ctx *ctx, void *data) {
+  ENF__ENTRY;
+  if (enf__enter(ctx) == ENF_OK)
+    enf__free(&ctx->alloc, data);
 }
 
 /* ---- loading -------------------------------------------------------------------------------- */
@@ -173,11 +222,45 @@ static enf_status read_tensors(reader *r, const enf__params *params) {
   return ENF_OK;
 }
 
+static enf_status read_metas(reader *r, enf_flow *flow) {
+  enf_status status = ENF_OK;
+  for (size_t i = 0; i < r->file.metas; i++) {
+    const enf__st_meta *meta = &r->file.meta[i];
+    const size_t prefix = strlen(FREE), length = strlen(meta->key);
+    if (strncmp(meta->key, FREE, prefix) != 0 || length == prefix || length >= KEY_BYTES)
+      continue;
+    TRY(enf__meta_put(r->ctx, flow, meta->key + prefix, meta->value));
+  }
+out:
+  return status;
+}
+
+/* The flow of a file that has been read. */
+static enf_status make(reader *r, enf_flow **flow) {
+  enf_status status;
+  enf_opts *opts = NULL;
+  enf_flow *made = NULL;
+  TRY(enf__format_check(r->ctx, &r->file, r->path, FORMAT, "flow"));
+  TRY(enf__opts_copy(r->ctx, &r->ctx->alloc, &opts, NULL));
+  TRY(enf__format_options(r->ctx, &r->file, r->path, GROUP, opts));
+  TRY(plan_flow(r, &made, opts));
+  TRY(enf__flow_allocate(r->ctx, made));
+  TRY(read_tensors(r, &made->params));
+  TRY(check_fixed(r, made));
+  TRY(read_metas(r, made));
+  enf__flow_pack(made);
+  made->scale_fixed = true;
+  *flow = made;
+  made = NULL;
+out:
+  enf_destroy(made);
+  enf_opts_destroy(opts);
+  return status;
+}
+
 enf_status enf_load(enf_ctx *ctx, enf_flow **flow, const char *path) {
   ENF__ENTRY;
   reader r = {.ctx = ctx, .path = path};
-  enf_opts *opts = NULL;
-  enf_flow *made = NULL;
   if (flow)
     *flow = NULL;
   enf_status status = enf__enter(ctx);
@@ -186,20 +269,30 @@ enf_status enf_load(enf_ctx *ctx, enf_flow **flow, const char *path) {
   if (!flow || !path)
     TRY(enf__fail(ctx, ENF_ERR_ARG, "%s is NULL", flow ? "path" : "flow"));
   TRY(enf__st_read(ctx, &r.file, path));
-  TRY(enf__format_check(ctx, &r.file, path, FORMAT, "flow"));
-  TRY(enf__opts_copy(ctx, &ctx->alloc, &opts, NULL));
-  TRY(enf__format_options(ctx, &r.file, path, GROUP, opts));
-  TRY(plan_flow(&r, &made, opts));
-  TRY(enf__flow_allocate(ctx, made));
-  TRY(read_tensors(&r, &made->params));
-  TRY(check_fixed(&r, made));
-  enf__flow_pack(made);
-  made->scale_fixed = true;
-  *flow = made;
-  made = NULL;
+  TRY(make(&r, flow));
 out:
-  enf_destroy(made);
-  enf_opts_destroy(opts);
+  enf__st_free(&r.file);
+  return status;
+}
+
+enf_status enf_load_memory(enf_ctx *ctx, enf_flow **flow, const void *data, size_t bytes) {
+  ENF__ENTRY;
+  reader r = {.ctx = ctx, .path = "a memory image"};
+  char *copy = NULL;
+  if (flow)
+    *flow = NULL;
+  enf_status status = enf__enter(ctx);
+  if (status != ENF_OK)
+    return status;
+  if (!flow || !data)
+    TRY(enf__fail(ctx, ENF_ERR_ARG, "%s is NULL", flow ? "data" : "flow"));
+  copy = enf__alloc(&ctx->alloc, bytes + 1);
+  if (!copy)
+    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for an image of %zu bytes", bytes));
+  memcpy(copy, data, bytes);
+  TRY(enf__st_parse(ctx, &r.file, r.path, copy, bytes));
+  TRY(make(&r, flow));
+out:
   enf__st_free(&r.file);
   return status;
 }

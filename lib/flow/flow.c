@@ -204,12 +204,38 @@ out:
   return status;
 }
 
+enf_status enf_copy(enf_ctx *ctx, enf_flow **copy, const enf_flow *flow) {
+  ENF__ENTRY;
+  enf_flow *made = NULL;
+  enf_status status = enf__enter(ctx);
+  if (copy)
+    *copy = NULL;
+  if (status != ENF_OK)
+    return status;
+  if (!copy)
+    return enf__fail(ctx, ENF_ERR_ARG, "copy is NULL: nowhere to put the flow");
+  TRY(enf__flow_check(ctx, flow));
+  TRY(enf__flow_make(ctx, &made, flow->options, flow->by_number));
+  memcpy(made->params.value, flow->params.value, flow->params.size * sizeof(double));
+  made->space.scale = flow->space.scale;
+  made->scale_fixed = flow->scale_fixed;
+  for (size_t i = 0; i < flow->metas; i++)
+    TRY(enf__meta_put(ctx, made, flow->meta[i].key, flow->meta[i].text));
+  enf__flow_pack(made);
+  *copy = made;
+  made = NULL;
+out:
+  enf_destroy(made);
+  return status;
+}
+
 void enf_destroy(enf_flow *flow) {
   ENF__ENTRY;
   if (!is_flow(flow))
     return;
   const enf_alloc alloc = flow->alloc;
   flow->magic = 0;
+  enf__meta_free(flow);
   enf__chain_free(&flow->chain);
   if (flow->space.ops && flow->space.ops->destroy)
     flow->space.ops->destroy(&alloc, &flow->space);
@@ -268,6 +294,15 @@ const char *enf__flow_option(const enf_flow *flow, enf__opt id, char buffer[32])
   return buffer;
 }
 
+enf_status enf__text_give(const char *value, char *text, size_t size, size_t *needed) {
+  const size_t bytes = strlen(value) + 1;
+  if (needed)
+    *needed = bytes;
+  if (bytes <= size)
+    memcpy(text, value, bytes);
+  return bytes <= size ? ENF_OK : ENF_ERR_RANGE;
+}
+
 enf_status enf_get_text(const enf_flow *flow, const char *name, char *text, size_t size,
                         size_t *needed) {
   ENF__ENTRY;
@@ -279,13 +314,7 @@ enf_status enf_get_text(const enf_flow *flow, const char *name, char *text, size
     id++;
   if (id == ENF__OPT_COUNT || strncmp(name, "model.", 6) != 0)
     return ENF_ERR_ARG;
-  const char *value = enf__flow_option(flow, id, buffer);
-  const size_t bytes = strlen(value) + 1;
-  if (needed)
-    *needed = bytes;
-  if (bytes <= size)
-    memcpy(text, value, bytes);
-  return bytes <= size ? ENF_OK : ENF_ERR_RANGE;
+  return enf__text_give(enf__flow_option(flow, id, buffer), text, size, needed);
 }
 
 /* ---- parameters ----------------------------------------------------------------------------- */

@@ -6,6 +6,11 @@
 #include "prior/prior.h"
 #include <enf/flow.h>
 
+/* Free text by a key (meta.c). */
+typedef struct {
+  char *key, *text;
+} enf__meta;
+
 struct enf_flow {
   uint32_t magic;
   enf_alloc alloc;
@@ -16,6 +21,8 @@ struct enf_flow {
   enf__prior prior;
   enf__params params;
   enf__chain chain;
+  size_t metas;
+  enf__meta *meta;  /* (metas) */
   bool scale_fixed; /* false: the data scale is `auto`, not resolved yet, and 1 so far */
 };
 
@@ -31,6 +38,16 @@ enf_status enf__flow_plan(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts, b
 enf_status enf__flow_allocate(enf_ctx *ctx, enf_flow *flow);
 /* Both in one; *flow is NULL on failure. */
 enf_status enf__flow_make(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts, bool by_number);
+
+/* Its place, or metas. */
+size_t enf__meta_find(const enf_flow *flow, const char *key);
+/* Set, replace or, for a text of NULL, take away. NOMEM. */
+enf_status enf__meta_put(enf_ctx *ctx, enf_flow *flow, const char *key, const char *text);
+void enf__meta_free(enf_flow *flow);
+
+/* What calls that give a text do: into text (size), its end included; needed, unless NULL, is how
+   much that takes. RANGE where it does not fit. */
+enf_status enf__text_give(const char *value, char *text, size_t size, size_t *needed);
 
 /* The text of one of its model.* options; of the data scale, the number in use. */
 const char *enf__flow_option(const enf_flow *flow, enf__opt id, char buffer[32]);

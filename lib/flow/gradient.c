@@ -121,6 +121,9 @@ enf_status enf_log_prob_grad(enf_ctx *ctx, const enf_flow *flow, size_t n, const
   enf__arena count = {0};
   lay_out(&j, &count);
   TRY(enf__reserve(ctx, count.used, enf__journey_worker_bytes(&j.p, &ctx->run)));
+  j.all.ended = enf__ended_take(ctx, n);
+  if (!j.all.ended)
+    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a call on %zu samples", n));
   for (size_t first = 0; first < n; first += size) {
     TRY(run_round(ctx, &j, first, n - first < size ? n - first : size));
     TRY(enf__report(ctx, n - first < size ? n : first + size, n));

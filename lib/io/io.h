@@ -89,6 +89,10 @@ void enf__st_doubles(const enf__st_tensor *tensor, double *out);
 enf_status enf__st_write(enf_ctx *ctx, const char *path, size_t metas, const enf__st_meta *meta,
                          size_t tensors, const enf__st_tensor *tensor);
 
+/* The same bytes in memory from ctx's allocator. */
+enf_status enf__st_image(enf_ctx *ctx, size_t metas, const enf__st_meta *meta, size_t tensors,
+                         const enf__st_tensor *tensor, void **data, size_t *bytes);
+
 /* ---- libenf's own files: what their metadata begin with, and options (format.c) -------------- */
 
 enum { ENF__FORMAT_METAS = 3 };

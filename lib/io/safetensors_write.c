@@ -9,14 +9,17 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Where the header goes: into the file, or, without one, only counted. */
+/* Where the bytes go: into the file, into memory that has room for them, or only counted. */
 typedef struct {
   enf__writer *file;
+  char *memory;
   size_t bytes;
   enf_status status;
 } sink;
 
-static void put(sink *s, const char *text, size_t bytes) {
+static void put(sink *s, const void *text, size_t bytes) {
+  if (s->memory && bytes)
+    memcpy(s->memory + s->bytes, text, bytes);
   s->bytes += bytes;
   if (s->file && s->status == ENF_OK)
     s->status = enf__writer_put(s->file, text, bytes);
@@ -111,6 +114,14 @@ out:
   return status;
 }
 
+/* The whole file but for its first 8 bytes, which say how long the header is. */
+static void put_all(sink *s, size_t metas, const enf__st_meta *meta, size_t tensors,
+                    const enf__st_tensor *tensor) {
+  put_header(s, metas, meta, tensors, tensor);
+  for (size_t i = 0; i < tensors; i++)
+    put(s, tensor[i].data, tensor_bytes(&tensor[i]));
+}
+
 enf_status enf__st_write(enf_ctx *ctx, const char *path, size_t metas, const enf__st_meta *meta,
                          size_t tensors, const enf__st_tensor *tensor) {
   enf_status status = ENF_OK;
@@ -121,12 +132,31 @@ enf_status enf__st_write(enf_ctx *ctx, const char *path, size_t metas, const enf
   const uint64_t header = counted.bytes;
   TRY(enf__writer_open(ctx, &file, path));
   TRY(enf__writer_put(&file, &header, sizeof header));
-  put_header(&written, metas, meta, tensors, tensor);
+  put_all(&written, metas, meta, tensors, tensor);
   TRY(written.status);
-  for (size_t i = 0; i < tensors; i++)
-    TRY(enf__writer_put(&file, tensor[i].data, tensor_bytes(&tensor[i])));
   TRY(enf__writer_commit(&file));
 out:
   enf__writer_abandon(&file);
   return status;
+}
+
+enf_status enf__st_image(enf_ctx *ctx, size_t metas, const enf__st_meta *meta, size_t tensors,
+                         const enf__st_tensor *tensor, void **data, size_t *bytes) {
+  sink counted = {0}, whole = {0}, written = {0};
+  const enf_status status = check_texts(ctx, "a memory image", metas, meta, tensors, tensor);
+  if (status != ENF_OK)
+    return status;
+  put_header(&counted, metas, meta, tensors, tensor);
+  put_all(&whole, metas, meta, tensors, tensor);
+  const uint64_t header = counted.bytes;
+  char *image = enf__alloc(&ctx->alloc, sizeof header + whole.bytes);
+  if (!image)
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for an image of %zu bytes",
+                     sizeof header + whole.bytes);
+  memcpy(image, &header, sizeof header);
+  written.memory = image + sizeof header;
+  put_all(&written, metas, meta, tensors, tensor);
+  *data = image;
+  *bytes = sizeof header + whole.bytes;
+  return ENF_OK;
 }

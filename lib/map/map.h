@@ -23,6 +23,7 @@ typedef struct enf__map enf__map;
 
 /* What became of one task's samples. */
 typedef struct {
+  enf_status *ended;    /* (n) of all samples of the call */
   size_t failed, first; /* how many, and the lowest: its row in the call */
   enf__failure why;     /* of the lowest */
   size_t estimated;     /* log-determinants with an error estimate, and the sum of squares */

@@ -518,6 +518,78 @@ END_TEST
 
 /* ---- all ------------------------------------------------------------------------------------ */
 
+/* ---- texts, copies, images ---------------------------------------------------------------------
+ */
+
+START_TEST(free_text_travels_with_a_flow) {
+  enf_flow *flow = small(), *back;
+  char text[16];
+  size_t needed;
+  ck_assert_int_eq(enf_meta_set(ctx, flow, "labels", "O H H"), ENF_OK);
+  ck_assert_int_eq(enf_meta_set(ctx, flow, "labels", "O \"H\" \303\244"), ENF_OK);
+  ck_assert_int_eq(enf_meta_set(ctx, flow, "unit", "nm"), ENF_OK);
+  ck_assert_int_eq(enf_meta_set(ctx, flow, "unit", NULL), ENF_OK);
+  ck_assert_int_eq(enf_save(ctx, flow, path), ENF_OK);
+  ck_assert_int_eq(enf_load(ctx, &back, path), ENF_OK);
+  ck_assert_int_eq(enf_meta_get(back, "labels", text, sizeof text, &needed), ENF_OK);
+  ck_assert_str_eq(text, "O \"H\" \303\244");
+  ck_assert_uint_eq(needed, 9);
+  ck_assert_int_eq(enf_meta_get(back, "labels", text, 3, &needed), ENF_ERR_RANGE);
+  ck_assert_int_eq(enf_meta_get(back, "unit", text, sizeof text, NULL), ENF_ERR_ARG);
+  ck_assert_int_eq(enf_meta_set(ctx, flow, "a key", "x"), ENF_ERR_ARG);
+  ck_assert_int_eq(enf_meta_set(ctx, flow, "latin1", "\344"), ENF_ERR_ARG);
+  enf_destroy(flow);
+  enf_destroy(back);
+}
+END_TEST
+
+static void expect_file(const char *name, const void *data, size_t bytes) {
+  FILE *file = fopen(name, "rb");
+  char *whole = malloc(bytes + 1);
+  ck_assert_uint_eq(fread(whole, 1, bytes + 1, file), bytes);
+  ck_assert_mem_eq(whole, data, bytes);
+  free(whole);
+  fclose(file);
+}
+
+START_TEST(copies_and_images_are_the_flow) {
+  enf_flow *flow = small(), *copy, *back;
+  void *image;
+  size_t bytes;
+  flow->params.value[5] = 0.1 + 0.2;
+  ck_assert_int_eq(enf_meta_set(ctx, flow, "kT", "2.494"), ENF_OK);
+  ck_assert_int_eq(enf_save(ctx, flow, path), ENF_OK);
+  ck_assert_int_eq(enf_copy(ctx, &copy, flow), ENF_OK);
+  ck_assert_int_eq(enf_save_memory(ctx, copy, &image, &bytes), ENF_OK);
+  expect_file(path, image, bytes);
+  ck_assert_int_eq(enf_load_memory(ctx, &back, image, bytes), ENF_OK);
+  ck_assert_int_eq(enf_load_memory(ctx, &copy, image, bytes - 1), ENF_ERR_FORMAT);
+  ck_assert_ptr_null(copy);
+  enf_free_memory(ctx, image);
+  ck_assert_int_eq(enf_save_memory(ctx, back, &image, &bytes), ENF_OK);
+  expect_file(path, image, bytes);
+  enf_free_memory(ctx, image);
+  enf_destroy(flow);
+  enf_destroy(back);
+}
+END_TEST
+
+START_TEST(every_sample_has_its_status) {
+  enf_flow *flow = small();
+  const size_t N = flow->space.shape.particles, D = flow->space.shape.dimensions;
+  double x[3 * 32] = {0}, logp[3];
+  for (size_t k = 0; k < 3 * N * D; k++)
+    x[k] = sin((double)k);
+  x[N * D] = NAN;
+  ck_assert_int_eq(enf_log_prob(ctx, flow, 3, x, logp), ENF_ERR_NONFINITE);
+  ck_assert_int_eq(enf_sample_status(ctx, 0), ENF_OK);
+  ck_assert_int_eq(enf_sample_status(ctx, 1), ENF_ERR_NONFINITE);
+  ck_assert_int_eq(enf_sample_status(ctx, 2), ENF_OK);
+  ck_assert_int_eq(enf_sample_status(ctx, 3), ENF_ERR_RANGE);
+  enf_destroy(flow);
+}
+END_TEST
+
 int main(void) {
   TCase *c = tcase_create("flow");
   tcase_add_checked_fixture(c, setup, teardown);
@@ -537,5 +609,8 @@ int main(void) {
   tcase_add_loop_test(c, kinds_are_counted_whatever_their_numbers, 0, 2);
   tcase_add_loop_test(c, weights_for_every_number_are_kept, 0, 2);
   tcase_add_test(c, bad_arguments_of_batched_calls_are_refused);
+  tcase_add_test(c, free_text_travels_with_a_flow);
+  tcase_add_test(c, copies_and_images_are_the_flow);
+  tcase_add_test(c, every_sample_has_its_status);
   return run_suite("flow", c);
 }
