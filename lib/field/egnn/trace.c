@@ -30,6 +30,9 @@ static void layout_rows(const group *g, trace_work *w, enf__arena *arena) {
     w->row_dot[k] = ENF__TAKE(arena, REAL, block * H);
     w->row_in[k] = ENF__TAKE(arena, REAL, block * H);
   }
+  w->along = ENF__TAKE(arena, REAL, block);
+  w->across = ENF__TAKE(arena, REAL, block);
+  w->unwanted = ENF__TAKE(arena, REAL, H);
   w->row_hat = ENF__TAKE(arena, REAL, block * H);
   w->row_next = ENF__TAKE(arena, REAL, block * H);
   w->message_hat = ENF__TAKE(arena, const REAL *, block);
@@ -93,5 +96,6 @@ void egnn_layout_trace(const group *g, trace_work *w, enf__arena *arena) {
     return;
   fill(w->d.H, 1, w->unit);
   fill(w->d.E, 1, w->one);
+  fill(w->d.H, 0, w->unwanted);
   fill(g->n * w->d.H, 0, w->no_hat);
 }

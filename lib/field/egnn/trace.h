@@ -43,6 +43,7 @@ typedef struct {
   REAL *node_sum;                                             /* (N,H) */
   REAL *agg_hat;                                              /* (rows,H) */
   REAL *row_dot[ENF__EGNN_DEPTH], *row_in[ENF__EGNN_DEPTH];   /* (block,H) z_dot, silu' z_dot */
+  REAL *along, *across, *unwanted;                            /* (block), (block), (H) */
   REAL *row_hat, *row_next;                                   /* (block,H) */
   const REAL **message_hat;                                   /* (block) */
   REAL *unit;                                                 /* (H) ones */

@@ -30,49 +30,54 @@ static void begin_edge(const layer *y, trace_work *w, size_t e, size_t i) {
     w->s_hat[t] = c_s * w->rho[t];
     w->q_hat[t] = c_q * w->rho[t] + p_wq * w->s_hat[t];
     w->q0_hat[t] = p_w0 * w->s_hat[t];
+    d->edge_dot.s[t] = p_wq * d->edge_dot.q[t] + p_w0 * d->edge_dot.q0[t];
   }
 }
 
-/* Row of a node's own tangent along axis a. */
-static size_t own_row(const tangents *d, size_t n, size_t a) {
-  return d->rows.dense ? n * d->T + a * d->N + n : d->E + n * d->D + a;
-}
-
 /* One row of P or Q with s_hat f: alpha and the row's cotangent. */
-static void couple_row(trace_work *w, size_t e, size_t row, size_t offset, REAL f) {
-  const size_t H = w->d.H, at = row * 3 * H + offset;
+static inline void couple_row(const trace_work *w, size_t e, size_t at, REAL f) {
+  const size_t H = w->d.H;
   const REAL *p = w->d.slopes.p + e * H, *in = w->d.rows.pqu_dot + at;
-  REAL *alpha = w->sums.alpha + e * H, *hat = w->pqu_hat + at;
+  REAL *restrict alpha = w->sums.alpha + e * H, *restrict hat = w->pqu_hat + at;
   for (size_t c = 0; c < H; c++) {
     alpha[c] += f * in[c];
     hat[c] += f * p[c];
   }
 }
 
-/* The rows of node n's P (offset 0) or Q (offset H) with s_hat. */
-static void couple_node(const group *g, trace_work *w, size_t e, size_t n, size_t offset) {
+static void couple_dense_node(const group *g, trace_work *w, size_t e, size_t n, size_t offset) {
   const tangents *d = &w->d;
-  const size_t N = d->N, D = d->D, H = d->H;
-  if (d->rows.dense) {
-    for (size_t t = 0; t < d->T; t++)
-      couple_row(w, e, n * d->T + t, offset, w->s_hat[t]);
-    return;
-  }
+  const size_t T = d->T, H = d->H, at = n * T * 3 * H + offset;
+  g->k->dots(T, H, d->slopes.p + e * H, d->rows.pqu_dot + at, 3 * H, d->list.dot);
+  add_row(T, 1, d->list.dot, d->edge_dot.s);
+  for (size_t t = 0; t < T; t++)
+    couple_row(w, e, at + t * 3 * H, w->s_hat[t]);
+}
+
+/* The rows of node n's P (offset 0) or Q (offset H): s_dot gains p.row, and they meet s_hat. */
+static void couple_pair_node(const group *g, trace_work *w, size_t e, size_t n, size_t offset) {
+  const tangents *d = &w->d;
+  const size_t N = d->N, D = d->D, H = d->H, ld = 3 * H;
   const size_t first = edges_of(d, n), count = edges_of(d, n + 1) - first;
-  g->k->dots(count, H, d->slopes.p + e * H, d->rows.pqu_dot + first * 3 * H + offset, 3 * H,
-             d->list.dot);
-  for (size_t row = first; row < first + count; row++) {
-    const size_t k = (size_t)d->send[row];
+  const size_t own = (d->E + n * D) * ld + offset;
+  g->k->dots(count, H, d->slopes.p + e * H, d->rows.pqu_dot + first * ld + offset, ld, d->list.dot);
+  for (size_t row = 0; row < count; row++) {
+    const size_t k = (size_t)d->send[first + row];
     REAL f = 0;
     for (size_t a = 0; a < D; a++) {
       const size_t nk = (a * N + n) * N + k;
-      f -= 2 * d->r_first[nk] * w->s_hat[a * N + k];
-      w->first_bar[nk] -= 2 * w->s_hat[a * N + k] * d->list.dot[row - first];
+      const REAL coef = -2 * d->r_first[nk];
+      f += coef * w->s_hat[a * N + k];
+      d->edge_dot.s[a * N + k] += coef * d->list.dot[row];
+      w->first_bar[nk] -= 2 * w->s_hat[a * N + k] * d->list.dot[row];
     }
-    couple_row(w, e, row, offset, f);
+    couple_row(w, e, (first + row) * ld + offset, f);
   }
-  for (size_t a = 0; a < D; a++)
-    couple_row(w, e, own_row(d, n, a), offset, w->s_hat[a * N + n]);
+  g->k->dots(D, H, d->slopes.p + e * H, d->rows.pqu_dot + own, ld, d->list.dot);
+  for (size_t a = 0; a < D; a++) {
+    d->edge_dot.s[a * N + n] += d->list.dot[a];
+    couple_row(w, e, own + a * ld, w->s_hat[a * N + n]);
+  }
 }
 
 /* Sums over the tangents of one edge. */
@@ -186,7 +191,7 @@ static void pair_row_grad(const group *g, trace_work *w, size_t i, size_t j, siz
 }
 
 /* Cotangents of P and Q from those of the contracted rows of edge (i,j), whose rows are pair rows.
- */
+   P is the same for all edges of the receiver, so its share is summed in own_hat. */
 static void unlist_pair_rows(const group *g, trace_work *w, size_t i, size_t j, const REAL *hat) {
   const tangents *d = &w->d;
   const size_t N = d->N, D = d->D, H = d->H, ld = 3 * H;
@@ -194,7 +199,7 @@ static void unlist_pair_rows(const group *g, trace_work *w, size_t i, size_t j, 
   for (size_t e = edges_of(d, i); e < edges_of(d, i + 1); e++) {
     const size_t k = (size_t)d->send[e];
     const REAL *from = hat + row * H;
-    pair_row_grad(g, w, i, i, k, 0, d->node.coef[row], from);
+    add_row(H, 1, from, w->own_hat + k * H);
     if (k == j) {
       const size_t at = (d->E + j * D) * ld + H;
       egnn_contract_axes_grad(g, w, i, j, d->rows.pqu_dot + at, ld, from, w->pqu_hat + at, ld);
@@ -213,8 +218,7 @@ static void unlist_pair_rows(const group *g, trace_work *w, size_t i, size_t j, 
   }
 }
 
-/* The same with dense rows: P is contracted once per receiver, so its share is summed in own_hat.
- */
+/* The same with dense rows. */
 static void unlist_dense_rows(const group *g, trace_work *w, size_t i, size_t j, const REAL *hat) {
   const tangents *d = &w->d;
   const size_t N = d->N, T = d->T, H = d->H, ld = 3 * H;
@@ -232,14 +236,18 @@ static void unlist_dense_rows(const group *g, trace_work *w, size_t i, size_t j,
   }
 }
 
-/* P of the receiver's dense rows, after its last edge. */
+/* P of the receiver, after its last edge. */
 static void contract_receiver_grad(const group *g, trace_work *w, size_t i) {
   const tangents *d = &w->d;
-  const size_t ld = 3 * d->H;
-  for (size_t e = edges_of(d, i); e < edges_of(d, i + 1); e++) {
+  const size_t H = d->H, ld = 3 * H, first = edges_of(d, i);
+  for (size_t e = first; e < edges_of(d, i + 1); e++) {
     const size_t k = (size_t)d->send[e], at = (i * d->T + k) * ld;
-    egnn_contract_axes_grad(g, w, i, k, d->rows.pqu_dot + at, d->N * ld, w->own_hat + k * d->H,
-                            w->pqu_hat + at, d->N * ld);
+    const REAL *hat = w->own_hat + k * H;
+    if (d->rows.dense)
+      egnn_contract_axes_grad(g, w, i, k, d->rows.pqu_dot + at, d->N * ld, hat, w->pqu_hat + at,
+                              d->N * ld);
+    else
+      pair_row_grad(g, w, i, i, k, 0, d->node.coef[e - first], hat);
   }
 }
 
@@ -259,7 +267,7 @@ static void contracted_edge_grad(group *g, trace_work *w, const layer *y, size_t
   const REAL *hat =
       edge_rows(g, w, y, e, rows, d->rows.dense ? 1 + d->D : 2, coef, src, d->list.cq, d->list.c0);
   (d->rows.dense ? unlist_dense_rows : unlist_pair_rows)(g, w, i, j, hat);
-  if (d->rows.dense && e + 1 == end)
+  if (e + 1 == end)
     contract_receiver_grad(g, w, i);
   g->k->dots(rows, H, y->w + y->at->wq, hat, H, d->list.cq);
   g->k->dots(rows, H, y->w + y->at->w0, hat, H, d->list.c0);
@@ -288,16 +296,17 @@ static void begin_layer_grad(const group *g, trace_work *w, size_t l, bool contr
 
 static void between_edges(group *g, trace_work *w, const layer *y, bool contract) {
   tangents *d = &w->d;
+  void (*couple)(const group *, trace_work *, size_t, size_t, size_t) =
+      d->rows.dense ? couple_dense_node : couple_pair_node;
   if (!contract)
     egnn_list_dense_rows(d);
   for (size_t e = 0; e < d->E; e++) {
     const size_t i = (size_t)g->recv[e], j = (size_t)g->send[e];
     egnn_edge_tangents(y, d, e, i, j);
-    egnn_edge_s_dot(g, d, e, i, j);
-    egnn_move_tangents(y, d, e, i);
     begin_edge(y, w, e, i);
-    couple_node(g, w, e, i, 0);
-    couple_node(g, w, e, j, d->H);
+    couple(g, w, e, i, 0);
+    couple(g, w, e, j, d->H);
+    egnn_move_tangents(y, d, e, i);
     sum_edge(y, w, e, i);
     (contract ? contracted_edge_grad : dense_edge_grad)(g, w, y, e, i, j);
     end_edge(y, w, e, i, j);

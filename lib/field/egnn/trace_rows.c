@@ -4,18 +4,24 @@
 static void multiply_rows(const row_set *s, size_t H, const REAL *factor, const REAL *in,
                           REAL *out) {
   for (size_t r = 0; r < s->count; r++) {
-    const REAL *f = factor + (s->e + r * s->step) * H;
+    const REAL *f = factor + (s->e + r * s->step) * H, *from = in + r * H;
+    REAL *restrict to = out + r * H;
     for (size_t c = 0; c < H; c++)
-      out[r * H + c] = f[c] * in[r * H + c];
+      to[c] = f[c] * from[c];
   }
 }
 
-/* sum of the rows += a b */
-static void add_products(const row_set *s, size_t H, const REAL *a, const REAL *b, REAL *sum) {
+/* The derivative by the slope, sum of the rows += dot hat; and hat *= slope. */
+static void slope_rows(const row_set *s, size_t H, const REAL *dot, const REAL *slope, REAL *hat,
+                       REAL *sum) {
   for (size_t r = 0; r < s->count; r++) {
-    REAL *to = sum + (s->e + r * s->step) * H;
-    for (size_t c = 0; c < H; c++)
-      to[c] += a[r * H + c] * b[r * H + c];
+    const size_t at = (s->e + r * s->step) * H;
+    const REAL *of = dot + r * H, *by = slope + at;
+    REAL *restrict to = sum + at, *restrict row = hat + r * H;
+    for (size_t c = 0; c < H; c++) {
+      to[c] += of[c] * row[c];
+      row[c] *= by[c];
+    }
   }
 }
 
@@ -30,37 +36,42 @@ static void forward_rows(group *g, trace_work *w, const layer *y, const row_set 
   multiply_rows(s, H, w->d.slopes.u, w->row_dot[top], w->row_next);
 }
 
-/* The gate's part of one row: its message tangent, y_hat from message_hat, and what m, the gate and
-   wa receive. */
-static void gate_row(const group *g, trace_work *w, const layer *y, const row_set *s, size_t r,
-                     REAL along, REAL across) {
-  const size_t H = g->H, e = s->e + r * s->step;
-  const REAL *wa = y->w + y->at->wa, *tangent = w->row_next + r * H, closed = 1 - y->gate[e];
-  if (s->out)
-    add_row(H, closed * along, w->d.slopes.m + e * H, s->out[r]);
-  add_row(H, closed * along, w->row_hat + r * H, w->m_bar + e * H);
-  add_row(H, closed * across, wa, w->row_hat + r * H);
+/* One row, with wa.y and m.message_hat: its message tangent into out; what m, u, the gate and wa
+   receive; and z_hat_top in the place of message_hat. */
+static void gate_row(const group *g, trace_work *w, const layer *y, size_t e, size_t r, REAL along,
+                     REAL across, REAL *restrict out) {
+  const size_t H = g->H, top = g->edge_depth - 1;
+  const REAL *wa = y->w + y->at->wa, *m = w->d.slopes.m + e * H, *u = w->d.slopes.u + e * H;
+  const REAL *tangent = w->row_next + r * H, *dot = w->row_dot[top] + r * H;
+  const REAL closed = 1 - y->gate[e], f = closed * along, f_hat = closed * across;
+  REAL *restrict hat = w->row_hat + r * H, *restrict m_bar = w->m_bar + e * H;
+  REAL *restrict u_bar = w->z_bar[top] + e * H;
+  for (size_t c = 0; c < H; c++) {
+    const REAL y_hat = hat[c] + f_hat * wa[c];
+    out[c] += tangent[c] + f * m[c];
+    m_bar[c] += f * hat[c];
+    u_bar[c] += dot[c] * y_hat;
+    hat[c] = u[c] * y_hat;
+  }
   w->logit_bar[e] -= along * across;
-  if (w->b.grad)
-    add_row(H, closed * across, tangent, w->b.grad + y->at->wa);
+  if (w->b.grad && g->f->base.model.attention)
+    add_row(H, f_hat, tangent, w->b.grad + y->at->wa);
 }
 
-/* y_hat of all rows in row_hat. */
+/* All rows, from row_dot[top] and y to z_hat_top in row_hat. Without attention the gate is 1, and
+   wa, which is 0 then, has no part. */
 static void gate_rows(group *g, trace_work *w, const layer *y, const row_set *s) {
   const size_t H = g->H;
-  for (size_t r = 0; r < s->count; r++) {
+  for (size_t r = 0; r < s->count; r++)
     memcpy(w->row_hat + r * H, w->message_hat[r], H * sizeof(REAL));
-    if (s->out)
-      add_row(H, 1, w->row_next + r * H, s->out[r]);
-  }
-  if (!g->f->base.model.attention)
-    return;
+  g->k->dots(s->count, H, y->w + y->at->wa, w->row_next, H, w->along);
+  if (s->step == 0)
+    g->k->dots(s->count, H, w->d.slopes.m + s->e * H, w->row_hat, H, w->across);
   for (size_t r = 0; r < s->count; r++) {
     const size_t e = s->e + r * s->step;
-    REAL along, across;
-    g->k->dots(1, H, y->w + y->at->wa, w->row_next + r * H, H, &along);
-    g->k->dots(1, H, w->d.slopes.m + e * H, w->row_hat + r * H, H, &across);
-    gate_row(g, w, y, s, r, along, across);
+    if (s->step)
+      g->k->dots(1, H, w->d.slopes.m + e * H, w->row_hat + r * H, H, w->across + r);
+    gate_row(g, w, y, e, r, w->along[r], w->across[r], s->out ? s->out[r] : w->unwanted);
   }
 }
 
@@ -69,16 +80,13 @@ const REAL *egnn_message_rows(group *g, trace_work *w, const layer *y, const row
   const size_t H = g->H, top = g->edge_depth - 1;
   forward_rows(g, w, y, s);
   gate_rows(g, w, y, s);
-  add_products(s, H, w->row_dot[top], w->row_hat, w->z_bar[top]);
   REAL *hat = w->row_hat, *next = w->row_next;
-  multiply_rows(s, H, w->d.slopes.u, hat, hat);
   for (size_t k = top; k > 0; k--) {
     const enf__egnn_linear *at = &y->at->edge[k];
     if (w->b.grad)
       g->k->gemm_grad(s->count, H, H, w->row_in[k - 1], H, hat, H, w->b.grad + at->w, H);
     g->k->gemm(s->count, H, H, hat, H, y->w + at->wt, H, NULL, 0, NULL, false, next, H);
-    add_products(s, H, w->row_dot[k - 1], next, w->z_bar[k - 1]);
-    multiply_rows(s, H, w->d.slopes.slope[k - 1], next, next);
+    slope_rows(s, H, w->row_dot[k - 1], w->d.slopes.slope[k - 1], next, w->z_bar[k - 1]);
     swap(&hat, &next);
   }
   return hat;

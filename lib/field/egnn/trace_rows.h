@@ -19,7 +19,7 @@ typedef struct {
   REAL *const *out;
 } row_set;
 
-static inline void add_row(size_t H, REAL f, const REAL *in, REAL *out) {
+static inline void add_row(size_t H, REAL f, const REAL *in, REAL *restrict out) {
   for (size_t c = 0; c < H; c++)
     out[c] += f * in[c];
 }
