@@ -13,6 +13,17 @@
 #define ENF__PAD ((size_t)32)
 #define ENF__PADDED(n) (((n) + ENF__PAD - 1) / ENF__PAD * ENF__PAD)
 
+/* The splines of one coupling layer, one of each row in a lane; spline_impl.h says how a row of
+   their parameters is laid out. */
+typedef struct {
+  size_t bins;
+  size_t lanes, ring; /* multiples of ENF__SPLINE_PAD: all, and as many as hold the circles */
+  size_t circles;     /* the first lanes */
+  double bound;       /* lines: identity outside [-bound, bound] */
+} enf__splines;
+#define ENF__SPLINE_PAD ((size_t)16)
+#define ENF__SPLINE_EPS 1e-3 /* least width, height (of the whole) and slope */
+
 #define ENF__REAL float
 #define ENF__KERNEL_TABLE enf__kernels_f32
 #include "math/kernels_table.h"

@@ -100,6 +100,8 @@ static void dots(size_t rows, size_t n, const REAL *p, const REAL *A, size_t lda
 }
 
 #ifdef ENF__TABLE
+#include "math/spline_impl.h"
+
 #if ENF__DOUBLE
 const enf__kernels_f64 ENF__TABLE = {
 #else
@@ -110,6 +112,11 @@ const enf__kernels_f32 ENF__TABLE = {
     .segment_sum = segment_sum,
     .dots = dots,
     .silu_slope = silu_slope,
+    .residual = residual,
+    .slope_sums = slope_sums,
+    .spline = spline,
+    .spline_grad = spline_grad,
+    .sincos = sincos_rows,
     .exp = each_exp,
     .silu = each_silu,
     .sigmoid = each_sigmoid,

@@ -19,6 +19,29 @@ typedef struct {
   void (*dots)(size_t rows, size_t n, const ENF__REAL *p, const ENF__REAL *A, size_t lda,
                ENF__REAL *y);
 
+  /* C = base + silu(bias + A B): A (rows,K) stride lda, any K; B (K,n), base (rows,n) or NULL, C
+     (rows,n); slope (rows,n) = silu' unless NULL. */
+  void (*residual)(size_t rows, size_t K, size_t n, const ENF__REAL *A, size_t lda,
+                   const ENF__REAL *B, const ENF__REAL *bias, const ENF__REAL *base, ENF__REAL *C,
+                   ENF__REAL *slope);
+
+  /* A (rows,n) *= slope in place unless that is NULL; sums (n) += its column sums. */
+  void (*slope_sums)(size_t rows, size_t n, const ENF__REAL *slope, ENF__REAL *A, ENF__REAL *sums);
+
+  /* Splines (spline_impl.h): v (rows, lanes) in place to its images, or back; logdet (rows) += the
+     log-derivatives of that way. Parameters a have stride lda and are used up. */
+  void (*spline)(size_t rows, const enf__splines *p, bool back, ENF__REAL *a, size_t lda,
+                 ENF__REAL *v, ENF__REAL *logdet);
+
+  /* Reverse of `spline`, for either way, from x (rows, lanes) on the side of the data: g (rows,
+     lanes) in place from the cotangents of what came out to those of what went in; dlogdet (rows)
+     are those of logdet; a becomes the cotangents of the parameters. */
+  void (*spline_grad)(size_t rows, const enf__splines *p, bool back, ENF__REAL *a, size_t lda,
+                      const ENF__REAL *x, ENF__REAL *g, const ENF__REAL *dlogdet);
+
+  /* Sines and cosines of count numbers. */
+  void (*sincos)(size_t count, const ENF__REAL *x, ENF__REAL *sine, ENF__REAL *cosine);
+
   /* slope = silu'(z) elementwise, over count numbers (a multiple of 32). */
   void (*silu_slope)(size_t count, const ENF__REAL *z, ENF__REAL *slope);
 

@@ -218,4 +218,114 @@ INLINE vec vec_tanh(vec v) {
   return vec_select(size < vec_set((REAL)0.625), small, (vec)((ivec)large | sign));
 }
 
+/* ---- functions of the splines (spline_impl.h) ------------------------------------------------ */
+
+INLINE vec vec_max(vec a, vec b) { return vec_select(a > b, a, b); }
+
+/* log(v) for positive normal v: v = 2^n m, m in [sqrt(1/2), sqrt(2)), log m = 2 atanh(s),
+   s = (m-1)/(m+1), by its series. The shifter turns the whole number n into a REAL. Relative error
+   below 2e-7 and 5e-16; every NaN stays NaN. */
+INLINE vec vec_log(vec v) {
+#if ENF__DOUBLE
+  const ivec n = ((ivec)v + (0x3ff0000000000000 - 0x3fe6a09e667f3bcd)) >> 52;
+  const vec m = (vec)((ivec)v - ((n - 1023) << 52)), shifter = vec_set(6755399441055744.0);
+  const vec e = (vec)((ivec)shifter + (n - 1023)) - shifter;
+#else
+  const ivec n = ((ivec)v + (0x3f800000 - 0x3f3504f3)) >> 23;
+  const vec m = (vec)((ivec)v - ((n - 127) << 23)), shifter = vec_set(12582912.0f);
+  const vec e = (vec)((ivec)shifter + (n - 127)) - shifter;
+#endif
+  const vec s = (m - vec_set(1)) / (m + vec_set(1)), z = s * s;
+#if ENF__DOUBLE
+  vec p = vec_set(2.0 / 21);
+  for (int k = 19; k > 9; k -= 2)
+    p = vec_fma(p, z, vec_set(2.0 / k));
+  p = vec_fma(p, z, vec_set(2.0 / 9));
+#else
+  vec p = vec_set((REAL)(2.0 / 9));
+#endif
+  p = vec_fma(p, z, vec_set((REAL)(2.0 / 7)));
+  p = vec_fma(p, z, vec_set((REAL)(2.0 / 5)));
+  p = vec_fma(p, z, vec_set((REAL)(2.0 / 3)));
+  /* ln 2 in two parts, the first with zeros at its end */
+  vec low = vec_fma(e, vec_set((REAL)(ENF__DOUBLE ? 1.90821492927058770002e-10 : 1.42860677e-6)),
+                    p * z * s);
+  low = vec_fma(vec_set(2), s, low);
+  low = vec_fma(
+      e, vec_set((REAL)(ENF__DOUBLE ? 0.693147180369123816490 : 0.693145751953125)), low);
+  return vec_select(v == v, low, v);
+}
+
+/* log(1 + exp(v)) and its derivative. log(1 + e) of a small e: the rounding of 1 + e is put right. */
+INLINE vec vec_softplus(vec v, vec *grad) {
+  const ivec positive = v > vec_set(0);
+  const vec e = vec_exp(vec_select(positive, -v, v)), u = vec_set(1) + e, inverse = vec_set(1) / u;
+  *grad = vec_select(positive, inverse, e * inverse);
+  const vec log1p = vec_fma(e - (u - vec_set(1)), inverse, vec_log(u));
+  return vec_select(positive, v + log1p, log1p);
+}
+
+/* The nearest whole number, for |v| below 2^22 and 2^51. */
+INLINE vec vec_round(vec v) {
+  const vec shifter = vec_set((REAL)(ENF__DOUBLE ? 6755399441055744.0 : 12582912.0));
+  return (v + shifter) - shifter;
+}
+
+/* v - 2 pi n in [-pi,pi], 2 pi in three parts. */
+INLINE vec vec_wrap(vec v) {
+  const vec n = vec_round(v * (REAL)0.159154943091895335769);
+#if ENF__DOUBLE
+  v = vec_fma(n, vec_set(-6.28318500518798828125), v);
+  v = vec_fma(n, vec_set(-3.01991576632345414133e-7), v);
+  return vec_fma(n, vec_set(-2.15612114323127247620e-14), v);
+#else
+  v = vec_fma(n, vec_set(-6.28125f), v);
+  v = vec_fma(n, vec_set(-1.93500518798828125e-3f), v);
+  return vec_fma(n, vec_set(-3.01991598e-7f), v);
+#endif
+}
+
+/* Sine and cosine: the quarter turn taken off as in vec_wrap, then the polynomials of Cephes on
+   [-pi/4,pi/4]. Absolute error below 2e-7 and 5e-16 for |v| below a thousand. */
+INLINE vec vec_sincos(vec v, vec *cosine) {
+  const vec shifter = vec_set((REAL)(ENF__DOUBLE ? 6755399441055744.0 : 12582912.0));
+  const vec shifted = vec_fma(v, vec_set((REAL)0.636619772367581343076), shifter);
+  const vec n = shifted - shifter;
+  const ivec turn = (ivec)shifted;
+#if ENF__DOUBLE
+  vec r = vec_fma(n, vec_set(-1.57079625129699707031), v);
+  r = vec_fma(n, vec_set(-7.54978941586159635335e-8), r);
+  r = vec_fma(n, vec_set(-5.39030285815811905290e-15), r);
+  const vec z = r * r;
+  vec s = vec_set(1.58962301576546568060e-10), c = vec_set(-1.13585365213876817300e-11);
+  s = vec_fma(s, z, vec_set(-2.50507477628578072866e-8));
+  s = vec_fma(s, z, vec_set(2.75573136213857245213e-6));
+  s = vec_fma(s, z, vec_set(-1.98412698295895385996e-4));
+  s = vec_fma(s, z, vec_set(8.33333333332211858878e-3));
+  s = vec_fma(s, z, vec_set(-1.66666666666666307295e-1));
+  c = vec_fma(c, z, vec_set(2.08757008419747316778e-9));
+  c = vec_fma(c, z, vec_set(-2.75573141792967388112e-7));
+  c = vec_fma(c, z, vec_set(2.48015872888517045348e-5));
+  c = vec_fma(c, z, vec_set(-1.38888888888730564116e-3));
+  c = vec_fma(c, z, vec_set(4.16666666666665929218e-2));
+#else
+  vec r = vec_fma(n, vec_set(-1.5703125f), v);
+  r = vec_fma(n, vec_set(-4.837512969970703125e-4f), r);
+  r = vec_fma(n, vec_set(-7.54978995489188216e-8f), r);
+  const vec z = r * r;
+  vec s = vec_set(-1.9515295891e-4f), c = vec_set(2.443315711809948e-5f);
+  s = vec_fma(s, z, vec_set(8.3321608736e-3f));
+  s = vec_fma(s, z, vec_set(-1.6666654611e-1f));
+  c = vec_fma(c, z, vec_set(-1.388731625493765e-3f));
+  c = vec_fma(c, z, vec_set(4.166664568298827e-2f));
+#endif
+  s = vec_fma(s * z, r, r);
+  c = vec_fma(c * z, z, vec_fma(z, vec_set((REAL)-0.5), vec_set(1)));
+  const int sign = (int)(8 * sizeof(REAL)) - 1;
+  const ivec odd = -(turn & 1), sine_sign = (turn & 2) << (sign - 1),
+             cosine_sign = ((turn + 1) & 2) << (sign - 1);
+  *cosine = (vec)((ivec)vec_select(odd, s, c) ^ cosine_sign);
+  return (vec)((ivec)vec_select(odd, c, s) ^ sine_sign);
+}
+
 #endif

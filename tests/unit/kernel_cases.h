@@ -566,6 +566,8 @@ WANT(expansion_grad) {
   }
 }
 
+#include "unit/spline_cases.h"
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -574,8 +576,9 @@ typedef struct {
   void (*want)(double *const *y);
   unsigned options; /* below this number */
   size_t outputs;
-  bool sums_rows;     /* sums over rows before it adds: rows one by one give other bits */
-  double differences; /* error of a reference by differences */
+  bool sums_rows; /* sums over rows before it adds: rows one by one give other bits */
+  double
+      differences; /* error of a reference by differences, and what a function itself multiplies */
 } kernel_case;
 
 #define CASE(name, ...)                                                                            \
@@ -607,4 +610,9 @@ static const kernel_case cases[] = {
     CASE(basis, 1, 1, false, 0),
     CASE(expansion, 2, 2, false, 0),
     CASE(expansion_grad, 4, 6, false, 1e-7),
+    CASE(residual, 4, 2, false, 0),
+    CASE(slope_sums, 2, 2, true, 0),
+    CASE(sincos, 1, 2, false, 0),
+    CASE(spline, 4, 2, false, SPLINE_ROUNDING),
+    CASE(spline_grad, 4, 2, false, 1e-7 + SPLINE_ROUNDING),
 };
