@@ -67,7 +67,7 @@ X86 := $(filter x86_64 amd64,$(MACHINE))
 LIB_SRC := $(wildcard lib/*/*.c lib/math/baseline/*.c) $(if $(WITH_BLAS),$(wildcard lib/math/blas/*.c)) \
            $(if $(X86),$(wildcard lib/math/avx2/*.c lib/math/avx512/*.c))
 # Sources that are compiled once per precision.
-REAL_SRC := $(filter-out $(if $(WITH_BLAS),,%_blas.c) $(if $(X86),,%_avx2.c %_avx512.c),$(wildcard lib/field/*/*.c))
+REAL_SRC := $(filter-out $(if $(WITH_BLAS),,%_blas.c) $(if $(X86),,%_avx2.c %_avx512.c),$(wildcard lib/field/*/*.c lib/map/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(REAL_SRC:%.c=$(BUILD)/%_f32.o) $(REAL_SRC:%.c=$(BUILD)/%_f64.o)
 TOOL_SRC := $(wildcard src/*.c)
 TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/%.o)

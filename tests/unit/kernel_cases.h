@@ -12,9 +12,9 @@
   X(C)                                                                                             \
   X(bias)                                                                                          \
   X(P)                                                                                             \
-  X(P_dot)                                                                                         \
-  X(wq) X(w0) X(q) X(q_dot) X(q0) X(q0_dot) X(wa) X(gate) X(gate_dot) X(w4) X(z2) X(z2_dot) X(z3)  \
-      X(ds) X(ds_dot) X(dagg) X(dagg_dot) X(da) X(slope) X(coef) X(u) X(center) X(sharp) X(p0)
+  X(P_dot) X(wq) X(w0) X(q) X(q_dot) X(q0) X(q0_dot) X(wa) X(gate) X(gate_dot) X(w4) X(z2)         \
+      X(z2_dot) X(z3) X(ds) X(ds_dot) X(dagg) X(dagg_dot) X(da) X(slope) X(coef) X(u) X(center)    \
+          X(sharp) X(p0)
 #define DECLARE(name) static REAL *name;
 INPUTS(DECLARE)
 #undef DECLARE
@@ -576,9 +576,8 @@ typedef struct {
   void (*want)(double *const *y);
   unsigned options; /* below this number */
   size_t outputs;
-  bool sums_rows; /* sums over rows before it adds: rows one by one give other bits */
-  double
-      differences; /* error of a reference by differences, and what a function itself multiplies */
+  bool sums_rows;     /* sums over rows before it adds: rows one by one give other bits */
+  double differences; /* more error: of a reference by differences, of a steep function */
 } kernel_case;
 
 #define CASE(name, ...)                                                                            \

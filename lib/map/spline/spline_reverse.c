@@ -1,0 +1,149 @@
+/* spline_reverse.c -- the way back: cotangents of where the samples ended to those of where they
+   began, and of the parameters. */
+#include "map/spline/work.h"
+
+typedef struct {
+  REAL *dy;      /* (S,C) */
+  REAL *g;       /* (S,lanes) of what is moved */
+  REAL *dq, *dp; /* (S,hidden) in turns */
+  REAL *du;      /* (S,inputs) */
+  REAL *dlogdet; /* (S) */
+  REAL *grad;    /* packed, or NULL */
+  REAL *sums;    /* (hidden or columns) takes the sums nobody wants */
+} cotangents;
+
+static void open_cotangents(cotangents *d, const tile *t, enf__arena *arena) {
+  const enf__spline *map = t->map;
+  const size_t lanes = (t->C + ENF__SPLINE_PAD - 1) / ENF__SPLINE_PAD;
+  d->dy = ENF__TAKE(arena, REAL, TILE * t->C);
+  d->g = ENF__TAKE(arena, REAL, TILE * lanes * ENF__SPLINE_PAD);
+  d->dq = ENF__TAKE(arena, REAL, TILE * map->hidden);
+  d->dp = ENF__TAKE(arena, REAL, TILE * map->hidden);
+  d->du = ENF__TAKE(arena, REAL, TILE * map->inputs);
+  d->dlogdet = ENF__TAKE(arena, REAL, TILE);
+  d->sums = ENF__TAKE(arena, REAL, map->hidden > map->columns ? map->hidden : map->columns);
+  d->grad = ENF__TAKE(arena, REAL, map->forward_count);
+}
+
+size_t SUFFIX(enf__spline_workspace)(const enf__spline *map, bool reverse) {
+  enf__arena count = {0};
+  tile t;
+  cotangents d;
+  spline_open_tile(&t, map, reverse, &count);
+  if (reverse)
+    open_cotangents(&d, &t, &count);
+  return count.used;
+}
+
+static REAL *grad_of(const cotangents *d, size_t offset) {
+  return d->grad ? d->grad + offset : d->sums;
+}
+
+static void weight_grad(const tile *t, const cotangents *d, const enf__spline_linear *net,
+                        size_t rows, const REAL *in, const REAL *dz) {
+  if (d->grad)
+    t->k->gemm_grad(rows, net->m, net->n, in, net->m, dz, net->n, d->grad + net->w, net->n);
+}
+
+/* The output and its splines, slice by slice: d->g from what comes out to what goes in, d->dq of
+   the last hidden layer q. */
+static void output_grad(tile *t, const enf__spline_layer *layer, bool back, const REAL *q,
+                        cotangents *d) {
+  const enf__spline_linear *net = &layer->net[t->map->model.depth];
+  const size_t lanes = layer->splines.lanes;
+  for (size_t s = 0; s < t->S; s += SLICE) {
+    const size_t rows = t->S - s < SLICE ? t->S - s : SLICE;
+    spline_output_slice(t, net, q, s, rows);
+    t->k->spline_grad(rows, &layer->splines, back, t->o, net->n, t->v + s * lanes, d->g + s * lanes,
+                      d->dlogdet + s);
+    if (d->grad)
+      t->k->slope_sums(rows, net->n, NULL, t->o, d->grad + net->b);
+    weight_grad(t, d, net, rows, q + s * net->m, t->o);
+    t->k->gemm(rows, net->n, net->m, t->o, net->n, t->w + net->wt, net->m, NULL, 0, NULL, false,
+               d->dq + s * net->m, net->m);
+  }
+}
+
+/* The hidden layers, from d->dq to d->du. */
+static void hidden_grad(tile *t, const enf__spline_layer *layer, cotangents *d) {
+  for (size_t j = t->map->model.depth; j-- > 0;) {
+    const enf__spline_linear *net = &layer->net[j];
+    const size_t size = t->S * net->n;
+    memcpy(d->dp, d->dq, size * sizeof *d->dp);
+    t->k->slope_sums(t->S, net->n, t->slope[j], d->dp, grad_of(d, net->b));
+    weight_grad(t, d, net, t->S, j ? t->q[j - 1] : t->u, d->dp);
+    REAL *out = j ? d->dq : d->du;
+    t->k->gemm(t->S, net->n, net->m, d->dp, net->n, t->w + net->wt, net->m, j ? d->dq : NULL,
+               net->n, NULL, false, out, net->m);
+  }
+}
+
+/* du to the coordinates at rest. */
+static void scatter_inputs(const tile *t, const enf__spline_layer *layer, const cotangents *d) {
+  const size_t n = layer->net[0].m, lines = layer->lines, circles = layer->circles;
+  for (size_t s = 0; s < t->S; s++) {
+    const REAL *u = t->u + s * n + lines, *du = d->du + s * n;
+    REAL *dy = d->dy + s * t->C;
+    for (size_t i = 0; i < lines; i++)
+      dy[layer->rest[i]] += du[i];
+    for (size_t i = 0; i < circles; i++)
+      dy[layer->rest[lines + i]] += u[i] * du[lines + circles + i] - u[circles + i] * du[lines + i];
+  }
+}
+
+/* t->y: what the layer had on the data's side. */
+static void reverse_layer(tile *t, size_t l, bool back, cotangents *d) {
+  const enf__spline_layer *layer = &t->map->layer[l];
+  spline_gather_inputs(t, layer, t->y);
+  spline_gather_moved(t, layer, t->y, t->v);
+  spline_gather_moved(t, layer, d->dy, d->g);
+  output_grad(t, layer, back, spline_hidden_layers(t, layer), d);
+  spline_scatter_moved(t, layer, d->g, d->dy);
+  hidden_grad(t, layer, d);
+  scatter_inputs(t, layer, d);
+}
+
+static void recall(tile *t, size_t l, const double *record) {
+  const size_t C = t->C, M = t->map->model.layers;
+  for (size_t s = 0; s < t->S; s++)
+    for (size_t c = 0; c < C; c++)
+      t->y[s * C + c] = (REAL)record[(s * M + l) * C + c];
+}
+
+static void reverse_tile(tile *t, cotangents *d, size_t from, size_t to, const double *record,
+                         double *dy, const double *dlogdet) {
+  const size_t numbers = t->S * t->C;
+  for (size_t i = 0; i < numbers; i++)
+    d->dy[i] = (REAL)dy[i];
+  for (size_t s = 0; s < t->S; s++)
+    d->dlogdet[s] = (REAL)dlogdet[s];
+  for (size_t i = from < to ? to - from : from - to; i-- > 0;) {
+    const size_t l = layer_of(from, to, i);
+    recall(t, l, record);
+    reverse_layer(t, l, to < from, d);
+  }
+  for (size_t i = 0; i < numbers; i++)
+    dy[i] = (double)d->dy[i];
+}
+
+void SUFFIX(enf__spline_reverse)(const enf__spline *map, int kernel, enf__arena *arena, size_t from,
+                                 size_t to, size_t S, const double *record, double *dy,
+                                 const double *dlogdet, double *dparams) {
+  const size_t mark = arena->used, C = map->model.coordinates, M = map->model.layers;
+  tile t;
+  cotangents d;
+  spline_open_tile(&t, map, true, arena);
+  open_cotangents(&d, &t, arena);
+  t.k = KERNELS_OF(kernel);
+  if (dparams)
+    memset(d.grad, 0, map->forward_count * sizeof *d.grad);
+  else
+    d.grad = NULL;
+  for (size_t s = 0; s < S; s += TILE) {
+    t.S = S - s < TILE ? S - s : TILE;
+    reverse_tile(&t, &d, from, to, record + s * M * C, dy + s * C, dlogdet + s);
+  }
+  if (d.grad)
+    spline_unpack_gradient(map, d.grad, dparams);
+  arena->used = mark;
+}
