@@ -1,5 +1,6 @@
 /* The kernel table `blas` never asks for a product that a BLAS would share among threads of its
    own: this program stands in for the BLAS and looks at every call. */
+#include "field/kernels.h"
 #include "math/kernels.h"
 #include "suite.h"
 
@@ -63,7 +64,7 @@ START_TEST(large_products_are_cut) {
 END_TEST
 
 START_TEST(large_products_of_edges_are_cut) {
-  const enf__kernels_f32 *k = enf__kernels_f32_of(ENF__KERNEL_BLAS);
+  const enf__field_kernels_f32 *k = enf__field_kernels_f32_of(ENF__KERNEL_BLAS);
   k->message(ROWS, N, A, B, bias, NULL, 0, NULL, C, s);
   expect_small_calls((double)ROWS * N * N);
 }
