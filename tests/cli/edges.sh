@@ -76,9 +76,9 @@ unwritable_outputs_are_told_at_once() {
       ln -s nowhere/y.npy lost.npy || exit 1
     for name in taken.npy locked.npy full.npy nowhere/y.npy lost.npy lj.npy/y.npy; do
       all_refused 1 "cannot write $name: " <<END || exit 1
-sample lj.safetensors -n 100000000 -q -o $name
-sample lj.safetensors -n 100000000 -q -o y.npy --logp $name
-simulate dw4 -n 100000000 -q -o $name
+sample lj.safetensors -n 100000 -q -o $name
+sample lj.safetensors -n 100000 -q -o y.npy --logp $name
+simulate dw4 -n 100000 -q -o $name
 logprob lj.safetensors lj.npy -q -o $name
 train lj.npy $small -o $name
 reweight --x x.npy --logp logp.npy -e lj:n=4 -q -o $name
@@ -95,7 +95,7 @@ sample lj.safetensors -n 10000000000000 -q -o y.xyz
 simulate dw4 -n 10000000000000 -q -o y.npy
 END
     [ "$(id -u)" != 0 ] || { command -v setpriv >/dev/null && chmod 777 . && mkdir -m 755 closed || exit 0; }
-    [ "$(id -u)" != 0 ] || { setpriv --reuid 65534 --clear-groups "$enf" simulate dw4 -n 100000000 -q -o closed/y.npy 2>../note
+    [ "$(id -u)" != 0 ] || { setpriv --reuid 65534 --clear-groups "$enf" simulate dw4 -n 100000 -q -o closed/y.npy 2>../note
       [ $? = 1 ] && grep -q 'cannot write closed/y.npy: Permission denied' ../note; }
   )
 }
