@@ -2,13 +2,19 @@
 #ifndef ENF_MOLECULE_H
 #define ENF_MOLECULE_H
 
-#include <enf/context.h>
+#include <enf/flow.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 #pragma GCC visibility push(default)
+
+/** enf_element_number: atomic number of the element of this symbol ("C", "Cl"); -1: there is none.
+ *
+ * Since 0.1.
+ */
+int32_t enf_element_number(const char *symbol);
 
 /**
  * enf_bonds_from_frame: which atoms of one configuration are bonded.
@@ -52,6 +58,35 @@ enf_status enf_bonds_from_frame(enf_ctx *ctx, size_t N, const int32_t *element, 
 enf_status enf_zmatrix_from_bonds(enf_ctx *ctx, size_t N, const int32_t *element, size_t bonds,
                                   const size_t (*bond)[2], size_t n, const double *x, size_t keep,
                                   const size_t (*kept)[2], size_t size, char *text);
+
+/**
+ * enf_internal: internal coordinates of molecules, in the order of the flow's model.zmatrix.
+ *
+ * In:   x  (n,N,3) from any origin, turned anyhow
+ * Out:  q             (n,3N-6) N-1 distances, N-2 angles, N-3 dihedrals, each in the order of the
+ *                     rows; radians, dihedrals in (-pi,pi] with IUPAC's sign
+ *       log_jacobian  (n) log of the product of r^2 of all distances and sin T of all angles; NULL
+ *                     if not wanted
+ *
+ * A sample that has none is NaN, the others are right, and the status is that of the first such
+ * sample, with the atoms' numbers: NONFINITE, RANGE (atoms in one place or on a line).
+ *
+ * Cost: a microsecond for 22 atoms. Threads: flow may be shared; ctx not.
+ * Statuses: ARG, UNSUPPORTED (not of model.space molecule), NONFINITE, RANGE. Since 0.1.
+ */
+enf_status enf_internal(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x, double *q,
+                        double *log_jacobian);
+
+/**
+ * enf_cartesian: molecules with these internal coordinates, the inverse of enf_internal.
+ *
+ * In:   q  (n,3N-6), dihedrals of any size
+ * Out:  x  (n,N,3), mean-free and unturned: from the root's first atom its second lies along x, and
+ *          the third has y above 0 in the plane z = 0
+ * A sample that fails is NaN, as above: a distance that is not above 0, an angle outside (0,pi).
+ * Statuses: ARG, UNSUPPORTED, NONFINITE, RANGE. Since 0.1.
+ */
+enf_status enf_cartesian(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *q, double *x);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

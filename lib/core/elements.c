@@ -1,5 +1,7 @@
 /* elements.c -- symbols of the chemical elements by atomic number (IUPAC, 2016). */
 #include "core/elements.h"
+#include "core/core.h"
+#include <enf/molecule.h>
 #include <string.h>
 
 static const char symbols[][3] = {
@@ -23,4 +25,9 @@ int enf__element_number(const char *symbol, size_t length) {
     if (strlen(symbols[z]) == length && memcmp(symbols[z], symbol, length) == 0)
       return z;
   return -1;
+}
+
+int32_t enf_element_number(const char *symbol) {
+  ENF__ENTRY;
+  return symbol ? enf__element_number(symbol, strlen(symbol)) : -1;
 }

@@ -28,6 +28,10 @@ static enf_status plan(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec) 
     return enf__fail(ctx, ENF_ERR_OPTION,
                      "model.map: cnf*%zu, but the flow of a velocity field is one map",
                      spec->layers);
+  if (spec->space->ops->is_circle)
+    return enf__fail(ctx, ENF_ERR_OPTION,
+                     "model.map: a velocity field moves positions, not the distances and angles of "
+                     "model.space molecule");
   enf__cnf *cnf = enf__alloc(&ctx->alloc, sizeof *cnf);
   if (!cnf)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a map");

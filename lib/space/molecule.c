@@ -7,6 +7,8 @@
    uniform: so k = 3N - 3, and the density is that of the mean-free subspace, as for particles.
    Lengths are in the host's unit; widths take the place of a data scale. */
 #include "space/molecule.h"
+#include "core/option_text.h"
+#include "space/bonds.h"
 #include "space/chart_fit.h"
 #include <string.h>
 
@@ -46,21 +48,70 @@ static void add_tensors(enf__molecule *m, enf__params *params) {
       "internal.width");
 }
 
-static enf_status create(enf_ctx *ctx, enf__space *space, const enf_opts *options,
-                         enf__params *params) {
+/* Are there symbols of elements in model.species? Then its numbers are the atomic ones. */
+static bool names_elements(const char *species) {
+  return species[strspn(species, "0123456789 \t\r\n,")] != 0;
+}
+
+/* Atomic numbers (N) from model.species, or NULL if it does not tell them. */
+static enf_status read_elements(enf_ctx *ctx, const enf_alloc *alloc, size_t N, const char *species,
+                                int32_t **element) {
+  int number;
+  *element = NULL;
+  if (!names_elements(species))
+    return ENF_OK;
+  *element = enf__alloc_array(alloc, N, sizeof **element);
+  if (!*element)
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for the elements of %zu atoms", N);
+  for (size_t i = 0; i < N && (species = enf__species_next(species, &number)) != NULL; i++)
+    (*element)[i] = number;
+  return ENF_OK;
+}
+
+static enf_status from_bonds(enf_ctx *ctx, const enf_alloc *alloc, size_t N, enf_opts *options,
+                             const char *text, enf__zmatrix *z) {
+  enf_status status = ENF_OK;
+  enf__bonds bonds = {0};
+  char *printed = NULL;
+  int32_t *element = NULL;
+  TRY(read_elements(ctx, alloc, N, enf__opts_text(options, ENF__OPT_MODEL_SPECIES), &element));
+  const enf__knowledge known = {.element = element};
+  TRY(enf__bonds_parse(ctx, alloc, "model.bonds", N, text, &bonds));
+  TRY(enf__zmatrix_from_bonds(ctx, alloc, &bonds, &known, z));
+  const size_t size = enf__zmatrix_print(z, NULL, 0);
+  printed = enf__alloc(alloc, size);
+  if (!printed)
+    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a Z-matrix"));
+  enf__zmatrix_print(z, printed, size);
+  TRY(enf_opts_set(options, enf__opts_name(ENF__OPT_MODEL_ZMATRIX), printed));
+out:
+  enf__free(alloc, printed);
+  enf__free(alloc, element);
+  enf__bonds_free(alloc, &bonds);
+  return status;
+}
+
+static enf_status read_zmatrix(enf_ctx *ctx, const enf_alloc *alloc, size_t N, enf_opts *options,
+                               enf__zmatrix *z) {
+  const char *zmatrix = enf__opts_text(options, ENF__OPT_MODEL_ZMATRIX);
+  const char *bonds = enf__opts_text(options, ENF__OPT_MODEL_BONDS);
+  if (*zmatrix)
+    return enf__zmatrix_parse(ctx, alloc, N, zmatrix, z);
+  if (*bonds)
+    return from_bonds(ctx, alloc, N, options, bonds, z);
+  return enf__fail(ctx, ENF_ERR_OPTION,
+                   "model.space molecule needs model.zmatrix, or model.bonds to make one of");
+}
+
+static enf_status create(enf_ctx *ctx, enf__space *space, enf_opts *options, enf__params *params) {
   enf_status status;
-  const char *text = enf__opts_text(options, ENF__OPT_MODEL_ZMATRIX);
   const enf_alloc *alloc = &params->alloc;
-  if (!*text)
-    return enf__fail(ctx, ENF_ERR_OPTION,
-                     "model.zmatrix must be set for model.space molecule; enf_zmatrix_from_bonds "
-                     "makes one");
   enf__molecule *m = enf__alloc(alloc, sizeof *m);
   if (!m)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a molecule");
   *m = (enf__molecule){.center = 0};
   space->molecule = m;
-  TRY(enf__zmatrix_parse(ctx, alloc, space->shape.particles, text, &m->z));
+  TRY(read_zmatrix(ctx, alloc, space->shape.particles, options, &m->z));
   TRY(enf__chart_create(ctx, alloc, &m->z, &m->chart));
   add_tensors(m, params);
 out:

@@ -42,10 +42,9 @@ typedef struct {
   enf_status (*check)(enf_ctx *ctx, const enf__space *space);
 
   /* For spaces with tensors of their own, which no training changes; all NULL without. create
-     appends them, pack takes them over from a block, admit refuses values for the one at `offset`,
-     fit finds them, in the block and the space, from x (n,N,D). */
-  enf_status (*create)(enf_ctx *ctx, enf__space *space, const enf_opts *options,
-                       enf__params *params);
+     completes the options and appends them, pack takes them over from a block, admit refuses values
+     for the one at `offset`, fit finds them, in the block and the space, from x (n,N,D). */
+  enf_status (*create)(enf_ctx *ctx, enf__space *space, enf_opts *options, enf__params *params);
   void (*destroy)(const enf_alloc *alloc, enf__space *space);
   void (*pack)(enf__space *space, const double *params);
   enf_status (*admit)(enf_ctx *ctx, const enf__space *space, size_t offset, const double *data);

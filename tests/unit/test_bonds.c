@@ -371,6 +371,17 @@ END_TEST
 
 /* ---- the public call ------------------------------------------------------------------------ */
 
+START_TEST(elements_are_known_by_their_symbols) {
+  ck_assert_int_eq(enf_element_number("H"), 1);
+  ck_assert_int_eq(enf_element_number("Cl"), 17);
+  ck_assert_int_eq(enf_element_number("Og"), 118);
+  ck_assert_int_eq(enf_element_number("CL"), -1);
+  ck_assert_int_eq(enf_element_number("X"), -1);
+  ck_assert_int_eq(enf_element_number(""), -1);
+  ck_assert_int_eq(enf_element_number(NULL), -1);
+}
+END_TEST
+
 START_TEST(a_host_gets_the_zmatrix_as_text) {
   const size_t bond[][2] = {{1, 0}, {1, 2}, {3, 2}}, kept[][2] = {{2, 1}};
   char text[64];
@@ -416,6 +427,7 @@ int main(void) {
   tcase_add_test(tests, a_rare_straight_frame_is_no_reason_to_refuse);
   tcase_add_test(tests, bonds_of_a_frame_are_the_known_ones);
   tcase_add_test(tests, frames_without_elements_or_positions_are_refused);
+  tcase_add_test(tests, elements_are_known_by_their_symbols);
   tcase_add_test(tests, a_host_gets_the_zmatrix_as_text);
   return run_suite("bonds", tests);
 }
