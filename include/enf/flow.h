@@ -191,8 +191,8 @@ enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
  * exact divergence, whatever logdet.method is. It is mean-free, equivariant under rotations and
  * reflections. logp is the number that enf_log_prob gives, to the tolerance. Units: grad in
  * 1/(length unit). The error is controlled by ode.rtol and ode.atol.
- * Cost: N D reverse passes for each evaluation of the integration: some N D times an enf_log_prob
- * for small systems.
+ * Cost: an exact divergence for each evaluation on the way there, its gradient, of some four, for
+ * those on the way back: some five to nine times an enf_log_prob.
  * In:   x     (n,N,D)
  * Out:  logp  (n)
  *       grad  (n,N,D)
