@@ -68,13 +68,26 @@ static enf_status read_scale(enf_ctx *ctx, enf_flow *flow) {
   return ENF_OK;
 }
 
+/* Layers of splines after which every coordinate of a molecule has moved given every other, twice
+   if that is few. */
+static void default_map(const enf_opts *opts, char text[32]) {
+  const int64_t N = enf__opts_int(opts, ENF__OPT_MODEL_PARTICLES);
+  int64_t bits = 1;
+  while (((int64_t)1 << bits) < 3 * N - 6)
+    bits++;
+  enf__format(text, 32, "spline*%d", (int)(2 * bits < 12 ? 12 : 2 * bits));
+}
+
 /* What is not set and depends on the space: then it is set, so that the flow's file says it. */
 static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts) {
+  char map[32];
+  default_map(opts, map);
   const struct {
     int space;
     enf__opt id;
     const char *value;
-  } rows[] = {{ENF__MOLECULE, ENF__OPT_MODEL_PRIOR, "internal"},
+  } rows[] = {{ENF__MOLECULE, ENF__OPT_MODEL_MAP, map},
+              {ENF__MOLECULE, ENF__OPT_MODEL_PRIOR, "internal"},
               {ENF__MOLECULE, ENF__OPT_MODEL_HIDDEN, "64"}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     if (rows[i].space != (int)enf__opts_int(opts, ENF__OPT_MODEL_SPACE) ||

@@ -21,13 +21,15 @@ static const struct {
     {ENF__OPT_MODEL_SPACE, "particles"},  {ENF__OPT_MODEL_MAP, "cnf"},
     {ENF__OPT_MODEL_PRIOR_DF, "5"},       {ENF__OPT_MODEL_PRIOR_TRAIN, "0"},
     {ENF__OPT_MODEL_ZMATRIX, ""},         {ENF__OPT_MODEL_BONDS, ""},
-    {ENF__OPT_MODEL_KERNELS, "30"},       {ENF__OPT_MODEL_KERNEL_TIMES, "20"},
-    {ENF__OPT_MODEL_KERNEL_RANGE, "8"},   {ENF__OPT_TRAIN_REFLECT, "1"},
-    {ENF__OPT_TRAIN_ADJOINT, "discrete"}, {ENF__OPT_TRAIN_TRACE, "hutchinson"},
-    {ENF__OPT_TRAIN_PROBES, "1"},         {ENF__OPT_TRAIN_ENERGY_CAP, "1000"},
-    {ENF__OPT_TRAIN_FORCE_CLIP, "0"},     {ENF__OPT_TRAIN_LAMBDA, "0.5"},
-    {ENF__OPT_TRAIN_LAMBDA_END, "0.5"},   {ENF__OPT_TRAIN_KINETIC, "0"},
-    {ENF__OPT_TRAIN_FROBENIUS, "0"},      {ENF__OPT_TRAIN_OPTIMIZER, "adamw"},
+              {ENF__OPT_MODEL_SPLINE_DEPTH, "2"},
+    {ENF__OPT_MODEL_BINS, "8"},            {ENF__OPT_MODEL_BOUND, "5"},         {ENF__OPT_MODEL_KERNELS, "30"},
+    {ENF__OPT_MODEL_KERNEL_TIMES, "20"},  {ENF__OPT_MODEL_KERNEL_RANGE, "8"},
+    {ENF__OPT_TRAIN_REFLECT, "1"},        {ENF__OPT_TRAIN_ADJOINT, "discrete"},
+    {ENF__OPT_TRAIN_TRACE, "hutchinson"}, {ENF__OPT_TRAIN_PROBES, "1"},
+    {ENF__OPT_TRAIN_ENERGY_CAP, "1000"},  {ENF__OPT_TRAIN_FORCE_CLIP, "0"},
+    {ENF__OPT_TRAIN_LAMBDA, "0.5"},       {ENF__OPT_TRAIN_LAMBDA_END, "0.5"},
+    {ENF__OPT_TRAIN_KINETIC, "0"},        {ENF__OPT_TRAIN_FROBENIUS, "0"},
+    {ENF__OPT_TRAIN_OPTIMIZER, "adamw"},
 };
 
 size_t enf__format_metas(const char *format, enf__st_meta meta[ENF__FORMAT_METAS]) {

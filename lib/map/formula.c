@@ -21,8 +21,9 @@ static size_t state_of(const enf__map *map) { return enf__space_state(map->space
 
 size_t enf__formula_carry_group(const enf__map *map, size_t probes) {
   (void)probes;
-  const double group = TASK / formula_of(map)->formula->cost(map);
-  return group < 1 ? 1 : group < MOST_SAMPLES ? (size_t)group : MOST_SAMPLES;
+  const enf__formula_ops *ops = formula_of(map)->formula;
+  const double group = TASK / ops->cost(map);
+  return group < MOST_SAMPLES ? enf__larger((size_t)group, ops->together) : MOST_SAMPLES;
 }
 
 size_t enf__formula_carry_workspace(const enf__map *map, const enf__carry *carry) {

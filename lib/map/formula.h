@@ -14,6 +14,7 @@ typedef struct {
 } enf__stretch;
 
 typedef struct {
+  size_t together; /* least samples of a group: those that share the cost of reading weights */
   /* Numbers that a sample leaves behind on its way through all layers for the way back. Zeros are a
      point like any other. */
   size_t (*record)(const enf__map *map);

@@ -308,7 +308,7 @@ static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bo
     }
 }
 
-static const enf__formula_ops formula = {record_of, cost, workspace, apply, pull};
+static const enf__formula_ops formula = {1, record_of, cost, workspace, apply, pull};
 
 const enf__map_ops enf__linear_ops = {
     .plan = plan, .allocate = allocate, .destroy = destroy, .pack = pack, ENF__FORMULA_ROWS};

@@ -202,18 +202,19 @@ static enf_status allocate_tables(enf__spline *map) {
   return ENF_OK;
 }
 
-static enf_status allocate_packed(enf__spline *map) {
+enf_status enf__spline_allocate(enf_ctx *ctx, enf__spline *map) {
   map->packed_f32 = enf__alloc_array(&map->alloc, map->packed_count, sizeof *map->packed_f32);
   map->packed_f64 = enf__alloc_array(&map->alloc, map->packed_count, sizeof *map->packed_f64);
   if (!map->packed_f32 || !map->packed_f64)
-    return ENF_ERR_NOMEM;
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for the weights of %zu spline layers",
+                     map->model.layers);
   memset(map->packed_f32, 0, map->packed_count * sizeof *map->packed_f32);
   memset(map->packed_f64, 0, map->packed_count * sizeof *map->packed_f64);
   return ENF_OK;
 }
 
-enf_status enf__spline_create(enf_ctx *ctx, enf__spline **out, const enf__spline_model *model,
-                              enf__params *params) {
+enf_status enf__spline_plan(enf_ctx *ctx, enf__spline **out, const enf__spline_model *model,
+                            enf__params *params) {
   *out = NULL;
   enf_status status = check(ctx, model);
   if (status != ENF_OK)
@@ -225,13 +226,24 @@ enf_status enf__spline_create(enf_ctx *ctx, enf__spline **out, const enf__spline
   *map = (enf__spline){.alloc = ctx->alloc, .model = *model, .hidden = ENF__PADDED(model->hidden)};
   TRY(allocate_tables(map));
   build(map, params);
-  TRY(allocate_packed(map));
   *out = map;
   return ENF_OK;
 out:
   enf__spline_destroy(map);
   return enf__fail(ctx, status, "out of memory for %zu spline layers of width %zu", model->layers,
                    model->hidden);
+}
+
+enf_status enf__spline_create(enf_ctx *ctx, enf__spline **map, const enf__spline_model *model,
+                              enf__params *params) {
+  enf_status status = enf__spline_plan(ctx, map, model, params);
+  if (status == ENF_OK)
+    status = enf__spline_allocate(ctx, *map);
+  if (status != ENF_OK) {
+    enf__spline_destroy(*map);
+    *map = NULL;
+  }
+  return status;
 }
 
 void enf__spline_pack(enf__spline *map, const double *params) {

@@ -63,7 +63,11 @@ typedef struct {
   double *packed_f64;
 } enf__spline;
 
-/* Make a map, its views appended to the table. OPTION, with the sentence, or NOMEM. */
+/* Make a map, its views appended to the table, but nothing yet of the size of its weights, which
+   allocate makes; create does both. OPTION, with the sentence, or NOMEM. */
+enf_status enf__spline_plan(enf_ctx *ctx, enf__spline **map, const enf__spline_model *model,
+                            enf__params *params);
+enf_status enf__spline_allocate(enf_ctx *ctx, enf__spline *map);
 enf_status enf__spline_create(enf_ctx *ctx, enf__spline **map, const enf__spline_model *model,
                               enf__params *params);
 void enf__spline_destroy(enf__spline *map); /* NULL is fine */
