@@ -247,6 +247,20 @@ static int create_flow(training *t) {
   return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
 }
 
+/* A molecule has centres and widths in the place of a scale, from all rows. */
+static int fix_centres(training *t, bool fresh) {
+  const enf_status status =
+      fresh ? enf_prior_fit(t->c->ctx, t->flow, t->data.n, t->data.x) : ENF_OK;
+  return status == ENF_OK ? SUCCESS
+                          : cli_fail("%s: %s", t->c->operand[0], enf_ctx_errmsg(t->c->ctx));
+}
+
+static bool is_molecule(const training *t) {
+  char text[16];
+  return enf_get_text(t->flow, "model.space", text, sizeof text, NULL) == ENF_OK &&
+         strcmp(text, "molecule") == 0;
+}
+
 /* Make a new flow in the unit of the data; the flow of --init has its own, and only whether the
    data are finite is looked at. */
 static int fix_scale(training *t, bool fresh) {
@@ -255,6 +269,8 @@ static int fix_scale(training *t, bool fresh) {
   double scale = 0;
   if (t->data.n == 0)
     return SUCCESS;
+  if (is_molecule(t))
+    return fix_centres(t, fresh);
   const int result = data_scale(t->c, t->flow, &t->data, path, open ? &scale : NULL);
   if (result != SUCCESS || !open)
     return result;
