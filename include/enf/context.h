@@ -63,8 +63,18 @@ const char *enf_ctx_errmsg(const enf_ctx *ctx);
  * enf_ctx_stat: a number about the last call on this context.
  *
  * In:   name   "failed" samples that failed; "steps" accepted steps; "velocities" and
- *              "divergences" evaluations, summed over samples; "logdet_error" estimated RMS error
- *              of the log-determinants; "seconds" wall time.
+ *              "divergences" evaluations, summed over samples; "logdet_error" RMS error of log q
+ *              (enf_transport: of logdet); "logdet_unmet" log-determinants whose quadrature
+ *              gave up above logdet.tol; "seconds" wall time.
+ *
+ * logdet_error is measured: some samples have log q computed again in float64 with a tenth of
+ * ode.rtol, ode.atol and logdet.tol (enf_sample: back from the x that came out), and differ from
+ * that by it. So it has in it the path, its end in the prior, the quadrature, rounding of float32
+ * and the noise of random probes. Of a flow in one kind of call the first logdet.checks samples
+ * (32) since enf_ctx_configure are checked, then one in 200; where a call checks fewer than
+ * logdet.checks, the latest of before fill up. A few samples that are much worse than the others
+ * can escape. 0 if no log q was asked for, NaN if none is known. Evaluations of the checks are not
+ * counted, their seconds are; results never depend on them.
  * The context stays as it is, the sentence of enf_ctx_errmsg included.
  * Statuses: ARG (not a context, NULL, another name); STATE (in a callback of this context).
  * Since 0.1.

@@ -43,6 +43,7 @@ static const struct {
     {ENF__OPT_LOGDET_PROBES, SIZE, offsetof(enf__run, probes)},
     {ENF__OPT_LOGDET_PROBE, CODE, offsetof(enf__run, probe)},
     {ENF__OPT_SAMPLE_ROTATION, CODE, offsetof(enf__run, rotation)},
+    {ENF__OPT_LOGDET_CHECKS, SIZE, offsetof(enf__run, checks)},
 };
 
 static void read_field(enf__run *run, const enf_opts *opts, size_t row) {
@@ -133,6 +134,7 @@ static enf_status configure(enf_ctx *ctx, const enf_opts *opts) {
   TRY(check_precision(ctx, &run));
   TRY(enf__pool_resize(ctx, run.threads));
   ctx->run = run;
+  memset(ctx->accuracy, 0, sizeof ctx->accuracy);
 out:
   return status;
 }
@@ -191,6 +193,7 @@ enf_status enf_ctx_stat(const enf_ctx *ctx, const char *name, double *value) {
                {"velocities", offsetof(enf__stats, velocities)},
                {"divergences", offsetof(enf__stats, divergences)},
                {"logdet_error", offsetof(enf__stats, logdet_error)},
+               {"logdet_unmet", offsetof(enf__stats, logdet_unmet)},
                {"seconds", offsetof(enf__stats, seconds)}};
   if (!enf__is_ctx(ctx) || !name || !value)
     return ENF_ERR_ARG;
@@ -222,6 +225,8 @@ void enf_ctx_destroy(enf_ctx *ctx) {
   enf__arena_free(&ctx->alloc, &ctx->arena);
   enf__arena_free(&ctx->alloc, &ctx->record);
   enf__arena_free(&ctx->alloc, &ctx->ended);
+  enf__arena_free(&ctx->alloc, &ctx->checked);
+  enf__arena_free(&ctx->alloc, &ctx->ended_again);
   ctx->magic = 0;
   const enf_alloc alloc = ctx->alloc;
   enf__free(&alloc, ctx);

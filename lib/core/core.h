@@ -64,12 +64,24 @@ typedef struct {
   size_t probes;
   int probe; /* their distribution: map/probe.h */
   int rotation;
+  size_t checks; /* flow/accuracy.h */
+  bool again;    /* these are such checks: with probes of their own, and without checks */
 } enf__run;
 
 /* Numbers about the last call, read by enf_ctx_stat. */
 typedef struct {
-  double failed, steps, velocities, divergences, logdet_error, seconds;
+  double failed, steps, velocities, divergences, logdet_error, logdet_unmet, seconds;
 } enf__stats;
+
+/* What calls of one kind on one flow have shown of the error of log q: flow/accuracy.c. */
+typedef struct {
+  const void *flow;
+  int kind;
+  uint64_t seen, checked; /* samples */
+  double square, weight;  /* sum of squared errors, and of how many */
+} enf__accuracy;
+
+enum { ENF__ACCURACIES = 8 };
 
 struct enf__pool; /* parallel.c */
 
@@ -92,6 +104,10 @@ struct enf_ctx {
   enf__arena record; /* of integrations that are to be walked back: flow/pullback.h */
   enf__arena ended;  /* how the samples of the last call ended, (samples) statuses */
   size_t samples;
+  enf__arena checked; /* samples that are checked, and what they say: flow/accuracy.h */
+  enf__arena ended_again; /* `ended` meanwhile */
+  enf__accuracy accuracy[ENF__ACCURACIES];
+  size_t oldest_accuracy; /* the next to be given up */
   enf__arena *workers; /* one per thread; [0] is the calling thread's */
   struct enf__pool *pool;
   char errmsg[512];

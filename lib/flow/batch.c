@@ -72,8 +72,7 @@ static enf__tally add_up(const enf__tally *reports, size_t tasks) {
       all.why = r->why;
     }
     all.failed += r->failed;
-    all.estimated += r->estimated;
-    all.square_error += r->square_error;
+    all.unmet += r->unmet;
     all.steps += r->steps;
     all.velocities += r->velocities;
     all.divergences += r->divergences;
@@ -86,9 +85,8 @@ static void fill_stats(enf__stats *stats, const enf__tally *all, double seconds)
                         .steps = all->steps,
                         .velocities = all->velocities,
                         .divergences = all->divergences,
+                        .logdet_unmet = (double)all->unmet,
                         .seconds = seconds};
-  if (all->estimated)
-    stats->logdet_error = sqrt(all->square_error / (double)all->estimated);
 }
 
 enf_status enf__batch_end(enf_ctx *ctx, size_t n, const enf__tally *all, double seconds) {

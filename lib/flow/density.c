@@ -7,10 +7,30 @@
               = log p0(z) + log |dz/dy|      + log |dy/dx|     carried from 1 to 0  (enf_log_prob)
               = log p0(z) - log |dy/dz|      + log |dy/dx|     carried from 0 to 1  (enf_sample)  */
 #include "core/random.h"
+#include "flow/accuracy.h"
 #include "flow/batch.h"
 #include "math/finite.h"
 
 /* ---- density of given configurations -------------------------------------------------------- */
+
+static enf_status again(enf_ctx *ctx, const enf__account *account, size_t n, const double *x,
+                        double *value, double *spare) {
+  (void)spare;
+  return enf_log_prob(ctx, account->flow, n, x, value);
+}
+
+enf_status enf__density_end(enf_ctx *ctx, const enf_flow *flow, enf__measured kind, int method,
+                            size_t n, const double *x, const double *logp, enf_status status) {
+  const enf__account account = {.flow = flow,
+                                .kind = kind,
+                                .method = method,
+                                .n = n,
+                                .width = enf__space_host(&flow->space),
+                                .x = x,
+                                .value = logp,
+                                .again = again};
+  return enf__accuracy_tell(ctx, &account, status);
+}
 
 static enf__failure score(const enf__transit *c, size_t row, double *z, double logdet,
                           double note) {
@@ -36,7 +56,8 @@ enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
                           .finish = score,
                           .x = x,
                           .logp = logp};
-  TRY(enf__transit_run(ctx, &transit));
+  status = enf__density_end(ctx, flow, ENF__ACCURACY_DENSITY, ctx->run.logdet_method, n, x, logp,
+                            enf__transit_run(ctx, &transit));
 out:
   return status;
 }
@@ -61,7 +82,8 @@ enf_status enf_log_prob_estimate(enf_ctx *ctx, const enf_flow *flow, size_t n, c
                           .logp = logp,
                           .var = var,
                           .seed = seed};
-  TRY(enf__transit_run(ctx, &transit));
+  status = enf__density_end(ctx, flow, ENF__ACCURACY_ESTIMATE, ENF__LOGDET_HUTCHINSON, n, x, logp,
+                            enf__transit_run(ctx, &transit));
 out:
   return status;
 }
@@ -114,7 +136,10 @@ enf_status enf_sample(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_
                           .logp = logp,
                           .seed = seed,
                           .first = first};
-  TRY(enf__transit_run(ctx, &transit));
+  status = enf__transit_run(ctx, &transit);
+  if (logp)
+    status = enf__density_end(ctx, flow, ENF__ACCURACY_SAMPLES, ctx->run.logdet_method, n, x, logp,
+                              status);
 out:
   return status;
 }

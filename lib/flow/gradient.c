@@ -7,6 +7,7 @@
    data scale; it is mean-free, as log q does not change when x is shifted.
 
    The samples are worked off in rounds, so that the record of their steps stays small. */
+#include "flow/accuracy.h"
 #include "flow/batch.h"
 #include "math/finite.h"
 #include <math.h>
@@ -128,7 +129,8 @@ enf_status enf_log_prob_grad(enf_ctx *ctx, const enf_flow *flow, size_t n, const
     TRY(run_round(ctx, &j, first, n - first < size ? n - first : size));
     TRY(enf__report(ctx, n - first < size ? n : first + size, n));
   }
-  TRY(enf__batch_end(ctx, n, &j.all, enf__seconds() - start));
+  status = enf__density_end(ctx, flow, ENF__ACCURACY_GRADIENT, ENF__LOGDET_COUPLED, n, x, logp,
+                            enf__batch_end(ctx, n, &j.all, enf__seconds() - start));
 out:
   return status;
 }

@@ -57,7 +57,7 @@ static enf__carry carry_of(const enf__transit *c, size_t S) {
                       .t1 = c->t1,
                       .S = S,
                       .probes = c->logdet ? c->probes : 0,
-                      .seed = c->seed};
+                      .seed = c->run->again ? ~c->seed : c->seed};
 }
 
 static enf_status run_task(void *user, size_t task, enf__arena *arena) {

@@ -3,6 +3,7 @@
    The mean of particles stays where it is, as velocities depend on differences only: entering the
    space takes it off, leaving it puts it back. The log-determinant is that of the map on the
    mean-free subspace. */
+#include "flow/accuracy.h"
 #include "flow/batch.h"
 
 static enf__failure finish(const enf__transit *c, size_t row, double *x, double logdet,
@@ -16,6 +17,25 @@ static enf__failure finish(const enf__transit *c, size_t row, double *x, double 
   if (c->logp)
     c->logp[row] = logdet;
   return (enf__failure){.status = ENF_OK};
+}
+
+static enf_status again(enf_ctx *ctx, const enf__account *account, size_t n, const double *x,
+                        double *value, double *spare) {
+  return enf_transport(ctx, account->flow, n, account->t0, account->t1, x, spare, value);
+}
+
+static enf_status end(enf_ctx *ctx, const enf__transit *c, enf_status status) {
+  const enf__account account = {.flow = c->flow,
+                                .kind = ENF__ACCURACY_TRANSPORT,
+                                .method = ctx->run.logdet_method,
+                                .n = c->n,
+                                .width = enf__space_host(&c->flow->space),
+                                .x = c->x,
+                                .value = c->logp,
+                                .again = again,
+                                .t0 = c->t0,
+                                .t1 = c->t1};
+  return c->logp ? enf__accuracy_tell(ctx, &account, status) : status;
 }
 
 enf_status enf_transport(enf_ctx *ctx, const enf_flow *flow, size_t n, double t0, double t1,
@@ -42,7 +62,7 @@ enf_status enf_transport(enf_ctx *ctx, const enf_flow *flow, size_t n, double t0
                           .x = x,
                           .y = y,
                           .logp = logdet};
-  TRY(enf__transit_run(ctx, &transit));
+  status = end(ctx, &transit, enf__transit_run(ctx, &transit));
 out:
   return status;
 }

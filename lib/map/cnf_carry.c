@@ -235,8 +235,7 @@ static void conclude(group *g, size_t i) {
           (enf__failure){.status = integral[k].status, .what = "the divergence", .t = g->c->t1};
   }
   average(g, i);
-  g->c->tally->square_error += error * error;
-  g->c->tally->estimated++;
+  g->c->tally->unmet += error > g->c->run->logdet_tol;
 }
 
 static void integrate(group *g) {

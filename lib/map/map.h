@@ -26,8 +26,7 @@ typedef struct {
   enf_status *ended;    /* (n) of all samples of the call */
   size_t failed, first; /* how many, and the lowest: its row in the call */
   enf__failure why;     /* of the lowest */
-  size_t estimated;     /* log-determinants with an error estimate, and the sum of squares */
-  double square_error;
+  size_t unmet;         /* log-determinants that could not be brought below logdet.tol */
   double steps, velocities, divergences;
 } enf__tally;
 

@@ -147,8 +147,8 @@ END_TEST
 
 START_TEST(the_numbers_of_a_call_are_known_by_name) {
   const char *const names[] = {"failed",      "steps",        "velocities",
-                               "divergences", "logdet_error", "seconds"};
-  ctx->stats = (enf__stats){1, 2, 3, 4, 5, 6};
+                               "divergences", "logdet_error", "logdet_unmet", "seconds"};
+  ctx->stats = (enf__stats){1, 2, 3, 4, 5, 6, 7};
   for (int i = 0; i < 6; i++) {
     double value = 0;
     ck_assert_int_eq(enf_ctx_stat(ctx, names[i], &value), ENF_OK);

@@ -103,6 +103,34 @@ START_TEST(a_sharp_dip_is_refined_until_the_error_is_below_tol) {
 }
 END_TEST
 
+/* Dips here and there: the error told is the true one, and not a hundred times that. */
+static double place;
+static const double breadth = 0.1;
+static void dip_at_place(void *user, size_t S, const size_t *sample, const double *t,
+                         const double *y, double *value) {
+  (void)sample;
+  (void)user;
+  (void)y;
+  for (size_t i = 0; i < S; i++)
+    value[i] = 1 / (1 + (t[i] - place) * (t[i] - place) / (breadth * breadth));
+}
+
+START_TEST(the_error_told_is_the_true_one) {
+  static const double tols[] = {1e-2, 1e-4};
+  double told = 0, is = 0;
+  for (int i = 0; i < 64; i++) {
+    enf__integral out[1] = {{0}};
+    place = (i + 0.5) / 64;
+    integrate(dip_at_place, tols[_i], 0, 1, 1, 0, out);
+    const double exact = breadth * (atan((1 - place) / breadth) + atan(place / breadth));
+    told += out[0].error * out[0].error;
+    is += (out[0].value - exact) * (out[0].value - exact);
+  }
+  ck_assert_msg(is < told && told < 1e4 * is, "told %.2e, is %.2e", sqrt(told / 64),
+                sqrt(is / 64));
+}
+END_TEST
+
 /* What cannot be integrated is not claimed to be. */
 static void noise(void *user, size_t S, const size_t *sample, const double *t, const double *y,
                   double *value) {
@@ -164,6 +192,7 @@ int main(void) {
   tcase_add_loop_test(c, smooth_integrals_are_found, 0, 4);
   tcase_add_test(c, an_empty_path_gives_zero);
   tcase_add_loop_test(c, a_sharp_dip_is_refined_until_the_error_is_below_tol, 0, 5);
+  tcase_add_loop_test(c, the_error_told_is_the_true_one, 0, 2);
   tcase_add_test(c, refinement_ends_and_the_error_is_honest);
   tcase_add_test(c, samples_know_nothing_of_each_other);
   tcase_add_test(c, samples_marked_as_failed_are_left_alone);
