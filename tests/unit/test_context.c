@@ -149,7 +149,7 @@ START_TEST(the_numbers_of_a_call_are_known_by_name) {
   const char *const names[] = {"failed",      "steps",        "velocities",
                                "divergences", "logdet_error", "logdet_unmet", "seconds"};
   ctx->stats = (enf__stats){1, 2, 3, 4, 5, 6, 7};
-  for (int i = 0; i < 6; i++) {
+  for (int i = 0; i < 7; i++) {
     double value = 0;
     ck_assert_int_eq(enf_ctx_stat(ctx, names[i], &value), ENF_OK);
     ck_assert_double_eq(value, i + 1);
