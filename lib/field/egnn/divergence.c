@@ -124,7 +124,7 @@ static void add_node_dots(group *g, tangents *d, const REAL *p, size_t n, size_t
 }
 
 /* s_dot of edge (i,j) for all tangents, without forming z1_dot: p.P_i + p.Q_j + ... */
-void egnn_edge_s_dot(group *g, tangents *d, size_t e, size_t i, size_t j) {
+static void edge_s_dot(group *g, tangents *d, size_t e, size_t i, size_t j) {
   for (size_t t = 0; t < d->T; t++)
     d->edge_dot.s[t] = d->slopes.p_wq[e] * d->edge_dot.q[t] + d->slopes.p_w0[e] * d->edge_dot.q0[t];
   add_node_dots(g, d, d->slopes.p + e * d->H, i, 0);
@@ -203,7 +203,7 @@ static void sent_edge(group *g, const layer *y, tangents *d, size_t e, size_t i,
   const size_t N = d->N, D = d->D, H = d->H;
   const REAL *const coef[1] = {d->list.coef[0]}, *const *const src[1] = {d->list.src[0]};
   memset(d->node.own, 0, N * H * sizeof(REAL));
-  egnn_edge_s_dot(g, d, e, i, j);
+  edge_s_dot(g, d, e, i, j);
   run_rows(g, y, d, e, list_sent_rows(d, i, j), 1, coef, src, d->list.cq, d->list.c0, NULL);
   for (size_t a = 0; a < D; a++)
     for (size_t k = 0; k < N; k++)
@@ -303,7 +303,7 @@ static void contracted_edge(group *g, const layer *y, tangents *d, size_t e, siz
   const REAL *const *const src[4] = {d->node.p, d->list.src[1], d->list.src[2], d->list.src[3]};
   if (e == edges_of(d, i))
     egnn_list_contracted_rows(d, i);
-  egnn_edge_s_dot(g, d, e, i, j);
+  edge_s_dot(g, d, e, i, j);
   egnn_contract_scalars(d, i);
   (d->rows.dense ? egnn_list_dense_q : egnn_list_pair_q)(d, i, j);
   run_rows(g, y, d, e, edges_of(d, i + 1) - edges_of(d, i) + d->D, d->rows.dense ? 1 + d->D : 2,

@@ -10,8 +10,6 @@ void egnn_list_dense_rows(const tangents *d);
 void egnn_edge_tangents(const layer *y, tangents *d, size_t e, size_t i, size_t j);
 #define egnn_move_tangents SUFFIX(enf__egnn_move_tangents)
 void egnn_move_tangents(const layer *y, tangents *d, size_t e, size_t i);
-#define egnn_edge_s_dot SUFFIX(enf__egnn_edge_s_dot)
-void egnn_edge_s_dot(group *g, tangents *d, size_t e, size_t i, size_t j);
 #define egnn_list_contracted_rows SUFFIX(enf__egnn_list_contracted_rows)
 void egnn_list_contracted_rows(tangents *d, size_t i);
 #define egnn_contract_scalars SUFFIX(enf__egnn_contract_scalars)
