@@ -2,7 +2,7 @@
 
    What is known on the way does not tell it. The step control sees the error of one step, the
    quadrature that of one integral; what a displaced path does to log p0 of its end and to the
-   divergences along it takes the gradient of log q, and no cheaper figure follows it (docs/math.md).
+   divergences along it takes the gradient of log q, and no cheaper figure does (docs/math.md).
    So the value is computed again in float64 with a tenth of ode.rtol, ode.atol and logdet.tol, and
    three times ode.steps; it is so much nearer to the truth that the difference is the error,
    rounding of float32 included. For samples log q is computed back from where they came out: that
