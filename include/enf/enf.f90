@@ -16,6 +16,12 @@ module enf
     real(c_double) :: ess_err = 0, ess_clipped_err = 0
   end type enf_weights
 
+  type, bind(c) :: enf_chain
+    integer(c_size_t) :: struct_size = 48
+    integer(c_int64_t) :: next = 0, state = 0, accepted = 0
+    real(c_double) :: u = 0, logp = 0
+  end type enf_chain
+
   type, bind(c) :: enf_step_info
     integer(c_size_t) :: struct_size = 88
     real(c_double) :: loss = 0, grad_norm = 0, lr = 0, seconds = 0
@@ -125,6 +131,26 @@ module enf
       real(c_double), intent(out) :: logw(*)
       type(enf_weights), intent(inout) :: weights
     end function enf_reweight
+
+    ! values(m,n); mean(m), err(m).
+    integer(c_int32_t) function enf_average(ctx, n, logw, m, values, mean, err) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx
+      integer(c_size_t), value :: n, m
+      real(c_double), intent(in) :: logw(*), values(*)
+      real(c_double), intent(out) :: mean(*), err(*)
+    end function enf_average
+
+    ! state(n): numbers of proposals, from 0; -1 before the chain has begun.
+    integer(c_int32_t) function enf_chain_advance(ctx, chain, seed, n, logp, u, state) bind(c)
+      import :: c_ptr, c_int32_t, c_int64_t, c_size_t, c_double, enf_chain
+      type(c_ptr), value :: ctx
+      type(enf_chain), intent(inout) :: chain
+      integer(c_int64_t), value :: seed
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: logp(*), u(*)
+      integer(c_int64_t), intent(out) :: state(*)
+    end function enf_chain_advance
   end interface
 
   interface ! with texts, which the functions below make C's

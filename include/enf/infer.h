@@ -24,7 +24,8 @@ typedef struct {
                                       that n samples do not show yet */
 } enf_weights;
 
-#define ENF_WEIGHTS_INIT {sizeof(enf_weights), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define ENF_WEIGHTS_INIT                                                                           \
+  { sizeof(enf_weights), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /**
  * enf_reweight: importance weights of flow samples for the target exp(-u).
@@ -55,13 +56,49 @@ enf_status enf_reweight(enf_ctx *ctx, size_t n, const double *logp, const double
  * Out:  state     (n) index (0 ... n-1) of the sample the chain is at after each proposal. Before
  *                 the first sample of weight above 0 the chain has not begun: these hold its index
  *       accepted  moves made, at most n - 1; may be NULL
- * To go on with more samples put the last state before them, its number being `first`.
+ * The chain begins anew in every call; enf_chain_advance goes on with one.
  * Cost: O(n).
  * Statuses: ARG (n = 0 too), NONFINITE (all weights 0).
  * Source: Hastings 1970, Biometrika 57, 97; Tierney 1994, Ann. Statist. 22, 1701. Since 0.1.
  */
 enf_status enf_metropolis(enf_ctx *ctx, uint64_t seed, uint64_t first, size_t n, const double *logp,
                           const double *u, size_t *state, uint64_t *accepted);
+
+/* A chain of independence Metropolis between two calls. Grows at the end only. */
+typedef struct {
+  size_t struct_size;
+  uint64_t next;     /* number of the next proposal; so many have been used, if it began with 0 */
+  uint64_t state;    /* number of the proposal that the chain is at */
+  uint64_t accepted; /* proposals taken so far, the first state among them; 0: it has not begun */
+  double u, logp;    /* of the state */
+} enf_chain;
+
+#define ENF_CHAIN_INIT                                                                             \
+  { sizeof(enf_chain), 0, 0, 0, 0, 0 }
+
+/**
+ * enf_chain_advance: the next n proposals of an independence Metropolis chain, which goes on from
+ * call to call.
+ *
+ * The chain of enf_metropolis, and however its proposals are cut into calls, the same states to the
+ * bit. A chain of samples number `first` and on of a stream begins with ENF_CHAIN_INIT and
+ * next = first; it can be kept, as its numbers, and gone on with by another program.
+ * In:     seed   of the random numbers, the same in all calls
+ *         logp   (n) log-density of the proposals (enf_sample)
+ *         u      (n) reduced energies; the weights' rules are those of enf_reweight
+ * In/out: chain  begins with its struct_size (ENF_CHAIN_INIT)
+ * Out:    state  (n) number of the proposal the chain is at after each; UINT64_MAX before the first
+ *                proposal of weight above 0. Keep the configuration of chain->state: later states
+ *                may be it still
+ * Acceptance so far: (accepted - 1) of next - 1 moves, if the chain began with proposal 0.
+ * Cost: O(n).
+ * Statuses: ARG (n = 0 too), RANGE (next + n overflows), NONFINITE (chain->u or chain->logp are of
+ * no state; or all weights are 0 and the chain has still not begun: its proposals are used then,
+ * and it may go on).
+ * Source: as enf_metropolis. Since 0.1.
+ */
+enf_status enf_chain_advance(enf_ctx *ctx, enf_chain *chain, uint64_t seed, size_t n,
+                             const double *logp, const double *u, uint64_t *state);
 
 /**
  * enf_bar: difference of free energy F_1 - F_0 = -log(Z_1/Z_0) by Bennett's acceptance ratio, from
@@ -92,16 +129,35 @@ enf_status enf_bar(enf_ctx *ctx, size_t n_forward, const double *forward, size_t
  *       state  (n) 0 or 1; what has another number is in neither
  * Out:  difference  in units of kT
  *       err    its standard error for independent samples (delta method); may be NULL
- * Example: the two minima of alanine dipeptide are state = 0 < phi && phi < 2. Samples of a flow come
- * in both hands (enf_sample), and a mirror image has -phi: take state = 0 < s phi && s phi < 2 with
- * s = 1 where (N - CA) . ((C - CA) x (CB - CA)) has the sign that it has in the data, else -1. Without
- * s a difference of 3.96 kT comes out as 0.67 kT.
- * Cost: O(n).
- * Statuses: ARG (n = 0 too), NONFINITE (a state has no weight, or a log weight is NaN or
- * +infinity). Since 0.1.
+ * Example: the two minima of alanine dipeptide are state = 0 < phi && phi < 2. Samples of a flow
+ * come in both hands (enf_sample), and a mirror image has -phi: take state = 0 < s phi && s phi < 2
+ * with s = 1 where (N - CA) . ((C - CA) x (CB - CA)) has the sign that it has in the data, else -1.
+ * Without s a difference of 3.96 kT comes out as 0.67 kT. Cost: O(n). Statuses: ARG (n = 0 too),
+ * NONFINITE (a state has no weight, or a log weight is NaN or +infinity). Since 0.1.
  */
 enf_status enf_free_energy(enf_ctx *ctx, size_t n, const double *logw, const int *state,
                            double *difference, double *err);
+
+/**
+ * enf_average: weighted means of m numbers over n samples, with their standard errors.
+ *
+ * The error is the jackknife's over samples (each left out in turn), so it knows of the weights:
+ * where few of them decide it is larger than that of n independent samples, where one does, beyond
+ * bounds. It is for independent samples, as those of a flow are; for chains give the means of
+ * blocks of them, longer than the chain remembers. As every error from n samples it cannot tell of
+ * weights that none of them shows: see khat of enf_weights.
+ * In:   logw    (n) log of the weights (enf_reweight, enf_weights_smooth), normalised or not; NULL:
+ *               all alike
+ *       values  (n,m); those of a sample of weight 0 may be anything
+ * Out:  mean    (m)
+ *       err     (m), +infinity where only one sample has weight; may be NULL
+ * Cost: O(n m), no memory.
+ * Statuses: ARG (n = 0 or m = 0 too), NONFINITE (all weights 0; a log weight is NaN or +infinity; a
+ * value of weight above 0 is not finite).
+ * Source: Efron and Stein 1981, Ann. Statist. 9, 586. Since 0.1.
+ */
+enf_status enf_average(enf_ctx *ctx, size_t n, const double *logw, size_t m, const double *values,
+                       double *mean, double *err);
 
 /**
  * enf_histogram: weighted counts of values in `bins` equal bins of [lowest, highest].

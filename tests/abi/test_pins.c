@@ -78,6 +78,14 @@ AT(enf_step_info, capped, 64);
 AT(enf_step_info, clipped, 72);
 AT(enf_step_info, forces_clipped, 80);
 
+SIZE(enf_chain, 48);
+AT(enf_chain, struct_size, 0);
+AT(enf_chain, next, 8);
+AT(enf_chain, state, 16);
+AT(enf_chain, accepted, 24);
+AT(enf_chain, u, 32);
+AT(enf_chain, logp, 40);
+
 SIZE(enf_weights, 88);
 AT(enf_weights, struct_size, 0);
 AT(enf_weights, ess, 8);
