@@ -17,7 +17,7 @@ rates() {
   tr '{' '\n' <"$scratch/json" | sed -n \
     -e 's/^"system": "\([^"]*\)".*/system \1/p' \
     -e 's/^"work": "\([^"]*\)".*"rate": \([0-9.e+-]*\).*/\1 \2/p' |
-    awk '$1 == "system" {system = $2; next} {print system, $1, $2}'
+    awk '$1 == "system" {of = $2; next} {print of, $1, $2}'
 }
 
 for run in $(seq "$runs"); do
