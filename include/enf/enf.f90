@@ -9,11 +9,13 @@ module enf
   integer(c_int32_t), parameter :: enf_ok = 0
 
   type, bind(c) :: enf_weights
-    integer(c_size_t) :: struct_size = 88
+    integer(c_size_t) :: struct_size = 112
     real(c_double) :: ess = 0, log_z = 0, log_z_err = 0, max_weight = 0
     real(c_double) :: ess_clipped = 0, clipped_share = 0
     integer(c_int64_t) :: n = 0, n_nonfinite = 0
     real(c_double) :: ess_err = 0, ess_clipped_err = 0
+    real(c_double) :: khat = 0, ess_smoothed = 0
+    integer(c_int64_t) :: n_tail = 0
   end type enf_weights
 
   type, bind(c) :: enf_chain
@@ -131,6 +133,14 @@ module enf
       real(c_double), intent(out) :: logw(*)
       type(enf_weights), intent(inout) :: weights
     end function enf_reweight
+
+    integer(c_int32_t) function enf_weights_smooth(ctx, n, logw, smoothed, khat) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: logw(*)
+      real(c_double), intent(out) :: smoothed(*), khat
+    end function enf_weights_smooth
 
     ! values(m,n); mean(m), err(m).
     integer(c_int32_t) function enf_average(ctx, n, logw, m, values, mean, err) bind(c)

@@ -21,11 +21,15 @@ typedef struct {
   double clipped_share; /* share of weights clipped for ess_clipped: n/1000 of n, at least one */
   uint64_t n, n_nonfinite;
   double ess_err, ess_clipped_err; /* standard errors, as log_z_err; they cannot tell of weights
-                                      that n samples do not show yet */
+                                      that n samples do not show yet: */
+  double khat;         /* shape of the Pareto tail of the weights: above 0.7 averages and errors are
+                          not to be trusted, weights that decide may not have been seen; +infinity
+                          if too few or too different to tell, -infinity if the largest are equal */
+  double ess_smoothed; /* ess with the largest n_tail weights smoothed (enf_weights_smooth) */
+  uint64_t n_tail;     /* min(n/5, 3 sqrt n), rounded up, of the weights above 0 */
 } enf_weights;
 
-#define ENF_WEIGHTS_INIT                                                                           \
-  { sizeof(enf_weights), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define ENF_WEIGHTS_INIT {sizeof(enf_weights), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /**
  * enf_reweight: importance weights of flow samples for the target exp(-u).
@@ -41,6 +45,26 @@ typedef struct {
  */
 enf_status enf_reweight(enf_ctx *ctx, size_t n, const double *logp, const double *u, double *logw,
                         enf_weights *out);
+
+/**
+ * enf_weights_smooth: log-weights with their tail smoothed, for averages of less noise.
+ *
+ * The largest min(n/5, 3 sqrt n) weights become the expected order statistics of the generalised
+ * Pareto distribution fitted to them, none of them above the largest. Averages with the result
+ * (enf_average) have a little bias and less noise; khat says whether to trust either: below 0.5
+ * weights have a variance, up to 0.7 averages still converge at a useful rate, above they do not,
+ * and above 1 the weights have not even a mean.
+ * In:   logw      (n) log of the weights (enf_reweight), normalised or not
+ * Out:  smoothed  (n), normalised, sum exp(smoothed) = 1; may be logw itself. The weights as they
+ *                 were, normalised, where khat is infinite
+ *       khat      as in enf_weights; may be NULL
+ * Cost: O(n).
+ * Statuses: ARG (n = 0 too), NONFINITE (all weights 0; one is NaN or +infinity), NOMEM.
+ * Source: Vehtari et al. 2024, J. Mach. Learn. Res. 25, 72, arXiv:1507.02646; Zhang and Stephens
+ * 2009, Technometrics 51, 316. Since 0.1.
+ */
+enf_status enf_weights_smooth(enf_ctx *ctx, size_t n, const double *logw, double *smoothed,
+                              double *khat);
 
 /**
  * enf_metropolis: independence Metropolis over flow samples, a chain whose stationary density is
@@ -73,8 +97,7 @@ typedef struct {
   double u, logp;    /* of the state */
 } enf_chain;
 
-#define ENF_CHAIN_INIT                                                                             \
-  { sizeof(enf_chain), 0, 0, 0, 0, 0 }
+#define ENF_CHAIN_INIT {sizeof(enf_chain), 0, 0, 0, 0, 0}
 
 /**
  * enf_chain_advance: the next n proposals of an independence Metropolis chain, which goes on from

@@ -9,10 +9,11 @@
    is in group i mod 4096): for independent samples this has the expectation of the bootstrap over
    samples (Efron 1979) and costs O(n) once. The level of the cut is kept in the resamples. An error
    is +infinity where the data cannot tell: a single sample, or so few weights above 0 that a
-   resample holds none. Sums run in the order of the samples.
+   resample holds none. Sums run in the order of the samples. khat and ess_smoothed: tail.c.
  */
 #include "core/core.h"
 #include "core/random.h"
+#include "infer/tail.h"
 #include "infer/weight.h"
 #include <enf/infer.h>
 #include <string.h>
@@ -32,51 +33,23 @@ typedef struct {
   double *rank;  /* (n) the same, rearranged */
   sums *group;   /* (groups) */
   sums all;
+  enf__tail tail;
 } job;
 
 static void lay_out(job *j, enf__arena *arena) {
   j->log_w = ENF__TAKE(arena, double, j->n);
   j->rank = ENF__TAKE(arena, double, j->n);
   j->group = ENF__TAKE(arena, sums, j->groups);
+  enf__tail_take(&j->tail, j->n, arena);
 }
 
 /* ---- the largest weights ------------------------------------------------------------------- */
-
-static void swap(double *a, double *b) {
-  const double t = *a;
-  *a = *b;
-  *b = t;
-}
-
-/* Element `rank` (from 0) of w in descending order; w (n) is rearranged. */
-static double select_largest(size_t n, double *w, size_t rank) {
-  size_t low = 0, high = n;
-  while (high - low > 1) {
-    const double pivot = w[low + (high - low) / 2];
-    size_t above = low, below = high;
-    for (size_t i = low; i < below;) {
-      if (w[i] > pivot)
-        swap(&w[i++], &w[above++]);
-      else if (w[i] < pivot)
-        swap(&w[i], &w[--below]);
-      else
-        i++;
-    }
-    if (rank < above)
-      high = above;
-    else if (rank < below)
-      return pivot;
-    else
-      low = below;
-  }
-  return w[low];
-}
 
 /* How many weights are cut, and the logarithm of the level they are cut to. */
 static size_t cut_level(job *j, double *level) {
   const size_t wanted = j->n / CLIP_ONE_IN, cut = j->n < 2 ? 0 : wanted < 1 ? 1 : wanted;
   memcpy(j->rank, j->log_w, j->n * sizeof *j->rank);
-  *level = select_largest(j->n, j->rank, cut);
+  *level = enf__select_largest(j->n, j->rank, cut);
   return cut;
 }
 
@@ -167,6 +140,21 @@ static double find_logs(job *j, const double *logp, const double *u, enf_weights
   return largest;
 }
 
+static void look_at_tail(job *j, enf_weights *out) {
+  double sum = 0, squares = 0;
+  enf__tail_find(&j->tail, j->n, j->log_w, j->rank);
+  memcpy(j->rank, j->log_w, j->n * sizeof *j->rank);
+  enf__tail_smooth(&j->tail, j->rank);
+  for (size_t i = 0; i < j->n; i++) {
+    const double w = exp(j->rank[i] - j->tail.top);
+    sum += w;
+    squares += w * w;
+  }
+  out->khat = j->tail.k;
+  out->n_tail = j->tail.count;
+  out->ess_smoothed = kish(sum, squares, (double)j->n);
+}
+
 static void weigh(job *j, double largest, double *logw, enf_weights *out) {
   double level, error[FIGURES];
   const double n = (double)j->n;
@@ -183,13 +171,14 @@ static void weigh(job *j, double largest, double *logw, enf_weights *out) {
   out->log_z = largest + log(j->all.w / n);
   out->log_z_err = error[LOG_Z];
   out->max_weight = 1 / j->all.w;
+  look_at_tail(j, out);
 }
 
 static enf_status nothing_weighs(enf_ctx *ctx, size_t n, double *logw, enf_weights *out) {
   for (size_t i = 0; logw && i < n; i++)
     logw[i] = -INFINITY;
   out->log_z = -INFINITY;
-  out->log_z_err = out->ess_err = out->ess_clipped_err = INFINITY;
+  out->log_z_err = out->ess_err = out->ess_clipped_err = out->khat = INFINITY;
   return enf__fail(ctx, ENF_ERR_NONFINITE,
                    "all %zu weights are 0: u is +infinity or, in %llu of them, u or logp is not a "
                    "usable number",

@@ -86,7 +86,7 @@ AT(enf_chain, accepted, 24);
 AT(enf_chain, u, 32);
 AT(enf_chain, logp, 40);
 
-SIZE(enf_weights, 88);
+SIZE(enf_weights, 112);
 AT(enf_weights, struct_size, 0);
 AT(enf_weights, ess, 8);
 AT(enf_weights, log_z, 16);
@@ -98,6 +98,9 @@ AT(enf_weights, n, 56);
 AT(enf_weights, n_nonfinite, 64);
 AT(enf_weights, ess_err, 72);
 AT(enf_weights, ess_clipped_err, 80);
+AT(enf_weights, khat, 88);
+AT(enf_weights, ess_smoothed, 96);
+AT(enf_weights, n_tail, 104);
 
 #endif
 
