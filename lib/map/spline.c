@@ -6,6 +6,7 @@
 #include "map/spline.h"
 
 #include <math.h>
+#include <sched.h>
 #include <string.h>
 
 /* ---- which layer moves what ------------------------------------------------------------------ */
@@ -184,8 +185,11 @@ void enf__spline_destroy(enf__spline *map) {
   enf__free(&alloc, map->circle);
   enf__free(&alloc, map->layer);
   enf__free(&alloc, map->index);
-  enf__free(&alloc, map->packed_f32);
-  enf__free(&alloc, map->packed_f64);
+  if (map->copies) {
+    enf__free(&alloc, map->copies->f32);
+    enf__free(&alloc, map->copies->f64);
+  }
+  enf__free(&alloc, map->copies);
   enf__free(&alloc, map);
 }
 
@@ -203,13 +207,16 @@ static enf_status allocate_tables(enf__spline *map) {
 }
 
 enf_status enf__spline_allocate(enf_ctx *ctx, enf__spline *map) {
-  map->packed_f32 = enf__alloc_array(&map->alloc, map->packed_count, sizeof *map->packed_f32);
-  map->packed_f64 = enf__alloc_array(&map->alloc, map->packed_count, sizeof *map->packed_f64);
-  if (!map->packed_f32 || !map->packed_f64)
+  const size_t count = map->packed_count;
+  enf__spline_copies *copies = map->copies = enf__alloc(&map->alloc, sizeof *copies);
+  if (copies)
+    *copies = (enf__spline_copies){.f32 = enf__alloc_array(&map->alloc, count, sizeof(float)),
+                                   .f64 = enf__alloc_array(&map->alloc, count, sizeof(double))};
+  if (!copies || !copies->f32 || !copies->f64)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for the weights of %zu spline layers",
                      map->model.layers);
-  memset(map->packed_f32, 0, map->packed_count * sizeof *map->packed_f32);
-  memset(map->packed_f64, 0, map->packed_count * sizeof *map->packed_f64);
+  memset(copies->f32, 0, count * sizeof *copies->f32);
+  memset(copies->f64, 0, count * sizeof *copies->f64);
   return ENF_OK;
 }
 
@@ -246,9 +253,31 @@ enf_status enf__spline_create(enf_ctx *ctx, enf__spline **map, const enf__spline
   return status;
 }
 
+/* ---- weights --------------------------------------------------------------------------------- */
+
+enum { STALE, BUSY, FRESH };
+
 void enf__spline_pack(enf__spline *map, const double *params) {
-  enf__spline_pack_f32(map, params);
-  enf__spline_pack_f64(map, params);
+  map->copies->params = params;
+  for (size_t i = 0; i < 2; i++)
+    atomic_store_explicit(&map->copies->state[i], STALE, memory_order_relaxed);
+}
+
+/* The first to come makes the copy, the others wait for it. */
+static void renew(const enf__spline *map, bool wide) {
+  atomic_int *state = &map->copies->state[wide];
+  while (atomic_load_explicit(state, memory_order_acquire) != FRESH) {
+    int seen = STALE;
+    if (!atomic_compare_exchange_strong(state, &seen, BUSY)) {
+      sched_yield();
+      continue;
+    }
+    if (wide)
+      enf__spline_pack_f64(map);
+    else
+      enf__spline_pack_f32(map);
+    atomic_store_explicit(state, FRESH, memory_order_release);
+  }
 }
 
 /* ---- work ------------------------------------------------------------------------------------ */
@@ -260,6 +289,7 @@ size_t enf__spline_workspace(const enf__spline *map, const enf__run *run, bool r
 
 void enf__spline_carry(const enf__spline *map, const enf__run *run, enf__arena *arena, size_t from,
                        size_t to, size_t S, double *y, double *logdet, double *record) {
+  renew(map, run->precision == ENF__FLOAT64);
   if (run->precision == ENF__FLOAT64)
     enf__spline_carry_f64(map, run->kernel, arena, from, to, S, y, logdet, record);
   else
@@ -269,6 +299,7 @@ void enf__spline_carry(const enf__spline *map, const enf__run *run, enf__arena *
 void enf__spline_reverse(const enf__spline *map, const enf__run *run, enf__arena *arena,
                          size_t from, size_t to, size_t S, const double *record, double *dy,
                          const double *dlogdet, double *dparams) {
+  renew(map, run->precision == ENF__FLOAT64);
   if (run->precision == ENF__FLOAT64)
     enf__spline_reverse_f64(map, run->kernel, arena, from, to, S, record, dy, dlogdet, dparams);
   else

@@ -19,6 +19,7 @@
 
 #include "core/params.h"
 #include "math/kernels.h"
+#include <stdatomic.h>
 
 /* Most hidden layers of a network. */
 enum { ENF__SPLINE_DEPTH = 8 };
@@ -49,6 +50,16 @@ typedef struct {
   enf__spline_linear net[ENF__SPLINE_DEPTH + 1];
 } enf__spline_layer;
 
+/* The weights as kernels read them, a copy for each precision, made where it is first read after a
+   change: training in one precision never makes the other, nor any of a flow that nobody reads.
+   Samples' tasks may come to it at once. */
+typedef struct {
+  const double *params; /* the block they are made of */
+  atomic_int state[2];  /* of float32 and float64 */
+  float *f32;
+  double *f64;
+} enf__spline_copies;
+
 typedef struct {
   enf_alloc alloc;
   enf__spline_model model; /* circle owned */
@@ -59,8 +70,7 @@ typedef struct {
   size_t most_circles;            /* at rest, of any layer */
   size_t forward_count;           /* packed numbers that have a gradient: they come first */
   size_t packed_count;
-  float *packed_f32;
-  double *packed_f64;
+  enf__spline_copies *copies;
 } enf__spline;
 
 /* Make a map, its views appended to the table, but nothing yet of the size of its weights, which
@@ -71,7 +81,8 @@ enf_status enf__spline_allocate(enf_ctx *ctx, enf__spline *map);
 enf_status enf__spline_create(enf_ctx *ctx, enf__spline **map, const enf__spline_model *model,
                               enf__params *params);
 void enf__spline_destroy(enf__spline *map); /* NULL is fine */
-/* Renew the packed copies from a block of the table's layout. */
+/* The weights have changed: they are those of a block of the table's layout, which stays where it
+   is and as it is until the next call. */
 void enf__spline_pack(enf__spline *map, const double *params);
 
 /* Bytes of arena a call needs, for any number of samples. */
@@ -92,7 +103,7 @@ void enf__spline_reverse(const enf__spline *map, const enf__run *run, enf__arena
 /* The two compiled precisions of the work (spline/work.h). */
 #define ENF__SPLINE_PRECISION(suffix)                                                              \
   size_t enf__spline_workspace_##suffix(const enf__spline *map, bool reverse);                     \
-  void enf__spline_pack_##suffix(enf__spline *map, const double *params);                          \
+  void enf__spline_pack_##suffix(const enf__spline *map);                                          \
   void enf__spline_carry_##suffix(const enf__spline *map, int kernel, enf__arena *arena,           \
                                   size_t from, size_t to, size_t S, double *y, double *logdet,     \
                                   double *record);                                                 \

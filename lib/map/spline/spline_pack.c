@@ -37,10 +37,10 @@ static void pack_linear(const enf__spline_linear *net, const double *params, REA
       packed[net->b + c] = (REAL)params[net->bias + (size_t)net->row[c]];
 }
 
-void SUFFIX(enf__spline_pack)(enf__spline *map, const double *params) {
+void SUFFIX(enf__spline_pack)(const enf__spline *map) {
   for (size_t l = 0; l < map->model.layers; l++)
     for (size_t j = 0; j <= map->model.depth; j++)
-      pack_linear(&map->layer[l].net[j], params, PACKED(map));
+      pack_linear(&map->layer[l].net[j], map->copies->params, PACKED(map));
 }
 
 void spline_unpack_gradient(const enf__spline *map, const REAL *grad, double *dparams) {

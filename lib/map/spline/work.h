@@ -18,13 +18,13 @@ typedef double REAL;
 typedef enf__kernels_f64 kernels;
 #define SUFFIX(name) name##_f64
 #define KERNELS_OF enf__kernels_f64_of
-#define PACKED(f) ((f)->packed_f64)
+#define PACKED(f) ((f)->copies->f64)
 #else
 typedef float REAL;
 typedef enf__kernels_f32 kernels;
 #define SUFFIX(name) name##_f32
 #define KERNELS_OF enf__kernels_f32_of
-#define PACKED(f) ((f)->packed_f32)
+#define PACKED(f) ((f)->copies->f32)
 #endif
 
 /* Rows of a tile, and of a slice of the output: multiples of the products' tiles. */
