@@ -104,6 +104,14 @@ module enf
       type(enf_step_info), intent(inout) :: info
     end function enf_train_step
 
+    integer(c_int32_t) function enf_train_step_weighted(ctx, trainer, n, x, logw, info) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double, enf_step_info
+      type(c_ptr), value :: ctx, trainer, x
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: logw(*)
+      type(enf_step_info), intent(inout) :: info
+    end function enf_train_step_weighted
+
     subroutine enf_trainer_destroy(trainer) bind(c)
       import :: c_ptr
       type(c_ptr), value :: trainer

@@ -78,6 +78,25 @@ enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double 
                           enf_step_info *info);
 
 /**
+ * enf_train_step_weighted: one optimiser step on rows with weights exp(logw), normalised within the
+ * step: on samples of something else than the target, reweighted to it.
+ *
+ * Likelihood, and the data's half of mixed, take the weighted mean. Flow matching resamples the
+ * rows, as many as there were, each about as often as its share of the weight says (systematic
+ * resampling), as rows with weights could not be paired with prior draws of none; with weights that
+ * are whole numbers and add up to n it is the step on rows repeated as often.
+ * In:   n, x  as enf_train_step; rows of weight 0 may be anything
+ *       logw  (n); -infinity leaves a row out (the mean of mixed's energy is then over fewer draws,
+ *             too); NULL is enf_train_step, to the bit
+ * Out:  info  as enf_train_step
+ * Statuses: as enf_train_step; ARG too where the objective takes no rows, NONFINITE where all
+ * weights are 0 or one is NaN or +infinity. Then nothing is changed.
+ * Source: Kitagawa 1996, J. Comput. Graph. Stat. 5, 1. Since 0.1.
+ */
+enf_status enf_train_step_weighted(enf_ctx *ctx, enf_trainer *tr, size_t n, const double *x,
+                                   const double *logw, enf_step_info *info);
+
+/**
  * enf_trainer_rows: rows of a data set to use as the trainer's next batch.
  *
  * Without replacement within an epoch; a function of train.seed and the step number only, so a

@@ -216,7 +216,8 @@ const enf__objective enf__mixed = {.call_bytes = call_bytes,
                                    .evaluate = evaluate_mixed,
                                    .passes = 4,
                                    .needs_data = true,
-                                   .needs_energy = true};
+                                   .needs_energy = true,
+                                   .weighs = true};
 
 /* ---- path gradient --------------------------------------------------------------------------- */
 

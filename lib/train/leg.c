@@ -72,10 +72,11 @@ bool enf__leg_counts(const enf__leg *leg, size_t i) {
 }
 
 static double share_of(const enf__leg *leg) {
-  size_t count = 0;
+  double sum = 0;
   for (size_t i = 0; i < leg->p.way.n; i++)
-    count += enf__leg_counts(leg, i);
-  return count ? 1 / (double)count : (double)INFINITY;
+    if (enf__leg_counts(leg, i))
+      sum += leg->weight ? leg->weight[i] : 1;
+  return 1 / sum;
 }
 
 static enf_status reverse(enf_ctx *ctx, enf__leg *leg, double scale, double *dx,

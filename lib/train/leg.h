@@ -12,6 +12,7 @@ typedef struct {
   double *dy, *dlogdet; /* (n,N,D), (n) of each sample's loss, filled by the objective; NaN in
                            dlogdet leaves the sample out */
   double *dpenalty;     /* (n) filled by the objective */
+  const double *weight; /* (n) that the losses have in their mean, NULL: 1 each */
 } enf__leg;
 
 /* From t0 to t1 by the options train.adjoint, train.trace, train.probes, with the penalty of
@@ -30,7 +31,8 @@ enf_status enf__leg_reverse(enf_ctx *ctx, const enf__batch *batch, enf__leg *leg
                             enf__slope *slope);
 /* Back, for the mean of the losses over the samples that are not left out and do not fail on the
    way: the gradients of slope gain weight times its gradient, its failed those that do fail, there
-   or back; share is 1 / the number of the others, or infinite. Logdet and penalty of those that
+   or back; share is 1 / the number of the others, or the sum of their weights (which are in the
+   cotangents then), or infinite. Logdet and penalty of those that
    count (enf__leg_counts) are there after it. */
 enf_status enf__leg_reverse_mean(enf_ctx *ctx, const enf__batch *batch, enf__leg *leg,
                                  double weight, enf__slope *slope, double *share);

@@ -5,12 +5,15 @@
    z the point the data row x comes from at time 0, k = (N-1)D, s the data scale; the
    log-determinant with Hutchinson's estimate or the exact divergence (train.trace), and of the
    penalty on the path (train.kinetic, train.frobenius; map/cnf_passage.c). Its gradient goes
-   through the integration (train.adjoint). A sample whose integration fails, there or back, is left
+   through the integration (train.adjoint). With weights (enf_train_step_weighted) the mean is a
+   weighted one. A sample whose integration fails, there or back, is left
    out of the mean; if all fail the loss is NaN and the step changes nothing. */
 #include "train/density.h"
 
 #include <math.h>
 #include <string.h>
+
+static double weight_of(const enf__batch *b, size_t i) { return b->weight ? b->weight[i] : 1; }
 
 /* Mean of -log q, in host units, and penalty over the samples that count. */
 static double likelihood_loss(const enf__batch *b, const enf__leg *leg, double share) {
@@ -18,8 +21,9 @@ static double likelihood_loss(const enf__batch *b, const enf__leg *leg, double s
   double loss = enf__space_log_unit(&b->flow->space);
   for (size_t i = 0; i < b->n; i++)
     if (enf__leg_counts(leg, i))
-      loss -= share * (enf__prior_log_density(&b->flow->prior, leg->p.y + i * dim) +
-                       leg->p.logdet[i] - leg->p.penalty[i] + b->volume[i]);
+      loss -= share * weight_of(b, i) *
+              (enf__prior_log_density(&b->flow->prior, leg->p.y + i * dim) + leg->p.logdet[i] -
+               leg->p.penalty[i] + b->volume[i]);
   return isfinite(share) ? loss : NAN;
 }
 
@@ -28,21 +32,24 @@ enf_status enf__add_likelihood(enf_ctx *ctx, const enf__batch *b, enf__leg *leg,
   const size_t dim = enf__space_state(&b->flow->space);
   enf_status status;
   double share;
+  leg->weight = b->weight;
   memcpy(leg->start, b->x, b->n * dim * sizeof *leg->start);
   TRY(enf__leg_forward(ctx, b, leg, slope));
   for (size_t i = 0; i < b->n; i++) {
     double *dy = leg->dy + i * dim;
-    leg->dlogdet[i] = -1;
-    leg->dpenalty[i] = 1;
+    const double weighed = weight_of(b, i);
+    leg->dlogdet[i] = -weighed;
+    leg->dpenalty[i] = weighed;
     enf__prior_gradient(&b->flow->prior, leg->p.y + i * dim, dy);
     for (size_t k = 0; k < dim; k++)
-      dy[k] = -dy[k];
+      dy[k] *= -weighed;
   }
   TRY(enf__leg_reverse_mean(ctx, b, leg, weight, slope, &share));
   slope->loss += weight * likelihood_loss(b, leg, share);
   for (size_t i = 0; i < b->n; i++)
     if (enf__leg_counts(leg, i))
-      enf__prior_pull(&b->flow->prior, leg->p.y + i * dim, -weight * share, slope->gradients);
+      enf__prior_pull(&b->flow->prior, leg->p.y + i * dim, -weight * share * weight_of(b, i),
+                      slope->gradients);
   enf__leg_cost(leg, slope);
 out:
   return status;
@@ -71,4 +78,5 @@ const enf__objective enf__likelihood = {.call_bytes = call_bytes,
                                         .worker_bytes = enf__leg_worker_bytes,
                                         .evaluate = evaluate,
                                         .passes = 2,
-                                        .needs_data = true};
+                                        .needs_data = true,
+                                        .weighs = true};

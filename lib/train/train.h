@@ -21,6 +21,7 @@ typedef struct {
   const double *x; /* (n,state) in the flow's space, NaN where a row cannot be; NULL for sizing or
                       no data */
   const double *volume; /* (n) its log-volumes */
+  const double *weight; /* (n) of its rows in the mean, or NULL: 1 each */
   uint64_t first;       /* number of the batch's first sample in the training's stream */
   double progress;      /* share of the planned steps done, in [0,1] */
   size_t passes;        /* of the objective */
@@ -44,6 +45,7 @@ typedef struct {
   enf_status (*evaluate)(enf_ctx *ctx, const enf__batch *batch, enf__slope *slope);
   size_t passes; /* times that a batch goes along the flow, there or back */
   bool needs_data, needs_energy;
+  bool weighs; /* has a mean with weights; else rows with weights are resampled */
 } enf__objective;
 
 extern const enf__objective enf__flow_matching, enf__likelihood, enf__energy_objective, enf__mixed,
@@ -74,6 +76,7 @@ struct enf_trainer {
 
 /* ARG unless tr is one, STATE inside one of its steps, with the sentence on ctx. */
 enf_status enf__trainer_check(enf_ctx *ctx, const enf_trainer *tr);
+const enf__objective *enf__trainer_objective(const enf_trainer *tr);
 /* enf_trainer_create after its checks. */
 enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, const enf_opts *opts);
 bool enf__trainer_uses_soap(const enf_opts *opts, const enf__params *params);

@@ -179,6 +179,7 @@ static double *weights(size_t *bytes) {
 }
 
 static const double no_volume[ROWS];
+static const double *row_weights; /* of the batches to come, or NULL */
 
 static enf__batch batch_of(size_t n, uint64_t first) {
   return (enf__batch){.options = tr->options,
@@ -186,6 +187,7 @@ static enf__batch batch_of(size_t n, uint64_t first) {
                       .n = n,
                       .x = data,
                       .volume = no_volume,
+                      .weight = row_weights,
                       .first = first,
                       .progress = 0.3,
                       .passes = 5, /* the most an objective has */

@@ -1,0 +1,271 @@
+/* step.c -- one step of a training after another.
+
+   A step is all or nothing: what it computes stays in the context's memory until the gradient is
+   there, so a refused batch or a cancelled step leaves trainer and flow as they were. A step whose
+   loss or gradient is not finite counts (schedule and random numbers go on) but changes no weight.
+   In steady state, the same number of rows again, nothing is allocated.
+
+   The data scale of a fresh flow is fixed by its first step: the RMS of all mean-free coordinates
+   of the batch, to two significant digits. */
+#include "core/parallel.h"
+#include "core/random.h"
+#include "math/finite.h"
+#include "train/train.h"
+#include "train/weighted.h"
+#include <math.h>
+#include <string.h>
+
+/* ---- the batch ----------------------------------------------------------------------------- */
+
+/* What the host gives a step. */
+typedef struct {
+  size_t n, left;         /* rows, and those that have weight */
+  const double *x, *logw; /* logw NULL: all alike */
+  double top;             /* of logw */
+} rows;
+
+static enf_status check_rows(enf_ctx *ctx, const rows *r, size_t dim) {
+  const double *x = r->x;
+  for (size_t i = 0; i < r->n; i++)
+    for (size_t k = 0; k < dim && !(r->logw && r->logw[i] == -(double)INFINITY); k++)
+      if (!isfinite(x[i * dim + k]))
+        return enf__fail(ctx, ENF_ERR_NONFINITE, "row %zu of the batch holds %g; no step was made",
+                         i, x[i * dim + k]);
+  return ENF_OK;
+}
+
+/* x (n,N,D) of the host -> its states and their log-volumes; NaN for rows that have none. */
+static void enter(const enf__space *space, size_t n, const double *x, double *state,
+                  double *volume) {
+  const size_t host = enf__space_host(space), size = enf__space_state(space);
+  for (size_t i = 0; i < n; i++)
+    if (space->ops->enter(space, x + i * host, state + i * size, NULL, volume + i).status != ENF_OK)
+      enf__fill_nan(size, state + i * size);
+}
+
+/* ---- a step -------------------------------------------------------------------------------- */
+
+/* The two copies of the weights that kernels read. */
+static enf_status renew(void *user, size_t which, enf__arena *arena) {
+  enf_trainer *tr = user;
+  (void)arena;
+  if (which == 0)
+    enf__flow_pack(tr->work);
+  else
+    enf__trainer_publish(tr);
+  return ENF_OK;
+}
+
+/* The tensors that no training changes, from block to block. */
+static void copy_fixed(const enf__params *params, const double *from, double *to) {
+  for (size_t i = 0; i < params->count; i++) {
+    const enf__tensor *t = &params->tensor[i];
+    if (t->fixed)
+      memcpy(to + t->offset, from + t->offset, t->rows * t->cols * sizeof *to);
+  }
+}
+
+/* The update, if loss and gradient are finite. */
+static enf_status learn(enf_ctx *ctx, enf_trainer *tr, const enf__slope *slope, double rate,
+                        double norm) {
+  const enf_opts *o = tr->options;
+  const double clip = enf__opts_real(o, ENF__OPT_TRAIN_CLIP);
+  if (!isfinite(slope->loss) || !isfinite(norm)) {
+    tr->counters[ENF__SKIPPED]++;
+    return ENF_OK;
+  }
+  const bool clipped = clip > 0 && norm > clip;
+  const enf__update update = {.rate = rate,
+                              .shrink = clipped ? clip / norm : 1,
+                              .weight_decay = enf__opts_real(o, ENF__OPT_TRAIN_WEIGHT_DECAY),
+                              .ema = enf__opts_real(o, ENF__OPT_TRAIN_EMA)};
+  tr->counters[ENF__CLIPPED] += clipped;
+  const enf_status status =
+      enf__optimiser_update(ctx, &tr->optimiser, &update, slope->gradients, tr->work->params.value);
+  copy_fixed(&tr->work->params, tr->flow->params.value, tr->work->params.value);
+  copy_fixed(&tr->work->params, tr->flow->params.value, tr->optimiser.average);
+  return status == ENF_OK ? enf__parallel_for(ctx, 2, renew, tr, 0, 0) : status;
+}
+
+static enf_status check_step(enf_ctx *ctx, const enf_trainer *tr, rows *r,
+                             const enf_step_info *info) {
+  const size_t most = INT32_MAX;
+  enf_status status = enf__trainer_check(ctx, tr);
+  if (status != ENF_OK)
+    return status;
+  if (r->n == 0 || r->n > most)
+    return enf__fail(ctx, ENF_ERR_ARG, "a step takes 1 to %zu rows, not %zu", most, r->n);
+  const enf__objective *objective = enf__trainer_objective(tr);
+  char name[32];
+  if (!r->x && objective->needs_data)
+    return enf__fail(ctx, ENF_ERR_ARG, "x is NULL: train.objective %s needs data",
+                     enf__opts_print(tr->options, ENF__OPT_TRAIN_OBJECTIVE, name));
+  if (r->logw && !objective->needs_data)
+    return enf__fail(ctx, ENF_ERR_ARG, "train.objective %s takes no rows that logw could weigh",
+                     enf__opts_print(tr->options, ENF__OPT_TRAIN_OBJECTIVE, name));
+  if (!tr->energy && objective->needs_energy)
+    return enf__fail(ctx, ENF_ERR_STATE,
+                     "train.objective %s needs an energy: call enf_trainer_set_energy first",
+                     enf__opts_print(tr->options, ENF__OPT_TRAIN_OBJECTIVE, name));
+  if (info) /* the size of its first version */
+    status = enf__struct_check(ctx, "info", info, ENF__SIZE_TO(enf_step_info, clipped),
+                               "ENF_STEP_INFO_INIT");
+  if (status == ENF_OK && r->logw)
+    status = enf__weights_check(ctx, r->n, r->logw, &r->top, &r->left);
+  if (status != ENF_OK || !objective->needs_data)
+    return status;
+  return check_rows(ctx, r, enf__space_host(&tr->flow->space));
+}
+
+/* Of the rows that have weight, all in the objective's mean, or as many as there were. */
+static size_t rows_of_batch(const enf_trainer *tr, const rows *r) {
+  return r->logw && enf__trainer_objective(tr)->weighs ? r->left : r->n;
+}
+
+static enf_status reserve(enf_ctx *ctx, const enf_trainer *tr, const rows *r,
+                          const enf__batch *batch) {
+  const enf__objective *objective = enf__trainer_objective(tr);
+  enf__arena count = {0};
+  if (r->logw) {
+    ENF__TAKE(&count, double, batch->n *enf__space_host(&batch->flow->space));
+    ENF__TAKE(&count, double, batch->n);
+  }
+  ENF__TAKE(&count, double, batch->n *enf__space_state(&batch->flow->space));
+  ENF__TAKE(&count, double, batch->n);
+  ENF__TAKE(&count, double, enf__scale_doubles(&batch->flow->space, batch->n));
+  const size_t call =
+      count.used + objective->call_bytes(batch) + enf__gradient_bytes(tr->optimiser.params);
+  const size_t loss = objective->worker_bytes(batch, &ctx->run);
+  const size_t update = enf__optimiser_worker_bytes(&tr->optimiser);
+  return enf__reserve(ctx, call, loss > update ? loss : update);
+}
+
+static double progress_of(const enf_trainer *tr) {
+  const double steps = (double)enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS);
+  return fmin(1, (double)tr->counters[ENF__STEP] / steps);
+}
+
+/* The rows that weights make of the host's. */
+static const double *weigh_rows(enf_ctx *ctx, const enf_trainer *tr, const rows *r,
+                                enf__batch *batch) {
+  const enf__weighted all = {r->n, enf__space_host(&tr->work->space), r->x, r->logw, r->top};
+  double *x = ENF__TAKE(&ctx->arena, double, batch->n *all.dim), offset;
+  if (enf__trainer_objective(tr)->weighs) {
+    double *weight = ENF__TAKE(&ctx->arena, double, batch->n);
+    enf__weighted_keep(&all, x, weight);
+    batch->weight = weight;
+  } else {
+    enf__random_uniform(enf__opts_seed(tr->options, ENF__OPT_TRAIN_SEED),
+                        ENF__STREAM_TRAIN_RESAMPLE, batch->first, 1, &offset);
+    enf__weighted_resample(&all, offset, batch->n, x);
+  }
+  return x;
+}
+
+/* The host's rows, if the objective takes any, in the flow's space. A scale that is still open is
+   theirs; the flow gets it when the step is made. */
+static enf_status fill_batch(enf_ctx *ctx, enf_trainer *tr, const rows *r, enf__batch *batch) {
+  enf__space *space = &tr->work->space;
+  const size_t n = batch->n, count = n * enf__space_state(space);
+  space->scale = tr->flow->space.scale;
+  if (!enf__trainer_objective(tr)->needs_data)
+    return ENF_OK;
+  const double *x = r->logw ? weigh_rows(ctx, tr, r, batch) : r->x;
+  double *state = ENF__TAKE(&ctx->arena, double, count);
+  double *volume = ENF__TAKE(&ctx->arena, double, n);
+  enter(space, n, x, state, volume);
+  batch->x = state;
+  batch->volume = volume;
+  if (tr->flow->scale_fixed)
+    return ENF_OK;
+  const enf_status status = enf__flow_fit(
+      ctx, tr->work, n, x, ENF__TAKE(&ctx->arena, double, enf__scale_doubles(space, n)));
+  if (status == ENF_OK)
+    enter(space, n, x, state, volume);
+  return status;
+}
+
+/* Loss and gradient; meanwhile the host's callbacks may not use the trainer. */
+static enf_status find_slope(enf_ctx *ctx, enf_trainer *tr, const enf__batch *batch,
+                             enf__slope *slope, double *norm) {
+  enf_status status;
+  tr->busy = true;
+  TRY(enf__trainer_objective(tr)->evaluate(ctx, batch, slope));
+  TRY(enf__gradient_sum(ctx, tr->optimiser.params, slope->buffers, slope->gradients, norm));
+out:
+  tr->busy = false;
+  return status;
+}
+
+static void tell(const enf_trainer *tr, const enf__slope *slope, enf__stats *stats,
+                 enf_step_info *info) {
+  stats->failed = (double)slope->failed;
+  stats->steps = (double)slope->steps;
+  stats->velocities = (double)slope->evaluations;
+  info->loss = slope->loss;
+  info->step = tr->counters[ENF__STEP];
+  info->evaluations = slope->evaluations;
+  info->skipped = tr->counters[ENF__SKIPPED];
+  info->capped = slope->capped;
+  info->clipped = tr->counters[ENF__CLIPPED];
+  info->forces_clipped = slope->forces_clipped;
+}
+
+/* What the first step has found is the flow's from now on. */
+static void settle(enf_trainer *tr) {
+  enf_flow *flow = tr->flow;
+  if (flow->scale_fixed)
+    return;
+  flow->space.scale = tr->work->space.scale;
+  flow->scale_fixed = true;
+  copy_fixed(&flow->params, tr->work->params.value, flow->params.value);
+  copy_fixed(&flow->params, tr->work->params.value, tr->optimiser.average);
+  enf__flow_pack(flow);
+}
+
+static enf_status make_step(enf_ctx *ctx, enf_trainer *tr, rows r, enf_step_info *info) {
+  enf_status status;
+  const double started = enf__seconds();
+  TRY(check_step(ctx, tr, &r, info));
+  uint64_t *counters = tr->counters;
+  enf__batch batch = {.options = tr->options,
+                      .flow = tr->work,
+                      .n = rows_of_batch(tr, &r),
+                      .first = counters[ENF__SAMPLES],
+                      .progress = progress_of(tr),
+                      .passes = enf__trainer_objective(tr)->passes,
+                      .energy = tr->energy,
+                      .energy_user = tr->energy_user};
+  enf__slope slope;
+  enf_step_info all = {0};
+  TRY(reserve(ctx, tr, &r, &batch));
+  TRY(fill_batch(ctx, tr, &r, &batch));
+  TRY(find_slope(ctx, tr, &batch, &slope, &all.grad_norm));
+  all.lr = enf__learning_rate((int)enf__opts_int(tr->options, ENF__OPT_TRAIN_SCHEDULE),
+                              enf__opts_real(tr->options, ENF__OPT_TRAIN_LR), counters[ENF__STEP],
+                              (uint64_t)enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS));
+  settle(tr);
+  counters[ENF__STEP]++;
+  counters[ENF__SAMPLES] += batch.n;
+  TRY(learn(ctx, tr, &slope, all.lr, all.grad_norm));
+  tell(tr, &slope, &ctx->stats, &all);
+  all.seconds = ctx->stats.seconds = enf__seconds() - started;
+  if (info)
+    enf__struct_give(info, &all, sizeof all);
+out:
+  return status;
+}
+
+enf_status enf_train_step(enf_ctx *ctx, enf_trainer *tr, size_t n, const double *x,
+                          enf_step_info *info) {
+  ENF__ENTRY;
+  const enf_status status = enf__enter(ctx);
+  return status == ENF_OK ? make_step(ctx, tr, (rows){.n = n, .x = x}, info) : status;
+}
+
+enf_status enf_train_step_weighted(enf_ctx *ctx, enf_trainer *tr, size_t n, const double *x,
+                                   const double *logw, enf_step_info *info) {
+  ENF__ENTRY;
+  const enf_status status = enf__enter(ctx);
+  return status == ENF_OK ? make_step(ctx, tr, (rows){.n = n, .x = x, .logw = logw}, info) : status;
+}
