@@ -5,6 +5,7 @@
    meets a flow. Kinds may be finer than labels (two carbons of a chain that never change places),
    so what must hold is that atoms of one kind have one label. */
 #include "atoms.h"
+#include "frames.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -116,16 +117,26 @@ static int fit_kinds(const char *kinds, const char *name, const dataset *data, c
   return result;
 }
 
-int atoms_fit_flow(const cli *c, const enf_flow *flow, const char *name, dataset *data,
-                   const char *path) {
-  const bool maps = cli_has(c, FLAG_MAP_ATOMS);
-  if (data->labels == NULL)
-    return maps ? cli_fail("%s has no labels for --map-atoms", path) : SUCCESS;
+static int fit_labels(const enf_flow *flow, const char *name, dataset *data, const char *path,
+                      bool maps) {
   char *kinds = kinds_of(flow);
   if (kinds == NULL)
     return FAILURE;
   const int result = maps ? map_atoms(kinds, name, data, path) : fit_kinds(kinds, name, data, path);
   free(kinds);
+  return result;
+}
+
+int atoms_fit_flow(const cli *c, const enf_flow *flow, const char *name, dataset *data,
+                   const char *path) {
+  const bool maps = cli_has(c, FLAG_MAP_ATOMS);
+  int result = SUCCESS;
+  if (data->labels == NULL && maps)
+    return cli_fail("%s has no labels for --map-atoms", path);
+  if (data->labels != NULL)
+    result = fit_labels(flow, name, data, path, maps);
+  if (result == SUCCESS && c->command->bit != TRAIN) /* which leaves other frames out */
+    result = frames_fit_flow(c, flow, name, data, path);
   return result;
 }
 

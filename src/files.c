@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum { CONFIGURATIONS, NUMBERS, FLOW, PICTURE, SYSTEM } kind;
+typedef enum { CONFIGURATIONS, NUMBERS, FLOW, PICTURE, SYSTEM, TOPOLOGY } kind;
 
 static const struct {
   flag name;
@@ -31,6 +31,8 @@ static const struct {
     {FLAG_REFERENCE, REWEIGHT, 0, CONFIGURATIONS},
     {FLAG_VALIDATION, TRAIN, 0, CONFIGURATIONS},
     {FLAG_INIT, TRAIN, 0, FLOW},
+    {FLAG_TOPOLOGY, TRAIN, 0, TOPOLOGY},
+    {FLAG_START, TRAIN, 0, CONFIGURATIONS},
     {FLAG_ENERGY, TRAIN | LOGPROB | REWEIGHT, 0, SYSTEM},
 };
 

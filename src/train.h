@@ -11,6 +11,7 @@
 #include "curve.h"
 #include "guard.h"
 #include "target.h"
+#include "topology.h"
 
 typedef struct {
   const char *name, *loss;
@@ -23,6 +24,9 @@ typedef struct {
   size_t N, D;
   dataset data; /* n = 0: none */
   target target;
+  topology topology; /* of a molecule */
+  dataset start;     /* --start */
+  double angstrom;   /* the unit of the rows; 0: not known */
   enf_flow *flow;
   enf_trainer *trainer;
   size_t batch, *rows;

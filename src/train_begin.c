@@ -1,8 +1,10 @@
 /* train_begin.c -- how a training begins: flags, the flow and trainer of before, data, new ones. */
 #include "atoms.h"
 #include "files.h"
+#include "frames.h"
 #include "progress.h"
 #include "train.h"
+#include "train_molecule.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -170,7 +172,8 @@ static int load(training *t) {
 /* The shape is that of the flow; of a new one, what the options, the energy or the data say. */
 static int read_data(training *t) {
   if (t->flow == NULL) {
-    t->N = cli_setting_or(t->c, "model.particles", t->target.N);
+    const size_t known = t->c->operands > 0 ? t->target.N : molecule_size(t);
+    t->N = cli_setting_or(t->c, "model.particles", known);
     t->D = cli_setting_or(t->c, "model.dimensions", t->target.D);
   }
   if (t->c->operands > 0) {
@@ -247,30 +250,16 @@ static int create_flow(training *t) {
   return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
 }
 
-/* A molecule has centres and widths in the place of a scale, from all rows. */
-static int fix_centres(training *t, bool fresh) {
-  const enf_status status =
-      fresh ? enf_prior_fit(t->c->ctx, t->flow, t->data.n, t->data.x) : ENF_OK;
-  return status == ENF_OK ? SUCCESS
-                          : cli_fail("%s: %s", t->c->operand[0], enf_ctx_errmsg(t->c->ctx));
-}
-
-static bool is_molecule(const training *t) {
-  char text[16];
-  return enf_get_text(t->flow, "model.space", text, sizeof text, NULL) == ENF_OK &&
-         strcmp(text, "molecule") == 0;
-}
-
 /* Make a new flow in the unit of the data; the flow of --init has its own, and only whether the
    data are finite is looked at. */
 static int fix_scale(training *t, bool fresh) {
   const char *text = cli_setting(t->c, "model.data_scale"), *path = t->c->operand[0];
   const bool open = fresh && (text == NULL || strcmp(text, "auto") == 0);
   double scale = 0;
+  if (flow_is_molecule(t->flow)) /* which has centres and widths in the place of a scale */
+    return fresh ? molecule_fix_centres(t) : SUCCESS;
   if (t->data.n == 0)
     return SUCCESS;
-  if (is_molecule(t))
-    return fix_centres(t, fresh);
   const int result = data_scale(t->c, t->flow, &t->data, path, open ? &scale : NULL);
   if (result != SUCCESS || !open)
     return result;
@@ -326,13 +315,15 @@ static int make_batch(training *t) {
 
 static int start_fresh(training *t) {
   const bool fresh = t->flow == NULL;
-  int result = fix_species(t);
+  int result = molecule_wanted(t) ? molecule_set_options(t) : fix_species(t);
   if (result == SUCCESS && fresh)
     result = create_flow(t);
   if (result == SUCCESS && fresh)
     result = compare_atoms(t);
   if (result == SUCCESS)
     result = fix_scale(t, fresh);
+  if (result == SUCCESS)
+    result = molecule_check_data(t);
   if (result == SUCCESS)
     result = create_trainer(t);
   if (result == SUCCESS)
@@ -373,7 +364,9 @@ static int recall_looks(training *t) {
 }
 
 static int start_again(training *t) {
-  int result = make_batch(t);
+  int result = molecule_check_data(t);
+  if (result == SUCCESS)
+    result = make_batch(t);
   if (result != SUCCESS)
     return result;
   const uint64_t planned = trainer_number(t, "steps");
@@ -402,6 +395,8 @@ int training_begin(training *t) {
   if (result == SUCCESS)
     result = load(t);
   if (result == SUCCESS)
+    result = molecule_open(t);
+  if (result == SUCCESS)
     result = read_data(t);
   if (result == SUCCESS)
     result = watch_open(c, t->N, t->D, &t->watch);
@@ -421,6 +416,7 @@ void training_free(training *t) {
   free(t->rows);
   free(t->x);
   curve_free(&t->curve);
+  molecule_close(t);
   watch_free(&t->watch);
   guard_free(&t->guard);
   data_free(&t->data);

@@ -88,6 +88,41 @@ enf_status enf_internal(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
  */
 enf_status enf_cartesian(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *q, double *x);
 
+/* How each of many frames goes with a flow's molecule. */
+enum { ENF_FRAME_GOOD = 0, ENF_FRAME_BAD = 1, ENF_FRAME_BROKEN = 2, ENF_FRAME_OTHER_HAND = 3 };
+
+/* How frames go with a flow's molecule. Grows at the end only. */
+typedef struct {
+  size_t struct_size;
+  double scale;  /* their distances over the flow's centres, geometric mean: 10 where they are in
+                    angstrom and the flow in nm; NaN if all are bad */
+  size_t bad;    /* frames without internal coordinates: not finite, atoms on one line */
+  size_t broken; /* with a distance 3 times its centre, times scale, or a third of that */
+  size_t other_hand;  /* mirror images, in whole or in part */
+  size_t constrained; /* distances that are the same in all good frames, to .1 %; 0 for one frame */
+} enf_frames;
+
+#define ENF_FRAMES_INIT                                                                            \
+  { sizeof(enf_frames), 0, 0, 0, 0, 0 }
+
+/**
+ * enf_frames_compare: are frames of the molecule, the hand and the length unit of a flow?
+ *
+ * The centres of the flow are those of enf_prior_fit, which leaves out the broken ones and those of
+ * the other hand: a flow cannot learn from them. Where a distance is constrained the flow's density
+ * is that of the molecule without the constraint, over a width of .1 %. A frame is of the other
+ * hand if an improper P with centre m, |sin m| > 1/2, has sin P of the other sign.
+ *
+ * In:   x  (n,N,3)
+ * Out:  verdict  (n) an ENF_FRAME_* for each; NULL if not wanted
+ *       out      begins with its struct_size (ENF_FRAMES_INIT)
+ * Cost: O(n N), a microsecond or two for 22 atoms. Threads: flow may be shared; ctx not.
+ * Statuses: ARG, UNSUPPORTED (not of model.space molecule), STATE (the flow has no centres yet),
+ * NOMEM. Since 0.1.
+ */
+enf_status enf_frames_compare(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
+                              int32_t *verdict, enf_frames *out);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

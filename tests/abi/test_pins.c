@@ -31,6 +31,11 @@ CODE(ENF_ERR_CANCELLED, -60);
 CODE(ENF_ERR_CALLBACK, -61);
 CODE(ENF_ERR_INTERNAL, -100);
 
+CODE(ENF_FRAME_GOOD, 0);
+CODE(ENF_FRAME_BAD, 1);
+CODE(ENF_FRAME_BROKEN, 2);
+CODE(ENF_FRAME_OTHER_HAND, 3);
+
 SIZE(enf_status, 4);
 
 #if UINTPTR_MAX > 0xffffffffu
@@ -39,6 +44,14 @@ SIZE(enf_alloc, 24);
 AT(enf_alloc, alloc, 0);
 AT(enf_alloc, free, 8);
 AT(enf_alloc, user, 16);
+
+SIZE(enf_frames, 48);
+AT(enf_frames, struct_size, 0);
+AT(enf_frames, scale, 8);
+AT(enf_frames, bad, 16);
+AT(enf_frames, broken, 24);
+AT(enf_frames, other_hand, 32);
+AT(enf_frames, constrained, 40);
 
 SIZE(enf_opt_info, 64);
 AT(enf_opt_info, struct_size, 0);

@@ -208,11 +208,59 @@ START_TEST(a_bad_row_fails_alone) {
 }
 END_TEST
 
+/* Of 16 frames, about one molecule of one hand: one is a mirror image, one has a bond four times as
+   long, one is in one place, and all are in another unit. */
+START_TEST(frames_are_compared_with_the_flow) {
+  enum { FRAMES = 16 };
+  static double x[FRAMES * MOST];
+  double q[MOST];
+  int32_t verdict[FRAMES];
+  enf_frames found = ENF_FRAMES_INIT;
+  const enf__space *space = make_molecule(4);
+  for (size_t i = 0; i < FRAMES; i++) {
+    for (size_t k = 0; k < C; k++)
+      q[k] = k == 0 ? 1 : 1 + uniform(-0.1, 0.1);
+    random_place(q, x + i * 3 * N);
+  }
+  ck_assert_int_eq(enf_frames_compare(ctx, &flow, FRAMES, x, NULL, &found), ENF_ERR_STATE);
+  ck_assert_int_eq(space->ops->fit(ctx, &flow.space, params.value, FRAMES, x), ENF_OK);
+  flow.scale_fixed = true;
+  ck_assert_int_eq(enf_frames_compare(ctx, &flow, FRAMES, x, NULL, &found), ENF_OK);
+  ck_assert_double_eq_tol(found.scale, 1, 1e-12);
+  ck_assert_uint_eq(found.bad + found.broken + found.other_hand, 0);
+  ck_assert_uint_eq(found.constrained, 1);
+  for (size_t i = 0; i < N; i++)
+    x[3 * 3 * N + 3 * i] *= -1;
+  ck_assert(enf__internal_measure(&z, x + 5 * 3 * N, q, NULL, &(enf__fault){0}));
+  q[1] *= 4;
+  random_place(q, x + 5 * 3 * N);
+  memset(x + 7 * 3 * N, 0, 3 * N * sizeof *x);
+  for (size_t i = 0; i < FRAMES * 3 * N; i++)
+    x[i] *= 10;
+  ck_assert_int_eq(enf_frames_compare(ctx, &flow, FRAMES, x, verdict, &found), ENF_OK);
+  ck_assert_double_eq_tol(found.scale, 10, 0.5);
+  for (int i = 0; i < FRAMES; i++)
+    ck_assert_int_eq(verdict[i], i == 3   ? ENF_FRAME_OTHER_HAND
+                                 : i == 5 ? ENF_FRAME_BROKEN
+                                 : i == 7 ? ENF_FRAME_BAD
+                                          : ENF_FRAME_GOOD);
+  ck_assert_uint_eq(found.bad, 1);
+  ck_assert_uint_eq(found.broken, 1);
+  ck_assert_uint_eq(found.other_hand, 1);
+  ck_assert_int_eq(enf_frames_compare(ctx, &flow, 0, NULL, NULL, &found), ENF_OK);
+  ck_assert_int_eq(enf_frames_compare(ctx, &flow, 1, NULL, NULL, &found), ENF_ERR_ARG);
+  found.struct_size = 8;
+  ck_assert_int_eq(enf_frames_compare(ctx, &flow, 1, x, NULL, &found), ENF_ERR_ARG);
+}
+END_TEST
+
 START_TEST(other_flows_have_no_internal_coordinates) {
   double numbers[9] = {0};
+  enf_frames found = ENF_FRAMES_INIT;
   flow = (enf_flow){.magic = ENF__MAGIC_FLOW, .space = enf__space_make(ENF__PARTICLES, 3, 3)};
   ck_assert_int_eq(enf_internal(ctx, &flow, 1, numbers, numbers, NULL), ENF_ERR_UNSUPPORTED);
   ck_assert_int_eq(enf_cartesian(ctx, &flow, 1, numbers, numbers), ENF_ERR_UNSUPPORTED);
+  ck_assert_int_eq(enf_frames_compare(ctx, &flow, 1, numbers, NULL, &found), ENF_ERR_UNSUPPORTED);
   ck_assert_int_eq(enf_internal(ctx, NULL, 1, numbers, numbers, NULL), ENF_ERR_ARG);
   ck_assert_int_eq(enf_internal(ctx, &flow, 1, NULL, numbers, NULL), ENF_ERR_ARG);
 }
@@ -272,6 +320,7 @@ int main(void) {
   tcase_add_test(tests, data_set_centres_and_widths_at_once);
   tcase_add_loop_test(tests, hosts_get_coordinates_and_molecules, 0, MOLECULES);
   tcase_add_test(tests, a_bad_row_fails_alone);
+  tcase_add_test(tests, frames_are_compared_with_the_flow);
   tcase_add_test(tests, other_flows_have_no_internal_coordinates);
   tcase_add_test(tests, the_prior_is_normal_on_lines_and_uniform_on_circles);
   tcase_add_test(tests, the_density_of_the_prior_is_its_formula);

@@ -1,0 +1,17 @@
+/* frames.h -- whether configurations are of the molecule of a flow in internal coordinates. */
+#ifndef FRAMES_H
+#define FRAMES_H
+
+#include "data.h"
+
+bool flow_is_molecule(const enf_flow *flow);
+
+/* Fail unless most configurations, read from path, are of the flow's molecule, hand and length
+   unit, with a note of those that are not. Other flows take all. */
+int frames_fit_flow(const cli *c, const enf_flow *flow, const char *name, const dataset *data,
+                    const char *path);
+/* The same for a training, from which those that are not are left out. */
+int frames_keep_good(const cli *c, const enf_flow *flow, const char *name, dataset *data,
+                     const char *path);
+
+#endif

@@ -1,0 +1,39 @@
+/* topology.h -- a molecule's atoms, bonds and labels, from a PDB file or from labelled frames. */
+#ifndef TOPOLOGY_H
+#define TOPOLOGY_H
+
+#include "data.h"
+
+enum { TOPOLOGY_LABEL = 16 };
+
+typedef struct {
+  size_t N, bonds;               /* N = 0: there is none */
+  int32_t *element;              /* (N) atomic numbers */
+  char (*label)[TOPOLOGY_LABEL]; /* (N) "ALA2:CA", or the element's symbol; no blanks */
+  double *x;                     /* (N,3) */
+  double angstrom;               /* the unit of x */
+  size_t (*bond)[2];             /* (bonds) */
+} topology;
+
+/* The first model of a PDB file. Bonds are those of its CONECT records if they reach every atom,
+   else those of its positions (enf_bonds_from_frame). */
+int pdb_read(cli *c, const char *path, topology *t);
+
+/* A PDB file by its name, or frames with elements as labels: bonds of the first one. */
+int topology_read(cli *c, const char *path, topology *t);
+/* Of frames that were read from path; their unit is that of --unit, else angstrom. */
+int topology_of_frames(cli *c, const char *path, const dataset *data, topology *t);
+void topology_free(topology *t);
+
+/* Room for N atoms and `bonds` bonds, N = 0 so far. */
+bool topology_alloc(topology *t, size_t N, size_t bonds);
+
+/* Symbol of an element. */
+void element_symbol(int32_t number, char symbol[3]);
+
+/* Of the flag --unit in angstrom; 0: it is not given. */
+int unit_read(const cli *c, double *angstrom);
+/* The name of the unit that is nearest to this many angstrom, within 15 %; NULL: none. */
+const char *unit_name(double angstrom);
+
+#endif

@@ -1,0 +1,89 @@
+# molecule.sh -- tests of the tool with one molecule in internal coordinates, read by run.sh. ala2.xyz is a frame of alanine
+# dipeptide in nm, ala2.pdb the same with names; frames are samples of a flow that is not trained, about that one.
+molecule='molecules_come_from_a_frame topologies_fit_their_rows bonds_come_from_the_first_row
+  frames_of_another_kind_are_told topology_flags_are_checked pdb_files_are_checked'
+
+small='--set model.hidden=8 --set train.batch=16 -q'
+rows="--objective likelihood --steps 3 $small"
+
+# From one frame and an energy: a flow that knows its labels, its unit and its elements.
+molecules_come_from_a_frame() {
+  energy="--objective energy -e lj:n=22 --steps 1 $small"
+  refuses 2 'a molecule that is trained from its energy alone needs --start FILE' train --topology ala2.pdb $energy -o n.safetensors &&
+    "$enf" train --topology ala2.pdb --start ala2.xyz $energy -o ala2.safetensors >/dev/null &&
+    "$enf" sample ala2.safetensors -n 200 -q -o frames.xyz --logp frames_logp.npy >/dev/null || return 1
+  [ "$(sed -n '3,24s/ .*//p' frames.xyz | tr '\n' ' ')" = 'H C H H C O N H C H C H H H C O N H C H H H ' ] &&
+    grep -q '"meta.labels":"ACE1:HH31 ACE1:CH3 .* NME3:HH33"' ala2.safetensors && grep -q '"meta.unit":"nm"' ala2.safetensors || return 1
+  "$enf" reweight ala2.safetensors -e lj:n=22 -n 20 -q >text && grep -q '^samples  *20$' text && ! grep -q '^path length' text &&
+    refuses 1 'enf_path_lengths needs a flow of one velocity field' reweight ala2.safetensors -e lj:n=22 -n 20 -q --paths 5
+}
+
+# Bonds and labels from the topology, the unit from the bonds' lengths; frames tell which torsions are stiff.
+topologies_fit_their_rows() {
+  "$enf" train frames.xyz --topology ala2.pdb $(echo "$rows" | sed 's/ -q//') -o named.safetensors >/dev/null 2>note &&
+    grep -q '^enf: 22 atoms, 21 bonds, 0 rings cut; of 19 dihedrals 7 turn freely and 12 are stiff$' note &&
+    grep -q '"meta.unit":"nm"' named.safetensors &&
+    refuses 1 'frames.xyz: bonds are 0.1.* times as long as in ala2.pdb: lengths are in nm, not angstrom$' \
+      train frames.xyz --topology ala2.pdb --unit angstrom $rows -o n.safetensors || return 1
+  awk '/^ATOM/ { line[++n] = $0 } END { print line[9]; for (i = 1; i <= n; i++) if (i != 9) print line[i] }' ala2.pdb >mixed.pdb
+  refuses 1 'frames.xyz: .*is it another molecule, or are the atoms in another order?$' \
+    train frames.xyz --topology mixed.pdb $rows -o n.safetensors || return 1
+  head -21 ala2.pdb >less.pdb
+  refuses 1 'less.pdb has 21 atoms, the flow is to have 22' train frames.xyz --topology less.pdb $rows -o n.safetensors
+}
+
+bonds_come_from_the_first_row() {
+  "$enf" train frames.xyz --set model.space=molecule --unit nm $rows -o rows.safetensors >/dev/null 2>note && [ ! -s note ] &&
+    "$enf" logprob rows.safetensors frames.xyz -q >/dev/null || return 1
+  refuses 1 'frames.xyz: 22 atoms have 231 bonds if lengths are in angstrom; is --unit right?' \
+    train frames.xyz --set model.space=molecule $rows -o n.safetensors &&
+    refuses 1 'frames.npy does not name the elements of its atoms: --topology FILE does' \
+      train "$(cd .; "$enf" sample ala2.safetensors -n 20 -q -o frames.npy >/dev/null; echo frames.npy)" \
+      --set model.space=molecule $rows -o n.safetensors || return 1
+  sed 's/^O /CA /' frames.xyz >words.xyz
+  refuses 1 "words.xyz: the label 'CA' of atom 5" train words.xyz --set model.space=molecule --unit nm $rows -o n.safetensors ||
+    refuses 1 'words.xyz: .*bonds' train words.xyz --set model.space=molecule --unit nm $rows -o n.safetensors
+}
+
+# All of them by the flow that meets them, some of them left out of a training.
+frames_of_another_kind_are_told() {
+  mirror='NF == 4 && $1 ~ /^[A-Z]$/ { $2 = -$2 } { print }'
+  longer='NF == 4 && $1 ~ /^[A-Z]$/ { for (k = 2; k < 5; k++) $k *= 10 } { print }'
+  awk "$mirror" frames.xyz >mirror.xyz
+  awk "$longer" frames.xyz >angstrom.xyz
+  { cat frames.xyz; head -72 mirror.xyz; } >both.xyz
+  again="--init ala2.safetensors --objective likelihood --steps 3 --set train.batch=16 -q -o n.safetensors"
+  hand='mirror.xyz: 200 of 200 configurations are mirror images, in whole or in part, of the molecule of ala2.safetensors'
+  unit='angstrom.xyz: distances are 10 times as long as in ala2.safetensors; are lengths in another unit'
+  refuses 1 "$hand" logprob ala2.safetensors mirror.xyz -q && refuses 1 "$unit" logprob ala2.safetensors angstrom.xyz -q &&
+    refuses 1 "$hand" train mirror.xyz $again && refuses 1 "$unit" train angstrom.xyz $again &&
+    refuses 1 "$unit" train frames.xyz --validation angstrom.xyz $again || return 1
+  "$enf" train both.xyz --topology ala2.pdb $rows --json -o n.safetensors >text 2>note &&
+    grep -q 'both.xyz: of 203 configurations 3 are mirror images, in whole or in part, 0 have a broken bond and 0 no internal coord' note &&
+    [ "$(number configurations text)" = 200 ] || return 1
+  "$enf" logprob ala2.safetensors both.xyz -q >/dev/null 2>note && grep -q ' 3 are mirror images.*next to no density' note
+}
+
+topology_flags_are_checked() {
+  refuses 2 'the flow has its molecule: --topology' train frames.xyz --init ala2.safetensors --topology ala2.pdb -q -o n.safetensors &&
+    refuses 2 '--topology, --keep, --unit and --start are for model.space molecule, not for vector' \
+      train frames.xyz --set model.space=vector --topology ala2.pdb $rows -o n.safetensors &&
+    refuses 2 '--keep, --unit and --start need --topology FILE or' train frames.xyz --unit nm $rows -o n.safetensors &&
+    refuses 2 "--unit is angstrom, nm or bohr, not 'm'" train frames.xyz --topology ala2.pdb --unit m $rows -o n.safetensors &&
+    refuses 2 "--keep takes bonds as atoms' numbers from 0, 5-7,7-9, not '4=6'" \
+      train frames.xyz --topology ala2.pdb --keep 4=6 $rows -o n.safetensors &&
+    refuses 2 'no torsion is about the bond 6-15' train frames.xyz --topology ala2.pdb --keep 6-15 $rows -o n.safetensors
+}
+
+pdb_files_are_checked() {
+  refuses 1 'cannot read none.pdb' train frames.xyz --topology none.pdb $rows -o n.safetensors || return 1
+  sed '3s/-2/no/; 3s/0\.103/nnnnn/' ala2.pdb >bad.pdb
+  refuses 1 "bad.pdb, line 3: an atom's position is three numbers in columns 31 to 54" \
+    train frames.xyz --topology bad.pdb $rows -o n.safetensors || return 1
+  { cat ala2.pdb; echo 'CONECT    1   99'; } >bad.pdb
+  refuses 1 'bad.pdb, line 25: CONECT names an atom that is not there' train frames.xyz --topology bad.pdb $rows -o n.safetensors || return 1
+  echo hello >bad.pdb
+  refuses 1 'bad.pdb: there are no ATOM or HETATM records' train frames.xyz --topology bad.pdb $rows -o n.safetensors || return 1
+  sed '2s/^\(.\{30\}\).\{8\}/\1  90.000/' ala2.pdb >apart.pdb
+  refuses 2 '.*no way of bonds leads from' train --topology apart.pdb --start ala2.xyz --objective energy -e lj:n=22 --steps 1 $small -o n.safetensors
+}
