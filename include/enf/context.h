@@ -85,12 +85,23 @@ enf_status enf_ctx_stat(const enf_ctx *ctx, const char *name, double *value);
  * enf_sample_status: how sample number `sample` (from 0) of the last call on many samples ended.
  *
  * Those calls are enf_log_prob, enf_log_prob_grad, enf_log_prob_estimate, enf_sample,
- * enf_transport, enf_velocity and enf_path_lengths; a sample that ended with another status than OK
+ * enf_transport, enf_velocity, enf_path_lengths and enf_prior_log_prob; a sample that ended with another status than OK
  * has NaN for its outputs. The status of the call itself is that of the first of them.
  * Returns the sample's status; RANGE for a sample that the last call did not have, ARG for no
  * context, STATE in a callback of this context. Since 0.1.
  */
 enf_status enf_sample_status(const enf_ctx *ctx, size_t sample);
+
+/**
+ * enf_ctx_trim: give the workspace back that calls on this context have grown, of all its threads.
+ *
+ * The next call takes what it needs again; results stay the same. Objects, options and workers
+ * stay; enf_sample_status has no samples any more. Where memory is short between two phases of a
+ * host, or after one large call.
+ * Threads: the context's own.
+ * Statuses: ARG, STATE (in a callback of this context). Since 0.1.
+ */
+enf_status enf_ctx_trim(enf_ctx *ctx);
 
 /**
  * enf_ctx_destroy: end the workers and free everything; NULL is fine.

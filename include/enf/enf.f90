@@ -56,6 +56,11 @@ module enf
       type(c_ptr), value :: ctx, opts
     end function enf_ctx_configure
 
+    integer(c_int32_t) function enf_ctx_trim(ctx) bind(c)
+      import :: c_ptr, c_int32_t
+      type(c_ptr), value :: ctx
+    end function enf_ctx_trim
+
     subroutine enf_ctx_destroy(ctx) bind(c)
       import :: c_ptr
       type(c_ptr), value :: ctx
@@ -124,6 +129,23 @@ module enf
       integer(c_size_t), value :: n
       real(c_double), intent(out) :: x(*), logp(*)
     end function enf_sample
+
+    ! States z(state,n), in units of the data scale.
+    integer(c_int32_t) function enf_prior_sample(ctx, flow, seed, first, n, z) bind(c)
+      import :: c_ptr, c_int32_t, c_int64_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, flow
+      integer(c_int64_t), value :: seed, first
+      integer(c_size_t), value :: n
+      real(c_double), intent(out) :: z(*)
+    end function enf_prior_sample
+
+    integer(c_int32_t) function enf_prior_log_prob(ctx, flow, n, z, logp) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, flow
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: z(*)
+      real(c_double), intent(out) :: logp(*)
+    end function enf_prior_log_prob
 
     integer(c_int32_t) function enf_log_prob(ctx, flow, n, x, logp) bind(c)
       import :: c_ptr, c_int32_t, c_size_t, c_double

@@ -79,7 +79,7 @@ void enf_destroy(enf_flow *flow);
 /**
  * enf_get_int, enf_get_real: a number about the flow.
  *
- * int:  "particles" "dimensions" "degrees_of_freedom" "parameters" "tensors" "hidden" "layers"
+ * int:  "particles" "dimensions" "degrees_of_freedom" "state" (numbers of a state) "parameters" "tensors" "hidden" "layers"
  *       "edge_depth" "node_depth" "species" (kinds of particles) "data_scale_fixed"
  * real: "data_scale" "prior_std" (in units of the data scale)
  * Statuses: ARG (NULL or unknown name). Since 0.1.
@@ -239,6 +239,34 @@ enf_status enf_log_prob_estimate(enf_ctx *ctx, const enf_flow *flow, size_t n, c
  */
 enf_status enf_sample(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_t first, size_t n,
                       double *x, double *logp);
+
+/**
+ * enf_prior_sample: draws of the flow's prior, those that enf_sample begins with: numbers first ...
+ * first+n-1 of the stream `seed`.
+ *
+ * A state is what prior and maps see of a configuration: for particles its coordinates, mean-free,
+ * in units of the data scale (so that data_scale times z is where enf_transport begins); for
+ * vectors the same; for a molecule its internal coordinates, each less its centre and in units of
+ * its width. enf_get_int "state" tells how many numbers it has.
+ * Out:  z  (n,state)
+ * Threads: flow may be shared; ctx not.
+ * Statuses: ARG, RANGE (first+n overflows). Since 0.1.
+ */
+enf_status enf_prior_sample(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_t first,
+                            size_t n, double *z);
+
+/**
+ * enf_prior_log_prob: natural logarithm of the prior's normalised density at states, in units of
+ * the data scale: the density of the state itself, k log s (k degrees of freedom, s the data scale)
+ * above that in the host's units.
+ *
+ * In:   z     (n,state), as enf_prior_sample gives them
+ * Out:  logp  (n)
+ * Threads: flow may be shared; ctx not.
+ * Statuses: ARG, NONFINITE, NOMEM. Since 0.1.
+ */
+enf_status enf_prior_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *z,
+                              double *logp);
 
 /**
  * enf_path_lengths: how far the flow moves its samples from prior to data, and how straight.

@@ -217,16 +217,29 @@ enf_status enf_sample_status(const enf_ctx *ctx, size_t sample) {
                                : ENF_ERR_RANGE;
 }
 
+static void free_workspace(enf_ctx *ctx) {
+  enf__arena *const arenas[] = {&ctx->arena, &ctx->record, &ctx->ended, &ctx->checked,
+                                &ctx->ended_again};
+  for (size_t i = 0; i < sizeof arenas / sizeof *arenas; i++)
+    enf__arena_free(&ctx->alloc, arenas[i]);
+  for (size_t i = 0; i < ctx->run.threads; i++)
+    enf__arena_free(&ctx->alloc, &ctx->workers[i]);
+}
+
+enf_status enf_ctx_trim(enf_ctx *ctx) {
+  ENF__ENTRY;
+  const enf_status status = enf__enter(ctx);
+  if (status == ENF_OK)
+    free_workspace(ctx);
+  return status;
+}
+
 void enf_ctx_destroy(enf_ctx *ctx) {
   ENF__ENTRY;
   if (!enf__is_ctx(ctx) || ctx->busy)
     return;
+  free_workspace(ctx);
   enf__pool_resize(ctx, 0);
-  enf__arena_free(&ctx->alloc, &ctx->arena);
-  enf__arena_free(&ctx->alloc, &ctx->record);
-  enf__arena_free(&ctx->alloc, &ctx->ended);
-  enf__arena_free(&ctx->alloc, &ctx->checked);
-  enf__arena_free(&ctx->alloc, &ctx->ended_again);
   ctx->magic = 0;
   const enf_alloc alloc = ctx->alloc;
   enf__free(&alloc, ctx);

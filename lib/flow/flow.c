@@ -271,6 +271,7 @@ enf_status enf_get_int(const enf_flow *flow, const char *name, int64_t *value) {
   } rows[] = {{"particles", flow->space.shape.particles},
               {"dimensions", flow->space.shape.dimensions},
               {"degrees_of_freedom", enf__space_freedom(&flow->space)},
+              {"state", enf__space_state(&flow->space)},
               {"parameters", flow->params.size},
               {"tensors", flow->params.count},
               {"hidden", (size_t)enf__opts_int(opts, ENF__OPT_MODEL_HIDDEN)},
