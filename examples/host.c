@@ -16,17 +16,28 @@ static int my_energy(void) { /* the simulation code's own: here a double well fo
   return 0;
 }
 
+/* Samples that fail are NaN, which weighs nothing, and all others are good. */
+static int draw(enf_ctx *ctx, const enf_flow *flow) {
+  double failed = 0;
+  enf_status status = enf_sample(ctx, flow, 1, 0, n, x[0][0], logp); /* stream 1, from sample 0 */
+  enf_ctx_stat(ctx, "failed", &failed);
+  for (size_t s = 0; s < n && failed > 0; ++s)
+    if (enf_sample_status(ctx, s) != ENF_OK)
+      fprintf(stderr, "sample %zu: %s\n", s, enf_strerror(enf_sample_status(ctx, s)));
+  return status != ENF_OK && failed == 0;
+}
+
 int main(void) {
   enf_weights w = ENF_WEIGHTS_INIT;
   enf_flow *flow = NULL;
   enf_ctx *ctx = NULL;
   int failed = enf_ctx_create(&ctx, NULL) || enf_load(ctx, &flow, "dw4.safetensors") ||
-               enf_sample(ctx, flow, 1, 0, n, x[0][0], logp) || /* stream 1, from sample 0 */
-               my_energy() || enf_reweight(ctx, n, logp, u, logw, &w);
+               draw(ctx, flow) || my_energy() || enf_reweight(ctx, n, logp, u, logw, &w);
   if (failed)
     fprintf(stderr, "%s\n", enf_ctx_errmsg(ctx));
   else
-    printf("ESS %.0f %%   log Z %.3f +- %.3f\n", 100 * w.ess, w.log_z, w.log_z_err);
+    printf("ESS %.0f %%   log Z %.3f +- %.3f   k-hat %.2f\n", 100 * w.ess, w.log_z, w.log_z_err,
+           w.khat);
   enf_destroy(flow);
   enf_ctx_destroy(ctx);
   return failed;

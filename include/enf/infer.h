@@ -39,7 +39,9 @@ typedef struct {
  * Out:  logw  (n) log of the normalised weights, sum exp(logw) = 1; may be NULL
  *       out   begins with its struct_size (ENF_WEIGHTS_INIT)
  * u = +inf is weight 0, counted in n; NaN anywhere, u = -inf or logp = +-inf is weight 0, counted
- * in n and n_nonfinite. Small n overestimates ess. Cost: O(n).
+ * in n and n_nonfinite. So where enf_sample has the status of a sample's failure (enf_sample_status),
+ * its arrays can be given as they are: the failed samples, NaN, weigh nothing. Small n overestimates
+ * ess. Cost: O(n).
  * Statuses: ARG (n = 0 too), NONFINITE (all weights 0: log_z = -inf, ess 0), NOMEM.
  * Source: Noe et al. 2019, Science 365, eaaw1147. Since 0.1.
  */
