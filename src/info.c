@@ -1,6 +1,8 @@
 /* info.c -- `enf info`: what a flow file holds. The field is known by the names of its tensors. */
 #include "build.h"
+#include "ending.h"
 #include "report.h"
+#include "zmatrix.h"
 
 #include <string.h>
 
@@ -66,6 +68,36 @@ static void print_field(report *r, const enf_flow *flow) {
     print_integer(r, flow, egnn[i]);
 }
 
+static void print_flow(const cli *c, const enf_flow *flow, const zmatrix *z) {
+  report r = report_begin(c);
+  report_text(&r, "flow", "flow", c->operand[0]);
+  if (z->N > 0)
+    report_text(&r, "space", "space", "molecule");
+  else
+    print_field(&r, flow);
+  for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++)
+    print_integer(&r, flow, integers[i]);
+  for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
+    double value = 0;
+    enf_get_real(flow, reals[i][0], &value);
+    report_real(&r, reals[i][0], reals[i][1], value);
+  }
+  if (z->N > 0)
+    zmatrix_print(&r, z);
+  print_tensors(flow, r.json);
+  report_end(&r);
+}
+
+static int draw(const cli *c, const zmatrix *z) {
+  if (!cli_has(c, FLAG_PLOT))
+    return SUCCESS;
+  if (z->N == 0)
+    return cli_usage(c, "--plot draws the Z-matrix of a molecule, and %s has none", c->operand[0]);
+  if (!ends_with(c->value[FLAG_PLOT], ".svg"))
+    return cli_usage(c, "the picture of a Z-matrix is .svg, not '%s'", c->value[FLAG_PLOT]);
+  return zmatrix_draw(c->value[FLAG_PLOT], z);
+}
+
 int run_info(cli *c) {
   enf_flow *flow = NULL;
   const bool build = cli_has(c, FLAG_BUILD);
@@ -76,18 +108,13 @@ int run_info(cli *c) {
   const enf_status status = enf_load(c->ctx, &flow, c->operand[0]);
   if (status != ENF_OK)
     return cli_fail_status(c, status);
-  report r = report_begin(c);
-  report_text(&r, "flow", "flow", c->operand[0]);
-  print_field(&r, flow);
-  for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++)
-    print_integer(&r, flow, integers[i]);
-  for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
-    double value = 0;
-    enf_get_real(flow, reals[i][0], &value);
-    report_real(&r, reals[i][0], reals[i][1], value);
-  }
-  print_tensors(flow, r.json);
-  report_end(&r);
+  zmatrix z;
+  int result = zmatrix_read(c, flow, &z);
+  if (result == SUCCESS)
+    result = draw(c, &z);
+  if (result == SUCCESS)
+    print_flow(c, flow, &z);
+  zmatrix_free(&z);
   enf_destroy(flow);
-  return SUCCESS;
+  return result;
 }

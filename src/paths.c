@@ -23,7 +23,8 @@ static int measure(cli *c, const enf_flow *flow, const draws *d, double *length,
       enf_path_lengths(c->ctx, flow, d->seed, d->first, p->n, length, distance);
   progress_end(&shown);
   enf_ctx_set_progress(c->ctx, NULL, NULL);
-  const bool none = status == ENF_ERR_UNSUPPORTED && !cli_has(c, FLAG_PATHS); /* no velocity field */
+  const bool none =
+      status == ENF_ERR_UNSUPPORTED && !cli_has(c, FLAG_PATHS); /* no velocity field */
   if (status == ENF_ERR_CANCELLED || none)
     return p->n = 0, SUCCESS;
   const int result = settle_failed(c, status, p->n, &p->failed);

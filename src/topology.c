@@ -1,6 +1,5 @@
 /* topology.c -- a molecule's atoms and bonds from labelled frames, and units of length. */
 #include "topology.h"
-#include "ending.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -118,16 +117,5 @@ int topology_of_frames(cli *c, const char *path, const dataset *data, topology *
   }
   if (result != SUCCESS)
     topology_free(t);
-  return result;
-}
-
-int topology_read(cli *c, const char *path, topology *t) {
-  dataset frames = {0};
-  if (ends_with(path, ".pdb"))
-    return pdb_read(c, path, t);
-  int result = data_read(c, path, 0, 3, &frames);
-  if (result == SUCCESS)
-    result = topology_of_frames(c, path, &frames, t);
-  data_free(&frames);
   return result;
 }

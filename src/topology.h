@@ -19,8 +19,6 @@ typedef struct {
    else those of its positions (enf_bonds_from_frame). */
 int pdb_read(cli *c, const char *path, topology *t);
 
-/* A PDB file by its name, or frames with elements as labels: bonds of the first one. */
-int topology_read(cli *c, const char *path, topology *t);
 /* Of frames that were read from path; their unit is that of --unit, else angstrom. */
 int topology_of_frames(cli *c, const char *path, const dataset *data, topology *t);
 void topology_free(topology *t);

@@ -3,6 +3,7 @@
 
    The topology is a file of its own, or the labels and the first row of DATA (or of --start). */
 #include "train_molecule.h"
+#include "ending.h"
 #include "frames.h"
 
 #include <math.h>
@@ -18,9 +19,7 @@ bool molecule_wanted(const training *t) {
   return t->flow == NULL && space != NULL && strcmp(space, "molecule") == 0;
 }
 
-size_t molecule_size(const training *t) {
-  return t->topology.N > 0 ? t->topology.N : t->target.N;
-}
+size_t molecule_size(const training *t) { return t->topology.N > 0 ? t->topology.N : t->target.N; }
 
 static int check_flags(training *t) {
   static const flag own[] = {FLAG_TOPOLOGY, FLAG_KEEP, FLAG_UNIT, FLAG_START};
@@ -42,6 +41,19 @@ static int check_flags(training *t) {
   return SUCCESS;
 }
 
+/* A PDB file by its name, or frames with elements as labels. */
+static int read_topology(cli *c, topology *top) {
+  const char *path = c->value[FLAG_TOPOLOGY];
+  dataset frames = {0};
+  if (ends_with(path, ".pdb"))
+    return pdb_read(c, path, top);
+  int result = data_read(c, path, 0, 3, &frames);
+  if (result == SUCCESS)
+    result = topology_of_frames(c, path, &frames, top);
+  data_free(&frames);
+  return result;
+}
+
 int molecule_open(training *t) {
   cli *c = t->c;
   int result = check_flags(t);
@@ -50,7 +62,7 @@ int molecule_open(training *t) {
   if (result != SUCCESS || !cli_has(c, FLAG_TOPOLOGY))
     return result;
   result = cli_set(c, "model.space", "molecule");
-  return result == SUCCESS ? topology_read(c, c->value[FLAG_TOPOLOGY], &t->topology) : result;
+  return result == SUCCESS ? read_topology(c, &t->topology) : result;
 }
 
 void molecule_close(training *t) {

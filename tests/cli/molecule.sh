@@ -1,7 +1,7 @@
 # molecule.sh -- tests of the tool with one molecule in internal coordinates, read by run.sh. ala2.xyz is a frame of alanine
 # dipeptide in nm, ala2.pdb the same with names; frames are samples of a flow that is not trained, about that one.
 molecule='molecules_come_from_a_frame topologies_fit_their_rows bonds_come_from_the_first_row
-  frames_of_another_kind_are_told topology_flags_are_checked pdb_files_are_checked'
+  frames_of_another_kind_are_told info_shows_the_zmatrix topology_flags_are_checked pdb_files_are_checked'
 
 small='--set model.hidden=8 --set train.batch=16 -q'
 rows="--objective likelihood --steps 3 $small"
@@ -62,6 +62,19 @@ frames_of_another_kind_are_told() {
     grep -q 'both.xyz: of 203 configurations 3 are mirror images, in whole or in part, 0 have a broken bond and 0 no internal coord' note &&
     [ "$(number configurations text)" = 200 ] || return 1
   "$enf" logprob ala2.safetensors both.xyz -q >/dev/null 2>note && grep -q ' 3 are mirror images.*next to no density' note
+}
+
+# phi by its name, exactly; its hydrogens' torsion is none of the side chain but about the same bond.
+info_shows_the_zmatrix() {
+  "$enf" info named.safetensors --plot zmatrix.svg >text || return 1
+  grep -q '^ *4 ACE1:C  *6 *0.1[0-9]* +- 0.00[0-9]* *8 *1[12][0-9].[0-9]* +- [3-5].[0-9]* *14 *turns freely *phi$' text &&
+    grep -q "turns freely *chi1'\$" text && grep -q '^ *10 ALA2:CB .*14 *-12[0-9].[0-9]* +- 5.[0-9]* *$' text &&
+    [ "$(grep -c '<circle' zmatrix.svg)" = 22 ] && grep -q 'ACE1:HH31' zmatrix.svg && tail -1 zmatrix.svg | grep -q '^</svg>$' || return 1
+  "$enf" info named.safetensors --json >text && grep -q '"zmatrix": \[{"atom": 6, "label": "ALA2:N", "references": \[\]' text || return 1
+  refuses 2 "the picture of a Z-matrix is .svg, not 'zmatrix.png'" info named.safetensors --plot zmatrix.png &&
+    refuses 2 '--plot draws the Z-matrix of a molecule, and plain.safetensors has none' \
+      info "$("$enf" train frames.xyz -q --steps 1 --set model.hidden=4 --set train.batch=2 -o plain.safetensors >/dev/null 2>&1; echo plain.safetensors)" \
+      --plot zmatrix.svg
 }
 
 topology_flags_are_checked() {
