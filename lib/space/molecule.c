@@ -83,7 +83,8 @@ static enf_status from_bonds(enf_ctx *ctx, const enf_alloc *alloc, size_t N, enf
   if (!printed)
     TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a Z-matrix"));
   enf__zmatrix_print(z, printed, size);
-  TRY(enf_opts_set(options, enf__opts_name(ENF__OPT_MODEL_ZMATRIX), printed));
+  if (enf_opts_set(options, enf__opts_name(ENF__OPT_MODEL_ZMATRIX), printed) != ENF_OK)
+    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a Z-matrix of %zu bytes", size));
 out:
   enf__free(alloc, printed);
   enf__free(alloc, element);

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { N = 4, D = 2, ND = N * D, B = 3, MOST_OPTIONS = 4, MOST_WEIGHTS = 2000, OUT = 64 };
+enum { N = 4, D = 2, ND = N * D, B = 3, MOST_OPTIONS = 6, MOST_WEIGHTS = 6000, OUT = 64 };
 
 typedef struct {
   failing_alloc memory;
@@ -228,6 +228,42 @@ static enf_status path_lengths(world *w) {
   return enf_path_lengths(w->ctx, w->flow, 5, 11, B, w->out, w->out + B);
 }
 
+/* ---- molecules: x is two of four atoms ------------------------------------------------------- */
+
+static enf_status zmatrix_from_bonds(world *w) {
+  static const size_t bonds[3][2] = {{0, 1}, {1, 2}, {2, 3}};
+  char text[96];
+  return enf_zmatrix_from_bonds(w->ctx, 4, NULL, 3, bonds, 2, x, 0, NULL, sizeof text, text);
+}
+
+static enf_status prior_fit(world *w) { return enf_prior_fit(w->ctx, w->flow, 2, x); }
+
+static enf_status frames_compare(world *w) {
+  enf_frames found = ENF_FRAMES_INIT;
+  const enf_status status = enf_frames_compare(w->ctx, w->flow, 2, x, NULL, &found);
+  w->out[0] = found.scale;
+  return status;
+}
+
+static enf_status internal(world *w) { return enf_internal(w->ctx, w->flow, 2, x, w->out, NULL); }
+
+static enf_status molecule_log_prob_grad(world *w) {
+  return enf_log_prob_grad(w->ctx, w->flow, 2, x, w->out, w->out + 2);
+}
+
+static enf_status molecule_sample(world *w) {
+  return enf_sample(w->ctx, w->flow, 5, 11, 2, w->out, w->out + 24);
+}
+
+static enf_status molecule_create(world *w) {
+  enf_flow *flow = w->flow;
+  enf_status status = enf_create(w->ctx, &flow, w->opts);
+  if (status == ENF_OK)
+    status = enf_log_prob(w->ctx, flow, 2, x, w->out);
+  enf_destroy(flow);
+  return status;
+}
+
 static enf_status data_scale(world *w) {
   return enf_data_scale(w->ctx, w->flow, B, x, w->out, NULL);
 }
@@ -253,6 +289,10 @@ static enf_status write_array(world *w, const char *path) {
 }
 static enf_status write_npy(world *w) { return write_array(w, AT("written.npy")); }
 static enf_status write_xyz(world *w) { return write_array(w, AT("written.extxyz")); }
+
+#define MOLECULE                                                                                   \
+  {"model.space", "molecule"}, {"model.zmatrix", "0 1 2; 3 2 1 0 t"}, {"model.dimensions", "3"},   \
+      {"train.objective", "likelihood"}
 
 static const scenario scenarios[] = {
     {"ctx_create", ctx_create, COLD, {{0}}},
@@ -298,6 +338,17 @@ static const scenario scenarios[] = {
     {"step, energy", step, HOT, {{"train.objective", "energy"}}},
     {"step, mixed", step, HOT, {{"train.objective", "mixed"}}},
     {"step, path gradient", step, HOT, {{"train.objective", "path-gradient"}}},
+    {"zmatrix_from_bonds", zmatrix_from_bonds, COLD, {{0}}},
+    {"molecule, create", molecule_create, COLD, {MOLECULE}},
+    {"molecule, create from bonds",
+     molecule_create,
+     COLD,
+     {MOLECULE, {"model.zmatrix", ""}, {"model.bonds", "0-1 1-2 2-3"}}},
+    {"molecule, prior_fit", prior_fit, COLD, {MOLECULE}},
+    {"molecule, frames_compare", frames_compare, COLD, {MOLECULE}},
+    {"molecule, internal", internal, HOT, {MOLECULE}},
+    {"molecule, log_prob_grad", molecule_log_prob_grad, HOT, {MOLECULE}},
+    {"molecule, sample", molecule_sample, HOT, {MOLECULE}},
     {"energy_builtin", energy_builtin, COLD, {{0}}},
     {"simulate", simulate, COLD, {{0}}},
     {"simulate, an energy of the host", simulate_host, COLD, {{0}}},
@@ -324,6 +375,7 @@ static void begin(world *w, const scenario *s) {
       {"run.threads", "2"},     {"sim.walkers", "2"},      {"sim.rungs", "2"},
       {"sim.burn_in", "8"},     {"sim.stride", "1"},       {"sim.leapfrog", "2"},
       {"train.lr", "1e-3"}};
+  int64_t dimensions = 0;
   *w = (world){.ctx = NULL};
   const enf_alloc alloc = failing_alloc_of(&w->memory);
   must(w, enf_ctx_create(&w->ctx, &alloc));
@@ -336,7 +388,11 @@ static void begin(world *w, const scenario *s) {
   must(w, enf_create(w->ctx, &w->flow, w->opts));
   must(w, enf_energy_builtin(w->ctx, &w->energy, "dw4"));
   must(w, enf_trainer_create(w->ctx, &w->trainer, w->flow, w->opts));
-  must(w, enf_trainer_set_energy(w->trainer, enf_energy_eval, w->energy));
+  enf_get_int(w->flow, "dimensions", &dimensions);
+  if (dimensions == D)
+    must(w, enf_trainer_set_energy(w->trainer, enf_energy_eval, w->energy));
+  else
+    must(w, prior_fit(w));
 }
 
 static void end(world *w) {
