@@ -41,6 +41,12 @@ static const command commands[] = {
      "another order are refused. Configurations in a periodic cell are refused without "
      "--unwrapped.\n"
      "Mirror images are alike for a flow: its samples of a chiral molecule come in both hands.\n\n"
+     "One molecule with fixed bonds has a far cheaper flow, in internal coordinates, of one hand\n"
+     "and with labelled atoms: --topology FILE.pdb, or --set model.space=molecule for rows with\n"
+     "elements (--unit nm where lengths are not in angstrom), and --objective likelihood, energy,\n"
+     "mixed or path-gradient. From the energy alone --start FILE has a frame, or many, for bond\n"
+     "lengths and angles. Mirror images and broken molecules in DATA are left out and counted;\n"
+     "--keep names bonds, such as peptide bonds, that turn although the rows do not show it.\n\n"
      "The length is --steps, or a time budget: then train.steps is set from the measured rate,\n"
      "again and again, so that the schedule ends with the budget. With both, --steps is the\n"
      "schedule and the budget a limit.\n\n"
@@ -107,7 +113,11 @@ static const command commands[] = {
      "Interatomic distances come from evenly spaced configurations, as many as have two million\n"
      "distances.\n",
      run_reweight},
-    {INFO, "info", "[FLOW]", 0, 1, "Describe a flow file: shapes, scale, parameters", "", run_info},
+    {INFO, "info", "[FLOW]", 0, 1, "Describe a flow file: shapes, scale, parameters",
+     "Of a molecule in internal coordinates it prints the Z-matrix: every atom with those that its\n"
+     "distance, angle and dihedral are with, and their centres and widths; --plot draws it. Torsions\n"
+     "have the names of proteins if the topology was a PDB file: phi; phi' where it is about the\n"
+     "same bond with another atom at an end.\n", run_info},
     {OPTIONS, "options", "[GROUP|NAME]", 0, 1,
      "List the library's options: all, one, or a group (model, run, ode, logdet, train, sim)", "",
      run_options},
