@@ -103,7 +103,11 @@ static const command commands[] = {
      "also gives the NLL and, where log Z is known or given, the excess NLL ('enf help logprob'),\n"
      "and log Z by Bennett's acceptance ratio (BAR) from samples and data together, with the "
      "error\n"
-     "of independent rows. --json has the histograms too.\n\n"
+     "of independent rows, and the forward ESS, Z over the mean of exp(-u)/q on the data: the ESS\n"
+     "that the flow has where the data are. --rows FILE is --data FILE.\n"
+     "--json has the histograms too.\n\n"
+     "k-hat is the shape of the Pareto tail of the weights: above 0.7 weights that decide may not\n"
+     "have been seen yet, and neither averages nor error bars are to be trusted.\n\n"
      "Energies of a program of your own come from --energy PLUGIN.so, or from a file: draw with\n"
      "'enf sample -o X --logp L', let the program compute u = U/kT of X, and give --x X --logp L\n"
      "--u U. --logw writes the weights for averages of your own, <f> = sum_i exp(logw_i)\n"
@@ -151,12 +155,27 @@ static int print_help(const char *name) {
   return SUCCESS;
 }
 
+/* `reweight --rows FILE` is --data FILE; --rows N takes N of them. */
+static int take_rows_file(cli *c) {
+  const char *text = c->value[FLAG_ROWS];
+  if (text == NULL || c->command->run != run_reweight ||
+      (text[0] >= '0' && text[0] <= '9' && strspn(text, "0123456789e") == strlen(text)))
+    return SUCCESS;
+  if (cli_has(c, FLAG_DATA))
+    return cli_usage(c, "--rows FILE is --data FILE: give one of them; --rows N takes N rows");
+  c->value[FLAG_DATA] = text;
+  c->value[FLAG_ROWS] = NULL;
+  return SUCCESS;
+}
+
 static int run_command(const command *row, int argc, char **argv) {
   cli c;
   bool done = false;
   int result = cli_start(&c, row);
   if (result == SUCCESS)
     result = cli_parse(&c, argc, argv, &done);
+  if (result == SUCCESS && !done)
+    result = take_rows_file(&c);
   if (result == SUCCESS && !done)
     result = files_check(&c);
   if (result == SUCCESS && !done)

@@ -3,6 +3,7 @@
    w = exp(-u - log q), normalised; reweighted mean <u> = sum w u with the error
    sqrt(sum w^2 (u - <u>)^2) (delta method). */
 #include "atoms.h"
+#include "bridge.h"
 #include "chain.h"
 #include "draw.h"
 #include "histogram.h"
@@ -29,8 +30,8 @@ typedef struct {
   double mean_u, mean_u_err, acceptance;
   uint64_t paths_wanted, rows;
   paths paths;
-  score score;                     /* n = 0: no --data */
-  double log_z_bar, log_z_bar_err; /* from samples and --data together */
+  score score;   /* n = 0: no --data */
+  bridge bridge; /* samples and --data together */
   histogram energies, distances;
   double *distance, *distance_logw, *distance_reference;
   const char *picture, *distance_picture;
@@ -165,46 +166,14 @@ static int weigh(cli *c, reweighting *w) {
 
 /* ---- what only the flow itself can tell ------------------------------------------------------ */
 
-/* Work u + log q of the samples; where that is no number the weight is 0: +infinity. */
-static void find_forward(size_t n, const double *u, const double *logp, double *work) {
-  for (size_t i = 0; i < n; i++) {
-    const double value = u[i] + logp[i];
-    work[i] = fabs(value) <= 1e300 ? value : (double)INFINITY;
-  }
-}
-
-/* Work -log q - u of the configurations where both are known; how many these are. */
-static size_t find_reverse(size_t n, const double *u, const double *logp, double *work) {
-  size_t known = 0;
-  for (size_t i = 0; i < n; i++) {
-    const double value = -logp[i] - u[i];
-    if (fabs(value) <= 1e300)
-      work[known++] = value;
-  }
-  return known;
-}
-
-/* NaN where the samples and the data have nothing in common: the rest of the report stands. */
-static int bridge(cli *c, const double *logp, reweighting *w) {
-  const size_t n = w->samples.data.n;
-  double *work = cli_alloc(n + w->reference.n, sizeof *work), difference;
-  if (work == NULL)
-    return FAILURE;
-  find_forward(n, w->u, w->samples.logp, work);
-  const size_t known = find_reverse(w->reference.n, w->u_reference, logp, work + n);
-  if (enf_bar(c->ctx, n, work, known, work + n, &difference, &w->log_z_bar_err) != ENF_OK)
-    difference = w->log_z_bar_err = (double)NAN;
-  w->log_z_bar = -difference;
-  free(work);
-  return SUCCESS;
-}
-
 static int score_data(cli *c, const enf_flow *flow, reweighting *w) {
   double *logp = cli_alloc(w->reference.n, sizeof(double));
   int result =
       logp != NULL ? score_flow(c, flow, &w->reference, &w->target, logp, &w->score) : FAILURE;
+  const both_sides sides = {w->samples.data.n, w->reference.n, w->u,
+                            w->samples.logp,   w->u_reference, logp};
   if (result == SUCCESS && w->score.n > 0)
-    result = bridge(c, logp, w);
+    result = bridge_measure(c, &sides, &w->bridge);
   free(logp);
   return result;
 }
@@ -291,6 +260,8 @@ static void print_weights(report *r, const enf_weights *q) {
   report_measured(r, "ess_clipped", "  with weights clipped", q->ess_clipped, q->ess_clipped_err,
                   (double)NAN, 0);
   report_real(r, "clipped_share", "  share of them clipped", q->clipped_share);
+  report_real(r, "ess_smoothed", "  with weights smoothed", q->ess_smoothed);
+  report_real(r, "khat", "k-hat of the weights", q->khat);
   report_real(r, "max_weight", "largest weight's share", q->max_weight);
 }
 
@@ -298,8 +269,7 @@ static void print_comparison(report *r, const cli *c, const reweighting *w) {
   if (w->score.n > 0) {
     report_text(r, "data", "data", c->value[FLAG_DATA]);
     score_report(r, &w->score);
-    report_measured(r, "log_z_bar", "log Z, BAR", w->log_z_bar, w->log_z_bar_err, w->target.log_z,
-                    w->target.log_z_err);
+    bridge_report(r, &w->bridge, &w->target);
   }
   if (w->energies.key != NULL)
     histogram_report(r, &w->energies);
@@ -345,6 +315,10 @@ static void print_reweighting(const cli *c, const reweighting *w) {
 /* Where one sample decides, the errors are too small as well: they come from the same weights. */
 static void doubt(const cli *c, const reweighting *w) {
   const double share = w->weights.max_weight;
+  if (w->weights.khat > 0.7 && w->weights.n_tail >= 5 && !cli_has(c, FLAG_QUIET))
+    cli_note("k-hat is %.2f, above 0.7: weights that decide may not have been seen, so the error "
+             "bars are not to be trusted; rows of the target (--rows FILE) tell more",
+             w->weights.khat);
   if (share > 0.1 && share * (double)w->weights.n > 10 && !cli_has(c, FLAG_QUIET))
     cli_note("one sample has %.3f of all weight: neither the averages nor their errors are to be "
              "trusted, the flow is too far from this energy",

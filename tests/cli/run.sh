@@ -457,6 +457,19 @@ lost_output_is_told() {
   done
 }
 
+# A flow that has hardly learnt: its own weights say that they lie, and rows of the target tell log Z.
+rows_tell_log_z_of_a_poor_flow() {
+  "$enf" simulate dw4 -n 2000 --seed 5 -q -o target.npy >/dev/null &&
+    "$enf" train target.npy -d 2 -q --steps 20 --set model.hidden=8 --set model.layers=2 -o poor.safetensors >/dev/null &&
+    "$enf" reweight poor.safetensors -e dw4 -n 2000 --rows target.npy --paths 0 --json >text 2>note || return 1
+  grep -q 'k-hat is [0-9.]*, above 0.7: .* error bars are not to be trusted' note || return 1
+  echo "$(number log_z_bar text) $(number log_z_bar_err text) $(number khat text) $(number forward_ess text)" |
+    awk '{ off = ($1 - 29.66723) / $2; exit !(off < 3 && off > -3 && $2 < 0.3 && $3 > 0.7 && $4 < 0.1 && $4 > 0) }' || return 1
+  "$enf" reweight poor.safetensors -e dw4 -n 50 --data target.npy --rows 20 -q | grep -q '^configurations scored *20$' || return 1
+  "$enf" reweight poor.safetensors -e dw4 -n 50 --data target.npy --rows target.npy 2>note
+  [ $? = 2 ] && grep -q 'rows FILE is --data FILE: give one of them' note
+}
+
 . "$here/edges.sh"
 . "$here/atoms.sh"
 . "$here/molecule.sh"
@@ -465,7 +478,7 @@ for args in "$here"/*.args; do
   run_case "$(basename "$args" .args)"
 done
 for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' 'signal_saves HUP' \
-  stream_can_be_cut density_of_samples_is_theirs \
+  stream_can_be_cut density_of_samples_is_theirs rows_tell_log_z_of_a_poor_flow \
   chain_is_made_of_samples picture_is_not_needed energy_training_learns energy_training_resumes a_budget_goes_on_with_a_finished_training \
   interrupted_scores_keep_the_report energies_come_from_a_file labels_become_species mistakes_are_told_at_once a_frame_far_outside_does_not_set_the_scale fine_tuning_improves metrics_tell_how_far_the_flow_is \
   a_guess_is_told dimensions_are_two_or_three names_are_checked a_missing_validation_is_told_at_once \
