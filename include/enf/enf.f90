@@ -172,6 +172,23 @@ module enf
       real(c_double), intent(out) :: smoothed(*), khat
     end function enf_weights_smooth
 
+    integer(c_int32_t) function enf_bar(ctx, n_forward, forward, n_reverse, reverse, difference, err) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx
+      integer(c_size_t), value :: n_forward, n_reverse
+      real(c_double), intent(in) :: forward(*), reverse(*)
+      real(c_double), intent(out) :: difference, err
+    end function enf_bar
+
+    integer(c_int32_t) function enf_bar_weights(ctx, n_forward, forward, n_reverse, reverse, difference, logw) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx
+      integer(c_size_t), value :: n_forward, n_reverse
+      real(c_double), intent(in) :: forward(*), reverse(*)
+      real(c_double), value :: difference
+      real(c_double), intent(out) :: logw(*)
+    end function enf_bar_weights
+
     ! values(m,n); mean(m), err(m).
     integer(c_int32_t) function enf_average(ctx, n, logw, m, values, mean, err) bind(c)
       import :: c_ptr, c_int32_t, c_size_t, c_double

@@ -147,6 +147,25 @@ enf_status enf_bar(enf_ctx *ctx, size_t n_forward, const double *forward, size_t
                    const double *reverse, double *difference, double *err);
 
 /**
+ * enf_bar_weights: weights for averages over samples of both densities of enf_bar together, as if
+ * all of them were of density 1.
+ *
+ * So rows of the target and samples of a flow, each with the weight it deserves, give averages
+ * (enf_average), free energies of states (enf_free_energy) and histograms from both sides: better
+ * than either set alone, and where the flow is poor, not worse than the rows. Errors of those calls
+ * are a little too large then, as how many samples are of which set is no accident.
+ * In:   forward, reverse  as enf_bar
+ *       difference        F_1 - F_0, enf_bar's
+ * Out:  logw  (n_forward + n_reverse) log of the weights, sum exp(logw) = 1; first those of the
+ *             forward works' samples
+ * Cost: O(n).
+ * Statuses: ARG, NONFINITE, as enf_bar.
+ * Source: Shirts and Chodera 2008, J. Chem. Phys. 129, 124105, eq. 13. Since 0.1.
+ */
+enf_status enf_bar_weights(enf_ctx *ctx, size_t n_forward, const double *forward, size_t n_reverse,
+                           const double *reverse, double difference, double *logw);
+
+/**
  * enf_free_energy: difference of free energy F_1 - F_0 = -log(P_1/P_0) of two states of one system,
  * by the weights of the samples in them (a histogram of two bins).
  *

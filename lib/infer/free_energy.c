@@ -9,7 +9,14 @@
    The left side grows with c and the right side falls, so the root is unique; it is bisected, on
    the logarithms of both sides, which differ even where f is too small for a number. The variance
    of independent samples is 1 / sum f(x) f(-x) - 1/n_F - 1/n_R over all of them (Shirts et al.
-   2003, Phys. Rev. Lett. 91, 140601): beyond any bound without overlap. */
+   2003, Phys. Rev. Lett. 91, 140601): beyond any bound without overlap.
+
+   Both sets together are samples of the mixture n_F p_0 + n_R p_1 of the two densities, and have
+   for p_1 the weights (Shirts and Chodera 2008, J. Chem. Phys. 129, 124105, eq. 13)
+
+     w = 1 / (n_F exp(d - c) + n_R),   d = u_1 - u_0,
+
+   whose sum is 1 at Bennett's c: it is the same equation. */
 #include "core/core.h"
 #include <enf/infer.h>
 #include <math.h>
@@ -114,6 +121,38 @@ enf_status enf_bar(enf_ctx *ctx, size_t n_forward, const double *forward, size_t
   *difference = bisect(s);
   if (err)
     *err = sqrt(fmax(variance(s, *difference), 0));
+out:
+  return status;
+}
+
+/* log w of a sample with u_1 - u_0 = d. */
+static double log_mixture_weight(const side s[2], double d, double c) {
+  const double a = log((double)s[0].n) + d - c, b = log((double)s[1].n), top = fmax(a, b);
+  return isinf(a) && a > 0 ? -(double)INFINITY : -top - log(exp(a - top) + exp(b - top));
+}
+
+enf_status enf_bar_weights(enf_ctx *ctx, size_t n_forward, const double *forward, size_t n_reverse,
+                           const double *reverse, double difference, double *logw) {
+  ENF__ENTRY;
+  side s[2] = {{.name = "forward", .n = n_forward, .work = forward},
+               {.name = "reverse", .n = n_reverse, .work = reverse}};
+  double sum = 0;
+  enf_status status = enf__enter(ctx);
+  if (status != ENF_OK)
+    return status;
+  if (!logw)
+    TRY(enf__fail(ctx, ENF_ERR_ARG, "logw is NULL"));
+  TRY(check_side(ctx, &s[0]));
+  TRY(check_side(ctx, &s[1]));
+  if (!(fabs(difference) <= 1e300))
+    TRY(enf__fail(ctx, ENF_ERR_NONFINITE, "difference is %g, not a number up to 1e300",
+                  difference));
+  for (size_t i = 0; i < n_forward; i++)
+    sum += exp(logw[i] = log_mixture_weight(s, forward[i], difference));
+  for (size_t i = 0; i < n_reverse; i++)
+    sum += exp(logw[n_forward + i] = log_mixture_weight(s, -reverse[i], difference));
+  for (size_t i = 0; i < n_forward + n_reverse; i++)
+    logw[i] -= log(sum);
 out:
   return status;
 }

@@ -139,6 +139,73 @@ START_TEST(unusable_work_is_refused) {
 }
 END_TEST
 
+/* ---- both sets together -------------------------------------------------------------------- */
+
+/* Their sum before it is made 1 is the equation that enf_bar solves. */
+START_TEST(weights_of_both_sides_sum_to_one_at_the_root) {
+  double forward[MOST], reverse[MOST], logw[2 * MOST], difference, sum = 0, err;
+  const size_t n = 1500, m = 400;
+  draw_work(0, n, 3, forward);
+  draw_work(1, m, 3, reverse);
+  forward[7] = INFINITY;
+  ck_assert_int_eq(enf_bar(ctx, n, forward, m, reverse, &difference, &err), ENF_OK);
+  ck_assert_int_eq(enf_bar_weights(ctx, n, forward, m, reverse, difference, logw), ENF_OK);
+  for (size_t i = 0; i < n + m; i++) {
+    const double d = i < n ? forward[i] : -reverse[i - n];
+    const double w = 1 / ((double)n * exp(d - difference) + (double)m);
+    sum += w;
+    ck_assert_double_eq_tol(exp(logw[i]), w, 1e-12);
+  }
+  ck_assert_double_eq_tol(sum, 1, 1e-10);
+  ck_assert_double_eq(logw[7], -INFINITY);
+}
+END_TEST
+
+/* The mean of density 1 and its free energy beyond its middle, from both sets: right within the
+   errors, which are too large rather than too small, and better than from the rows alone. */
+START_TEST(averages_over_both_sides_are_those_of_the_target) {
+  enum { SETS = 60, n = 1000, m = 200 };
+  double forward[n], reverse[m], logw[n + m], x[n + m], both = 0, rows = 0, chi = 0, chi_states = 0;
+  int state[n + m];
+  for (uint64_t seed = 0; seed < SETS; seed++) {
+    double difference, average, err, alone = 0;
+    draw_work(0, n, seed, forward);
+    draw_work(1, m, seed, reverse);
+    for (size_t i = 0; i < n + m; i++) {
+      const int k = i >= n;
+      enf__random_normal(seed, (uint32_t)(90 + k), k ? i - n : i, 1, &x[i]);
+      x[i] = k * mean + width[k] * x[i];
+      state[i] = x[i] > mean;
+      alone += k * x[i] / m;
+    }
+    ck_assert_int_eq(enf_bar(ctx, n, forward, m, reverse, &difference, &err), ENF_OK);
+    ck_assert_int_eq(enf_bar_weights(ctx, n, forward, m, reverse, difference, logw), ENF_OK);
+    ck_assert_int_eq(enf_average(ctx, n + m, logw, 1, x, &average, &err), ENF_OK);
+    chi += pow((average - mean) / err, 2) / SETS;
+    both += pow(average - mean, 2) / SETS;
+    rows += pow(alone - mean, 2) / SETS;
+    ck_assert_int_eq(enf_free_energy(ctx, n + m, logw, state, &difference, &err), ENF_OK);
+    chi_states += pow(difference / err, 2) / SETS;
+  }
+  ck_assert_double_lt(chi, 1 + 3 * sqrt(2.0 / SETS));
+  ck_assert_double_lt(chi_states, 1 + 3 * sqrt(2.0 / SETS));
+  ck_assert_double_gt(chi, 0.3);
+  ck_assert_double_gt(chi_states, 0.3);
+  ck_assert_double_lt(both, 0.7 * rows);
+}
+END_TEST
+
+START_TEST(weights_of_both_sides_need_works_and_a_difference) {
+  const double w = 0, none = NAN;
+  double logw[2];
+  ck_assert_int_eq(enf_bar_weights(ctx, 1, &w, 1, &w, 0, NULL), ENF_ERR_ARG);
+  ck_assert_int_eq(enf_bar_weights(ctx, 0, &w, 1, &w, 0, logw), ENF_ERR_ARG);
+  ck_assert_int_eq(enf_bar_weights(ctx, 1, &w, 1, &none, 0, logw), ENF_ERR_NONFINITE);
+  ck_assert_int_eq(enf_bar_weights(ctx, 1, &w, 1, &w, NAN, logw), ENF_ERR_NONFINITE);
+  ck_assert_str_eq(enf_ctx_errmsg(ctx), "difference is nan, not a number up to 1e300");
+}
+END_TEST
+
 /* ---- states -------------------------------------------------------------------------------- */
 
 START_TEST(states_are_counted) {
@@ -200,6 +267,9 @@ int main(void) {
   tcase_add_test(tests, impossible_moves_count);
   tcase_add_loop_test(tests, without_overlap_the_error_is_enormous, 0, 4);
   tcase_add_test(tests, unusable_work_is_refused);
+  tcase_add_test(tests, weights_of_both_sides_sum_to_one_at_the_root);
+  tcase_add_test(tests, averages_over_both_sides_are_those_of_the_target);
+  tcase_add_test(tests, weights_of_both_sides_need_works_and_a_difference);
   tcase_add_test(tests, states_are_counted);
   tcase_add_loop_test(tests, weighted_states_are_within_their_errors, 0, 3);
   tcase_add_test(tests, unusable_states_are_refused);
