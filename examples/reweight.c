@@ -5,7 +5,6 @@
    known here: 29.66723.
    usage: reweight [count]      reads dw4.safetensors */
 #include <enf/enf.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -39,15 +38,15 @@ static int reweight(enf_ctx *ctx, const enf_flow *flow, enf_energy *energy, size
       enf_reweight(ctx, n, a->logp, a->u, a->logw, &w))
     return 1;
 
-  double plain = 0, weighted = 0;
-  for (size_t i = 0; i < n; ++i) {
-    plain += a->u[i] / (double)n;
-    weighted += exp(a->logw[i]) * a->u[i];
-  }
-  printf("effective sample size %.1f %% of %zu, largest weight %.1f %%\n", 100 * w.ess, n,
-         100 * w.max_weight);
+  double plain, weighted, err;
+  if (enf_average(ctx, n, NULL, 1, a->u, &plain, NULL) ||
+      enf_average(ctx, n, a->logw, 1, a->u, &weighted, &err))
+    return 1;
+  printf("effective sample size %.1f %% of %zu, largest weight %.1f %%, k-hat %.2f\n", 100 * w.ess,
+         n, 100 * w.max_weight, w.khat);
   printf("log Z  %9.4f +- %.4f   exact %.4f\n", w.log_z, w.log_z_err, exact_log_z);
-  printf("<u>    %9.4f reweighted, %.4f not   exact %.4f\n", weighted, plain, exact_mean_u);
+  printf("<u>    %9.4f +- %.4f   exact %.4f, without weights %.4f\n", weighted, err, exact_mean_u,
+         plain);
   return 0;
 }
 
