@@ -160,6 +160,14 @@ static enf_status step(world *w) {
   return status;
 }
 
+static enf_status step_weighted(world *w) {
+  enf_step_info info = ENF_STEP_INFO_INIT;
+  const enf_status status = enf_train_step_weighted(w->ctx, w->trainer, B, x, some, &info);
+  w->out[0] = info.loss;
+  w->out[1] = info.grad_norm;
+  return status;
+}
+
 static enf_status trainer_create(world *w) {
   enf_trainer *trainer = w->trainer;
   const enf_status status = enf_trainer_create(w->ctx, &trainer, w->flow, w->opts);
@@ -218,6 +226,16 @@ static enf_status reweight(world *w) {
   const enf_status status = enf_reweight(w->ctx, B, some, times, w->out, &weights);
   w->out[B] = weights.log_z_err;
   return status;
+}
+
+static enf_status smooth(world *w) {
+  return enf_weights_smooth(w->ctx, B, some, w->out, w->out + B);
+}
+
+static enf_status prior(world *w) {
+  const enf_status status = enf_prior_sample(w->ctx, w->flow, 5, 11, B, w->out);
+  return status == ENF_OK ? enf_prior_log_prob(w->ctx, w->flow, B, w->out, w->out + B * ND)
+                          : status;
 }
 
 static enf_status wasserstein(world *w) {
@@ -291,8 +309,9 @@ static enf_status write_npy(world *w) { return write_array(w, AT("written.npy"))
 static enf_status write_xyz(world *w) { return write_array(w, AT("written.extxyz")); }
 
 #define MOLECULE                                                                                   \
-  {"model.space", "molecule"}, {"model.zmatrix", "0 1 2; 3 2 1 0 t"}, {"model.dimensions", "3"},   \
-      {"train.objective", "likelihood"}
+  {"model.space", "molecule"}, {"model.zmatrix", "0 1 2; 3 2 1 0 t"}, {"model.dimensions", "3"}, { \
+    "train.objective", "likelihood"                                                                \
+  }
 
 static const scenario scenarios[] = {
     {"ctx_create", ctx_create, COLD, {{0}}},
@@ -323,6 +342,8 @@ static const scenario scenarios[] = {
     {"trainer_create", trainer_create, COLD, {{0}}},
     {"trainer_save", trainer_save, COLD, {{0}}},
     {"trainer_load", trainer_load, COLD, {{0}}},
+    {"step_weighted", step_weighted, HOT, {{0}}},
+    {"step_weighted, likelihood", step_weighted, HOT, {{"train.objective", "likelihood"}}},
     {"step, as they come", step, HOT, {{"train.coupling", "independent"}}},
     {"step, ot", step, HOT, {{"train.coupling", "ot"}}},
     {"step, equivariant ot", step, HOT, {{"train.coupling", "equivariant-ot"}}},
@@ -353,6 +374,8 @@ static const scenario scenarios[] = {
     {"simulate", simulate, COLD, {{0}}},
     {"simulate, an energy of the host", simulate_host, COLD, {{0}}},
     {"reweight", reweight, HOT, {{0}}},
+    {"weights_smooth", smooth, HOT, {{0}}},
+    {"prior draws", prior, HOT, {{0}}},
     {"wasserstein", wasserstein, HOT, {{0}}},
     {"histogram", histogram, BARE, {{0}}},
     {"read .npy", read_npy, COLD, {{0}}},
