@@ -25,6 +25,7 @@ static const struct {
     {FLAG_LOGW, 0, REWEIGHT, NUMBERS},
     {FLAG_PLOT, 0, REWEIGHT | INFO, PICTURE},
     {FLAG_PLOT_DISTANCES, 0, REWEIGHT, PICTURE},
+    {FLAG_PLOT_2D, 0, REWEIGHT, PICTURE},
     {FLAG_X, REWEIGHT, 0, CONFIGURATIONS},
     {FLAG_U, LOGPROB | REWEIGHT, 0, NUMBERS},
     {FLAG_DATA, REWEIGHT, 0, CONFIGURATIONS},
@@ -141,10 +142,12 @@ static int check_kind(const cli *c, const file *f) {
   if (!f->written || f->holds == FLOW)
     return SUCCESS;
   if (f->holds == PICTURE)
-    return plot_can(f->path)
-               ? SUCCESS
-               : cli_usage(c, "%s needs a name in .svg or .png, not '%s'",
-                           f->path == c->value[FLAG_PLOT] ? "--plot" : "--plot-distances", f->path);
+    return plot_can(f->path) ? SUCCESS
+                             : cli_usage(c, "%s needs a name in .svg or .png, not '%s'",
+                                         f->path == c->value[FLAG_PLOT]      ? "--plot"
+                                         : f->path == c->value[FLAG_PLOT_2D] ? "--plot-2d"
+                                                                             : "--plot-distances",
+                                         f->path);
   if (!ends_with(f->path, ".npy") && !(configurations && is_xyz(f->path)))
     return cli_usage(c, "'%s' does not end in .npy%s", f->path,
                      configurations ? ", .xyz or .extxyz" : "");

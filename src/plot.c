@@ -114,8 +114,29 @@ static void put_frame(FILE *out, const char *path, const plot *p) {
           out); /* peaks may be anywhere */
 }
 
+/* Colours up to 8 kT; cells without samples stay white. */
+static void put_surface(FILE *out, const plot *p) {
+  fputs("set size square\nset xrange [-180:180]\nset yrange [-180:180]\nset xtics 60\n"
+        "set ytics 60\nset cbrange [0:8]\nset palette rgbformulae 33,13,10\n$s << EOD\n",
+        out);
+  for (int y = 0; y < PLOT_CELLS; y++)
+    for (int x = 0; x < PLOT_CELLS; x++)
+      if (isfinite(p->surface[y * PLOT_CELLS + x]))
+        fprintf(out, "%.4g %.4g %.4g\n", (x + 0.5) * 360 / PLOT_CELLS - 180,
+                (y + 0.5) * 360 / PLOT_CELLS - 180, p->surface[y * PLOT_CELLS + x]);
+  const double half = 180.0 / PLOT_CELLS;
+  fprintf(out,
+          "EOD\nset style fill solid noborder\nplot $s using 1:2:(%g):(%g):3 with boxxyerror lc "
+          "palette notitle\n",
+          half, half);
+}
+
 static void put_script(FILE *out, const char *path, const plot *p) {
   put_frame(out, path, p);
+  if (p->surface != NULL) {
+    put_surface(out, p);
+    return;
+  }
   for (size_t s = 0; s < p->series; s++) {
     fprintf(out, "$d%zu << EOD\n", s);
     for (size_t i = 0; i < p->curve[s].n; i++)

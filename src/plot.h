@@ -11,6 +11,8 @@ typedef struct {
   bool right; /* belongs to the axis on the right */
 } plot_series;
 
+enum { PLOT_CELLS = 60 }; /* of a circle */
+
 /* The vertical axis: from zero, logarithmic, or as long as nearly all values. */
 typedef enum { AXIS_FROM_ZERO, AXIS_LOG, AXIS_ROBUST } plot_axis;
 
@@ -18,6 +20,8 @@ typedef struct {
   const char *title, *xlabel, *ylabel;
   const char *right; /* label of the axis on the right, or NULL */
   plot_axis y;
+  const double
+      *surface; /* (PLOT_CELLS,PLOT_CELLS) of angles, y before x, or NULL; no series then */
   size_t series;
   plot_series curve[3];
 } plot;

@@ -14,6 +14,7 @@
 #include "report.h"
 #include "score.h"
 #include "target.h"
+#include "torsions.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ typedef struct {
   paths paths;
   score score;   /* n = 0: no --data */
   bridge bridge; /* samples and --data together */
+  torsions torsions;
   histogram energies, distances;
   double *distance, *distance_logw, *distance_reference;
   const char *picture, *distance_picture;
@@ -64,6 +66,8 @@ static int check_flags(const cli *c) {
 
 static int read_flags(cli *c, reweighting *w) {
   int result = check_flags(c);
+  if (result == SUCCESS)
+    result = torsions_flags(c, &w->torsions);
   if (result == SUCCESS && !cli_has(c, FLAG_U))
     result = cli_require(c, FLAG_ENERGY);
   if (result == SUCCESS)
@@ -295,6 +299,7 @@ static void print_reweighting(const cli *c, const reweighting *w) {
   report_measured(&r, "log_z", "log Z", w->weights.log_z, w->weights.log_z_err, w->target.log_z,
                   w->target.log_z_err);
   print_energies(&r, w);
+  torsions_report(&r, &w->torsions);
   print_comparison(&r, c, w);
   paths_report(&r, &w->paths);
   if (c->operands > 0)
@@ -329,6 +334,7 @@ static void free_reweighting(reweighting *w) {
   draws_free(&w->samples);
   data_free(&w->reference);
   target_free(&w->target);
+  torsions_free(&w->torsions);
   free(w->u);
   free(w->logw);
   free(w->u_reference);
@@ -348,6 +354,8 @@ int run_reweight(cli *c) {
     result = get_configurations(c, &w);
   if (result == SUCCESS)
     result = weigh(c, &w);
+  if (result == SUCCESS)
+    result = torsions_measure(c, &w.samples.data, w.logw, &w.torsions);
   if (result == SUCCESS && cli_has(c, FLAG_LOGW))
     result = vector_write(c, c->value[FLAG_LOGW], w.samples.data.n, w.logw);
   if (result == SUCCESS && cli_has(c, FLAG_OUTPUT))

@@ -88,6 +88,17 @@ enf_status enf_internal(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
  */
 enf_status enf_cartesian(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *q, double *x);
 
+/**
+ * enf_dihedrals: torsions of four atoms each, in (-pi,pi] with IUPAC's sign.
+ *
+ * In:   x     (n,N,3)
+ *       atom  (count,4) from 0, four different ones each
+ * Out:  out   (n,count); NaN where it is not defined: three atoms on a line, not finite
+ * Cost: O(n count). Statuses: ARG, RANGE (an atom that is not there, or twice in one). Since 0.1.
+ */
+enf_status enf_dihedrals(enf_ctx *ctx, size_t n, size_t N, const double *x, size_t count,
+                         const int32_t (*atom)[4], double *out);
+
 /* How each of many frames goes with a flow's molecule. */
 enum { ENF_FRAME_GOOD = 0, ENF_FRAME_BAD = 1, ENF_FRAME_BROKEN = 2, ENF_FRAME_OTHER_HAND = 3 };
 

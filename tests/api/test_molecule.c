@@ -43,7 +43,8 @@ static void make_chain(void) {
   ck_assert_int_eq(enf_prior_fit(ctx, flow, 1, frame), ENF_OK);
 }
 
-/* ---- what is none ----------------------------------------------------------------------------- */
+/* ---- what is none -----------------------------------------------------------------------------
+ */
 
 static const struct {
   const char *particles, *dimensions, *zmatrix, *bonds, *says;
@@ -126,7 +127,8 @@ START_TEST(frames_without_coordinates_set_nothing) {
 }
 END_TEST
 
-/* ---- rows ------------------------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------------------
+ */
 
 /* Atoms in one place, on a line, and not finite, between good ones. */
 START_TEST(a_bad_row_is_its_own_failure) {
@@ -183,7 +185,48 @@ START_TEST(a_mirror_image_has_a_density_and_is_told) {
 }
 END_TEST
 
-/* ---- what there is none of -------------------------------------------------------------------- */
+/* By the same coordinates of a Z-matrix, turned round, and by the cis, trans and gauche of a square
+   chain. */
+START_TEST(dihedrals_are_those_of_the_zmatrix) {
+  static const int32_t atom[3][4] = {{3, 2, 1, 0}, {0, 1, 2, 3}, {0, 1, 3, 2}};
+  double q[6], P[3],
+      x[24] = {1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  open_context();
+  make_chain();
+  ck_assert_int_eq(enf_internal(ctx, flow, 1, frame, q, NULL), ENF_OK);
+  ck_assert_int_eq(enf_dihedrals(ctx, 1, 4, frame, 3, atom, P), ENF_OK);
+  ck_assert_double_eq_tol(P[0], q[5], 1e-14);
+  ck_assert_double_eq_tol(P[1], q[5], 1e-14);
+  for (int k = 0; k < 8; k++) {
+    const double angle = k * 0.7 - 2.9;
+    x[9] = cos(angle), x[10] = 1, x[11] = -sin(angle); /* seen along +y, clockwise is positive */
+    ck_assert_int_eq(enf_dihedrals(ctx, 1, 4, x, 1, &atom[1], P), ENF_OK);
+    ck_assert_double_eq_tol(P[0], angle, 1e-14);
+  }
+  x[9] = 0, x[10] = 2, x[11] = 0; /* on the line of atoms 1 and 2 */
+  ck_assert_int_eq(enf_dihedrals(ctx, 2, 4, x, 1, &atom[1], P), ENF_OK);
+  ck_assert(isnan(P[0]) && isnan(P[1]));
+  close_context();
+}
+END_TEST
+
+START_TEST(dihedrals_of_no_atoms_are_refused) {
+  static const int32_t far[1][4] = {{0, 1, 2, 4}}, twice[1][4] = {{0, 1, 2, 1}},
+                       minus[1][4] = {{-1, 1, 2, 3}};
+  double P;
+  open_context();
+  ck_assert_int_eq(enf_dihedrals(ctx, 1, 4, frame, 1, far, &P), ENF_ERR_RANGE);
+  says("dihedral 0 is of atom 4: there are 4, numbered from 0");
+  ck_assert_int_eq(enf_dihedrals(ctx, 1, 4, frame, 1, twice, &P), ENF_ERR_RANGE);
+  ck_assert_int_eq(enf_dihedrals(ctx, 1, 4, frame, 1, minus, &P), ENF_ERR_RANGE);
+  ck_assert_int_eq(enf_dihedrals(ctx, 1, 4, NULL, 1, far, &P), ENF_ERR_ARG);
+  ck_assert_int_eq(enf_dihedrals(ctx, 0, 4, NULL, 0, NULL, NULL), ENF_OK);
+  close_context();
+}
+END_TEST
+
+/* ---- what there is none of --------------------------------------------------------------------
+ */
 
 START_TEST(there_is_no_time_and_no_estimate) {
   double x[12], out[24] = {0}, t = 0.5, logp, exact, variance = 1;
@@ -209,6 +252,8 @@ int main(void) {
   tcase_add_test(tests, frames_without_coordinates_set_nothing);
   tcase_add_test(tests, a_bad_row_is_its_own_failure);
   tcase_add_test(tests, a_mirror_image_has_a_density_and_is_told);
+  tcase_add_test(tests, dihedrals_are_those_of_the_zmatrix);
+  tcase_add_test(tests, dihedrals_of_no_atoms_are_refused);
   tcase_add_test(tests, there_is_no_time_and_no_estimate);
   return run_suite("molecule", tests);
 }

@@ -1,7 +1,7 @@
 # molecule.sh -- tests of the tool with one molecule in internal coordinates, read by run.sh. ala2.xyz is a frame of alanine
 # dipeptide in nm, ala2.pdb the same with names; frames are samples of a flow that is not trained, about that one.
 molecule='molecules_come_from_a_frame topologies_fit_their_rows bonds_come_from_the_first_row
-  frames_of_another_kind_are_told info_shows_the_zmatrix topology_flags_are_checked pdb_files_are_checked'
+  frames_of_another_kind_are_told info_shows_the_zmatrix torsions_have_states topology_flags_are_checked pdb_files_are_checked'
 
 small='--set model.hidden=8 --set train.batch=16 -q'
 rows="--objective likelihood --steps 3 $small"
@@ -75,6 +75,23 @@ info_shows_the_zmatrix() {
     refuses 2 '--plot draws the Z-matrix of a molecule, and plain.safetensors has none' \
       info "$("$enf" train frames.xyz -q --steps 1 --set model.hidden=4 --set train.batch=2 -o plain.safetensors >/dev/null 2>&1; echo plain.safetensors)" \
       --plot zmatrix.svg
+}
+
+# A torsion that is uniform, by weights that are all alike: a state of a third of the circle, against two thirds, is log 2 up.
+torsions_have_states() {
+  awk '{ line[NR] = $0 } END { for (k = 0; k < 3000; k++) for (i = 1; i <= NR; i++) print line[i] }' ala2.xyz >alike.xyz
+  "$enf" sample ala2.safetensors -n 3000 -q -o uniform.npy >/dev/null &&
+    "$enf" logprob ala2.safetensors alike.xyz -q -o alike.npy >/dev/null || return 1
+  flat="reweight --x frames.xyz --logp frames_logp.npy -e lj:n=22 -q"
+  refuses 2 '--states and --plot-2d are of torsions: they need --cv' $flat --states phi:0:115 &&
+    refuses 2 "--cv has no torsion 'psi'" $flat --cv phi=torsion:4,6,8,14 --states psi:0:115 &&
+    refuses 2 '--states takes NAME:LOWEST:HIGHEST in degrees' $flat --cv phi=torsion:4,6,8,14 --states phi:115:0 &&
+    refuses 2 "--cv takes NAME=torsion:I,J,K,L (atoms from 0), not 'phi=4,6,8,14'" $flat --cv phi=4,6,8,14 &&
+    refuses 2 '--plot-2d draws two torsions, and --cv has 1' $flat --cv phi=torsion:4,6,8,14 --plot-2d n.svg &&
+    refuses 1 'dihedral 0 is of atom 22: there are 22, numbered from 0' $flat --cv phi=torsion:4,6,8,22 || return 1
+  "$enf" reweight --x uniform.npy --logp alike.npy --u alike.npy -q --cv 'phi=torsion:4,6,8,14 psi=torsion:6,8,14,15' \
+    --states phi:-60:60 --json >text 2>note || return 1
+  awk -v f="$(number free_energy text)" -v e="$(number free_energy_err text)" 'BEGIN { d = f - log(2); exit !(d * d < 16 * e * e && e < 0.06) }'
 }
 
 topology_flags_are_checked() {
