@@ -17,7 +17,8 @@ static const command commands[] = {
      "numbers if you like, or PLUGIN.so, an energy of your own ('enf help train'). Prints "
      "acceptance,\n"
      "autocorrelation time (in stored samples), mean energy and virial with their errors; the\n"
-     "virial's exact value is (N-1)D. FILE is .npy (f4 unless --type f8) or .xyz; sim.* options\n"
+     "virial's exact value is (N-1)D. gaussians:n=8,radius=2.8284,std=0.35355, a density of one\n"
+     "vector (--set model.space=vector), is drawn from: its samples are independent. FILE is .npy (f4 unless --type f8) or .xyz; sim.* options\n"
      "by --set.\n",
      run_simulate},
     {TRAIN, "train", "[DATA]", 0, 1, "Train a flow on configurations, by an energy, or both",

@@ -18,7 +18,7 @@ static void print_simulation(const cli *c, const target *t, const dataset *data,
   report_measured(&r, "mean_u", "mean energy", info->mean_u, info->mean_u_err, t->mean_u,
                   t->mean_u_err);
   report_measured(&r, "virial", "virial", info->virial, info->virial_err,
-                  (double)((data->N - 1) * data->D), 0);
+                  (double)((data->N > 1 ? data->N - 1 : 1) * data->D), 0);
   report_real(&r, "step", "move size", info->step);
   report_real(&r, "seconds", "seconds", info->seconds);
   report_text(&r, "output", "written to", c->value[FLAG_OUTPUT]);

@@ -1,7 +1,7 @@
 /* target.c -- the energy that a flow is compared with, and what is known exactly about it.
 
    Exact values of log Z (integral of exp(-u) over the mean-free subspace) and <u> by quadrature:
-   the double wells; by thermodynamic integration and long simulations: LJ13 with eps = 2. They are
+   the double wells and the Gaussians; by thermodynamic integration and long simulations: LJ13 with eps = 2. They are
    shown for exactly these parameters only. */
 #include "target.h"
 
@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBERS = 6, BLOCK = 1024 /* configurations in one call of the energy */ };
+enum { NUMBERS = 9, BLOCK = 1024 /* configurations in one call of the energy */ };
 static const char *const numbers[NUMBERS] = {"eps",     "rm",        "spring",
-                                             "quartic", "quadratic", "centre"};
+                                             "quartic", "quadratic", "centre",
+                                             "n",       "radius",    "std"};
 
 typedef struct {
   const char *system; /* the spec up to a colon, digits dropped */
@@ -24,6 +25,14 @@ static const known table[] = {
     {"dw", 4, 2, {0, 0, 0, 0.9, 4, 4}, 29.667232, 0, -22.54151, 0},
     {"pair-dw", 2, 2, {0, 0, 0, 0.9, 4, 4}, 7.26039, 0, -3.87073, 0},
     {"pair-dw", 2, 3, {0, 0, 0, 0.9, 4, 4}, 9.11439, 0, -3.88138, 0},
+    {"gaussians",
+     1,
+     2,
+     {0, 0, 0, 0, 0, 0, 8, 2.8284271247461903, 0.35355339059327379},
+     0,
+     0,
+     2.831578,
+     0},
     {"lj", 13, 3, {2, 1, 1}, 59.90, 0.03, -43.01, 0.08},
 };
 
@@ -122,7 +131,7 @@ int target_check(const target *t, const char *what, size_t N, size_t D) {
 
 /* ---- energies ------------------------------------------------------------------------------ */
 
-/* Row i of the data without its mean; false if it is not finite. */
+/* Row i of the data without its mean, unless it is one vector; false if it is not finite. */
 static bool center(const dataset *data, size_t i, double *x) {
   const size_t N = data->N, D = data->D;
   const double *from = data->x + i * N * D;
@@ -133,7 +142,7 @@ static bool center(const dataset *data, size_t i, double *x) {
     if (!isfinite(sum))
       return false;
     for (size_t p = 0; p < N; p++)
-      x[p * D + a] = from[p * D + a] - sum / (double)N;
+      x[p * D + a] = N > 1 ? from[p * D + a] - sum / (double)N : sum;
   }
   return true;
 }
@@ -162,10 +171,10 @@ static int eval_block(const target *t, const dataset *data, size_t first, double
 
 /* ---- gradients ------------------------------------------------------------------------------- */
 
-/* x with coordinate k moved, its mean taken away again. */
+/* x with coordinate k moved, its mean taken away again, where there is one to take away. */
 static void move(size_t N, size_t D, const double *x, size_t k, double step, double *moved) {
   memcpy(moved, x, N * D * sizeof *x);
-  for (size_t p = 0; p < N; p++)
+  for (size_t p = 0; N > 1 && p < N; p++)
     moved[p * D + k % D] -= step / (double)N;
   moved[k] += step;
 }
@@ -189,7 +198,7 @@ static double gradient_error(const target *t, size_t N, size_t D, const double *
   for (size_t k = 0; k < N * D; k++) {
     const double slope = difference(t, N, D, x, k, step, moved);
     double mean = 0;
-    for (size_t p = 0; p < N; p++)
+    for (size_t p = 0; N > 1 && p < N; p++)
       mean += gradient[p * D + k % D] / (double)N;
     off = hypot(off, gradient[k] - mean - slope);
     length = hypot(length, slope);

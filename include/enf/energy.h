@@ -27,6 +27,8 @@ typedef struct enf_energy enf_energy;
  *                        eps sum_{i<j} [(rm/d)^12 - 2 (rm/d)^6]
  *                        + spring/2 sum_i |x_i - mean|^2, 3-D
  *             "pair-dw:dim=3"  the DW4 pair term for two particles in 2-D or 3-D
+ *             "gaussians:n=8,radius=2.8284,std=0.35355"  minus the log-density of n equal Gaussians
+ *                        on a circle, one vector in 2-D (model.space vector)
  *             Every number may be given after a colon, as name=value, separated by commas (n and
  *             dim only where they are shown); what is not given has the value shown.
  * Out:  energy  NULL on failure; the caller destroys it. It may outlive ctx.
@@ -47,11 +49,21 @@ int enf_energy_eval(void *energy, size_t n, const double *x, double *u, double *
 /**
  * enf_energy_get_int, enf_energy_get_real: numbers of the system.
  *
- * int: "particles" "dimensions"; real: "eps" "rm" "spring", or "quartic" "quadratic" "centre",
- * where the system has them. ARG otherwise. Since 0.1.
+ * int: "particles" "dimensions"; real: "eps" "rm" "spring", or "quartic" "quadratic" "centre", or
+ * "n" "radius" "std", where the system has them. ARG otherwise. Since 0.1.
  */
 enf_status enf_energy_get_int(const enf_energy *energy, const char *name, int64_t *value);
 enf_status enf_energy_get_real(const enf_energy *energy, const char *name, double *value);
+
+/**
+ * enf_energy_sample: independent samples of exp(-u), of systems that can be drawn from ("gaussians").
+ *
+ * In:   seed, first  sample i is a function of (seed, first + i) alone
+ * Out:  x  (n,N,D)
+ * Statuses: ARG, UNSUPPORTED (the system has no exact samples). Threads: any. Cost: O(n). Since 0.1.
+ */
+enf_status enf_energy_sample(enf_ctx *ctx, const enf_energy *energy, uint64_t seed, uint64_t first,
+                             size_t n, double *x);
 
 /** enf_energy_destroy: NULL is fine. Since 0.1. */
 void enf_energy_destroy(enf_energy *energy);
@@ -88,6 +100,8 @@ typedef struct {
  *                 NULL for the defaults
  * Out:  x         (n,N,D), mean-free, in random order of walkers and times
  *       info      begins with its struct_size (ENF_SIM_INFO_INIT); may be NULL
+ * An energy that enf_energy_sample knows is drawn from, sample i being number i of sim.seed:
+ * acceptance and autocorrelation are then 1, and no other sim.* option is used.
  * Built-in energies (fn = enf_energy_eval) run on all run.threads; a host's fn on the caller's
  * thread, for all walkers and temperatures at once. Both give the same bits, for any number of
  * threads, from sim.seed. Cost: walkers * rungs * leapfrog * (burn_in + stride * n / walkers)

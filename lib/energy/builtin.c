@@ -15,6 +15,7 @@
 #define BIT(number) (1u << ENF__ENERGY_##number)
 #define LJ_NUMBERS (BIT(EPS) | BIT(RM) | BIT(SPRING))
 #define DW_NUMBERS (BIT(QUARTIC) | BIT(QUADRATIC) | BIT(CENTRE))
+#define MODE_NUMBERS (BIT(MODES) | BIT(RADIUS) | BIT(STD))
 
 static const struct {
   const char *name;
@@ -29,6 +30,9 @@ static const struct {
     [ENF__ENERGY_QUARTIC] = {"quartic", 0, 1e6, false},
     [ENF__ENERGY_QUADRATIC] = {"quadratic", -1e6, 1e6, false},
     [ENF__ENERGY_CENTRE] = {"centre", 0, 1e6, false},
+    [ENF__ENERGY_MODES] = {"n", 1, 1024, true},
+    [ENF__ENERGY_RADIUS] = {"radius", 0, 1e6, false},
+    [ENF__ENERGY_STD] = {"std", 1e-6, 1e6, false},
 };
 
 typedef struct {
@@ -36,6 +40,7 @@ typedef struct {
   enf__potential potential;
   unsigned settable, has;
   double value[ENF__ENERGY_NUMBERS];
+  enf__exact_fn sample; /* NULL: none, only enf_simulate's chain */
 } system_row;
 
 #define LJ_VALUES(n)                                                                               \
@@ -48,13 +53,20 @@ typedef struct {
     [ENF__ENERGY_N] = n, [ENF__ENERGY_DIM] = dim, [ENF__ENERGY_QUARTIC] = 0.9,                     \
     [ENF__ENERGY_QUADRATIC] = 4, [ENF__ENERGY_CENTRE] = 4                                          \
   }
+/* 4/sqrt 2 and 0.5/sqrt 2: the circle of 8 that generative models are shown on. */
+#define MODE_VALUES                                                                                \
+  {                                                                                                \
+    [ENF__ENERGY_N] = 1, [ENF__ENERGY_DIM] = 2, [ENF__ENERGY_MODES] = 8,                           \
+    [ENF__ENERGY_RADIUS] = 2.8284271247461903, [ENF__ENERGY_STD] = 0.35355339059327379             \
+  }
 
 static const system_row systems[] = {
-    {"dw4", ENF__DOUBLE_WELL, DW_NUMBERS, DW_NUMBERS, DW_VALUES(4, 2)},
-    {"lj13", ENF__LENNARD_JONES, LJ_NUMBERS, LJ_NUMBERS, LJ_VALUES(13)},
-    {"lj55", ENF__LENNARD_JONES, LJ_NUMBERS, LJ_NUMBERS, LJ_VALUES(55)},
-    {"lj", ENF__LENNARD_JONES, BIT(N) | LJ_NUMBERS, LJ_NUMBERS, LJ_VALUES(13)},
-    {"pair-dw", ENF__DOUBLE_WELL, BIT(DIM) | DW_NUMBERS, DW_NUMBERS, DW_VALUES(2, 3)},
+    {"dw4", ENF__DOUBLE_WELL, DW_NUMBERS, DW_NUMBERS, DW_VALUES(4, 2), NULL},
+    {"lj13", ENF__LENNARD_JONES, LJ_NUMBERS, LJ_NUMBERS, LJ_VALUES(13), NULL},
+    {"lj55", ENF__LENNARD_JONES, LJ_NUMBERS, LJ_NUMBERS, LJ_VALUES(55), NULL},
+    {"lj", ENF__LENNARD_JONES, BIT(N) | LJ_NUMBERS, LJ_NUMBERS, LJ_VALUES(13), NULL},
+    {"pair-dw", ENF__DOUBLE_WELL, BIT(DIM) | DW_NUMBERS, DW_NUMBERS, DW_VALUES(2, 3), NULL},
+    {"gaussians", ENF__GAUSSIANS, MODE_NUMBERS, MODE_NUMBERS, MODE_VALUES, enf__gaussians_sample},
 };
 enum { SYSTEMS = sizeof systems / sizeof *systems };
 
@@ -162,6 +174,7 @@ enf_status enf_energy_builtin(enf_ctx *ctx, enf_energy **energy, const char *spe
                        .system = row.name,
                        .has = row.has,
                        .potential = row.potential,
+                       .sample = row.sample,
                        .particles = (size_t)row.value[ENF__ENERGY_N],
                        .dimensions = (size_t)row.value[ENF__ENERGY_DIM]};
   memcpy(made->value, row.value, sizeof made->value);

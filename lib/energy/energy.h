@@ -15,10 +15,16 @@ enum {
   ENF__ENERGY_QUARTIC,
   ENF__ENERGY_QUADRATIC,
   ENF__ENERGY_CENTRE,
+  ENF__ENERGY_MODES,
+  ENF__ENERGY_RADIUS,
+  ENF__ENERGY_STD,
   ENF__ENERGY_NUMBERS
 };
 
-typedef enum { ENF__LENNARD_JONES, ENF__DOUBLE_WELL } enf__potential;
+typedef enum { ENF__LENNARD_JONES, ENF__DOUBLE_WELL, ENF__GAUSSIANS } enf__potential;
+
+/* Draw number `index` of exp(-u), a function of it and the seed. */
+typedef void (*enf__exact_fn)(const enf_energy *energy, uint64_t seed, uint64_t index, double *x);
 
 struct enf_energy {
   uint32_t magic;
@@ -26,6 +32,7 @@ struct enf_energy {
   const char *system; /* static text */
   unsigned has;       /* bit k: the system has number k */
   enf__potential potential;
+  enf__exact_fn sample; /* or NULL */
   size_t particles, dimensions;
   double value[ENF__ENERGY_NUMBERS];
 };
@@ -33,5 +40,9 @@ struct enf_energy {
 /* u (n) and, if grad is not NULL, du/dx (n,N,D) of configurations x (n,N,D). */
 void enf__potential_eval(const enf_energy *energy, size_t n, const double *x, double *u,
                          double *grad);
+
+void enf__gaussians_eval(const enf_energy *energy, size_t n, const double *x, double *u,
+                         double *grad);
+void enf__gaussians_sample(const enf_energy *energy, uint64_t seed, uint64_t index, double *x);
 
 #endif

@@ -1,4 +1,4 @@
-/* potential.c -- the pair potentials of the built-in systems.
+/* potential.c -- the energies of the built-in systems: their pair potentials (and gaussians.c).
 
      Lennard-Jones  u = eps sum_{i<j} (s^2 - 2 s) + spring/2 sum_i |x_i - mean|^2,  s = (rm/d)^6
      double well    u = sum_{i<j} quartic t^4 - quadratic t^2,                      t = d - centre
@@ -72,8 +72,8 @@ static void evaluate_lanes(evaluate_fn evaluate, const enf_energy *energy, const
     transpose(coordinates, LANES, lanes_grad, grad);
 }
 
-void enf__potential_eval(const enf_energy *energy, size_t n, const double *x, double *u,
-                         double *grad) {
+static void pairs_eval(const enf_energy *energy, size_t n, const double *x, double *u,
+                       double *grad) {
   size_t coordinates = energy->particles * energy->dimensions, b = 0;
   evaluate_fn group = choose_group();
   if (coordinates <= GROUP_COORDINATES)
@@ -82,7 +82,16 @@ void enf__potential_eval(const enf_energy *energy, size_t n, const double *x, do
                      grad ? grad + b * coordinates : NULL);
   for (; b < n; b++)
     evaluate_one(energy, x + b * coordinates, u + b, grad ? grad + b * coordinates : NULL);
-  for (b = 0; b < n; b++) {
+}
+
+void enf__potential_eval(const enf_energy *energy, size_t n, const double *x, double *u,
+                         double *grad) {
+  const size_t coordinates = energy->particles * energy->dimensions;
+  if (energy->potential == ENF__GAUSSIANS)
+    enf__gaussians_eval(energy, n, x, u, grad);
+  else
+    pairs_eval(energy, n, x, u, grad);
+  for (size_t b = 0; b < n; b++) {
     if (u[b] <= ENERGY_LIMIT)
       continue;
     u[b] = INFINITY;

@@ -39,6 +39,7 @@ static enf_status builtin_shape(enf_ctx *ctx, const enf_opts *opts, enf__sim *si
   sim->D = energy->dimensions;
   TRY(check_shape(ctx, opts, ENF__OPT_MODEL_PARTICLES, energy->system, sim->N));
   TRY(check_shape(ctx, opts, ENF__OPT_MODEL_DIMENSIONS, energy->system, sim->D));
+  sim->exact = energy->sample != NULL;
 out:
   return status;
 }
@@ -61,13 +62,13 @@ static enf_status read_options(enf_ctx *ctx, const enf_opts *opts, enf__sim *sim
   TRY(sim->host ? host_shape(ctx, opts, sim) : builtin_shape(ctx, opts, sim));
   sim->seed = enf__opts_seed(opts, ENF__OPT_SIM_SEED);
   sim->walkers = (size_t)enf__opts_int(opts, ENF__OPT_SIM_WALKERS);
-  if (sim->walkers > sim->rows)
+  if (sim->walkers > sim->rows || sim->exact)
     sim->walkers = sim->rows;
   sim->per_walker = (sim->rows + sim->walkers - 1) / sim->walkers;
-  sim->rungs = (size_t)enf__opts_int(opts, ENF__OPT_SIM_RUNGS);
+  sim->rungs = sim->exact ? 1 : (size_t)enf__opts_int(opts, ENF__OPT_SIM_RUNGS);
   sim->leapfrog = (size_t)enf__opts_int(opts, ENF__OPT_SIM_LEAPFROG);
   sim->burn_in = (uint64_t)enf__opts_int(opts, ENF__OPT_SIM_BURN_IN);
-  sim->stride = (uint64_t)enf__opts_int(opts, ENF__OPT_SIM_STRIDE);
+  sim->stride = sim->exact ? 1 : (uint64_t)enf__opts_int(opts, ENF__OPT_SIM_STRIDE);
 out:
   return status;
 }
@@ -216,7 +217,10 @@ enf_status enf_simulate(enf_ctx *ctx, enf_energy_fn fn, void *user, const enf_op
                   .out = x};
   TRY(read_options(ctx, opts, &sim));
   TRY(prepare(ctx, opts, &sim));
-  TRY(run_schedule(ctx, &sim));
+  if (sim.exact)
+    enf__sim_draw(&sim);
+  else
+    TRY(run_schedule(ctx, &sim));
   enf_sim_info full = ENF_SIM_INFO_INIT;
   enf__sim_summarise(&sim, &full);
   full.seconds = ctx->stats.seconds = enf__seconds() - begun;

@@ -18,6 +18,7 @@ typedef struct {
 typedef struct {
   enf_energy_fn fn;
   void *user;
+  bool exact;    /* a built-in energy that draws its samples: a walker for each of them */
   enf_ctx *host; /* where fn is the host's; NULL: a built-in energy, which any thread may call */
   int returned; /* what a host's fn returned when it failed */
   uint64_t seed;
@@ -49,6 +50,9 @@ void enf__sim_remove_mean(const enf__sim *sim, double *x);
 /* Work on walkers first ... last-1: find starting points; make moves from ... to-1. */
 enf_status enf__sim_start(enf__sim *sim, size_t first, size_t last);
 enf_status enf__sim_walk(enf__sim *sim, size_t first, size_t last, uint64_t from, uint64_t to);
+
+/* All samples of an exact simulation, and what enf__sim_summarise asks of them. */
+void enf__sim_draw(enf__sim *sim);
 
 /* Means, error bars and autocorrelation time of what was stored. */
 void enf__sim_summarise(const enf__sim *sim, enf_sim_info *info);

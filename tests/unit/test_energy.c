@@ -53,8 +53,10 @@ static const struct {
                {"lj:n=5,eps=0.7,rm=1.3,spring=0.4", 1},
                {"lj:n=70,eps=1", 1}, /* too large for the vector path */
                {"pair-dw", 3},
-               {"pair-dw:dim=2", 3}};
-enum { SYSTEMS = sizeof systems / sizeof *systems };
+               {"pair-dw:dim=2", 3},
+               {"gaussians", 1}, /* no symmetry */
+               {"gaussians:n=3,radius=0.4,std=0.9", 1}};
+enum { SYSTEMS = sizeof systems / sizeof *systems, SYMMETRIC = SYSTEMS - 2 };
 
 /* ---- values --------------------------------------------------------------------------------- */
 
@@ -205,6 +207,68 @@ START_TEST(bits_do_not_depend_on_the_batch_nor_on_asking_for_gradients) {
 }
 END_TEST
 
+/* ---- exact samples --------------------------------------------------------------------------- */
+
+static const char *const drawn[] = {"gaussians", "gaussians:n=5,radius=1.5,std=0.6",
+                                    "gaussians:n=1,radius=0,std=2"};
+
+/* Of u, x and x^2, against quadrature of exp(-u), which integrates to 1; 4 standard errors. */
+START_TEST(exact_samples_are_of_the_energy) {
+  enum { SAMPLES = 20000, SIDE = 400, FUNCTIONS = 4 };
+  static double x[SAMPLES * 2], u[SAMPLES];
+  enf_energy *energy = make(drawn[_i]);
+  double sum[FUNCTIONS] = {0}, square[FUNCTIONS] = {0}, want[FUNCTIONS] = {0}, mass = 0;
+  const double step = 0.05;
+  ck_assert_int_eq(enf_energy_sample(ctx, energy, 3, 0, SAMPLES, x), ENF_OK);
+  enf_energy_eval(energy, SAMPLES, x, u, NULL);
+  for (size_t i = 0; i < SAMPLES; i++) {
+    const double f[FUNCTIONS] = {u[i], x[2 * i], x[2 * i + 1], x[2 * i] * x[2 * i]};
+    for (size_t k = 0; k < FUNCTIONS; k++) {
+      sum[k] += f[k] / SAMPLES;
+      square[k] += f[k] * f[k] / SAMPLES;
+    }
+  }
+  for (size_t i = 0; i < SIDE * SIDE; i++) {
+    const double at[2] = {step * ((double)(i % SIDE) - SIDE / 2),
+                          step * ((double)(i / SIDE) - SIDE / 2)};
+    const double e = energy_of(energy, at), p = exp(-e) * step * step;
+    const double f[FUNCTIONS] = {e, at[0], at[1], at[0] * at[0]};
+    mass += p;
+    for (size_t k = 0; k < FUNCTIONS; k++)
+      want[k] += p * f[k];
+  }
+  ck_assert_double_eq_tol(mass, 1, 1e-5);
+  for (size_t k = 0; k < FUNCTIONS; k++)
+    ck_assert_double_eq_tol(sum[k], want[k],
+                            4 * sqrt((square[k] - sum[k] * sum[k]) / SAMPLES) + 1e-4);
+  enf_energy_destroy(energy);
+}
+END_TEST
+
+START_TEST(exact_samples_are_functions_of_their_numbers) {
+  double x[20], y[20], z[20];
+  enf_energy *energy = make("gaussians"), *other = make("dw4");
+  enf_sim_info info = ENF_SIM_INFO_INIT;
+  ck_assert_int_eq(enf_energy_sample(ctx, energy, 0, 0, 10, x), ENF_OK);
+  ck_assert_int_eq(enf_energy_sample(ctx, energy, 0, 0, 4, y), ENF_OK);
+  ck_assert_int_eq(enf_energy_sample(ctx, energy, 0, 4, 6, y + 8), ENF_OK);
+  ck_assert_int_eq(enf_simulate(ctx, enf_energy_eval, energy, NULL, 10, z, &info), ENF_OK);
+  ck_assert_mem_eq(x, y, sizeof x);
+  ck_assert_mem_eq(x, z, sizeof x);
+  ck_assert_uint_eq(info.walkers, 10);
+  ck_assert_double_eq(info.autocorrelation, 1);
+  ck_assert_int_eq(enf_energy_sample(ctx, energy, 1, 0, 10, y), ENF_OK);
+  ck_assert_double_ne(x[0], y[0]);
+  ck_assert_int_eq(enf_energy_sample(ctx, other, 0, 0, 1, x), ENF_ERR_UNSUPPORTED);
+  ck_assert_ptr_nonnull(strstr(enf_ctx_errmsg(ctx), "dw4 has no exact samples"));
+  ck_assert_int_eq(enf_energy_sample(ctx, NULL, 0, 0, 1, x), ENF_ERR_ARG);
+  ck_assert_int_eq(enf_energy_sample(ctx, energy, 0, 0, 1, NULL), ENF_ERR_ARG);
+  ck_assert_int_eq(enf_energy_sample(ctx, energy, 0, 0, 0, NULL), ENF_OK);
+  enf_energy_destroy(energy);
+  enf_energy_destroy(other);
+}
+END_TEST
+
 /* ---- specs ---------------------------------------------------------------------------------- */
 
 START_TEST(specs_have_the_documented_numbers) {
@@ -246,7 +310,7 @@ static const struct {
   enf_status status;
   const char *part; /* of the sentence */
 } refused[] = {
-    {"", ENF_ERR_OPTION, "known are dw4, lj13, lj55, lj, pair-dw"},
+    {"", ENF_ERR_OPTION, "known are dw4, lj13, lj55, lj, pair-dw, gaussians"},
     {"lj1", ENF_ERR_OPTION, "\"lj1\" is not a built-in system"},
     {"lj13 ", ENF_ERR_OPTION, "known are"},
     {"lj13:", ENF_ERR_OPTION, "names eps, rm, spring"},
@@ -337,7 +401,10 @@ int main(void) {
   tcase_add_test(tests, non_finite_coordinates_are_impossible);
   tcase_add_loop_test(tests, gradient_is_the_central_difference, 0, SYSTEMS);
   tcase_add_loop_test(
-      tests, energy_is_invariant_under_rotation_reflection_translation_and_permutation, 0, SYSTEMS);
+      tests, energy_is_invariant_under_rotation_reflection_translation_and_permutation, 0,
+      SYMMETRIC);
+  tcase_add_loop_test(tests, exact_samples_are_of_the_energy, 0, 3);
+  tcase_add_test(tests, exact_samples_are_functions_of_their_numbers);
   tcase_add_loop_test(tests, bits_do_not_depend_on_the_batch_nor_on_asking_for_gradients, 0,
                       SYSTEMS);
   tcase_add_test(tests, specs_have_the_documented_numbers);
