@@ -10,7 +10,7 @@
 #define ENF__CHOICES_SPACE(X) X(ENF__PARTICLES, "particles") X(ENF__VECTOR, "vector") X(ENF__MOLECULE, "molecule")
 /* Words of model.map. */
 #define ENF__CHOICES_MAP(X) X(ENF__MAP_CNF, "cnf") X(ENF__MAP_LINEAR, "linear") X(ENF__MAP_SPLINE, "spline")
-#define ENF__CHOICES_FIELD(X) X(ENF__FIELD_EGNN, "egnn") X(ENF__FIELD_PAIR_KERNEL, "pair-kernel")
+#define ENF__CHOICES_FIELD(X) X(ENF__FIELD_EGNN, "egnn") X(ENF__FIELD_PAIR_KERNEL, "pair-kernel") X(ENF__FIELD_MLP, "mlp")
 #define ENF__CHOICES_AGGREGATION(X) X(ENF__SUM, "sum") X(ENF__MEAN, "mean")
 #define ENF__CHOICES_PRIOR(X) X(ENF__GAUSSIAN_PRIOR, "gaussian") X(ENF__STUDENT_PRIOR, "student-t") X(ENF__INTERNAL_PRIOR, "internal")
 #define ENF__CHOICES_PRECISION(X) X(ENF__FLOAT32, "float32") X(ENF__FLOAT64, "float64")

@@ -334,7 +334,8 @@ static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *
     IN_PRECISION(trace_grad, of, out);
 }
 
-const enf__field_ops enf__egnn_ops = {.plan = plan,
+const enf__field_ops enf__egnn_ops = {.space = ENF__PARTICLES,
+                                      .plan = plan,
                                       .allocate = allocate,
                                       .destroy = destroy,
                                       .pack = pack,

@@ -5,7 +5,9 @@
 enum { MOST_PIECES = 16 };
 
 static const enf__field_ops *const fields[] = {
-    [ENF__FIELD_EGNN] = &enf__egnn_ops, [ENF__FIELD_PAIR_KERNEL] = &enf__pair_kernel_ops};
+    [ENF__FIELD_EGNN] = &enf__egnn_ops,
+    [ENF__FIELD_PAIR_KERNEL] = &enf__pair_kernel_ops,
+    [ENF__FIELD_MLP] = &enf__mlp_ops};
 ENF__ROW_FOR_EVERY(ENF__FIELDS, fields);
 
 enf_status enf__field_plan(enf_ctx *ctx, enf__field **field, const enf__model *model,
@@ -35,6 +37,8 @@ void enf__field_destroy(enf__field *field) {
   if (field)
     field->ops->destroy(field);
 }
+
+int enf__field_space(int kind) { return fields[kind]->space; }
 
 const enf__model *enf__field_model(const enf__field *field) { return &field->model; }
 

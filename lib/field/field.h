@@ -17,6 +17,7 @@
 /* The model.* options that define the network. */
 typedef struct {
   int kind; /* model.field */
+  size_t dimensions; /* mlp: of its vectors */
   size_t hidden, layers;
   size_t edge_depth, node_depth; /* linear layers of the edge and node networks, 2 or more */
   bool attention, tanh, mean;
@@ -46,6 +47,9 @@ enf_status enf__field_allocate(enf_ctx *ctx, enf__field *field);
 enf_status enf__field_create(enf_ctx *ctx, enf__field **field, const enf__model *model,
                              enf__params *params);
 void enf__field_destroy(enf__field *field);
+
+/* The model.space that a model.field is for. */
+int enf__field_space(int kind);
 
 const enf__model *enf__field_model(const enf__field *field);
 /* Renew the packed copies from a block of the table's layout. */
@@ -113,6 +117,7 @@ void enf__field_vjp_trace(const enf__field *field, const enf__run *run, enf__are
 
 /* What a field of its own file provides; one row of the table in field.c. */
 typedef struct {
+  int space; /* model.space of its points */
   enf_status (*plan)(enf_ctx *ctx, enf__field **field, const enf__model *model,
                      enf__params *params);
   enf_status (*allocate)(enf__field *field); /* NOMEM */
@@ -142,6 +147,6 @@ struct enf__field {
   enf__model model;
 };
 
-extern const enf__field_ops enf__egnn_ops, enf__pair_kernel_ops;
+extern const enf__field_ops enf__egnn_ops, enf__pair_kernel_ops, enf__mlp_ops;
 
 #endif

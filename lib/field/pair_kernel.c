@@ -186,7 +186,8 @@ static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *
   IN_PRECISION(vjp_trace, of, out);
 }
 
-const enf__field_ops enf__pair_kernel_ops = {.plan = plan,
+const enf__field_ops enf__pair_kernel_ops = {.space = ENF__PARTICLES,
+                                             .plan = plan,
                                              .allocate = allocate,
                                              .destroy = destroy,
                                              .pack = pack,

@@ -87,6 +87,8 @@ static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts) {
     enf__opt id;
     const char *value;
   } rows[] = {{ENF__MOLECULE, ENF__OPT_MODEL_MAP, map},
+              {ENF__VECTOR, ENF__OPT_MODEL_FIELD, "mlp"},
+              {ENF__VECTOR, ENF__OPT_MODEL_HIDDEN, "64"},
               {ENF__MOLECULE, ENF__OPT_MODEL_PRIOR, "internal"},
               {ENF__MOLECULE, ENF__OPT_MODEL_HIDDEN, "64"}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

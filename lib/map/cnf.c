@@ -4,6 +4,7 @@
 static enf__model model_of(const enf__map_spec *spec) {
   const enf_opts *opts = spec->options;
   return (enf__model){.kind = (int)enf__opts_int(opts, ENF__OPT_MODEL_FIELD),
+                      .dimensions = spec->space->shape.dimensions,
                       .hidden = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_HIDDEN),
                       .layers = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_LAYERS),
                       .edge_depth = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_EDGE_DEPTH),
@@ -23,7 +24,23 @@ static void destroy(enf__map *map) {
   enf__free(&alloc, map);
 }
 
+/* Does the field know the space's points? */
+static enf_status check_space(enf_ctx *ctx, const enf_opts *opts) {
+  char space[32], field[32];
+  const int64_t kind = enf__opts_int(opts, ENF__OPT_MODEL_FIELD);
+  if (enf__field_space((int)kind) == enf__opts_int(opts, ENF__OPT_MODEL_SPACE))
+    return ENF_OK;
+  return enf__fail(ctx, ENF_ERR_OPTION,
+                   "model.field is %s and model.space %s: egnn and pair-kernel are fields of "
+                   "particles, mlp of a vector, and a molecule has none",
+                   enf__opts_print(opts, ENF__OPT_MODEL_FIELD, field),
+                   enf__opts_print(opts, ENF__OPT_MODEL_SPACE, space));
+}
+
 static enf_status plan(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec) {
+  const enf_status fits = check_space(ctx, spec->options);
+  if (fits != ENF_OK)
+    return fits;
   if (spec->layers > 1)
     return enf__fail(ctx, ENF_ERR_OPTION,
                      "model.map: cnf*%zu, but the flow of a velocity field is one map",

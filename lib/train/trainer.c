@@ -40,6 +40,21 @@ static enf_status check_options(enf_ctx *ctx, const enf_opts *opts) {
   return ENF_OK;
 }
 
+/* Only configurations of particles are alike up to rotations and exchanges; elsewhere the default
+   is ot, and is set, so that the trainer's file says it. */
+static enf_status choose_coupling(enf_ctx *ctx, enf_opts *opts, const enf__space *space) {
+  const char *name = enf__opts_name(ENF__OPT_TRAIN_COUPLING);
+  if (space->ops == &enf__particles_ops ||
+      enf__opts_int(opts, ENF__OPT_TRAIN_COUPLING) != ENF__EQUIVARIANT_OT)
+    return ENF_OK;
+  if (enf__opts_isset(opts, ENF__OPT_TRAIN_COUPLING))
+    return enf__fail(ctx, ENF_ERR_OPTION,
+                     "%s is equivariant-ot, but only in model.space particles there are "
+                     "permutations and rotations: set ot or independent",
+                     name);
+  return enf_opts_set(opts, name, "ot");
+}
+
 /* auto: where other axes pay for every tensor. */
 bool enf__trainer_uses_soap(const enf_opts *opts, const enf__params *params) {
   const int64_t kind = enf__opts_int(opts, ENF__OPT_TRAIN_OPTIMIZER);
@@ -69,6 +84,7 @@ enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **out, enf_flow *flow,
   *tr = (enf_trainer){.magic = ENF__MAGIC_TRAINER, .alloc = ctx->alloc, .flow = flow};
   TRY(enf__opts_copy(ctx, &tr->alloc, &tr->options, opts));
   TRY(check_options(ctx, tr->options));
+  TRY(choose_coupling(ctx, tr->options, &flow->space));
   TRY(copy_flow(ctx, tr));
   TRY(enf__optimiser_create(ctx, &tr->optimiser, &tr->work->params,
                             enf__trainer_uses_soap(tr->options, &tr->work->params)));

@@ -19,7 +19,8 @@
 enum {
   PUBLISHED = 50,
   EGNNS = PUBLISHED + 25,
-  NETWORKS = EGNNS + 10,
+  EQUIVARIANT = EGNNS + 10,
+  NETWORKS = EQUIVARIANT + 8, /* of vectors at the end, which have no symmetry */
   MOST = 18,
   SAMPLES = 2,
   SEED = 20
@@ -52,7 +53,14 @@ static void choose_model(int i) {
                                                         : 5 * (i - EGNNS);
   shape =
       (enf__shape){.particles = 2 + (size_t)which / 5 % 5, .dimensions = 2 + (size_t)which / 25};
-  model = (enf__model){.kind = i < EGNNS ? ENF__FIELD_EGNN : ENF__FIELD_PAIR_KERNEL,
+  if (i >= EQUIVARIANT) {
+    static const size_t dimensions[] = {1, 2, 5, MOST};
+    shape = (enf__shape){.particles = 1, .dimensions = dimensions[i % 4]};
+  }
+  model = (enf__model){.kind = i < EGNNS         ? ENF__FIELD_EGNN
+                               : i < EQUIVARIANT ? ENF__FIELD_PAIR_KERNEL
+                                                 : ENF__FIELD_MLP,
+                       .dimensions = shape.dimensions,
                        .layers = 1 + (size_t)which % 5,
                        .edge_depth = deep < 0 ? 2 : 2 + (size_t)(deep + 1) % 3,
                        .node_depth = deep < 0 ? 2 : 2 + (size_t)(deep / 3 + 1) % 3,
@@ -63,7 +71,7 @@ static void choose_model(int i) {
                        .kernels = 9,
                        .kernel_times = 4,
                        .kernel_range = 4};
-  if (coin(i, 4)) {
+  if (i < EQUIVARIANT && coin(i, 4)) {
     for (size_t k = 0; k < shape.particles; k++)
       species[k] = (int)(k * 5 % 3 % 2 + k % 2);
     shape.kind = species;
@@ -71,7 +79,9 @@ static void choose_model(int i) {
   }
   size = shape.particles * shape.dimensions;
   snprintf(about, sizeof about, "%s N=%zu D=%zu L=%zu H=%zu %zu/%zu%s%s%s%s",
-           model.kind ? "pairs" : "egnn", shape.particles, shape.dimensions, model.layers,
+           model.kind == ENF__FIELD_EGNN          ? "egnn"
+           : model.kind == ENF__FIELD_PAIR_KERNEL ? "pairs"
+                                                  : "mlp", shape.particles, shape.dimensions, model.layers,
            model.hidden, model.edge_depth, model.node_depth, shape.kind ? " species" : "",
            model.attention ? " attention" : "", model.tanh ? " tanh" : "",
            model.mean ? " mean" : "");
@@ -84,11 +94,14 @@ static void choose_weights(int i) {
   for (size_t k = 0; k < params.count; k++) {
     const enf__tensor *tensor = &params.tensor[k];
     const bool last_coordinate = strstr(tensor->name, "coord_mlp.2") != NULL,
-               pair = strstr(tensor->name, "pair_kernel.pair") != NULL;
+               pair = strstr(tensor->name, "pair_kernel.pair") != NULL,
+               last = model.kind == ENF__FIELD_MLP && k + 2 >= params.count;
     double *w = params.value + tensor->offset;
     for (size_t j = 0; j < tensor->rows * tensor->cols; j++)
       if (last_coordinate)
         w[j] *= 1000 / range;
+      else if (last)
+        w[j] *= 100;
       else if (pair)
         enf__random_normal(SEED, 5, k * 1000 + j, 1, &w[j]);
   }
@@ -96,6 +109,8 @@ static void choose_weights(int i) {
 }
 
 static void center(double *y) {
+  if (shape.particles == 1)
+    return;
   for (size_t d = 0; d < shape.dimensions; d++) {
     double mean = 0;
     for (size_t k = 0; k < shape.particles; k++)
@@ -487,6 +502,87 @@ START_TEST(gradient_of_every_tensor_is_that_of_differences) {
 }
 END_TEST
 
+/* sum <a, v> + b trace + c |v|^2 + d |J probe|^2 of all samples. */
+static double traced(const double *probe, const enf__cotangent *of) {
+  double v[SAMPLES * MOST], v_dot[SAMPLES * MOST] = {0}, form[SAMPLES], sum = 0;
+  const enf__points at = {&shape, SAMPLES, t, x};
+  if (probe) {
+    enf__arena arena = open_arena(ENF__JVP);
+    enf__field_jvp(field, &ctx->run, &arena, &at, probe, v, v_dot, form);
+    close_arena(&arena);
+  } else {
+    divergence(SAMPLES, t, x, v, form);
+  }
+  for (size_t s = 0; s < SAMPLES; s++) {
+    sum += dot(size, a + s * size, v + s * size) + of->b[s] * form[s];
+    sum += of->c[s] * dot(size, v + s * size, v + s * size);
+    sum += of->d ? of->d[s] * dot(size, v_dot + s * size, v_dot + s * size) : 0;
+  }
+  return sum;
+}
+
+typedef struct {
+  const double *probe;
+  const enf__cotangent *of;
+  double *numbers; /* that move along */
+  const double *direction;
+  size_t count;
+} traced_ray;
+
+static double along_traced(void *user, double h) {
+  const traced_ray *r = user;
+  for (size_t i = 0; i < r->count; i++)
+    r->numbers[i] += h * r->direction[i];
+  enf__field_pack(field, params.value);
+  const double value = traced(r->probe, r->of);
+  for (size_t i = 0; i < r->count; i++)
+    r->numbers[i] -= h * r->direction[i];
+  return value;
+}
+
+/* Gradients with a trace by x and by every tensor of the field of vectors (the others':
+   test_field_trace.c), and the values that come with them. */
+START_TEST(gradients_with_a_trace_are_those_of_differences) {
+  static const double b[SAMPLES] = {0.8, -1.1}, c[SAMPLES] = {0.3, 0.5}, d[SAMPLES] = {-0.2, 0.4};
+  open_network(EQUIVARIANT + _i / 2);
+  const bool exact = _i % 2;
+  const enf__cotangent of = {exact ? NULL : eps, a, b, c, exact ? NULL : d};
+  double dx[SAMPLES * MOST], value[SAMPLES * ENF__VALUES];
+  double *grad = calloc(params.size, sizeof *grad), *direction = malloc(params.size * sizeof *grad);
+  enf__arena arena = open_arena(exact ? ENF__VJP_TRACE : ENF__VJP_PROBE);
+  enf__field_vjp_trace(field, &ctx->run, &arena, &(enf__points){&shape, SAMPLES, t, x}, &of,
+                       &(enf__gradient){dx, grad, value});
+  close_arena(&arena);
+  const double *probe = exact ? NULL : eps;
+  enf__random_normal(SEED, 13, (uint64_t)_i, params.size, direction);
+  traced_ray r = {probe, &of, x, a, SAMPLES * size};
+  double want = slope(along_traced, &r, 1e-3), got = dot(SAMPLES * size, dx, a);
+  expect_close("gradient by x", 1, &got, &want, 1e-7, 1 + largest(SAMPLES * size, dx));
+  for (size_t k = 0; k < params.count; k++) {
+    const enf__tensor *tensor = &params.tensor[k];
+    const size_t first = tensor->offset, n = tensor->rows * tensor->cols;
+    r = (traced_ray){probe, &of, params.value + first, direction + first, n};
+    want = slope(along_traced, &r, 1e-3 / sqrt((double)n));
+    got = dot(n, grad + first, direction + first);
+    expect_close(tensor->name, 1, &got, &want, 1e-7, largest(n, grad + first) * sqrt((double)n));
+  }
+  /* the values make up the function, with <a,v> from outside */
+  double v[SAMPLES * MOST];
+  enf__field_pack(field, params.value);
+  velocity(SAMPLES, t, x, v);
+  want = traced(probe, &of);
+  got = dot(SAMPLES * size, a, v);
+  for (size_t s = 0; s < SAMPLES; s++) {
+    const double *w = value + s * ENF__VALUES;
+    got += b[s] * w[ENF__TRACE_VALUE] + c[s] * w[ENF__SPEED_VALUE] +
+           (exact ? 0 : d[s] * w[ENF__JACOBIAN_VALUE]);
+  }
+  expect_close("values", 1, &got, &want, 1e-11, 1);
+  free(grad), free(direction);
+  close_network();
+}
+END_TEST
+
 /* ---- precisions and kernels ------------------------------------------------------------------ */
 
 typedef struct {
@@ -592,13 +688,15 @@ END_TEST
 int main(void) {
   TCase *tc = tcase_create("field");
   tcase_set_timeout(tc, 60);
-  tcase_add_loop_test(tc, velocity_turns_with_the_particles, 0, NETWORKS);
-  tcase_add_loop_test(tc, velocity_is_mean_free_and_the_same_elsewhere, 0, NETWORKS);
-  tcase_add_loop_test(tc, like_particles_are_exchangeable_and_unlike_ones_are_not, 0, NETWORKS);
-  tcase_add_loop_test(tc, every_particle_feels_the_species_of_every_other, 0, NETWORKS);
+  tcase_add_loop_test(tc, velocity_turns_with_the_particles, 0, EQUIVARIANT);
+  tcase_add_loop_test(tc, velocity_is_mean_free_and_the_same_elsewhere, 0, EQUIVARIANT);
+  tcase_add_loop_test(tc, like_particles_are_exchangeable_and_unlike_ones_are_not, 0, EQUIVARIANT);
+  tcase_add_loop_test(tc, every_particle_feels_the_species_of_every_other, 0, EQUIVARIANT);
   tcase_add_loop_test(tc, divergence_is_the_trace_of_the_jacobian, 0, NETWORKS);
   tcase_add_loop_test(tc, reverse_and_forward_derivatives_are_those_of_differences, 0, NETWORKS);
   tcase_add_loop_test(tc, gradient_of_every_tensor_is_that_of_differences, 0, NETWORKS);
+  tcase_add_loop_test(tc, gradients_with_a_trace_are_those_of_differences, 0,
+                      2 * (NETWORKS - EQUIVARIANT));
   tcase_add_loop_test(tc, precisions_and_kernel_tables_are_close_to_each_other, 0, NETWORKS);
   tcase_add_loop_test(tc, bits_of_a_sample_do_not_depend_on_the_others, 0, NETWORKS);
   return run_suite("field laws", tc);
