@@ -169,10 +169,18 @@ static int load(training *t) {
 
 /* ---- data ---------------------------------------------------------------------------------- */
 
+/* Are samples of a new flow vectors, one to a row? */
+static bool is_vector(cli *c) {
+  const char *space = cli_setting(c, "model.space");
+  return space != NULL && strcmp(space, "vector") == 0;
+}
+
 /* The shape is that of the flow; of a new one, what the options, the energy or the data say. */
 static int read_data(training *t) {
   if (t->flow == NULL) {
-    const size_t known = t->c->operands > 0 ? t->target.N : molecule_size(t);
+    const size_t known = is_vector(t->c)      ? 1
+                         : t->c->operands > 0 ? t->target.N
+                                              : molecule_size(t);
     t->N = cli_setting_or(t->c, "model.particles", known);
     t->D = cli_setting_or(t->c, "model.dimensions", t->target.D);
   }
