@@ -304,6 +304,9 @@ abi-baseline:
 demo: deps-first
 	+@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all
 	@ENF='$(BUILD)/enf' sh examples/demo.sh $(BUILD)/demo
+demo-molecule: deps-first
+	+@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all
+	@ENF='$(BUILD)/enf' CC='$(CC)' CFLAGS=-Iinclude sh examples/molecule.sh $(BUILD)/molecule
 
 # The tables of docs/results.md: hours of training; stopped, they go on. TRAIN=FILE, TEST=FILE: other rows.
 reproduce-dw4 reproduce-lj13 reproduce-lj55: reproduce-%: deps-first
@@ -398,4 +401,4 @@ help:
 FORCE:
 .SECONDARY:
 .PHONY: all man docs check check-asan check-ubsan check-tsan check-valgrind check-avx512 check-blas check-long fuzz \
-  abi-baseline demo reproduce-dw4 reproduce-lj13 reproduce-lj55 bench deps deps-first install uninstall installcheck clean format help FORCE
+  abi-baseline demo demo-molecule reproduce-dw4 reproduce-lj13 reproduce-lj55 bench deps deps-first install uninstall installcheck clean format help FORCE

@@ -1,7 +1,7 @@
 # molecule.sh -- tests of the tool with one molecule in internal coordinates, read by run.sh. ala2.xyz is a frame of alanine
 # dipeptide in nm, ala2.pdb the same with names; frames are samples of a flow that is not trained, about that one.
 molecule='molecules_come_from_a_frame topologies_fit_their_rows bonds_come_from_the_first_row
-  frames_of_another_kind_are_told info_shows_the_zmatrix torsions_have_states topology_flags_are_checked pdb_files_are_checked'
+  frames_of_another_kind_are_told info_shows_the_zmatrix torsions_have_states topology_flags_are_checked pdb_files_are_checked an_example_is_a_molecule'
 
 small='--set model.hidden=8 --set train.batch=16 -q'
 rows="--objective likelihood --steps 3 $small"
@@ -103,6 +103,17 @@ topology_flags_are_checked() {
     refuses 2 "--keep takes bonds as atoms' numbers from 0, 5-7,7-9, not '4=6'" \
       train frames.xyz --topology ala2.pdb --keep 4=6 $rows -o n.safetensors &&
     refuses 2 'no torsion is about the bond 6-15' train frames.xyz --topology ala2.pdb --keep 6-15 $rows -o n.safetensors
+}
+
+# The example's gradient is that of its energy (its virial is (N-1)D = 12 too), and its bonds are a molecule.
+an_example_is_a_molecule() {
+  command -v ${CC:-cc} >/dev/null || { echo 'skipped: the example of a molecule (there is no compiler)'; return 0; }
+  compile pentane.so <"$here/../../examples/plugin/pentane.c" || return 1
+  "$enf" simulate ./pentane.so -n 1000 --set sim.burn_in=300 --set sim.stride=2 -o pentane.npy -q --json >text || return 1
+  echo "$(number virial text) $(number virial_err text)" |
+    awk '{ d = $1 - 12; exit !(d < 5 * $2 && -d < 5 * $2 && $2 < 3) }' || return 1
+  "$enf" train pentane.npy --objective mixed -e ./pentane.so --set model.space=molecule --set 'model.bonds=0-1 1-2 2-3 3-4' \
+    --steps 2 $small -o pentane.safetensors >/dev/null 2>note && ! grep -q 'gradient' note
 }
 
 pdb_files_are_checked() {
