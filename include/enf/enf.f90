@@ -31,6 +31,12 @@ module enf
     integer(c_int64_t) :: clipped = 0, forces_clipped = 0
   end type enf_step_info
 
+  type, bind(c) :: enf_frames
+    integer(c_size_t) :: struct_size = 48
+    real(c_double) :: scale = 0
+    integer(c_size_t) :: bad = 0, broken = 0, other_hand = 0, constrained = 0
+  end type enf_frames
+
   abstract interface
     ! Reduced energy u(n) of the configurations x(D,N,n) and, where grad is associated, its gradient
     ! (D,N,n); 0 is success. `user` is what was given with the function.
@@ -210,6 +216,59 @@ module enf
     end function enf_chain_advance
   end interface
 
+  interface ! of a molecule (enf/molecule.h); numbers of atoms begin at 0
+    integer(c_int32_t) function enf_bonds_from_frame(ctx, N, element, x, angstrom, most, bond, bonds) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx
+      integer(c_size_t), value :: N, most
+      integer(c_int32_t), intent(in) :: element(*)
+      real(c_double), intent(in) :: x(*)
+      real(c_double), value :: angstrom
+      integer(c_size_t), intent(out) :: bond(2, *), bonds
+    end function enf_bonds_from_frame
+
+    integer(c_int32_t) function enf_prior_fit(ctx, flow, n, x) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, flow
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: x(*)
+    end function enf_prior_fit
+
+    ! log_jacobian and verdict are c_loc of (n), or c_null_ptr.
+    integer(c_int32_t) function enf_internal(ctx, flow, n, x, q, log_jacobian) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, flow, log_jacobian
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: x(*)
+      real(c_double), intent(out) :: q(*)
+    end function enf_internal
+
+    integer(c_int32_t) function enf_cartesian(ctx, flow, n, q, x) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, flow
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: q(*)
+      real(c_double), intent(out) :: x(*)
+    end function enf_cartesian
+
+    integer(c_int32_t) function enf_dihedrals(ctx, n, particles, x, count, atom, out) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx
+      integer(c_size_t), value :: n, particles, count
+      real(c_double), intent(in) :: x(*)
+      integer(c_int32_t), intent(in) :: atom(4, *)
+      real(c_double), intent(out) :: out(*)
+    end function enf_dihedrals
+
+    integer(c_int32_t) function enf_frames_compare(ctx, flow, n, x, verdict, found) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double, enf_frames
+      type(c_ptr), value :: ctx, flow, verdict
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: x(*)
+      type(enf_frames), intent(inout) :: found
+    end function enf_frames_compare
+  end interface
+
   interface ! with texts, which the functions below make C's
     type(c_ptr) function c_ctx_errmsg(ctx) bind(c, name='enf_ctx_errmsg')
       import :: c_ptr
@@ -240,6 +299,15 @@ module enf
       character(kind=c_char), intent(in) :: path(*)
     end function c_save
 
+    integer(c_int32_t) function c_zmatrix(ctx, N, element, bonds, bond, frames, x, keep, kept, size, text) &
+        bind(c, name='enf_zmatrix_from_bonds')
+      import :: c_ptr, c_int32_t, c_size_t, c_char
+      type(c_ptr), value :: ctx, element, x, kept
+      integer(c_size_t), value :: N, bonds, frames, keep, size
+      integer(c_size_t), intent(in) :: bond(2, *)
+      character(kind=c_char), intent(out) :: text(*)
+    end function c_zmatrix
+
     integer(c_size_t) function c_strlen(text) bind(c, name='strlen')
       import :: c_ptr, c_size_t
       type(c_ptr), value :: text
@@ -268,6 +336,23 @@ contains
     character(*), intent(in) :: path
     enf_save = c_save(ctx, flow, path // c_null_char)
   end function enf_save
+
+  ! For model.zmatrix. element (N), x (3,N,frames) and kept (2,keep) are c_loc of them, or c_null_ptr.
+  integer(c_int32_t) function enf_zmatrix_from_bonds(ctx, N, element, bonds, bond, frames, x, keep, kept, text)
+    type(c_ptr), intent(in) :: ctx, element, x, kept
+    integer(c_size_t), intent(in) :: N, bonds, bond(2, *), frames, keep
+    character(:), allocatable, intent(out) :: text
+    character(kind=c_char) :: letters(48 * N + 64)
+    integer :: i
+    letters = c_null_char
+    enf_zmatrix_from_bonds = c_zmatrix(ctx, N, element, bonds, bond, frames, x, keep, kept, &
+      size(letters, kind=c_size_t), letters)
+    text = ''
+    do i = 1, size(letters)
+      if (letters(i) == c_null_char) exit
+      text = text // letters(i)
+    end do
+  end function enf_zmatrix_from_bonds
 
   ! The sentence about the last failure on a context, or of a set of options.
   function enf_ctx_errmsg(ctx) result(text)
