@@ -79,6 +79,48 @@ static int take_elements(const char *path, const dataset *data, topology *t) {
   return SUCCESS;
 }
 
+int pairs_read(const cli *c, const char *what, const char *text, size_t most, size_t (*pair)[2],
+               size_t *count) {
+  static const char between[] = " ,\t\r\n";
+  *count = 0;
+  for (const char *at = text; at != NULL && *(at += strspn(at, between)) != '\0';) {
+    int length = 0;
+    if (*count == most ||
+        sscanf(at, "%5zu-%5zu%n", &pair[*count][0], &pair[*count][1], &length) != 2 ||
+        (at[length] != '\0' && strchr(between, at[length]) == NULL))
+      return cli_usage(c, "%s takes bonds as atoms' numbers from 0, 5-7,7-9, not '%s'", what, text);
+    ++*count;
+    at += length;
+  }
+  return SUCCESS;
+}
+
+static bool all_elements(const char *labels, topology *t) {
+  for (size_t i = 0; i < t->N; i++, labels += strcspn(labels, " ")) {
+    labels += strspn(labels, " ");
+    snprintf(t->label[i], TOPOLOGY_LABEL, "%.*s", (int)strcspn(labels, " "), labels);
+    t->element[i] = element_of(t->label[i]);
+    if (t->element[i] < 1)
+      return false;
+  }
+  return true;
+}
+
+int topology_of_text(const cli *c, const char *text, size_t N, const dataset *rows, topology *t) {
+  const size_t most = text != NULL ? strlen(text) / 3 + 1 : 1;
+  *t = (topology){.N = N, .angstrom = 1};
+  int result = topology_alloc(t, N, most) ? SUCCESS : FAILURE;
+  if (result == SUCCESS)
+    result = pairs_read(c, "model.bonds", text, most, t->bond, &t->bonds);
+  if (result == SUCCESS && (rows->labels == NULL || !all_elements(rows->labels, t))) {
+    free(t->element), t->element = NULL;
+    free(t->label), t->label = NULL;
+  }
+  if (result != SUCCESS)
+    topology_free(t);
+  return result;
+}
+
 /* In angstrom all atoms of a molecule in nm are bonded; of one in bohr few are. */
 static int check_bonds(const char *path, const topology *t) {
   if (t->bonds <= 2 * t->N)

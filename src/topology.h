@@ -21,6 +21,13 @@ int pdb_read(cli *c, const char *path, topology *t);
 
 /* Of frames that were read from path; their unit is that of --unit, else angstrom. */
 int topology_of_frames(cli *c, const char *path, const dataset *data, topology *t);
+/* Of N atoms with bonds as text, "0-1 1-2" with blanks or commas (NULL: none are known); elements
+   and labels as far as all labels of the rows are elements, else NULL. No positions. */
+int topology_of_text(const cli *c, const char *text, size_t N, const dataset *rows, topology *t);
+/* Pairs of atoms in such a text; pair (most) of them. USAGE, with the sentence that begins with
+   `what`, where it is no such text. */
+int pairs_read(const cli *c, const char *what, const char *text, size_t most, size_t (*pair)[2],
+               size_t *count);
 void topology_free(topology *t);
 
 /* Room for N atoms and `bonds` bonds, N = 0 so far. */

@@ -150,21 +150,6 @@ static int find_topology(training *t) {
 /* ---- options ----------------------------------------------------------------------------------
  */
 
-/* Pairs of numbers of --keep: "5-7,7-9"; kept (most) of them. */
-static int read_kept(const cli *c, size_t most, size_t (*kept)[2], size_t *count) {
-  const char *text = c->value[FLAG_KEEP];
-  int length = 0;
-  *count = 0;
-  for (const char *at = text; at != NULL && *at != '\0'; at += length + (at[length] == ',')) {
-    if (*count == most ||
-        sscanf(at, "%5zu-%5zu%n", &kept[*count][0], &kept[*count][1], &length) != 2 ||
-        (at[length] != ',' && at[length] != '\0'))
-      return cli_usage(c, "--keep takes bonds as atoms' numbers from 0, 5-7,7-9, not '%s'", text);
-    ++*count;
-  }
-  return SUCCESS;
-}
-
 static void tell_molecule(const training *t, const char *zmatrix, size_t rows) {
   const topology *top = &t->topology;
   size_t turning = 0;
@@ -184,7 +169,7 @@ static int make_zmatrix(training *t, size_t size, char *text, size_t (*kept)[2])
   const dataset *rows = rows_of(t);
   const size_t n = rows->n < ROWS_FOR_TORSIONS ? 0 : rows->n;
   size_t keep;
-  const int result = read_kept(t->c, top->bonds, kept, &keep);
+  const int result = pairs_read(t->c, "--keep", t->c->value[FLAG_KEEP], top->bonds, kept, &keep);
   if (result != SUCCESS)
     return result;
   const enf_status status = enf_zmatrix_from_bonds(
@@ -212,9 +197,11 @@ static int set_zmatrix(training *t) {
  */
 static int set_species(training *t) {
   const topology *top = &t->topology;
+  if (top->element == NULL || cli_setting(t->c, "model.species") != NULL)
+    return SUCCESS;
   char *text = cli_alloc(top->N, 4);
-  if (text == NULL || cli_setting(t->c, "model.species") != NULL)
-    return free(text), text == NULL ? FAILURE : SUCCESS;
+  if (text == NULL)
+    return FAILURE;
   for (size_t i = 0, used = 0; i < top->N; i++) {
     char symbol[3];
     element_symbol(top->element[i], symbol);
@@ -225,15 +212,23 @@ static int set_species(training *t) {
   return status == ENF_OK ? SUCCESS : cli_usage(t->c, "%s", enf_opts_errmsg(t->c->opts));
 }
 
+/* Bonds of model.bonds; with model.zmatrix none are asked for. */
+static int take_bonds(training *t, const char *zmatrix, const char *bonds) {
+  topology *top = &t->topology;
+  if (zmatrix != NULL || bonds != NULL)
+    return topology_of_text(t->c, zmatrix != NULL ? NULL : bonds, t->N, rows_of(t), top);
+  return find_topology(t);
+}
+
 int molecule_set_options(training *t) {
-  const bool given = cli_setting(t->c, "model.zmatrix") != NULL ||
-                     (cli_setting(t->c, "model.bonds") != NULL && !cli_has(t->c, FLAG_TOPOLOGY));
+  const char *zmatrix = cli_setting(t->c, "model.zmatrix");
+  const char *bonds = cli_setting(t->c, "model.bonds");
   int result = read_start(t);
-  if (result == SUCCESS && given && t->topology.N == 0)
-    return SUCCESS;
-  if (result == SUCCESS)
+  if (result == SUCCESS && cli_has(t->c, FLAG_TOPOLOGY))
     result = find_topology(t);
-  if (result == SUCCESS && !given)
+  else if (result == SUCCESS)
+    result = take_bonds(t, zmatrix, bonds);
+  if (result == SUCCESS && zmatrix == NULL)
     result = set_zmatrix(t);
   return result == SUCCESS ? set_species(t) : result;
 }
@@ -247,9 +242,9 @@ static int keep_labels(training *t) {
   enf_status status = ENF_OK;
   if (text == NULL)
     return FAILURE;
-  for (size_t i = 0, used = 0; i < top->N; i++)
+  for (size_t i = 0, used = 0; i < top->N && top->label != NULL; i++)
     used += (size_t)sprintf(text + used, i > 0 ? " %s" : "%s", top->label[i]);
-  if (top->N > 0)
+  if (top->label != NULL)
     status = enf_meta_set(t->c->ctx, t->flow, "labels", text);
   free(text);
   if (status == ENF_OK && t->angstrom > 0)

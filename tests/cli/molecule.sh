@@ -113,7 +113,10 @@ an_example_is_a_molecule() {
   echo "$(number virial text) $(number virial_err text)" |
     awk '{ d = $1 - 12; exit !(d < 5 * $2 && -d < 5 * $2 && $2 < 3) }' || return 1
   "$enf" train pentane.npy --objective mixed -e ./pentane.so --set model.space=molecule --set 'model.bonds=0-1 1-2 2-3 3-4' \
-    --steps 2 $small -o pentane.safetensors >/dev/null 2>note && ! grep -q 'gradient' note
+    --steps 2 $(echo "$small" | sed 's/ -q//') -o pentane.safetensors >/dev/null 2>note && ! grep -q 'gradient' note &&
+    grep -q '^enf: 5 atoms, 4 bonds, 0 rings cut; of 2 dihedrals 2 turn freely and 0 are stiff$' note &&
+    refuses 2 "model.bonds takes bonds as atoms' numbers from 0, 5-7,7-9, not '0-1 1=2'" \
+      train pentane.npy --objective likelihood --set model.space=molecule --set 'model.bonds=0-1 1=2' $small -o n.safetensors
 }
 
 pdb_files_are_checked() {
