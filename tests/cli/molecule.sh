@@ -3,12 +3,12 @@
 molecule='molecules_come_from_a_frame topologies_fit_their_rows bonds_come_from_the_first_row
   frames_of_another_kind_are_told info_shows_the_zmatrix torsions_have_states topology_flags_are_checked pdb_files_are_checked an_example_is_a_molecule'
 
-small='--set model.hidden=8 --set train.batch=16 -q'
-rows="--objective likelihood --steps 3 $small"
+small_molecule='--set model.hidden=8 --set train.batch=16 -q'
+rows="--objective likelihood --steps 3 $small_molecule"
 
 # From one frame and an energy: a flow that knows its labels, its unit and its elements.
 molecules_come_from_a_frame() {
-  energy="--objective energy -e lj:n=22 --steps 1 $small"
+  energy="--objective energy -e lj:n=22 --steps 1 $small_molecule"
   refuses 2 'a molecule that is trained from its energy alone needs --start FILE' train --topology ala2.pdb $energy -o n.safetensors &&
     "$enf" train --topology ala2.pdb --start ala2.xyz $energy -o ala2.safetensors >/dev/null &&
     "$enf" sample ala2.safetensors -n 200 -q -o frames.xyz --logp frames_logp.npy >/dev/null || return 1
@@ -113,10 +113,10 @@ an_example_is_a_molecule() {
   echo "$(number virial text) $(number virial_err text)" |
     awk '{ d = $1 - 12; exit !(d < 5 * $2 && -d < 5 * $2 && $2 < 3) }' || return 1
   "$enf" train pentane.npy --objective mixed -e ./pentane.so --set model.space=molecule --set 'model.bonds=0-1 1-2 2-3 3-4' \
-    --steps 2 $(echo "$small" | sed 's/ -q//') -o pentane.safetensors >/dev/null 2>note && ! grep -q 'gradient' note &&
+    --steps 2 $(echo "$small_molecule" | sed 's/ -q//') -o pentane.safetensors >/dev/null 2>note && ! grep -q 'gradient' note &&
     grep -q '^enf: 5 atoms, 4 bonds, 0 rings cut; of 2 dihedrals 2 turn freely and 0 are stiff$' note &&
     refuses 2 "model.bonds takes bonds as atoms' numbers from 0, 5-7,7-9, not '0-1 1=2'" \
-      train pentane.npy --objective likelihood --set model.space=molecule --set 'model.bonds=0-1 1=2' $small -o n.safetensors
+      train pentane.npy --objective likelihood --set model.space=molecule --set 'model.bonds=0-1 1=2' $small_molecule -o n.safetensors
 }
 
 pdb_files_are_checked() {
@@ -129,5 +129,5 @@ pdb_files_are_checked() {
   echo hello >bad.pdb
   refuses 1 'bad.pdb: there are no ATOM or HETATM records' train frames.xyz --topology bad.pdb $rows -o n.safetensors || return 1
   sed '2s/^\(.\{30\}\).\{8\}/\1  90.000/' ala2.pdb >apart.pdb
-  refuses 2 '.*no way of bonds leads from' train --topology apart.pdb --start ala2.xyz --objective energy -e lj:n=22 --steps 1 $small -o n.safetensors
+  refuses 2 '.*no way of bonds leads from' train --topology apart.pdb --start ala2.xyz --objective energy -e lj:n=22 --steps 1 $small_molecule -o n.safetensors
 }
