@@ -224,6 +224,15 @@ static void print_json_row(const zmatrix *z, const zmatrix_row *row, bool first)
   putchar('}');
 }
 
+/* A torsion with a name that did not turn in the rows will not in samples either. */
+static void tell_stiff(const zmatrix *z) {
+  for (size_t i = 3; i < z->N; i++)
+    if (z->row[i].kind == 'i' && z->row[i].name[0] != '\0')
+      printf("%s of atom %d is stiff: its other state, cis or trans, is out of reach "
+             "(enf train --keep %d-%d)\n",
+             z->row[i].name, z->row[i].atom, z->row[i].a, z->row[i].b);
+}
+
 void zmatrix_print(const report *r, const zmatrix *z) {
   if (r->json)
     fputs(", \"zmatrix\": [", stdout);
@@ -236,4 +245,6 @@ void zmatrix_print(const report *r, const zmatrix *z) {
     else
       print_row(z, &z->row[i]);
   fputs(r->json ? "]" : "", stdout);
+  if (!r->json)
+    tell_stiff(z);
 }
