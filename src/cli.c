@@ -173,34 +173,11 @@ static int set_pair(cli *c, const char *pair) {
   return cli_set(c, name, equals + 1);
 }
 
-static void use_all_cores(const cli *c, enf_opts *opts) {
-  if (cli_setting(c, "run.threads") == NULL)
-    enf_opts_set_int(opts, "run.threads", cores_allowed());
-}
-
 int cli_configure(cli *c) {
-  use_all_cores(c, c->opts);
+  if (cli_setting(c, "run.threads") == NULL)
+    enf_opts_set_int(c->opts, "run.threads", cores_allowed());
   const enf_status status = enf_ctx_configure(c->ctx, c->opts);
   return status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
-}
-
-int cli_context(const cli *c, const char *const pairs[][2], enf_ctx **ctx) {
-  enf_opts *opts = NULL;
-  enf_status status = enf_ctx_create(ctx, NULL);
-  if (status == ENF_OK)
-    status = enf_opts_create(*ctx, &opts);
-  if (status != ENF_OK)
-    return cli_fail("%s", enf_strerror(status));
-  use_all_cores(c, opts);
-  for (size_t i = 0; i < c->settings && status == ENF_OK; i++)
-    if (strncmp(c->setting[i].name, "run.", 4) == 0)
-      status = enf_opts_set(opts, c->setting[i].name, c->setting[i].value);
-  for (; (*pairs)[0] != NULL && status == ENF_OK; pairs++)
-    status = enf_opts_set(opts, (*pairs)[0], (*pairs)[1]);
-  if (status == ENF_OK)
-    status = enf_ctx_configure(*ctx, opts);
-  enf_opts_destroy(opts);
-  return status == ENF_OK ? SUCCESS : cli_fail("%s", enf_ctx_errmsg(*ctx));
 }
 
 /* ---- parsing ------------------------------------------------------------------------------- */

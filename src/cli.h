@@ -86,9 +86,6 @@ size_t cli_setting_or(const cli *c, const char *name, size_t fallback);
 /* Hand the options to the context: run.threads defaults to the cores that the process may use. */
 int cli_configure(cli *c);
 
-/* A further context: the run.* options of the first, then pairs of names and values up to NULL. */
-int cli_context(const cli *c, const char *const pairs[][2], enf_ctx **ctx);
-
 double cli_seconds(void); /* monotonic clock */
 /* count * size bytes, zeroed, or NULL with the sentence printed. */
 void *cli_alloc(size_t count, size_t size);

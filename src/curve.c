@@ -1,135 +1,52 @@
-/* curve.c -- the training curve, as CSV and picture.
-
-   The CSV has the columns of the validation once there is a look; they are empty in other rows.
-   Numbers that decide have all their digits, so that a training goes on from the file as it would
-   have gone on itself. */
+/* curve.c -- the picture of a training curve. */
 #include "curve.h"
-#include "place.h"
 #include "plot.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-enum { POINTS = 1000 };
-static const char header[] = "step,seconds,samples,loss,lr,grad_norm";
+typedef struct {
+  double step, loss, nll; /* nll: NaN where there was no look */
+} curve_point;
 
-void curve_plan(curve *k, uint64_t planned) { k->every = planned > POINTS ? planned / POINTS : 1; }
+typedef struct {
+  size_t n, capacity;
+  curve_point *point;
+  bool watched; /* there is a look */
+} curve;
 
-static int push(curve *k, const curve_point *p) {
+static bool push(curve *k, const curve_point *p) {
   if (k->n == k->capacity) {
     const size_t capacity = 2 * k->capacity + 256;
     curve_point *grown = realloc(k->point, capacity * sizeof *grown);
     if (grown == NULL)
-      return cli_fail("no memory for a training curve of %zu points", capacity);
+      return false;
     k->point = grown;
     k->capacity = capacity;
   }
   k->point[k->n++] = *p;
-  return SUCCESS;
+  return true;
 }
 
-/* Where all steps were skipped, or there was none, the means are not known. */
-static int end_point(curve *k, uint64_t step, uint64_t samples, double seconds) {
-  const double w = k->open > 0 ? 1 / (double)k->open : (double)NAN;
-  const curve_point p = {.step = step,
-                         .samples = samples,
-                         .seconds = seconds,
-                         .loss = k->sum.loss * w,
-                         .lr = k->sum.lr * w,
-                         .grad_norm = k->sum.grad_norm * w};
-  k->sum = (curve_point){0};
-  k->open = 0;
-  return push(k, &p);
-}
-
-int curve_add(curve *k, const enf_step_info *info, uint64_t samples, double seconds) {
-  if (isfinite(info->loss)) { /* a skipped step has no loss */
-    k->smoothed = k->smoothed == 0 ? info->loss : k->smoothed + 0.02 * (info->loss - k->smoothed);
-    k->sum.loss += info->loss;
-    k->sum.lr += info->lr;
-    k->sum.grad_norm += info->grad_norm;
-    k->open++;
-  }
-  if (info->step % k->every != 0 || k->open == 0)
-    return SUCCESS;
-  return end_point(k, info->step, samples, seconds);
-}
-
-int curve_look(curve *k, const look *l, uint64_t samples, double seconds) {
-  if (k->n == 0 || k->point[k->n - 1].step != l->step) {
-    const int result = end_point(k, l->step, samples, seconds);
-    if (result != SUCCESS)
-      return result;
-  }
-  k->point[k->n - 1].looked = k->watched = true;
-  k->point[k->n - 1].look = *l;
-  return SUCCESS;
-}
-
-/* ---- CSV ----------------------------------------------------------------------------------- */
-
-int curve_read(curve *k, const char *path, uint64_t step) {
+static bool curve_read(curve *k, const char *path) {
   char line[512];
-  int result = SUCCESS;
+  bool complete = true;
   FILE *file = fopen(path, "r");
   if (file == NULL)
-    return SUCCESS;
-  while (result == SUCCESS && fgets(line, sizeof line, file) != NULL) {
-    curve_point p = {0};
-    unsigned long long at = 0, samples = 0;
-    const int numbers = sscanf(line, "%llu,%lg,%llu,%lg,%lg,%lg,%lg,%lg,%lg,%lg", &at, &p.seconds,
-                               &samples, &p.loss, &p.lr, &p.grad_norm, &p.look.nll, &p.look.nll_err,
-                               &p.look.gain, &p.look.gain_err);
-    if (numbers < 6)
-      continue;
-    p.step = p.look.step = at;
-    p.samples = samples;
-    p.looked = numbers == 10;
-    k->watched = k->watched || (p.looked && p.step <= step);
-    if (p.step <= step)
-      result = push(k, &p);
+    return false;
+  while (complete && fgets(line, sizeof line, file) != NULL) {
+    curve_point p;
+    const int numbers = sscanf(line, "%lg,%*g,%*u,%lg,%*g,%*g,%lg", &p.step, &p.loss, &p.nll);
+    if (numbers < 3)
+      p.nll = (double)NAN;
+    k->watched = k->watched || numbers == 3;
+    if (numbers >= 2)
+      complete = push(k, &p);
   }
   fclose(file);
-  return result;
+  return complete;
 }
-
-static void put_points(const curve *k, FILE *file) {
-  fprintf(file, "%s%s\n", header, k->watched ? ",nll,nll_err,gain,gain_err" : "");
-  for (size_t i = 0; i < k->n; i++) {
-    const curve_point *p = &k->point[i];
-    fprintf(file, "%llu,%.3f,%llu,%.9g,%.9g,%.9g", (unsigned long long)p->step, p->seconds,
-            (unsigned long long)p->samples, p->loss, p->lr, p->grad_norm);
-    if (p->looked)
-      fprintf(file, ",%.17g,%.17g,%.17g,%.17g", p->look.nll, p->look.nll_err, p->look.gain,
-              p->look.gain_err);
-    fputs(k->watched && !p->looked ? ",,,,\n" : "\n", file);
-  }
-}
-
-int curve_write(const curve *k, const char *path) {
-  char temporary[PLACE_NAME];
-  const place target = place_of(path);
-  const int length =
-      snprintf(temporary, sizeof temporary, "%s.%ld.tmp", target.path, (long)getpid());
-  if (length < 0 || (size_t)length >= sizeof temporary)
-    return cli_fail("the name %s is too long", path);
-  FILE *file = fopen(temporary, "w");
-  if (file == NULL)
-    return cli_fail("%s cannot be written: %s", temporary, strerror(errno));
-  put_points(k, file);
-  const bool complete = !ferror(file);
-  if ((fclose(file) == 0) && complete && rename(temporary, target.path) == 0)
-    return SUCCESS;
-  const int error = errno;
-  unlink(temporary);
-  return cli_fail("%s cannot be written: %s", path, strerror(error));
-}
-
-/* ---- picture ------------------------------------------------------------------------------- */
 
 /* Mean over the same number of neighbouring points on either side, up to n/25, and fewer near the
    beginning, where the loss falls fast. */
@@ -146,8 +63,8 @@ static double local_mean(const curve *k, size_t i) {
   return known > 0 ? sum / (double)known : (double)NAN;
 }
 
-bool curve_plot(const curve *k, const char *path, const char *title, const char *name,
-                bool above_0) {
+static bool draw(const curve *k, const char *path, const char *title, const char *name,
+                 bool above_0) {
   double *x = k->n > 1 ? cli_alloc(4 * k->n, sizeof(double)) : NULL;
   if (x == NULL)
     return false;
@@ -156,7 +73,7 @@ bool curve_plot(const curve *k, const char *path, const char *title, const char 
     x[i] = (double)k->point[i].step;
     loss[i] = k->point[i].loss;
     smooth[i] = local_mean(k, i);
-    nll[i] = k->point[i].looked ? k->point[i].look.nll : (double)NAN;
+    nll[i] = k->point[i].nll;
   }
   const plot p = {
       .title = title,
@@ -174,7 +91,10 @@ bool curve_plot(const curve *k, const char *path, const char *title, const char 
   return drawn;
 }
 
-void curve_free(curve *k) {
-  free(k->point);
-  k->point = NULL;
+bool curve_plot(const char *csv, const char *path, const char *title, const char *loss,
+                bool above_0) {
+  curve k = {0};
+  const bool drawn = curve_read(&k, csv) && draw(&k, path, title, loss, above_0);
+  free(k.point);
+  return drawn;
 }

@@ -13,9 +13,6 @@
 
 enum { NAME = sizeof((training *)0)->trainer_path };
 
-/* Until the rate of a resumed training with a time budget is known. */
-static const uint64_t NO_GOAL = 1000000000;
-
 static const objective objectives[] = {
     {"flow-matching", "flow-matching loss", true, false, true},
     {"likelihood", "negative log-likelihood", true, false, false},
@@ -303,23 +300,16 @@ static int fix_data(training *t) {
 }
 
 /* The trainer's energy is not in its file. */
-static int make_batch(training *t) {
+static int ready_trainer(training *t) {
   if (t->objective->needs_energy)
     enf_trainer_set_energy(t->trainer, t->target.fn, t->target.user);
   if (t->objective->needs_energy && check_gradient(t) != SUCCESS)
     return FAILURE;
   t->batch = (size_t)trainer_number(t, "batch");
-  if (fix_data(t) != SUCCESS)
-    return FAILURE;
-  if (!t->objective->needs_data)
-    return SUCCESS;
-  t->rows = cli_alloc(t->batch, sizeof *t->rows);
-  t->x = cli_alloc(t->batch, t->N * t->D * sizeof(double));
-  return t->rows != NULL && t->x != NULL ? SUCCESS : FAILURE;
+  return fix_data(t);
 }
 
-/* ---- the beginning ----------------------------------------------------------------------------
- */
+/* ---- the beginning --------------------------------------------------------------------------- */
 
 static int start_fresh(training *t) {
   const bool fresh = t->flow == NULL;
@@ -334,58 +324,12 @@ static int start_fresh(training *t) {
     result = molecule_check_data(t);
   if (result == SUCCESS)
     result = create_trainer(t);
-  if (result == SUCCESS)
-    result = make_batch(t);
-  if (result != SUCCESS)
-    return result;
-  t->goal = trainer_number(t, "steps");
-  curve_plan(&t->curve, t->goal);
-  return SUCCESS;
-}
-
-/* The rows of the kept flow, which is in its file unless the last session died on the way there:
-   then it is the trainer's. */
-static int recall_kept(training *t) {
-  const char *path = t->c->value[FLAG_OUTPUT];
-  enf_flow *kept = NULL;
-  enf_status status = ENF_OK;
-  if (t->watch.kept_step == t->first)
-    status = enf_save(t->c->ctx, t->flow, path);
-  if (status == ENF_OK)
-    status = enf_load(t->c->ctx, &kept, path);
-  const int result =
-      status == ENF_OK ? watch_recall(t->c, &t->watch, kept) : cli_fail_status(t->c, status);
-  enf_destroy(kept);
-  return result;
-}
-
-/* The looks of earlier sessions. */
-static int recall_looks(training *t) {
-  if (t->curve.watched && t->watch.every == 0)
-    return cli_usage(t->c,
-                     "the training looked at a validation so far: --validation is needed again");
-  for (size_t i = 0; i < t->curve.n; i++)
-    if (t->curve.point[i].looked)
-      watch_count(&t->watch, &t->curve.point[i].look);
-  t->stopped = watch_has_seen_enough(&t->watch);
-  return t->curve.watched ? recall_kept(t) : SUCCESS;
+  return result == SUCCESS ? ready_trainer(t) : result;
 }
 
 static int start_again(training *t) {
-  int result = molecule_check_data(t);
-  if (result == SUCCESS)
-    result = make_batch(t);
-  if (result != SUCCESS)
-    return result;
-  const uint64_t planned = trainer_number(t, "steps");
-  t->saved = true;
-  t->goal = t->timed ? NO_GOAL : cli_setting_or(t->c, "train.steps", planned);
-  t->info.step = t->first = trainer_number(t, "step");
-  t->info.skipped = trainer_number(t, "skipped");
-  curve_plan(&t->curve, planned);
-  result = curve_read(&t->curve, t->csv_path, t->info.step);
-  t->before = t->curve.n > 0 ? t->curve.point[t->curve.n - 1].seconds : 0;
-  return result == SUCCESS ? recall_looks(t) : result;
+  const int result = molecule_check_data(t);
+  return result == SUCCESS ? ready_trainer(t) : result;
 }
 
 /* The flow and its trainer hold at least one and four numbers for every parameter. */
@@ -413,20 +357,14 @@ int training_begin(training *t) {
   interrupts_catch();
   if (result == SUCCESS)
     result = cli_has(c, FLAG_RESUME) ? start_again(t) : start_fresh(t);
-  if (result == SUCCESS)
-    result = check_room(t);
-  return result == SUCCESS ? guard_open(c, &t->data, t->flow, t->info.step, &t->guard) : result;
+  return result == SUCCESS ? check_room(t) : result;
 }
 
 void training_free(training *t) {
   enf_trainer_destroy(t->trainer);
   enf_destroy(t->flow);
-  free(t->rows);
-  free(t->x);
-  curve_free(&t->curve);
   molecule_close(t);
   watch_free(&t->watch);
-  guard_free(&t->guard);
   data_free(&t->data);
   target_free(&t->target);
 }

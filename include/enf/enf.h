@@ -13,6 +13,7 @@
 #include <enf/array.h>
 #include <enf/context.h>
 #include <enf/energy.h>
+#include <enf/fit.h>
 #include <enf/flow.h>
 #include <enf/infer.h>
 #include <enf/molecule.h>

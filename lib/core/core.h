@@ -166,6 +166,8 @@ enf_status enf__struct_check(enf_ctx *ctx, const char *name, const void *out, si
 /* As much of `all` (`size` bytes) as the struct_size of `out`, at least that of a size_t, has room
    for; the struct_size stays. */
 void enf__struct_give(void *out, const void *all, size_t size);
+/* The other way: what a program has given, into the library's own with its fallbacks. */
+void enf__struct_take(void *all, const void *given, size_t size);
 
 /* Nearest of the names to `name` by edit distance, for error texts; NULL if none is near. next
    gives the names one by one and NULL behind the last. */

@@ -23,3 +23,10 @@ void enf__struct_give(void *out, const void *all, size_t size) {
   memcpy((char *)out + sizeof known, (const char *)all + sizeof known,
          (known < size ? known : size) - sizeof known);
 }
+
+void enf__struct_take(void *all, const void *given, size_t size) {
+  size_t known;
+  memcpy(&known, given, sizeof known);
+  memcpy((char *)all + sizeof known, (const char *)given + sizeof known,
+         (known < size ? known : size) - sizeof known);
+}
