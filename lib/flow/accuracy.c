@@ -100,6 +100,11 @@ static int ask_host(void *user, uint64_t done, uint64_t total) {
   return host->fn(host->user, host->n, host->n);
 }
 
+/* Samples that fail only have no part in the error. */
+static bool ends_the_call(enf_status status) {
+  return status == ENF_ERR_CANCELLED || status == ENF_ERR_NOMEM;
+}
+
 /* As if the call had not been: but for r->value, which stay NaN where it failed. */
 static enf_status compute_again(enf_ctx *ctx, const rows *r, const enf__account *of, size_t count) {
   const enf__run run = ctx->run;
@@ -124,7 +129,7 @@ static enf_status compute_again(enf_ctx *ctx, const rows *r, const enf__account 
   ctx->run = run;
   stats.seconds += ctx->stats.seconds;
   ctx->stats = stats;
-  if (status != ENF_ERR_CANCELLED)
+  if (!ends_the_call(status))
     memcpy(ctx->errmsg, sentence, sizeof sentence);
   return status;
 }
@@ -159,9 +164,12 @@ enf_status enf__accuracy_tell(enf_ctx *ctx, const enf__account *account, enf_sta
   enf__accuracy *a = find(ctx, account);
   const size_t count = count_due(a, first, account->n);
   rows r;
-  if (count > 0 && gather(ctx, &r, account, count)) {
-    if (compute_again(ctx, &r, account, count) == ENF_ERR_CANCELLED)
-      return ENF_ERR_CANCELLED;
+  if (count > 0) {
+    if (!gather(ctx, &r, account, count))
+      return enf__fail(ctx, ENF_ERR_NOMEM, "no memory to check %zu log-densities", count);
+    const enf_status again = compute_again(ctx, &r, account, count);
+    if (ends_the_call(again))
+      return again;
     take_up(a, &r, account, count, first);
   }
   if (a->weight > 0)

@@ -30,7 +30,7 @@ struct enf__account {
 };
 
 /* Give the statistic logdet_error, where a call ends. `status` is how it ended; the same is
-   returned, with its sentence, or CANCELLED. */
+   returned, with its sentence, or CANCELLED or NOMEM. */
 enf_status enf__accuracy_tell(enf_ctx *ctx, const enf__account *account, enf_status status);
 
 /* The same for log-densities logp (n) of x (n,N,D) (density.c). */
