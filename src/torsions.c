@@ -138,8 +138,8 @@ int torsions_measure(const cli *c, const dataset *samples, const double *logw, t
 void torsions_report(report *r, const torsions *t) {
   char label[64];
   if (t->count > 0 && t->states < t->count) {
-    snprintf(label, sizeof label, "F of %s %.4g:%.4g, less the rest's", t->name[t->states], t->lowest,
-             t->highest);
+    snprintf(label, sizeof label, "F of %s %.4g:%.4g, less the rest's", t->name[t->states],
+             t->lowest, t->highest);
     report_measured(r, "free_energy", label, t->difference, t->error, (double)NAN, 0);
   }
   if (t->picture != NULL)
