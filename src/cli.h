@@ -20,7 +20,8 @@ enum {
   REWEIGHT = 16,
   INFO = 32,
   OPTIONS = 64,
-  RUNS = SIMULATE | TRAIN | SAMPLE | LOGPROB | REWEIGHT,
+  IMPORT = 128,
+  RUNS = SIMULATE | TRAIN | SAMPLE | LOGPROB | REWEIGHT | IMPORT,
   ALL = RUNS | INFO | OPTIONS
 };
 
@@ -96,6 +97,7 @@ int run_sample(cli *c);
 int run_logprob(cli *c);
 int run_reweight(cli *c);
 int run_info(cli *c);
+int run_import(cli *c);
 int run_options(cli *c);
 
 #endif

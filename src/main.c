@@ -18,7 +18,8 @@ static const command commands[] = {
      "acceptance,\n"
      "autocorrelation time (in stored samples), mean energy and virial with their errors; the\n"
      "virial's exact value is (N-1)D. gaussians:n=8,radius=2.8284,std=0.35355, a density of one\n"
-     "vector (--set model.space=vector), is drawn from: its samples are independent. FILE is .npy (f4 unless --type f8) or .xyz; sim.* options\n"
+     "vector (--set model.space=vector), is drawn from: its samples are independent. FILE is .npy "
+     "(f4 unless --type f8) or .xyz; sim.* options\n"
      "by --set.\n",
      run_simulate},
     {TRAIN, "train", "[DATA]", 0, 1, "Train a flow on configurations, by an energy, or both",
@@ -119,10 +120,21 @@ static const command commands[] = {
      "distances.\n",
      run_reweight},
     {INFO, "info", "[FLOW]", 0, 1, "Describe a flow file: shapes, scale, parameters",
-     "Of a molecule in internal coordinates it prints the Z-matrix: every atom with those that its\n"
-     "distance, angle and dihedral are with, and their centres and widths; --plot draws it. Torsions\n"
+     "Of a molecule in internal coordinates it prints the Z-matrix: every atom with those that "
+     "its\n"
+     "distance, angle and dihedral are with, and their centres and widths; --plot draws it. "
+     "Torsions\n"
      "have the names of proteins if the topology was a PDB file: phi; phi' where it is about the\n"
-     "same bond with another atom at an end.\n", run_info},
+     "same bond with another atom at an end.\n",
+     run_info},
+    {IMPORT, "import", "FILE", 1, 1, "Make a flow of a published network's weights",
+     "FILE is a state dict as safetensors, with tensors egnn.embedding.weight, "
+     "egnn.gcl_0.edge_mlp.0.weight\n"
+     "and so on behind any prefix. Names and shapes tell the network; what they do not is in the\n"
+     "file's metadata or given by --set: model.particles, model.dimensions, model.species, "
+     "model.tanh,\n"
+     "model.aggregation. -o names the flow.\n",
+     run_import},
     {OPTIONS, "options", "[GROUP|NAME]", 0, 1,
      "List the library's options: all, one, or a group (model, run, ode, logdet, train, sim)", "",
      run_options},

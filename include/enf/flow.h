@@ -51,6 +51,19 @@ enf_status enf_load_memory(enf_ctx *ctx, enf_flow **flow, const void *data, size
 void enf_free_memory(enf_ctx *ctx, void *data);
 
 /**
+ * enf_import: a flow from the weights of a published EGNN, a state dict in a safetensors file.
+ *
+ * Tensors "egnn.embedding.weight", "egnn.gcl_0.edge_mlp.0.weight" ..., behind any prefix. Names and
+ * shapes give model.hidden, layers, edge_depth, node_depth, attention; the rest is taken from opts
+ * or, where the file has them, from metadata N, dim, species, tanh, aggregation. model.data_scale is
+ * 1 unless opts say otherwise.
+ * In:   opts  model.*; may be NULL
+ * Statuses: ARG, IO, FORMAT (no such network, a tensor that is missing or of another shape), OPTION
+ * (model.particles, or model.species of weights for kinds, not given), NONFINITE, NOMEM. Since 0.1.
+ */
+enf_status enf_import(enf_ctx *ctx, enf_flow **flow, const char *path, const enf_opts *opts);
+
+/**
  * enf_copy: another flow with the same options, weights, data scale and free text.
  *
  * Out:  copy  NULL on failure; the caller destroys it. Statuses: ARG, NOMEM. Since 0.1.
