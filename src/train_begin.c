@@ -19,6 +19,7 @@ static const objective objectives[] = {
     {"energy", "mean of u + log q", false, true, false},
     {"mixed", "lambda (-log q) + (1 - lambda) (u + log q)", true, true, false},
     {"path-gradient", "mean of u + log q", false, true, false},
+    {"refine", "mean of u + log q", false, true, false},
 };
 enum { OBJECTIVES = sizeof objectives / sizeof objectives[0] };
 
@@ -273,9 +274,13 @@ static int fix_scale(training *t, bool fresh) {
   return create_flow(t);
 }
 
+/* Where no objective is given, it is the trainer's choice for this flow. */
 static int create_trainer(training *t) {
   const enf_status status = enf_trainer_create(t->c->ctx, &t->trainer, t->flow, t->c->opts);
-  return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
+  if (status != ENF_OK)
+    return cli_fail_status(t->c, status);
+  t->objective = objective_at(trainer_number(t, "objective"));
+  return check_needs(t);
 }
 
 /* At one of the flow's own samples, by steps small beside its size. */

@@ -35,7 +35,8 @@ typedef struct {
 /**
  * enf_trainer_create: prepare to train `flow` with the train.* options.
  *
- * The trainer keeps its own working weights, starting from the flow's. For ode.* and logdet.probe
+ * The trainer keeps its own working weights, starting from the flow's. Defaults of some options
+ * depend on the flow: docs/options.md. For ode.* and logdet.probe
  * the objectives on the density (all but flow-matching) go by the context of the step.
  * In:   opts  NULL for the defaults
  * Out:  tr    NULL on failure; the caller destroys it.
@@ -45,7 +46,7 @@ typedef struct {
 enf_status enf_trainer_create(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, const enf_opts *opts);
 
 /**
- * enf_trainer_set_energy: the reduced energy of the objectives energy, mixed and path-gradient.
+ * enf_trainer_set_energy: the reduced energy of the objectives energy, mixed, path-gradient, refine.
  *
  * In:   fn, user  the host's energy with gradient; NULL takes it away. Kept by the trainer, not in
  *                 its file: set it again after enf_trainer_load.
@@ -62,9 +63,9 @@ enf_status enf_trainer_set_energy(enf_trainer *tr, enf_energy_fn fn, void *user)
  * After every step the flow holds the weights to use: the bias-corrected running average, or the
  * working weights where train.ema is 0. A step with a non-finite loss or gradient changes no weight
  * and is counted in info->skipped. The first step of a fresh flow fixes its data scale.
- * In:   n, x  the batch (n,N,D); need not be centred. The objectives energy and path-gradient
- *             draw n samples of their own and do not read x: it may be NULL, and the data scale of
- *             a fresh flow is then 1
+ * In:   n, x  the batch (n,N,D); need not be centred. The objectives energy, path-gradient and
+ *             refine draw n samples of their own and do not read x: it may be NULL, and the data
+ *             scale of a fresh flow is then 1
  * Out:  info  begins with its struct_size (ENF_STEP_INFO_INIT); may be NULL
  * Samples whose integration fails (enf_ctx_stat "failed"), or whose energy is not finite, are left
  * out of the mean. Callbacks of the step may not use the trainer: its calls are refused (STATE).

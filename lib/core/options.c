@@ -377,6 +377,13 @@ enf_status enf__opts_check(enf_ctx *ctx, const enf_opts *opts) {
 
 bool enf__opts_isset(const enf_opts *opts, enf__opt id) { return opts && opts->isset[id]; }
 
+enf_status enf__opts_default(enf_ctx *ctx, enf_opts *opts, enf__opt id, const char *value) {
+  if (opts->isset[id])
+    return ENF_OK;
+  const enf_status status = enf_opts_set(opts, rows[id].name, value);
+  return status == ENF_OK ? ENF_OK : enf__fail(ctx, status, "%s", opts->errmsg);
+}
+
 static datum get(const enf_opts *opts, enf__opt id) {
   if (enf__opts_isset(opts, id))
     return opts->values[id];

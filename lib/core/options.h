@@ -17,6 +17,8 @@ enf_status enf__opts_check(enf_ctx *ctx, const enf_opts *opts);
  */
 enf_status enf__opts_copy(enf_ctx *ctx, const enf_alloc *alloc, enf_opts **out, const enf_opts *in);
 bool enf__opts_isset(const enf_opts *opts, enf__opt id);
+/* Set an option that is not set: a default that depends on others, said where it is looked up. */
+enf_status enf__opts_default(enf_ctx *ctx, enf_opts *opts, enf__opt id, const char *value);
 /* Value or fallback; opts may be NULL. Choices and booleans are ints (index of the choice). */
 int64_t enf__opts_int(const enf_opts *opts, enf__opt id);
 uint64_t enf__opts_seed(const enf_opts *opts, enf__opt id);

@@ -91,15 +91,11 @@ static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts) {
               {ENF__VECTOR, ENF__OPT_MODEL_HIDDEN, "64"},
               {ENF__MOLECULE, ENF__OPT_MODEL_PRIOR, "internal"},
               {ENF__MOLECULE, ENF__OPT_MODEL_HIDDEN, "64"}};
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-    if (rows[i].space != (int)enf__opts_int(opts, ENF__OPT_MODEL_SPACE) ||
-        enf__opts_isset(opts, rows[i].id))
-      continue;
-    const enf_status status = enf_opts_set(opts, enf__opts_name(rows[i].id), rows[i].value);
-    if (status != ENF_OK)
-      return enf__fail(ctx, status, "%s", enf_opts_errmsg(opts));
-  }
-  return ENF_OK;
+  enf_status status = ENF_OK;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows && status == ENF_OK; i++)
+    if (rows[i].space == (int)enf__opts_int(opts, ENF__OPT_MODEL_SPACE))
+      status = enf__opts_default(ctx, opts, rows[i].id, rows[i].value);
+  return status;
 }
 
 /* The space of model.space, particles and dimensions in its limits. */

@@ -6,6 +6,12 @@
      path-gradient  the energy's loss; its gradient without the score term, which has mean zero:
                     dL/dx = grad u + grad log q at fixed parameters, carried back through F
                     (Roeder et al. 2017, arXiv:1703.09194; Vaitl et al. 2022, arXiv:2206.09016)
+     refine         the energy's loss; the gradient of (1 - lambda) KL(q|p) + lambda KL(p|q), p the
+                    target, both by paths: the path gradient of every sample times
+                    1 - lambda + lambda w, w = exp(-u)/q over its mean. For mean w d log q is
+                    mean grad w . dF, which is -mean w (grad u + grad log q) . dF (Tucker et al.
+                    2018, arXiv:1810.04152; Vaitl et al. 2024, arXiv:2403.15881). So samples that
+                    the flow makes too seldom pull at it, and where it is right nothing is noisy
 
    Every mean of u + log q, or of -log q, comes with that of the penalty on the path (train.kinetic,
    train.frobenius; map/cnf_passage.c).
@@ -165,13 +171,15 @@ out:
 typedef struct {
   enf__leg up, down; /* prior to data, data to prior */
   enf__energies e;
+  double *weight; /* (n) */
 } work;
 
 static work lay_out(const enf__batch *b, enf__slope *slope, enf__arena *arena) {
   enf__leg_buffers(b, slope, arena);
   return (work){.up = enf__leg_take(b, 0, 1, arena),
                 .down = enf__leg_take(b, 1, 0, arena),
-                .e = enf__energies_take(b, arena)};
+                .e = enf__energies_take(b, arena),
+                .weight = ENF__TAKE(arena, double, b->n)};
 }
 
 static size_t call_bytes(const enf__batch *b) {
@@ -246,22 +254,38 @@ out:
   return status;
 }
 
-static enf_status evaluate_path_gradient(enf_ctx *ctx, const enf__batch *b, enf__slope *slope) {
+/* Samples with their energies and the cotangents of the path gradient. */
+static enf_status go_path(enf_ctx *ctx, const enf__batch *b, work *w, enf__slope *slope) {
+  enf_status status;
+  w->down.p.way.kinetic = w->down.p.way.frobenius = 0; /* it goes down for grad log q only */
+  enf__draw_starts(b, &w->up);
+  TRY(enf__leg_forward(ctx, b, &w->up, slope));
+  TRY(enf__ask_energies(ctx, b, &w->up, &w->e, slope));
+  enf__leg_cost(&w->up, slope);
+  TRY(path_cotangents(ctx, b, w, slope));
+out:
+  return status;
+}
+
+/* The path gradient, from its cotangents. */
+static enf_status add_path(enf_ctx *ctx, const enf__batch *b, work *w, enf__slope *slope) {
   enf_status status;
   double share;
-  work w = lay_out(b, slope, &ctx->arena);
-  w.down.p.way.kinetic = w.down.p.way.frobenius = 0; /* the way down is there for grad log q only */
-  enf__draw_starts(b, &w.up);
-  TRY(enf__leg_forward(ctx, b, &w.up, slope));
-  TRY(enf__ask_energies(ctx, b, &w.up, &w.e, slope));
-  enf__leg_cost(&w.up, slope);
-  TRY(path_cotangents(ctx, b, &w, slope));
   /* the record of the way up is gone: make it again */
-  TRY(enf__leg_forward(ctx, b, &w.up, slope));
-  TRY(enf__leg_reverse_mean(ctx, b, &w.up, 1, slope, &share));
-  slope->loss = energy_loss(b, &w.up, &w.e, share);
-  enf__leg_cost(&w.up, slope);
-  enf__leg_cost(&w.down, slope);
+  TRY(enf__leg_forward(ctx, b, &w->up, slope));
+  TRY(enf__leg_reverse_mean(ctx, b, &w->up, 1, slope, &share));
+  slope->loss = energy_loss(b, &w->up, &w->e, share);
+  enf__leg_cost(&w->up, slope);
+  enf__leg_cost(&w->down, slope);
+out:
+  return status;
+}
+
+static enf_status evaluate_path_gradient(enf_ctx *ctx, const enf__batch *b, enf__slope *slope) {
+  enf_status status;
+  work w = lay_out(b, slope, &ctx->arena);
+  TRY(go_path(ctx, b, &w, slope));
+  TRY(add_path(ctx, b, &w, slope));
 out:
   return status;
 }
@@ -271,3 +295,75 @@ const enf__objective enf__path_gradient = {.call_bytes = call_bytes,
                                            .evaluate = evaluate_path_gradient,
                                            .passes = 5,
                                            .needs_energy = true};
+
+/* ---- refine ---------------------------------------------------------------------------------- */
+
+/* The k-th largest of w (n), k from 1; equal ones count as one. */
+static double largest(size_t n, const double *w, size_t k) {
+  double below = INFINITY;
+  for (; k > 0; k--) {
+    double most = -INFINITY;
+    for (size_t i = 0; i < n; i++)
+      if (w[i] < below && w[i] > most)
+        most = w[i];
+    below = isfinite(most) ? most : below;
+  }
+  return below;
+}
+
+/* log w (n), to a constant, cut -> w of mean 1 over those that can be; the others' are 0. */
+static void normalise(size_t n, double cut, double *w) {
+  const double most = largest(n, w, (size_t)ceil(fmax(cut * (double)n, 1)));
+  double sum = 0;
+  size_t count = 0;
+  for (size_t i = 0; i < n; i++) {
+    count += w[i] > -INFINITY;
+    w[i] = exp(fmin(w[i] - most, 0));
+    sum += w[i];
+  }
+  for (size_t i = 0; i < n; i++)
+    w[i] *= (double)count / sum;
+}
+
+/* weight (n) of the samples, whose log q is known since they went down and the cotangents back. */
+static void weigh(const enf__batch *b, const work *w, double *weight) {
+  const enf__leg *down = &w->down;
+  for (size_t i = 0; i < b->n; i++) {
+    const double logq = enf__prior_log_density(&b->flow->prior, down->p.y + i * dim_of(b)) +
+                        down->p.logdet[i] + w->e.volume[i];
+    const double log_weight = enf__leg_ok(&w->up, i) ? -w->e.u[i] - logq : (double)NAN;
+    weight[i] = isnan(log_weight) ? -(double)INFINITY : log_weight;
+  }
+  normalise(b->n, enf__opts_real(b->options, ENF__OPT_TRAIN_WEIGHT_CUT), weight);
+}
+
+/* The path gradient's cotangents, each cut to `most`, times 1 - lambda + lambda w. */
+static void weigh_cotangents(const enf__batch *b, work *w, double lambda) {
+  const double most = enf__opts_real(b->options, ENF__OPT_TRAIN_SAMPLE_CLIP);
+  const size_t dim = dim_of(b);
+  weigh(b, w, w->weight);
+  for (size_t i = 0; i < b->n; i++) {
+    double *dy = w->up.dy + i * dim, square = 0;
+    for (size_t k = 0; k < dim; k++)
+      square += dy[k] * dy[k];
+    const double cut = most > 0 && square > most * most ? most / sqrt(square) : 1;
+    for (size_t k = 0; k < dim; k++)
+      dy[k] *= cut * (1 - lambda + lambda * w->weight[i]);
+  }
+}
+
+static enf_status evaluate_refine(enf_ctx *ctx, const enf__batch *b, enf__slope *slope) {
+  enf_status status;
+  work w = lay_out(b, slope, &ctx->arena);
+  TRY(go_path(ctx, b, &w, slope));
+  weigh_cotangents(b, &w, lambda_of(b));
+  TRY(add_path(ctx, b, &w, slope));
+out:
+  return status;
+}
+
+const enf__objective enf__refine = {.call_bytes = call_bytes,
+                                    .worker_bytes = enf__leg_worker_bytes,
+                                    .evaluate = evaluate_refine,
+                                    .passes = 5,
+                                    .needs_energy = true};

@@ -49,7 +49,7 @@ typedef struct {
 } enf__objective;
 
 extern const enf__objective enf__flow_matching, enf__likelihood, enf__energy_objective, enf__mixed,
-    enf__path_gradient;
+    enf__path_gradient, enf__refine;
 
 /* Counters of a training, in the order of its file. */
 enum {

@@ -10,7 +10,8 @@ static const enf__objective *const objectives[] = {
     [ENF__OBJECTIVE_LIKELIHOOD] = &enf__likelihood,
     [ENF__OBJECTIVE_ENERGY] = &enf__energy_objective,
     [ENF__OBJECTIVE_MIXED] = &enf__mixed,
-    [ENF__OBJECTIVE_PATH_GRADIENT] = &enf__path_gradient};
+    [ENF__OBJECTIVE_PATH_GRADIENT] = &enf__path_gradient,
+    [ENF__OBJECTIVE_REFINE] = &enf__refine};
 ENF__ROW_FOR_EVERY(ENF__OBJECTIVES, objectives);
 
 const enf__objective *enf__trainer_objective(const enf_trainer *tr) {
@@ -55,6 +56,39 @@ static enf_status choose_coupling(enf_ctx *ctx, enf_opts *opts, const enf__space
   return enf_opts_set(opts, name, "ot");
 }
 
+static bool has_field(const enf_flow *flow) {
+  for (size_t i = 0; i < flow->chain.count; i++)
+    if (flow->chain.map[i]->ops == &enf__cnf_ops)
+      return true;
+  return false;
+}
+
+/* Likelihood, where the flow has no velocity field: its density costs little. For a molecule
+   batches are larger than flow matching's, and steps fewer. refine begins with a flow that is
+   nearly right; its weights see what the flow makes too seldom. */
+static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts, const enf_flow *flow) {
+  static const struct {
+    enf__opt id;
+    bool everywhere;
+    const char *refine, *other;
+  } rows[] = {
+      {ENF__OPT_TRAIN_LAMBDA, true, "1", NULL},    {ENF__OPT_TRAIN_LAMBDA_END, true, "1", NULL},
+      {ENF__OPT_TRAIN_BATCH, false, "512", "256"}, {ENF__OPT_TRAIN_STEPS, false, "600", "2000"},
+      {ENF__OPT_TRAIN_LR, false, "1e-3", "2e-3"},  {ENF__OPT_TRAIN_CLIP, false, "20", "20"},
+      {ENF__OPT_TRAIN_EMA, false, "0.99", "0.998"}};
+  const bool molecule = flow->space.ops == &enf__molecule_ops;
+  enf_status status = ENF_OK;
+  if (!has_field(flow))
+    status = enf__opts_default(ctx, opts, ENF__OPT_TRAIN_OBJECTIVE, "likelihood");
+  const bool refine = enf__opts_int(opts, ENF__OPT_TRAIN_OBJECTIVE) == ENF__OBJECTIVE_REFINE;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows && status == ENF_OK; i++) {
+    const char *value = refine ? rows[i].refine : rows[i].other;
+    if (value && (rows[i].everywhere || molecule))
+      status = enf__opts_default(ctx, opts, rows[i].id, value);
+  }
+  return status;
+}
+
 /* auto: where other axes pay for every tensor. */
 bool enf__trainer_uses_soap(const enf_opts *opts, const enf__params *params) {
   const int64_t kind = enf__opts_int(opts, ENF__OPT_TRAIN_OPTIMIZER);
@@ -83,6 +117,7 @@ enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **out, enf_flow *flow,
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a trainer");
   *tr = (enf_trainer){.magic = ENF__MAGIC_TRAINER, .alloc = ctx->alloc, .flow = flow};
   TRY(enf__opts_copy(ctx, &tr->alloc, &tr->options, opts));
+  TRY(set_defaults(ctx, tr->options, flow));
   TRY(check_options(ctx, tr->options));
   TRY(choose_coupling(ctx, tr->options, &flow->space));
   TRY(copy_flow(ctx, tr));

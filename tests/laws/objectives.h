@@ -135,10 +135,11 @@ static void close_bag(void) {
 }
 
 static const char *const fields[] = {"egnn", "pair-kernel"};
-static const char *const objectives[] = {"likelihood", "energy", "mixed", "path-gradient"};
+static const char *const objectives[] = {"likelihood", "energy", "mixed", "path-gradient",
+                                         "refine"};
 static const enf__objective *const tables[] = {&enf__likelihood, &enf__energy_objective,
-                                               &enf__mixed, &enf__path_gradient};
-enum { FIELDS = 2, LOSSES = 3, OBJECTIVES = 4 };
+                                               &enf__mixed, &enf__path_gradient, &enf__refine};
+enum { FIELDS = 2, LOSSES = 3, OBJECTIVES = 5 };
 
 /* A flow of the options with weights away from the identity, its trainer, and data. */
 static void begin(void) {
