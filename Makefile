@@ -223,7 +223,7 @@ $(BUILD)/examples/%: examples/%.f90 $(FORTRAN_MODULE) $(SO_LINKS)
 RUN = @BUILD='$(BUILD)' ENF='$(abspath $(BUILD)/enf)' CC='$(CC)' CXX='$(CXX)' \
       WRAPPER='$(WRAPPER)' sh tests/run.sh $(BUILD)/results/$* $*
 $(BUILD)/results/%.sh: tests/%.sh FORCE | all $(BUILD)/gen_options $(BUILD)/enf-bench
-	@BUILD='$(BUILD)' ENF='$(abspath $(BUILD)/enf)' CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' \
+	@BUILD='$(BUILD)' ENF='$(abspath $(BUILD)/enf)' CC='$(CC)' CXX='$(CXX)' FC='$(FC)' MAKE='$(MAKE)' \
 	  sh tests/run.sh $(BUILD)/results/$*.sh $*.sh bash tests/$*.sh
 $(BUILD)/results/fuzz/%: $(BUILD)/tests/fuzz/% FORCE
 	@WRAPPER='$(WRAPPER)' sh tests/run.sh $@ fuzz/$* $< $(wildcard tests/fuzz/corpus/$(*:fuzz_%=%)/*)
