@@ -359,6 +359,7 @@ static const scenario scenarios[] = {
     {"step, energy", step, HOT, {{"train.objective", "energy"}}},
     {"step, mixed", step, HOT, {{"train.objective", "mixed"}}},
     {"step, path gradient", step, HOT, {{"train.objective", "path-gradient"}}},
+    {"step, refine", step, HOT, {{"train.objective", "refine"}}},
     {"zmatrix_from_bonds", zmatrix_from_bonds, COLD, {{0}}},
     {"molecule, create", molecule_create, COLD, {MOLECULE}},
     {"molecule, create from bonds",
