@@ -30,6 +30,7 @@ static const struct {
     {ENF__OPT_TRAIN_LAMBDA, "0.5"},       {ENF__OPT_TRAIN_LAMBDA_END, "0.5"},
     {ENF__OPT_TRAIN_KINETIC, "0"},        {ENF__OPT_TRAIN_FROBENIUS, "0"},
     {ENF__OPT_TRAIN_OPTIMIZER, "adamw"},
+    {ENF__OPT_TRAIN_SAMPLE_CLIP, "50"},   {ENF__OPT_TRAIN_WEIGHT_CUT, "0.002"},
 };
 
 size_t enf__format_metas(const char *format, enf__st_meta meta[ENF__FORMAT_METAS]) {
