@@ -6,12 +6,18 @@
 #include <enf/molecule.h>
 #include <math.h>
 
-static enf_status check(enf_ctx *ctx, const enf_flow *flow, const char *call, size_t n,
-                        const enf__argument arrays[2]) {
+/* Checks arguments and takes what `all` writes to. */
+static enf_status begin(enf_ctx *ctx, const enf_flow *flow, const char *call, size_t n,
+                        const enf__argument arrays[2], enf__tally *all) {
   const enf_status status = enf__batch_check(ctx, flow, n, 2, arrays);
-  if (status == ENF_OK && !enf__molecule_zmatrix(&flow->space))
+  if (status != ENF_OK)
+    return status;
+  if (!enf__molecule_zmatrix(&flow->space))
     return enf__fail(ctx, ENF_ERR_UNSUPPORTED, "%s needs a flow of model.space molecule", call);
-  return status;
+  all->ended = enf__ended_take(ctx, n);
+  if (!all->ended)
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a call on %zu samples", n);
+  return ENF_OK;
 }
 
 static void count_failure(enf__tally *all, size_t row, const enf__fault *fault) {
@@ -27,12 +33,9 @@ enf_status enf_internal(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
   const double start = enf__seconds();
   const enf__argument arrays[] = {{"x", x}, {"q", q}};
   TRY(enf__enter(ctx));
-  TRY(check(ctx, flow, "enf_internal", n, arrays));
+  TRY(begin(ctx, flow, "enf_internal", n, arrays, &all));
   const enf__zmatrix *z = enf__molecule_zmatrix(&flow->space);
   const size_t host = enf__space_host(&flow->space), C = enf__internal_count(z);
-  all.ended = enf__ended_take(ctx, n);
-  if (!all.ended)
-    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a call on %zu samples", n));
   for (size_t i = 0; i < n; i++) {
     double unwanted, *jacobian = log_jacobian ? log_jacobian + i : &unwanted;
     enf__fault fault;
@@ -54,12 +57,9 @@ enf_status enf_cartesian(enf_ctx *ctx, const enf_flow *flow, size_t n, const dou
   const double start = enf__seconds();
   const enf__argument arrays[] = {{"q", q}, {"x", x}};
   TRY(enf__enter(ctx));
-  TRY(check(ctx, flow, "enf_cartesian", n, arrays));
+  TRY(begin(ctx, flow, "enf_cartesian", n, arrays, &all));
   const enf__zmatrix *z = enf__molecule_zmatrix(&flow->space);
   const size_t host = enf__space_host(&flow->space), C = enf__internal_count(z);
-  all.ended = enf__ended_take(ctx, n);
-  if (!all.ended)
-    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a call on %zu samples", n));
   for (size_t i = 0; i < n; i++) {
     enf__fault fault;
     if (enf__internal_place(z, q + i * C, x + i * host, &fault))
