@@ -36,6 +36,11 @@ module enf
     real(c_double) :: u = 0, logp = 0
   end type enf_chain
 
+  type, bind(c) :: enf_jump_info
+    integer(c_size_t) :: struct_size = 24
+    integer(c_int64_t) :: proposals = 0, accepted = 0
+  end type enf_jump_info
+
   type, bind(c) :: enf_step_info
     integer(c_size_t) :: struct_size = 88
     real(c_double) :: loss = 0, grad_norm = 0, lr = 0, seconds = 0
@@ -480,6 +485,20 @@ module enf
     end function enf_chain_advance
   end interface
 
+  interface ! walkers (enf/walkers.h)
+    ! fn is the c_funloc of an energy.
+    integer(c_int32_t) function enf_jump(ctx, flow, fn, user, seed, counter, rounds, n, x, u, logq, info) bind(c)
+      import :: c_ptr, c_funptr, c_int32_t, c_int64_t, c_size_t, c_double, enf_jump_info
+      type(c_ptr), value :: ctx, flow, user
+      type(c_funptr), value :: fn
+      integer(c_int64_t), value :: seed
+      integer(c_int64_t), intent(inout) :: counter
+      integer(c_size_t), value :: rounds, n
+      real(c_double), intent(inout) :: x(*), u(*), logq(*)
+      type(enf_jump_info), intent(inout) :: info
+    end function enf_jump
+  end interface
+
   interface ! of a molecule (enf/molecule.h); numbers of atoms begin at 0
     integer(c_int32_t) function enf_bonds_from_frame(ctx, N, element, x, angstrom, most, bond, bonds) bind(c)
       import :: c_ptr, c_int32_t, c_size_t, c_double
@@ -523,6 +542,36 @@ module enf
       integer(c_int32_t), intent(in) :: atom(4, *)
       real(c_double), intent(out) :: out(*)
     end function enf_dihedrals
+
+    ! centre(4,centres): the middle atom, then three about it; hand(centres,n).
+    integer(c_int32_t) function enf_chirality(ctx, n, particles, x, centres, centre, hand) bind(c)
+      import :: c_ptr, c_int, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx
+      integer(c_size_t), value :: n, particles, centres
+      real(c_double), intent(in) :: x(*)
+      integer(c_size_t), intent(in) :: centre(4, *)
+      integer(c_int), intent(out) :: hand(*)
+    end function enf_chirality
+
+    ! logp is c_loc of (n), or c_null_ptr.
+    integer(c_int32_t) function enf_reflect(ctx, n, particles, x, logp, centres, centre, wanted, state) bind(c)
+      import :: c_ptr, c_int, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, logp
+      integer(c_size_t), value :: n, particles, centres
+      real(c_double), intent(inout) :: x(*)
+      integer(c_size_t), intent(in) :: centre(4, *)
+      integer(c_int), intent(in) :: wanted(*)
+      integer(c_int), intent(out) :: state(*)
+    end function enf_reflect
+
+    integer(c_int32_t) function enf_kinds_from_bonds(ctx, particles, element, bonds, bond, kind) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t
+      type(c_ptr), value :: ctx
+      integer(c_size_t), value :: particles, bonds
+      integer(c_int32_t), intent(in) :: element(*)
+      integer(c_size_t), intent(in) :: bond(2, *)
+      integer(c_int32_t), intent(out) :: kind(*)
+    end function enf_kinds_from_bonds
 
     integer(c_int32_t) function enf_frames_compare(ctx, flow, n, x, verdict, found) bind(c)
       import :: c_ptr, c_int32_t, c_size_t, c_double, enf_frames

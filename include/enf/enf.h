@@ -20,5 +20,6 @@
 #include <enf/status.h>
 #include <enf/train.h>
 #include <enf/version.h>
+#include <enf/walkers.h>
 
 #endif

@@ -1,4 +1,5 @@
-/* enf/molecule.h -- one molecule's bonds, and the distances, angles and dihedrals they give. */
+/* enf/molecule.h -- one molecule's bonds, the kinds of its atoms and its hand; the distances, angles
+   and dihedrals that bonds give. */
 #ifndef ENF_MOLECULE_H
 #define ENF_MOLECULE_H
 
@@ -98,6 +99,62 @@ enf_status enf_cartesian(enf_ctx *ctx, const enf_flow *flow, size_t n, const dou
  */
 enf_status enf_dihedrals(enf_ctx *ctx, size_t n, size_t N, const double *x, size_t count,
                          const int32_t (*atom)[4], double *out);
+
+/**
+ * enf_kinds_from_bonds: kinds of atoms (model.species) by the molecule's bonds: alike are atoms that
+ * may change places without a bond being broken.
+ *
+ * These are leaves, atoms bonded to one other, of one element on one atom: the three hydrogens of a
+ * methyl, never a hydrogen of the methyl and another's. Kinds that are coarser than this (the
+ * elements) let a flow exchange atoms that dynamics never exchanges: log q is the same then, the
+ * energy thousands of kT higher.
+ *
+ * In:   element  (N) atomic numbers
+ *       bond     (bonds,2) numbers of atoms from 0, in any order; one may be there twice
+ * Out:  kind     (N) from 0, in the order of their first atoms
+ * Cost: O(N (N + bonds)). Statuses: ARG, RANGE (an atom that is not there or is bonded to itself; an
+ * element below 1; N beyond 2^31). Since 0.1.
+ */
+enf_status enf_kinds_from_bonds(enf_ctx *ctx, size_t N, const int32_t *element, size_t bonds,
+                                const size_t (*bond)[2], int32_t *kind);
+
+/**
+ * enf_chirality: the hands of stereocentres.
+ *
+ * A centre is four atoms c, a, b, d, the middle one first; its hand is the sign of the volume
+ * (a - c) . ((b - c) x (d - c)). With c = CA and a, b, d = N, C, CB it is +1 in L amino acids. A
+ * mirror image has all hands turned round.
+ *
+ * In:   x       (n,N,3)
+ *       centre  (centres,4) atoms from 0, four different ones each
+ * Out:  hand    (n,centres) +1 or -1; 0 where the four lie in a plane (a volume below 1e-6 of the
+ *               product of the three lengths) or are not finite
+ * Cost: O(n centres). Statuses: ARG, RANGE (an atom that is not there, or twice in one). Since 0.1.
+ */
+enf_status enf_chirality(enf_ctx *ctx, size_t n, size_t N, const double *x, size_t centres,
+                         const size_t (*centre)[4], int *hand);
+
+/**
+ * enf_reflect: samples of a flow that does not know left from right become samples of one hand.
+ *
+ * Densities of particles are the same for mirror images, so half of the samples of a chiral molecule
+ * are of the wrong hand. A sample whose every centre has the other hand is mirrored, x -> -x; one
+ * whose every centre has the wanted hand stays. On these configurations the density of both is twice
+ * the flow's: log 2 is added to their logp. Where hands are mixed neither helps: such a sample is
+ * another molecule, x and logp stay, and its weight is 0 (u = +infinity) for the caller to set.
+ * Rows of data that have the wanted hand get their log 2 by the same call. Not for flows of
+ * model.space molecule, which know their hand.
+ *
+ * In:      centre  (centres,4) as in enf_chirality, one centre at least
+ *          wanted  (centres) +1 or -1 each
+ * In/out:  x       (n,N,3)
+ *          logp    (n), or NULL
+ * Out:     state   (n) 1 kept, -1 mirrored, 0 neither: mixed hands, a flat centre, not finite
+ * Cost: O(n (N + centres)). Statuses: ARG, RANGE (as above; a wanted hand that is none); then
+ * nothing is changed. Since 0.1.
+ */
+enf_status enf_reflect(enf_ctx *ctx, size_t n, size_t N, double *x, double *logp, size_t centres,
+                       const size_t (*centre)[4], const int *wanted, int *state);
 
 /* How each of many frames goes with a flow's molecule. */
 enum { ENF_FRAME_GOOD = 0, ENF_FRAME_BAD = 1, ENF_FRAME_BROKEN = 2, ENF_FRAME_OTHER_HAND = 3 };

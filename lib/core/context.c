@@ -219,7 +219,7 @@ enf_status enf_sample_status(const enf_ctx *ctx, size_t sample) {
 
 static void free_workspace(enf_ctx *ctx) {
   enf__arena *const arenas[] = {&ctx->arena, &ctx->record, &ctx->ended, &ctx->checked,
-                                &ctx->ended_again};
+                                &ctx->ended_again, &ctx->walkers_memory};
   for (size_t i = 0; i < sizeof arenas / sizeof *arenas; i++)
     enf__arena_free(&ctx->alloc, arenas[i]);
   for (size_t i = 0; i < ctx->run.threads; i++)

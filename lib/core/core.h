@@ -106,6 +106,7 @@ struct enf_ctx {
   size_t samples;
   enf__arena checked; /* samples that are checked, and what they say: flow/accuracy.h */
   enf__arena ended_again; /* `ended` meanwhile */
+  enf__arena walkers_memory; /* what calls keep that sample and score on the way: infer/walkers.h */
   enf__accuracy accuracy[ENF__ACCURACIES];
   size_t oldest_accuracy; /* the next to be given up */
   enf__arena *workers; /* one per thread; [0] is the calling thread's */

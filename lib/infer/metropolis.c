@@ -9,7 +9,7 @@
 #include "infer/weight.h"
 #include <enf/infer.h>
 
-static bool accepts(uint64_t seed, uint64_t number, double log_ratio) {
+bool enf__metropolis_accepts(uint64_t seed, uint64_t number, double log_ratio) {
   double uniform;
   if (log_ratio >= 0)
     return true;
@@ -21,10 +21,10 @@ static bool accepts(uint64_t seed, uint64_t number, double log_ratio) {
 static void propose(enf_chain *chain, uint64_t seed, double logp, double u) {
   const double weight = enf__log_weight(logp, u, NULL);
   const uint64_t number = chain->next++;
-  const bool taken =
-      chain->accepted == 0
-          ? weight > -(double)INFINITY
-          : accepts(seed, number, weight - enf__log_weight(chain->logp, chain->u, NULL));
+  const bool taken = chain->accepted == 0
+                         ? weight > -(double)INFINITY
+                         : enf__metropolis_accepts(
+                               seed, number, weight - enf__log_weight(chain->logp, chain->u, NULL));
   if (!taken)
     return;
   chain->state = number;

@@ -161,6 +161,11 @@ AT(enf_chain, accepted, 24);
 AT(enf_chain, u, 32);
 AT(enf_chain, logp, 40);
 
+SIZE(enf_jump_info, 24);
+AT(enf_jump_info, struct_size, 0);
+AT(enf_jump_info, proposals, 8);
+AT(enf_jump_info, accepted, 16);
+
 SIZE(enf_weights, 112);
 AT(enf_weights, struct_size, 0);
 AT(enf_weights, ess, 8);

@@ -8,6 +8,7 @@
    memory is taken on the calling thread, with two threads at work. */
 #include "failing_alloc.h"
 #include "suite.h"
+#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -248,6 +249,16 @@ static enf_status path_lengths(world *w) {
 
 /* ---- molecules: x is two of four atoms ------------------------------------------------------- */
 
+static enf_status jump(world *w) {
+  uint64_t counter = 0;
+  double walkers[B * ND], u[B] = {NAN, NAN, NAN}, logq[B] = {NAN, NAN, NAN};
+  memcpy(walkers, x, sizeof walkers);
+  const enf_status status = enf_jump(w->ctx, w->flow, enf_energy_eval, w->energy, 3, &counter, 2, B,
+                                     walkers, u, logq, NULL);
+  memcpy(w->out, walkers, sizeof walkers);
+  return status;
+}
+
 static enf_status zmatrix_from_bonds(world *w) {
   static const size_t bonds[3][2] = {{0, 1}, {1, 2}, {2, 3}};
   char text[96];
@@ -337,6 +348,7 @@ static const scenario scenarios[] = {
     {"log_prob_grad", log_prob_grad, HOT, {{0}}},
     {"log_prob_estimate", log_prob_estimate, HOT, {{"logdet.probes", "2"}}},
     {"sample", sample, HOT, {{0}}},
+    {"jump", jump, HOT, {{0}}},
     {"path_lengths", path_lengths, HOT, {{0}}},
     {"data_scale", data_scale, COLD, {{0}}},
     {"trainer_create", trainer_create, COLD, {{0}}},
