@@ -7,12 +7,14 @@
 #ifndef ENF__CHOICES_H
 #define ENF__CHOICES_H
 
-#define ENF__CHOICES_SPACE(X) X(ENF__PARTICLES, "particles") X(ENF__VECTOR, "vector") X(ENF__MOLECULE, "molecule")
+#define ENF__CHOICES_SPACE(X) X(ENF__PARTICLES, "particles") X(ENF__VECTOR, "vector") X(ENF__MOLECULE, "molecule") X(ENF__GROUP, "group") X(ENF__LATTICE, "lattice")
+/* U(1), then SU(n): number n - 1. */
+#define ENF__CHOICES_GROUP(X) X(ENF__U1, "u1") X(ENF__SU2, "su2") X(ENF__SU3, "su3") X(ENF__SU4, "su4") X(ENF__SU5, "su5") X(ENF__SU6, "su6") X(ENF__SU7, "su7") X(ENF__SU8, "su8")
 /* Words of model.map. */
 #define ENF__CHOICES_MAP(X) X(ENF__MAP_CNF, "cnf") X(ENF__MAP_LINEAR, "linear") X(ENF__MAP_SPLINE, "spline")
 #define ENF__CHOICES_FIELD(X) X(ENF__FIELD_EGNN, "egnn") X(ENF__FIELD_PAIR_KERNEL, "pair-kernel") X(ENF__FIELD_MLP, "mlp")
 #define ENF__CHOICES_AGGREGATION(X) X(ENF__SUM, "sum") X(ENF__MEAN, "mean")
-#define ENF__CHOICES_PRIOR(X) X(ENF__GAUSSIAN_PRIOR, "gaussian") X(ENF__STUDENT_PRIOR, "student-t") X(ENF__INTERNAL_PRIOR, "internal")
+#define ENF__CHOICES_PRIOR(X) X(ENF__GAUSSIAN_PRIOR, "gaussian") X(ENF__STUDENT_PRIOR, "student-t") X(ENF__INTERNAL_PRIOR, "internal") X(ENF__HAAR_PRIOR, "haar")
 #define ENF__CHOICES_PRECISION(X) X(ENF__FLOAT32, "float32") X(ENF__FLOAT64, "float64")
 /* Rows of the kernel tables in lib/math; AUTO is resolved by enf_ctx_configure. */
 #define ENF__CHOICES_KERNEL(X)                                                                     \
@@ -54,6 +56,7 @@
 #define ENF__CHOICE_WORDS(list) (&(list(ENF__CHOICE_BAR))[3])
 
 enum { ENF__CHOICES_SPACE(ENF__CHOICE_NUMBER) ENF__SPACES };
+enum { ENF__CHOICES_GROUP(ENF__CHOICE_NUMBER) ENF__GROUPS };
 enum { ENF__CHOICES_MAP(ENF__CHOICE_NUMBER) ENF__MAPS };
 enum { ENF__CHOICES_FIELD(ENF__CHOICE_NUMBER) ENF__FIELDS };
 enum { ENF__CHOICES_AGGREGATION(ENF__CHOICE_NUMBER) ENF__AGGREGATIONS };

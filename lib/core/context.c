@@ -130,6 +130,8 @@ static enf_status configure(enf_ctx *ctx, const enf_opts *opts) {
   enf__run run = ctx->run;
   enf_status status;
   read_run(&run, opts);
+  if (enf__opts_isset(opts, ENF__OPT_RUN_PRECISION))
+    run.float32 = run.precision == ENF__FLOAT32;
   TRY(resolve_kernel(ctx, &run, opts));
   TRY(check_precision(ctx, &run));
   TRY(enf__pool_resize(ctx, run.threads));

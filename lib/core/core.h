@@ -65,6 +65,7 @@ typedef struct {
   int probe; /* their distribution: map/probe.h */
   int rotation;
   size_t checks; /* flow/accuracy.h */
+  bool float32;   /* run.precision was set to it, and not by default */
   bool again;    /* these are such checks: with probes of their own, and without checks */
 } enf__run;
 

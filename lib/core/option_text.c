@@ -1,4 +1,4 @@
-/* option_text.c -- the texts of model.species, model.map and model.data_scale.
+/* option_text.c -- the texts of model.species, model.map, model.lattice and model.data_scale.
 
    model.species is a list of words between blanks, one for every particle: a whole number up to
    255, or the symbol of an element, which stands for its atomic number. Both may be mixed: H and 1
@@ -59,6 +59,34 @@ bool enf__check_data_scale(const char *text, char *why, size_t size) {
   if (enf__read_data_scale(text, &scale))
     return true;
   enf__format(why, size, "\"%.100s\" is neither auto nor a number above 0", text);
+  return false;
+}
+
+/* ---- model.lattice --------------------------------------------------------------------------- */
+
+enum { MOST_SIDE = 4096 };
+
+bool enf__read_lattice(const char *text, size_t side[2]) {
+  for (size_t k = 0; k < 2; k++) {
+    text = skip_blanks(text);
+    const size_t digits = strspn(text, "0123456789");
+    side[k] = 0;
+    if (digits == 0 || digits > 4)
+      return false;
+    for (size_t i = 0; i < digits; i++)
+      side[k] = 10 * side[k] + (size_t)(*text++ - '0');
+    if (side[k] < 2 || side[k] > MOST_SIDE || (*text && *text != ' ' && *text != '\t'))
+      return false;
+  }
+  return *skip_blanks(text) == 0;
+}
+
+bool enf__check_lattice(const char *text, char *why, size_t size) {
+  size_t side[2];
+  if (!*skip_blanks(text) || enf__read_lattice(text, side))
+    return true;
+  enf__format(why, size, "\"%.40s\" is not two whole numbers from 2 to %d, as in \"16 16\"", text,
+              (int)MOST_SIDE);
   return false;
 }
 

@@ -12,6 +12,7 @@ bool enf__check_species(const char *text, char *why, size_t size);
 bool enf__check_data_scale(const char *text, char *why, size_t size);
 bool enf__check_any(const char *text, char *why, size_t size); /* what is read elsewhere */
 bool enf__check_map(const char *text, char *why, size_t size);
+bool enf__check_lattice(const char *text, char *why, size_t size); /* or empty */
 
 enum { ENF__SPECIES = 256 }; /* numbers of model.species are below it */
 
@@ -22,6 +23,9 @@ const char *enf__species_next(const char *text, int *number);
 /* The next map of model.map, "name" or "name*layers" between plus signs: its number and its layers.
    Returns what follows; NULL at the end, and of a text that would be refused. */
 const char *enf__map_next(const char *text, int *map, size_t *layers);
+
+/* model.lattice; false for a text that would be refused, and for an empty one. */
+bool enf__read_lattice(const char *text, size_t side[2]);
 
 /* model.data_scale, 0 for auto; false for a text that would be refused. */
 bool enf__read_data_scale(const char *text, double *scale);

@@ -18,6 +18,9 @@ enf_status enf__batch_check(enf_ctx *ctx, const enf_flow *flow, size_t n, size_t
   enf_status status = enf__flow_check(ctx, flow);
   if (status != ENF_OK)
     return status;
+  if (flow->space.links.n && ctx->run.float32)
+    return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
+                     "run.precision float32: flows of matrices are computed in float64 only");
   const size_t row = enf__space_host(&flow->space) * sizeof(double);
   if (n > SIZE_MAX / row)
     return enf__fail(ctx, ENF_ERR_ARG, "n is %zu: so many samples of %zu bytes cannot exist", n,
@@ -40,6 +43,11 @@ static enf_status tell(enf_ctx *ctx, const enf__tally *r, size_t n) {
     enf__fault_say(&why->fault, fault, sizeof fault);
     return enf__fail(ctx, why->status, "sample %zu: %s%s", r->first, fault, rest);
   }
+  if (why->off > 0)
+    return enf__fail(ctx, why->status,
+                     "sample %zu: matrix %zu of x is not in SU(%zu): |U^+ U - 1| or |det U - 1| is "
+                     "%.3g, and 1e-6 at most is taken%s",
+                     r->first, why->place, why->n, why->off, rest);
   switch (why->status) {
   case ENF_ERR_ODE_STEPS:
     return enf__fail(ctx, why->status,

@@ -55,15 +55,15 @@ static size_t number_kinds(size_t N, bool by_number, int *list) {
 /* A space that has centres and widths to find has no other scale. */
 static enf_status read_scale(enf_ctx *ctx, enf_flow *flow) {
   double scale;
-  const bool own = flow->space.ops->fit != NULL;
+  const bool unitless = flow->space.ops->unitless, own = flow->space.ops->fit || unitless;
   enf__read_data_scale(enf__opts_text(flow->options, ENF__OPT_MODEL_DATA_SCALE), &scale);
   if (own && scale != 0 && scale != 1)
     return enf__fail(
         ctx, ENF_ERR_SHAPE,
-        "model.data_scale is %g: model.space molecule has widths of its own, it can be "
-        "auto or 1 only",
+        "model.data_scale is %g: model.space molecule has widths of its own, a matrix has "
+        "no length, it can be auto or 1 only",
         scale);
-  flow->scale_fixed = scale > 0 && !own;
+  flow->scale_fixed = unitless || (scale > 0 && !own);
   flow->space.scale = scale > 0 ? scale : 1;
   return ENF_OK;
 }
@@ -90,7 +90,10 @@ static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts) {
               {ENF__VECTOR, ENF__OPT_MODEL_FIELD, "mlp"},
               {ENF__VECTOR, ENF__OPT_MODEL_HIDDEN, "64"},
               {ENF__MOLECULE, ENF__OPT_MODEL_PRIOR, "internal"},
-              {ENF__MOLECULE, ENF__OPT_MODEL_HIDDEN, "64"}};
+              {ENF__MOLECULE, ENF__OPT_MODEL_HIDDEN, "64"},
+              {ENF__GROUP, ENF__OPT_MODEL_PRIOR, "haar"},
+              {ENF__GROUP, ENF__OPT_MODEL_DEGREE, "6"},
+              {ENF__LATTICE, ENF__OPT_MODEL_PRIOR, "haar"}};
   enf_status status = ENF_OK;
   for (size_t i = 0; i < sizeof rows / sizeof *rows && status == ENF_OK; i++)
     if (rows[i].space == (int)enf__opts_int(opts, ENF__OPT_MODEL_SPACE))
@@ -99,7 +102,7 @@ static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts) {
 }
 
 /* The space of model.space, particles and dimensions in its limits. */
-static enf_status read_space(enf_ctx *ctx, const enf_opts *opts, enf__space *space) {
+static enf_status read_space(enf_ctx *ctx, enf_opts *opts, enf__space *space) {
   const int kind = (int)enf__opts_int(opts, ENF__OPT_MODEL_SPACE);
   const size_t D = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_DIMENSIONS);
   const bool counted = enf__opts_isset(opts, ENF__OPT_MODEL_PARTICLES);
@@ -108,7 +111,7 @@ static enf_status read_space(enf_ctx *ctx, const enf_opts *opts, enf__space *spa
   if (!counted && N == 0)
     return enf__fail(ctx, ENF_ERR_OPTION, "model.particles must be set (2 or more)");
   *space = enf__space_make(kind, N, D);
-  return space->ops->check(ctx, space);
+  return space->ops->derive ? space->ops->derive(ctx, space, opts) : space->ops->check(ctx, space);
 }
 
 /* ---- making and ending ---------------------------------------------------------------------- */

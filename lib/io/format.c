@@ -30,6 +30,9 @@ static const struct {
     {ENF__OPT_TRAIN_LAMBDA, "0.5"},       {ENF__OPT_TRAIN_LAMBDA_END, "0.5"},
     {ENF__OPT_TRAIN_KINETIC, "0"},        {ENF__OPT_TRAIN_FROBENIUS, "0"},
     {ENF__OPT_TRAIN_OPTIMIZER, "adamw"},
+    {ENF__OPT_MODEL_GROUP, "su3"},        {ENF__OPT_MODEL_LATTICE, ""},
+    {ENF__OPT_MODEL_DEGREE, "4"},         {ENF__OPT_MODEL_TIMES, "11"},
+    {ENF__OPT_MODEL_PAIRS, "0"},          {ENF__OPT_TRAIN_RIDGE, "1e-08"},
     {ENF__OPT_TRAIN_SAMPLE_CLIP, "50"},   {ENF__OPT_TRAIN_WEIGHT_CUT, "0.002"},
 };
 

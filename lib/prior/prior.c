@@ -4,7 +4,8 @@
 
 static const enf__prior_ops *const table[] = {[ENF__GAUSSIAN_PRIOR] = &enf__gaussian_ops,
                                               [ENF__STUDENT_PRIOR] = &enf__student_ops,
-                                              [ENF__INTERNAL_PRIOR] = &enf__internal_prior_ops};
+                                              [ENF__INTERNAL_PRIOR] = &enf__internal_prior_ops,
+                                              [ENF__HAAR_PRIOR] = &enf__haar_ops};
 ENF__ROW_FOR_EVERY(ENF__PRIORS, table);
 
 enf__prior enf__prior_make(int kind, const enf__space *space, double std) {

@@ -51,6 +51,7 @@ static inline void enf__prior_gradient(const enf__prior *prior, const double *z,
   prior->ops->gradient(prior, z, grad, NULL);
 }
 
-extern const enf__prior_ops enf__gaussian_ops, enf__student_ops, enf__internal_prior_ops;
+extern const enf__prior_ops enf__gaussian_ops, enf__student_ops, enf__internal_prior_ops,
+    enf__haar_ops;
 
 #endif

@@ -18,6 +18,10 @@
 #include <math.h>
 
 static enf_status check(enf_ctx *ctx, const enf__space *space) {
+  if (space->links.n)
+    return enf__fail(ctx, ENF_ERR_OPTION,
+                     "model.prior student-t is none of matrices; that of model.space group and lattice "
+                     "is haar");
   if (!space->ops->is_circle)
     return ENF_OK;
   return enf__fail(ctx, ENF_ERR_OPTION,

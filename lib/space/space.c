@@ -5,7 +5,9 @@
 
 static const enf__space_ops *const table[] = {[ENF__PARTICLES] = &enf__particles_ops,
                                               [ENF__VECTOR] = &enf__vector_ops,
-                                              [ENF__MOLECULE] = &enf__molecule_ops};
+                                              [ENF__MOLECULE] = &enf__molecule_ops,
+                                              [ENF__GROUP] = &enf__group_ops,
+                                              [ENF__LATTICE] = &enf__lattice_ops};
 ENF__ROW_FOR_EVERY(ENF__SPACES, table);
 
 size_t enf__space_particles(int kind) { return table[kind]->particles; }

@@ -18,6 +18,7 @@
 #include "core/options.h"
 #include "core/params.h"
 #include "space/internal.h"
+#include "space/links.h"
 #include "space/shape.h"
 
 typedef struct enf__space enf__space;
@@ -29,6 +30,8 @@ typedef struct {
   const char *what; /* "x", "the velocity", ... for NONFINITE and RANGE */
   double t, h;
   enf__fault fault; /* of a molecule's coordinates */
+  size_t n, place;  /* not in SU(n): matrix `place`, by so much */
+  double off;
 } enf__failure;
 
 /* A place in a stream of random numbers, for points that a state does not say all of. */
@@ -38,6 +41,10 @@ typedef struct {
 
 typedef struct {
   size_t particles; /* N where none is asked for; 0: one must be */
+  bool unitless;    /* its states have no length: the data scale is 1 */
+  /* Where shape and links follow from other options than model.particles and model.dimensions, which
+     are completed; else NULL. */
+  enf_status (*derive)(enf_ctx *ctx, enf__space *space, enf_opts *options);
   /* OPTION, with the sentence, for numbers of particles or dimensions that it cannot have. */
   enf_status (*check)(enf_ctx *ctx, const enf__space *space);
 
@@ -69,6 +76,10 @@ typedef struct {
                      double dvolume, double *dy);
   /* Off a tangent or a point, outside or inside, what is not the space's: the mean of particles. */
   void (*project)(const enf__space *space, double *x);
+  /* For states on a surface, which a step of an integrator leaves by its own error: y near it put
+     back, in place; cotangents dy of what comes out -> of y. NULL: none. */
+  void (*restore)(const enf__space *space, double *y);
+  void (*restore_pull)(const enf__space *space, const double *y, double *dy);
   /* Is coordinate k of a state one of a circle (-pi,pi]? NULL: none is. */
   bool (*is_circle)(const enf__space *space, size_t k);
 } enf__space_ops;
@@ -79,6 +90,7 @@ struct enf__space {
   size_t kinds;            /* largest number of shape.kind + 1; 0: all alike */
   double scale;            /* s: host units per unit inside */
   enf__molecule *molecule; /* or NULL */
+  enf__links links;        /* of group and lattice */
 };
 
 /* N where model.particles is not set; 0: it must be. */
@@ -111,6 +123,7 @@ static inline bool enf__space_is_circle(const enf__space *space, size_t k) {
   return space->ops->is_circle && space->ops->is_circle(space, k);
 }
 
-extern const enf__space_ops enf__particles_ops, enf__vector_ops, enf__molecule_ops;
+extern const enf__space_ops enf__particles_ops, enf__vector_ops, enf__molecule_ops, enf__group_ops,
+    enf__lattice_ops;
 
 #endif
