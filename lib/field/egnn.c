@@ -78,10 +78,15 @@ typedef struct {
   size_t l;
 } builder;
 
+static const char *prefix_of(const enf__egnn *f) {
+  return f->base.model.prefix ? f->base.model.prefix : "";
+}
+
 static enf__tensor append(const builder *b, size_t rows, size_t cols, double spread,
                           const char *network, size_t number, const char *kind) {
   enf__tensor t = {.rows = rows, .cols = cols, .spread = spread, .turns = true};
-  t.offset = enf__params_add(b->params, t, "egnn.gcl_%zu.%s.%zu.%s", b->l, network, number, kind);
+  t.offset = enf__params_add(b->params, t, "%segnn.gcl_%zu.%s.%zu.%s", prefix_of(b->f), b->l,
+                             network, number, kind);
   return t;
 }
 
@@ -108,13 +113,15 @@ static void add_linear(const builder *b, const char *network, size_t k, const en
 
 static void add_edge_network(const builder *b) {
   enf__egnn *f = b->f;
-  const size_t H = f->base.model.hidden, Hp = f->padded, inputs = 2 * H + 2;
+  const bool plain = f->base.model.plain;
+  const size_t H = f->base.model.hidden, Hp = f->padded, inputs = 2 * H + (plain ? 1 : 2);
   const enf__egnn_layer *w = &f->layer[b->l];
   enf__tensor t = add_weight(b, "edge_mlp", 0, H, inputs);
   add_view(f, &t, 0, H, w->node_w, 3 * Hp, w->node_wt);
   add_view(f, &t, H, H, w->node_w + Hp, 3 * Hp, w->node_wt + Hp * Hp);
   add_view(f, &t, 2 * H, 1, w->wq, Hp, NO_REVERSE);
-  add_view(f, &t, 2 * H + 1, 1, w->w0, Hp, NO_REVERSE);
+  if (!plain)
+    add_view(f, &t, 2 * H + 1, 1, w->w0, Hp, NO_REVERSE);
   t = add_bias(b, "edge_mlp", 0, H, inputs);
   add_view(f, &t, 0, 1, w->node_b + Hp, Hp, NO_REVERSE);
   for (size_t k = 1; k < f->base.model.edge_depth; k++)
@@ -168,28 +175,43 @@ static void place_weights(enf__egnn *f) {
   size_t next = 0;
   f->embed = take(&next, f->features * f->padded);
   f->embed_b = take(&next, f->padded);
+  f->out = take(&next, f->padded * f->padded_out);
+  f->out_b = take(&next, f->padded_out);
   for (size_t l = 0; l < f->base.model.layers; l++)
     place_forward(f, &f->layer[l], &next);
   f->forward_count = next;
   for (size_t l = 0; l < f->base.model.layers; l++)
     place_reverse(f, &f->layer[l], &next);
+  f->out_t = take(&next, f->padded_out * f->padded);
   f->packed_count = next;
 }
 
-/* The embeddings; that of the output has no effect on v, the published networks have it. */
+/* Rows of the embedding of the output: those of the state's features are their rates, further ones,
+   and all without features, have no effect; the published networks have them. */
+static void add_output(enf__egnn *f, enf__params *params) {
+  const enf__model *m = &f->base.model;
+  const size_t rows = m->features ? m->outputs : f->features, H = m->hidden;
+  enf__tensor t = {.rows = rows, .cols = H, .spread = 1 / sqrt((double)H), .turns = true};
+  t.offset = enf__params_add(params, t, "%segnn.embedding_out.weight", prefix_of(f));
+  t.rows = m->features;
+  add_view(f, &t, 0, H, f->out, f->padded_out, f->out_t);
+  t.rows = rows;
+  t.cols = 1;
+  t.offset = enf__params_add(params, t, "%segnn.embedding_out.bias", prefix_of(f));
+  t.rows = m->features;
+  add_view(f, &t, 0, 1, f->out_b, f->padded_out, NO_REVERSE);
+}
+
 static void add_embeddings(enf__egnn *f, enf__params *params) {
   const size_t H = f->base.model.hidden, features = f->features;
-  const double in = 1 / sqrt((double)features), out = 1 / sqrt((double)H);
+  const double in = 1 / sqrt((double)features);
   enf__tensor t = {.rows = H, .cols = features, .spread = in, .turns = true};
-  t.offset = enf__params_add(params, t, "egnn.embedding.weight");
+  t.offset = enf__params_add(params, t, "%segnn.embedding.weight", prefix_of(f));
   add_view(f, &t, 0, features, f->embed, f->padded, NO_REVERSE);
   t.cols = 1;
-  t.offset = enf__params_add(params, t, "egnn.embedding.bias");
+  t.offset = enf__params_add(params, t, "%segnn.embedding.bias", prefix_of(f));
   add_view(f, &t, 0, 1, f->embed_b, f->padded, NO_REVERSE);
-  t = (enf__tensor){.rows = features, .cols = H, .spread = out, .turns = true};
-  enf__params_add(params, t, "egnn.embedding_out.weight");
-  t.cols = 1;
-  enf__params_add(params, t, "egnn.embedding_out.bias");
+  add_output(f, params);
 }
 
 static void build_tables(enf__egnn *f, enf__params *params) {
@@ -215,7 +237,7 @@ static enf_status allocate_tables(enf__egnn *f) {
   const enf_alloc *alloc = &f->base.alloc;
   const size_t L = f->base.model.layers;
   f->layer = enf__alloc_array(alloc, L, sizeof *f->layer);
-  f->view = enf__alloc_array(alloc, 2 + L * views_per_layer(&f->base.model), sizeof *f->view);
+  f->view = enf__alloc_array(alloc, 4 + L * views_per_layer(&f->base.model), sizeof *f->view);
   return f->layer && f->view ? ENF_OK : ENF_ERR_NOMEM;
 }
 
@@ -240,7 +262,9 @@ static enf_status plan(enf_ctx *ctx, enf__field **field, const enf__model *model
     goto out;
   *f = (enf__egnn){.base = {.ops = &enf__egnn_ops, .alloc = ctx->alloc, .model = *model},
                    .padded = ENF__PADDED(model->hidden),
-                   .features = model->species_count + 1};
+                   .padded_out = ENF__PADDED(model->features),
+                   .features =
+                       model->features ? model->inputs + !model->plain : model->species_count + 1};
   TRY(allocate_tables(f));
   build_tables(f, params);
   *field = &f->base;
@@ -285,13 +309,19 @@ static size_t workspace(const enf__field *field, const enf__run *run, const enf_
   return count.used;
 }
 
+/* With features the exact divergence has a tangent for every number of the state. */
+static double tangents_of(const enf__shape *shape, enf__work work) {
+  const bool exact = work == ENF__DIVERGENCE || work == ENF__VJP_TRACE;
+  return exact && shape->features ? (double)enf__shape_size(shape) / 3 : 1;
+}
+
 static double cost(const enf__field *field, const enf__shape *shape, enf__work work) {
   static const double factor[] = {[ENF__VELOCITY] = 1, [ENF__DIVERGENCE] = 6, [ENF__JVP] = 2,
                                   [ENF__VJP] = 3,      [ENF__VJP_TRACE] = 6,  [ENF__VJP_PROBE] = 6};
   const enf__egnn *f = (const enf__egnn *)field;
   const enf__model *m = &field->model;
   const double H = (double)f->padded, L = (double)m->layers;
-  return factor[work] * L * H * H *
+  return factor[work] * tangents_of(shape, work) * L * H * H *
          (double)(m->edge_depth * enf__shape_edges(shape) + (3 + m->node_depth) * shape->particles);
 }
 
@@ -312,7 +342,10 @@ static void velocity(const enf__field *field, const enf__run *run, enf__arena *a
 
 static void divergence(const enf__field *field, const enf__run *run, enf__arena *arena,
                        const enf__points *at, double *v, double *div) {
-  IN_PRECISION(divergence, v, div);
+  if (field->model.features)
+    IN_PRECISION(features_divergence, v, div);
+  else
+    IN_PRECISION(divergence, v, div);
 }
 
 static void jvp(const enf__field *field, const enf__run *run, enf__arena *arena,
@@ -330,6 +363,8 @@ static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *
                       const enf__points *at, const enf__cotangent *of, const enf__gradient *out) {
   if (of->eps)
     IN_PRECISION(vjp_trace, of, out);
+  else if (field->model.features)
+    IN_PRECISION(units_grad, of, out);
   else
     IN_PRECISION(trace_grad, of, out);
 }

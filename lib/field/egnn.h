@@ -40,12 +40,14 @@ typedef struct {
 typedef struct {
   enf__field base;
   size_t padded;   /* Hp */
-  size_t features; /* inputs of the embedding: one-hot species, and the time */
+  size_t features; /* inputs of the embedding: one-hot species or features, and the time */
   size_t views;
   enf__egnn_view *view;
-  size_t embed, embed_b;  /* packed (features,Hp), (Hp) */
-  enf__egnn_layer *layer; /* (L) */
-  size_t forward_count;   /* packed numbers that have a gradient */
+  size_t embed, embed_b;    /* packed (features,Hp), (Hp) */
+  size_t padded_out;        /* Fp, features of the state padded */
+  size_t out, out_b, out_t; /* packed (Hp,Fp), (Fp), (Fp,Hp): the embedding of the output */
+  enf__egnn_layer *layer;   /* (L) */
+  size_t forward_count;     /* packed numbers that have a gradient */
   size_t packed_count;
   float *packed_f32;
   double *packed_f64;
@@ -59,6 +61,8 @@ typedef struct {
                                    const enf__points *at, double *v);                              \
   void enf__egnn_divergence_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,            \
                                      const enf__points *at, double *v, double *div);               \
+  void enf__egnn_features_divergence_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,   \
+                                              const enf__points *at, double *v, double *div);      \
   void enf__egnn_jvp_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,                   \
                               const enf__points *at, const double *eps, double *v, double *v_dot,  \
                               double *form);                                                       \
@@ -68,6 +72,9 @@ typedef struct {
   void enf__egnn_vjp_trace_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,             \
                                     const enf__points *at, const enf__cotangent *of,               \
                                     const enf__gradient *out);                                     \
+  void enf__egnn_units_grad_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,            \
+                                     const enf__points *at, const enf__cotangent *of,              \
+                                     const enf__gradient *out);                                    \
   void enf__egnn_trace_grad_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,            \
                                      const enf__points *at, const enf__cotangent *of,              \
                                      const enf__gradient *out);

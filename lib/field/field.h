@@ -1,9 +1,11 @@
 /* field.h -- velocity fields v(t,x): the interface, and the model that says which field it is.
 
    A field works on points, samples of one shape each with its own time, in units of the data
-   scale, on mean-free x. Public arrays are double; the arithmetic inside is run.precision. Every
-   call takes its workspace from an arena that the caller sized with enf__field_workspace; nothing
-   is allocated, and a sample's result does not depend on the other samples of the call.
+   scale, on mean-free x. Where samples have features, what is said of (S,N,D) below is of
+   (S, N D + N F), positions and then features. Public arrays are double; the arithmetic inside is
+   run.precision. Every call takes its workspace from an arena that the caller sized with
+   enf__field_workspace; nothing is allocated, and a sample's result does not depend on the other
+   samples of the call.
    The weights do not depend on the shape: one field serves samples of any number of particles.
    Parameters belong to the flow (core/params.h): a field appends its views when it is made and
    holds the packed copies that the kernels read, which enf__field_pack renews. */
@@ -16,12 +18,17 @@
 
 /* The model.* options that define the network. */
 typedef struct {
-  int kind; /* model.field */
+  int kind;          /* model.field */
   size_t dimensions; /* mlp: of its vectors */
   size_t hidden, layers;
   size_t edge_depth, node_depth; /* linear layers of the edge and node networks, 2 or more */
   bool attention, tanh, mean;
   size_t species_count;         /* kinds, columns of the one-hot; 0: all alike, no one-hot */
+  size_t features;              /* F of the state, in place of kinds; 0: none */
+  size_t inputs, outputs;       /* of the embeddings of features; the first F outputs are h' */
+  bool reversed;                /* with features: v(t,y) = -f(1-t,y), f the network */
+  bool plain;                   /* with features: no time, no distances of the input */
+  const char *prefix;           /* of the tensors' names, NULL: none */
   size_t kernels, kernel_times; /* pair kernel: functions of distance, of time */
   double kernel_range;          /* their first centers cover distances up to this */
 } enf__model;
@@ -90,7 +97,8 @@ void enf__field_vjp(const enf__field *field, const enf__run *run, enf__arena *ar
                     double *dparams);
 
 /* The function whose gradient is wanted: sum_s <a, v> + b eps^T J eps + c |v|^2 + d |J eps|^2, or,
-   with eps NULL, sum_s <a, v> + b div v + c |v|^2. */
+   with eps NULL, sum_s <a, v> + b div v + c |v|^2. Where samples have features, |J^T eps|^2 stands
+   for |J eps|^2. */
 typedef struct {
   const double *eps; /* (S,N,D), or NULL */
   const double *a;   /* (S,N,D) */

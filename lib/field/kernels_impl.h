@@ -35,6 +35,7 @@ const enf__field_kernels_f32 ENF__FIELD_TABLE(f32) = {
     .tangent_input = tangent_input,
     .sloped = sloped,
     .tangent_message = tangent_message,
+    .message_matrix = message_matrix,
     .spread = spread,
     .pair_input = pair_input,
     .pair_message = pair_message,

@@ -87,6 +87,12 @@ typedef struct {
                           const ENF__REAL *u, const ENF__REAL *m, const ENF__REAL *wa, ENF__REAL g1,
                           ENF__REAL *const *out);
 
+  /* The same as a matrix, rows of it: G (rows,n) = diag(slope) W diag(u) + (g1 slope W (u wa)) m^T,
+     slope (rows), W (rows,n); sum (rows,n) += G. wa NULL: no gate term. */
+  void (*message_matrix)(size_t rows, size_t n, const ENF__REAL *slope, const ENF__REAL *W,
+                         const ENF__REAL *u, const ENF__REAL *m, const ENF__REAL *wa, ENF__REAL g1,
+                         ENF__REAL *G, ENF__REAL *sum);
+
   /* Products that rows share: out[t] += f[t] y[r] + g[t] z for every row r and t = r, r + apart,
      ... (`copies` of them). */
   void (*spread)(size_t rows, size_t n, size_t copies, size_t apart, const ENF__REAL *f,

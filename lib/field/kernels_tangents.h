@@ -85,6 +85,27 @@ static void sloped(size_t rows, size_t n, const REAL *A, const REAL *W, const RE
 #undef BLOCK
 }
 
+static void message_matrix(size_t rows, size_t n, const REAL *slope, const REAL *W, const REAL *u,
+                           const REAL *m, const REAL *wa, REAL g1, REAL *G, REAL *sum) {
+  for (size_t r = 0; r < rows; r++) {
+    const vec s = vec_set(slope[r]);
+    REAL *out = G + r * n;
+    vec dot = vec_set(0);
+    for (size_t c = 0; c < n; c += (size_t)L) {
+      const vec y = s * vec_load(W + r * n + c) * vec_load(u + c);
+      if (wa)
+        dot = vec_fma(y, vec_load(wa + c), dot);
+      vec_store(out + c, y);
+    }
+    const vec f = vec_set(wa ? g1 * vec_sum(dot) : 0);
+    for (size_t c = 0; c < n; c += (size_t)L) {
+      const vec y = vec_fma(f, vec_load(m + c), vec_load(out + c));
+      vec_store(out + c, y);
+      vec_store(sum + r * n + c, vec_load(sum + r * n + c) + y);
+    }
+  }
+}
+
 static void spread(size_t rows, size_t n, size_t copies, size_t apart, const REAL *f, const REAL *y,
                    const REAL *g, const REAL *z, REAL *out) {
   for (size_t c = 0; c < n; c += (size_t)L) {

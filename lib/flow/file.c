@@ -16,7 +16,7 @@
 #define FORMAT "libenf"
 #define GROUP "model."
 #define FREE "meta."
-enum { KEY_BYTES = 72 };
+enum { KEY_BYTES = 72, SHAPE_BYTES = 22 * ENF__ST_AXES + 4 };
 
 static bool is_bias(const enf__tensor *tensor) {
   const char *dot = strrchr(tensor->name, '.');
@@ -137,16 +137,16 @@ static enf_status plan(reader *r, enf_flow **flow, const enf_opts *opts, bool by
   return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "%s", reason);
 }
 
-static void print_shape(size_t ndim, const size_t *shape, char text[96]) {
-  int used = snprintf(text, 96, "(");
+static void print_shape(size_t ndim, const size_t *shape, char text[SHAPE_BYTES]) {
+  int used = snprintf(text, SHAPE_BYTES, "(");
   for (size_t d = 0; d < ndim; d++)
-    used += snprintf(text + used, 96 - (size_t)used, "%s%zu", d ? "," : "", shape[d]);
-  snprintf(text + used, 96 - (size_t)used, ")");
+    used += snprintf(text + used, SHAPE_BYTES - (size_t)used, "%s%zu", d ? "," : "", shape[d]);
+  snprintf(text + used, SHAPE_BYTES - (size_t)used, ")");
 }
 
 static enf_status check_tensor(reader *r, const enf__tensor *view, const enf__st_tensor *tensor) {
   const size_t ndim = is_bias(view) ? 1 : 2, shape[2] = {view->rows, view->cols};
-  char have[96], want[96];
+  char have[SHAPE_BYTES], want[SHAPE_BYTES];
   if (!tensor)
     return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "tensor %s is missing", view->name);
   if (tensor->dtype != ENF__F64 && tensor->dtype != ENF__F32)

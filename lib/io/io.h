@@ -49,12 +49,13 @@ const char *enf__file_name(const char *path);
 /* https://github.com/huggingface/safetensors: u64 header length, JSON header, raw data.
    dtypes F32, F64, I64, U64 here. */
 enum { ENF__F32, ENF__F64, ENF__I64, ENF__U64, ENF__DTYPES };
+enum { ENF__ST_AXES = 8 };
 
 typedef struct {
   const char *name;
   int dtype;
-  size_t ndim, shape[4], count; /* count: product of the shape */
-  const void *data;             /* inside the file's buffer, possibly unaligned when read */
+  size_t ndim, shape[ENF__ST_AXES], count; /* count: product of the shape */
+  const void *data;                        /* inside the file's buffer, possibly unaligned when read */
 } enf__st_tensor;
 
 typedef struct {

@@ -114,8 +114,9 @@ static enf_status parse_shape(reader *r, enf__st_tensor *tensor) {
   for (; enf__json_more(&r->json, tensor->ndim, ']'); tensor->ndim++) {
     if (!enf__json_uint(&r->json, &length))
       break;
-    if (tensor->ndim == 4)
-      return REFUSE(r, "tensor '%.60s' has more than 4 dimensions", tensor->name);
+    if (tensor->ndim == ENF__ST_AXES)
+      return REFUSE(r, "tensor '%.60s' has more than %d dimensions", tensor->name,
+                    (int)ENF__ST_AXES);
     if (length > SIZE_MAX || __builtin_mul_overflow(tensor->count, (size_t)length, &tensor->count))
       return REFUSE(r, "tensor '%.60s' has a size that overflows", tensor->name);
     tensor->shape[tensor->ndim] = (size_t)length;

@@ -1,5 +1,5 @@
-/* shape.h -- what the samples of one group share: particles, dimensions, kinds, edges; and points,
-   samples of one shape at their times.
+/* shape.h -- what the samples of one group share: particles, dimensions, features, kinds, edges;
+   and points, samples of one shape at their times.
 
    Edges are directed, receiver by receiver in ascending order: all pairs, or a list in compressed
    rows, edge e of receiver i from particle send[e], e = start[i] ... start[i+1]-1. A list is
@@ -12,21 +12,25 @@
 
 typedef struct {
   size_t particles, dimensions; /* N, D */
+  size_t features;              /* F numbers of every particle that move with its position */
   const int *kind;              /* (N) species, or NULL: all alike */
   const int32_t *start;         /* (N+1), or NULL: all pairs */
   const int32_t *send;          /* (start[N]), ascending for each receiver */
 } enf__shape;
 
-/* S samples of one shape: t (S), x (S,N,D). */
+/* S samples of one shape: t (S), x (S,N D + N F), a sample's positions and then its features. */
 typedef struct {
   const enf__shape *shape;
   size_t S;
   const double *t, *x;
 } enf__points;
 
-/* Coordinates of a sample, N D. */
-static inline size_t enf__shape_size(const enf__shape *shape) {
+/* Coordinates of a sample's positions, N D; its numbers, N D + N F. */
+static inline size_t enf__shape_positions(const enf__shape *shape) {
   return shape->particles * shape->dimensions;
+}
+static inline size_t enf__shape_size(const enf__shape *shape) {
+  return shape->particles * (shape->dimensions + shape->features);
 }
 
 /* The first edge of receiver i; of i = N: the number of edges. */

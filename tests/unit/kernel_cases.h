@@ -199,6 +199,23 @@ WANT(sloped) {
       times(n, A + r * n, B, n, c) * (double)slope[r * slope_stride() + c];
 }
 
+RUN(message_matrix) {
+  k->field->message_matrix(count, n, q + first, A + first * n, wq, w0, OR_NULL(1, wa), (REAL)0.6,
+                           y[0] + first * n, y[1] + first * n);
+}
+WANT(message_matrix) {
+  EACH_ROW {
+    double along = 0;
+    for (size_t c = 0; c < n; c++)
+      along += (double)q[r] * (double)A[r * n + c] * (double)wq[c] * (double)wa[c];
+    EACH_COLUMN {
+      y[0][at] = (double)q[r] * (double)A[at] * (double)wq[c] +
+                 (option & 1 ? 0 : (double)(REAL)0.6 * along * (double)w0[c]);
+      y[1][at] += y[0][at];
+    }
+  }
+}
+
 /* ---- over edges ------------------------------------------------------------------------------ */
 
 RUN(edge_input) {
@@ -592,6 +609,7 @@ static const kernel_case cases[] = {
     CASE(tangent_input, 4, 2, false, 0),
     CASE(tangent_message, 2, 1, false, 0),
     CASE(sloped, 2, 1, false, 0),
+    CASE(message_matrix, 2, 2, false, 0),
     CASE(edge_input, 2, 2, false, 0),
     CASE(segment_sum, 2, 1, false, 0),
     CASE(coordinate_grad, 8, 8, false, 0),

@@ -176,7 +176,7 @@ static const struct {
     {"{" T("a", "\"shape\":[[1]]") "}", 4, "unsigned integer expected"},
     {"{" T("a", "\"shape\":[18446744073709551616]") "}", 4, "number too large"},
     {"{" T("a", "\"shape\":[99999999999999999999999999]") "}", 4, "number too large"},
-    {"{" T("a", "\"shape\":[1,1,1,1,1]") "}", 4, "more than 4 dimensions"},
+    {"{" T("a", "\"shape\":[1,1,1,1,1,1,1,1,1]") "}", 4, "more than 8 dimensions"},
     {"{" T("a", "\"data_offsets\":[0]") "}", 4, "data_offsets has 1 numbers, not 2"},
     {"{" T("a", "\"data_offsets\":[0,4,8]") "}", 4, "data_offsets has 3 numbers, not 2"},
     {"{\"a\":{\"dtype\":\"BF16\"," ONE "}}", 4, "unknown dtype 'BF16'"},

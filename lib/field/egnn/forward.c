@@ -13,6 +13,10 @@
 void egnn_embed(group *g, layer *y) {
   const REAL *w = y->w + g->f->embed, *b = y->w + g->f->embed_b;
   const size_t features = g->f->features, H = g->H;
+  if (g->F) {
+    g->k->gemm(g->n, g->I, H, g->in, g->I, w, H, NULL, 0, b, false, y->h, H);
+    return;
+  }
   for (size_t row = 0; row < node_rows(g, 0); row++) {
     const REAL t = g->time[row / g->class_count];
     const REAL *species = features > 1 ? w + row % g->class_count * H : NULL;
@@ -118,7 +122,7 @@ void egnn_forward(group *g) {
   egnn_embed(g, &g->layer[0]);
   for (size_t l = 0; l < g->layers; l++) {
     layer *y = &g->layer[l];
-    const bool last = l + 1 == g->layers;
+    const bool last = is_end(g, l);
     const REAL *w = y->w;
     g->k->gemm(node_rows(g, l), H, (last ? 2 : 3) * H, y->h, H, w + y->at->node_w, 3 * H, NULL, 0,
                w + y->at->node_b, false, y->pqu, 3 * H);
@@ -129,22 +133,31 @@ void egnn_forward(group *g) {
     egnn_coefficients(g, y);
     egnn_move_particles(g, y);
     if (!last)
-      egnn_node_network(g, l, g->layer[l + 1].h);
+      egnn_node_network(g, l, h_behind(g, l));
   }
+  if (g->F)
+    g->k->gemm(g->n, H, g->Fp, g->h_last, H, PACKED(g->f) + g->f->out, g->Fp, NULL, 0,
+               PACKED(g->f) + g->f->out_b, false, g->rate, g->Fp);
 }
 
-/* v of the group less its mean over particles, as double. */
-void egnn_velocity_out(const group *g, double *v) {
+/* factor x (n,D) less its mean over particles, as double, to the positions of states. */
+void egnn_mean_free_out(const group *g, double factor, const REAL *x, double *state) {
+  const size_t size = enf__shape_size(g->shape);
   for (size_t s = 0; s < g->S; s++)
     for (size_t a = 0; a < g->D; a++) {
-      const REAL *in = g->v + s * g->N * g->D + a;
-      double *out = v + s * g->N * g->D + a, mean = 0;
+      const REAL *in = x + s * g->N * g->D + a;
+      double *out = state + s * size + a, mean = 0;
       for (size_t i = 0; i < g->N; i++)
         mean += (double)in[i * g->D];
       mean /= (double)g->N;
       for (size_t i = 0; i < g->N; i++)
-        out[i * g->D] = (double)in[i * g->D] - mean;
+        out[i * g->D] = factor * ((double)in[i * g->D] - mean);
     }
+}
+
+void egnn_velocity_out(const group *g, double *v) {
+  egnn_mean_free_out(g, (double)g->sign, g->v, v);
+  egnn_features_out(g, g->sign, g->rate, g->Fp, v);
 }
 
 void SUFFIX(enf__egnn_velocity)(const enf__egnn *f, int kernel, enf__arena *arena,

@@ -16,6 +16,8 @@ void egnn_move_particles(group *g, const layer *y);
 void egnn_node_network(group *g, size_t l, REAL *h_next);
 #define egnn_forward SUFFIX(enf__egnn_forward)
 void egnn_forward(group *g);
+#define egnn_mean_free_out SUFFIX(enf__egnn_mean_free_out)
+void egnn_mean_free_out(const group *g, double factor, const REAL *x, double *state);
 #define egnn_velocity_out SUFFIX(enf__egnn_velocity_out)
 void egnn_velocity_out(const group *g, double *v);
 

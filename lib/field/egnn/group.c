@@ -74,7 +74,7 @@ static void fill_graph(group *g) {
   for (size_t s = 0; s < g->S; s++) {
     const size_t first = s * g->class_count;
     for (size_t i = 0; i < g->N; i++)
-      g->node_class[s * g->N + i] = (int32_t)(first + (kind ? (size_t)kind[i] : 0));
+      g->node_class[s * g->N + i] = (int32_t)(first + (g->F ? i : kind ? (size_t)kind[i] : 0));
     for (enf__edge at = enf__edge_first(g->shape); enf__edge_is(&at); enf__edge_next(&at), e++) {
       g->recv[e] = (int32_t)(s * g->N + at.receiver);
       g->send[e] = (int32_t)(s * g->N + at.sender);
@@ -83,6 +83,14 @@ static void fill_graph(group *g) {
       g->share[e] = share_of(g, at.receiver);
     }
   }
+}
+
+static void layout_features(group *g, enf__arena *arena) {
+  if (!g->F)
+    return;
+  g->in = ENF__TAKE(arena, REAL, g->n * g->I);
+  g->h_last = ENF__TAKE(arena, REAL, g->n * g->H);
+  g->rate = ENF__TAKE(arena, REAL, g->n * g->Fp);
 }
 
 /* Lay the group's arrays out in the arena; with a real arena also fill in what does not change. */
@@ -98,7 +106,13 @@ void egnn_open_group(group *g, const enf__egnn *f, const enf__shape *shape, enf_
                .layers = m->layers,
                .edge_depth = m->edge_depth,
                .node_depth = m->node_depth,
-               .class_count = m->species_count ? m->species_count : 1};
+               .F = m->features,
+               .I = f->features,
+               .Fp = f->padded_out,
+               .sign = m->reversed ? -1 : 1,
+               .class_count = m->features        ? shape->particles
+                              : m->species_count ? m->species_count
+                                                 : 1};
   g->S = samples_of(f, shape, work);
   g->n = g->S * (g->N > g->class_count ? g->N : g->class_count);
   g->e = g->S * g->edges;
@@ -113,6 +127,7 @@ void egnn_open_group(group *g, const enf__egnn *f, const enf__shape *shape, enf_
   g->h_out = ENF__TAKE(arena, REAL, g->n * g->H);
   g->a1 = ENF__TAKE(arena, REAL, g->tile * g->H);
   g->m = ENF__TAKE(arena, REAL, g->tile * g->H);
+  layout_features(g, arena);
   if (!arena->base)
     return;
   for (size_t l = 0; l < g->layers; l++) {
@@ -126,12 +141,51 @@ void egnn_open_group(group *g, const enf__egnn *f, const enf__shape *shape, enf_
 
 /* Point the group at samples first ... first+S-1 of a call. */
 void egnn_enter_samples(group *g, const enf__points *at, size_t first, size_t S) {
-  const double *x = at->x + first * g->N * g->D;
+  const double *x = at->x + first * enf__shape_size(g->shape);
   g->S = S;
   g->n = S * g->N;
   g->e = S * g->edges;
   for (size_t s = 0; s < S; s++)
-    g->time[s] = (REAL)at->t[first + s];
-  for (size_t i = 0; i < g->n * g->D; i++)
-    g->x[i] = (REAL)x[i];
+    g->time[s] = (REAL)(g->f->base.model.reversed ? 1 - at->t[first + s] : at->t[first + s]);
+  egnn_positions_in(g, x, g->x);
+  if (!g->F)
+    return;
+  egnn_features_in(g, x, g->I, g->in);
+  for (size_t row = 0; !g->f->base.model.plain && row < g->n; row++)
+    g->in[row * g->I + g->I - 1] = g->time[row / g->N];
+}
+
+/* Positions of samples' states (S,size) to or from x (n,D). */
+void egnn_positions_in(const group *g, const double *state, REAL *x) {
+  const size_t positions = g->N * g->D, size = enf__shape_size(g->shape);
+  for (size_t s = 0; s < g->S; s++)
+    for (size_t i = 0; i < positions; i++)
+      x[s * positions + i] = (REAL)state[s * size + i];
+}
+
+void egnn_positions_out(const group *g, const REAL *x, double *state) {
+  const size_t positions = g->N * g->D, size = enf__shape_size(g->shape);
+  for (size_t s = 0; s < g->S; s++)
+    for (size_t i = 0; i < positions; i++)
+      state[s * size + i] = (double)x[s * positions + i];
+}
+
+/* Features to or from rows (n), ld apart: those that the rows have room for, the time's place is
+   0. */
+void egnn_features_in(const group *g, const double *state, size_t ld, REAL *rows) {
+  const size_t positions = g->N * g->D, size = enf__shape_size(g->shape);
+  for (size_t row = 0; row < g->n; row++) {
+    const double *from = state + row / g->N * size + positions + row % g->N * g->F;
+    for (size_t c = 0; c < ld; c++)
+      rows[row * ld + c] = c < g->F ? (REAL)from[c] : 0;
+  }
+}
+
+void egnn_features_out(const group *g, REAL factor, const REAL *rows, size_t ld, double *state) {
+  const size_t positions = g->N * g->D, size = enf__shape_size(g->shape);
+  for (size_t row = 0; g->F && row < g->n; row++) {
+    double *to = state + row / g->N * size + positions + row % g->N * g->F;
+    for (size_t c = 0; c < g->F; c++)
+      to[c] = c < ld ? (double)(factor * rows[row * ld + c]) : 0;
+  }
 }

@@ -4,7 +4,10 @@
    Nodes of a group are numbered sample by sample, edges receiver by receiver: rows row of every
    per-edge array. Before the first layer all nodes of one species in one sample are alike, so its
    node products work on "classes" (sample, species) and its edges point to classes. The graph is
-   data: nothing below assumes that all pairs are edges. */
+   data: nothing below assumes that all pairs are edges.
+
+   With features every node is a class of its own: its h is the embedding of its features and the
+   time; behind the last layer h is embedded once more, which gives the features' rates. */
 #ifndef ENF__EGNN_GROUP_H
 #define ENF__EGNN_GROUP_H
 
@@ -67,15 +70,27 @@ typedef struct {
   int32_t *class_i, *class_j; /* (e) classes */
   int32_t *node_class;        /* (n) */
   layer layer[ENF__EGNN_LAYERS];
-  REAL *time;   /* (S) */
-  REAL *x, *v;  /* (n,D) */
-  REAL *h_out;  /* (n,Hp) node features coming out of the layer under way */
-  REAL *a1, *m; /* (tile,Hp) */
+  REAL *time;        /* (S) */
+  REAL *x, *v;       /* (n,D) */
+  REAL *h_out;       /* (n,Hp) node features coming out of the layer under way */
+  REAL *a1, *m;      /* (tile,Hp) */
+  size_t F, I, Fp;   /* features of the state, inputs of the embedding, F padded */
+  REAL sign;         /* of v against the network's output */
+  REAL *in, *h_last; /* (n,I), (n,Hp) inputs, node features behind the last layer */
+  REAL *rate;        /* (n,Fp) rates of features */
 } group;
 
 /* Samples that a call takes from `first` on. */
 static inline size_t next_samples(const enf__points *at, size_t first, size_t step) {
   return at->S - first < step ? at->S - first : step;
+}
+
+/* Does the network end with layer l's coordinates, nothing being made of its messages? */
+static inline bool is_end(const group *g, size_t l) { return l + 1 == g->layers && !g->F; }
+
+/* Node features behind layer l. */
+static inline REAL *h_behind(const group *g, size_t l) {
+  return l + 1 < g->layers ? g->layer[l + 1].h : g->h_last;
 }
 
 /* Exchange two arrays that take turns. */
@@ -95,5 +110,13 @@ void egnn_open_group(group *g, const enf__egnn *f, const enf__shape *shape, enf_
                      enf__arena *arena);
 #define egnn_enter_samples SUFFIX(enf__egnn_enter_samples)
 void egnn_enter_samples(group *g, const enf__points *at, size_t first, size_t S);
+#define egnn_positions_in SUFFIX(enf__egnn_positions_in)
+void egnn_positions_in(const group *g, const double *state, REAL *x);
+#define egnn_positions_out SUFFIX(enf__egnn_positions_out)
+void egnn_positions_out(const group *g, const REAL *x, double *state);
+#define egnn_features_in SUFFIX(enf__egnn_features_in)
+void egnn_features_in(const group *g, const double *state, size_t ld, REAL *rows);
+#define egnn_features_out SUFFIX(enf__egnn_features_out)
+void egnn_features_out(const group *g, REAL factor, const REAL *rows, size_t ld, double *state);
 
 #endif

@@ -39,6 +39,9 @@ typedef struct {
   REAL *logit_bar, *logit_hat;                                 /* (tile) */
   REAL *u3_bar, *z_bar, *slope1; /* (2 tile,Hp) values and tangents; silu', silu'' z1_dot */
   REAL *grad, *scratch;
+  /* features: of the tangent, and the reverse */
+  REAL *in_dot, *h_last_dot, *rate_dot; /* (n,I), (n,Hp), (n,Fp) */
+  REAL *rate_bar, *rate_hat, *in_bar;   /* (n,Fp), (n,Fp), (n,I) */
 } pair;
 
 #define egnn_layout_pair SUFFIX(enf__egnn_layout_pair)
@@ -51,6 +54,12 @@ void egnn_forward_pair(group *g, pair *p);
 void egnn_reverse_pair(group *g, pair *p);
 #define egnn_centred SUFFIX(enf__egnn_centred)
 void egnn_centred(const group *g, const double *in, const double *f, REAL *out);
+#define egnn_scaled_features SUFFIX(enf__egnn_scaled_features)
+void egnn_scaled_features(const group *g, const double *in, const double *f, size_t ld, REAL *out);
+/* Memory that a penalty of fields with features takes behind the pair; behind it comes that of a
+   reverse pass. */
+#define egnn_layout_transposed SUFFIX(enf__egnn_layout_transposed)
+void egnn_layout_transposed(const group *g, enf__arena *arena);
 #define egnn_square_of SUFFIX(enf__egnn_square_of)
 double egnn_square_of(const group *g, const REAL *in, size_t s);
 #define egnn_add_square_grad SUFFIX(enf__egnn_add_square_grad)

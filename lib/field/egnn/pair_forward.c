@@ -56,6 +56,11 @@ static void layout_pair_reverse(const group *g, pair *p, enf__arena *arena) {
   p->logit_hat = ENF__TAKE(arena, REAL, g->tile);
   p->grad = ENF__TAKE(arena, REAL, g->f->forward_count);
   p->scratch = ENF__TAKE(arena, REAL, 2 * H);
+  if (!g->F)
+    return;
+  p->rate_bar = ENF__TAKE(arena, REAL, n * g->Fp);
+  p->rate_hat = ENF__TAKE(arena, REAL, n * g->Fp);
+  p->in_bar = ENF__TAKE(arena, REAL, n * g->I);
 }
 
 void egnn_layout_pair(const group *g, pair *p, bool keep, enf__arena *arena) {
@@ -68,8 +73,18 @@ void egnn_layout_pair(const group *g, pair *p, bool keep, enf__arena *arena) {
   p->slope5 = ENF__TAKE(arena, REAL, 2 * g->n * g->H);
   p->a = ENF__TAKE(arena, REAL, 2 * g->tile * g->H);
   p->m = ENF__TAKE(arena, REAL, 2 * g->tile * g->H);
+  if (g->F) {
+    p->in_dot = ENF__TAKE(arena, REAL, g->n * g->I);
+    p->h_last_dot = ENF__TAKE(arena, REAL, g->n * g->H);
+    p->rate_dot = ENF__TAKE(arena, REAL, g->n * g->Fp);
+  }
   if (keep)
     layout_pair_reverse(g, p, arena);
+}
+
+/* Tangents of node features behind layer l. */
+static REAL *h_dot_behind(const group *g, const pair *p, size_t l) {
+  return l + 1 < g->layers ? p->layer[l + 1].h_dot : p->h_last_dot;
 }
 
 static void pair_vector_tangents(const group *g, const layer *y, pair_layer *d, const REAL *x_dot) {
@@ -145,7 +160,7 @@ static void pair_edges(group *g, size_t l, pair *p) {
     g->k->gemm(2 * rows, H, H, p->m, H, w + at->coord.w, H, NULL, 0, NULL, false, u3, H);
     g->fk->pair_coordinate(rows, H, u3, u3 + half, y->gate + e, d->gate_dot + e, w + at->coord.b,
                            w + at->w4, y->s + e, d->s_dot + e);
-    if (l + 1 == g->layers)
+    if (is_end(g, l))
       continue;
     g->k->segment_sum(rows, H, g->recv + e, y->gate + e, p->m, y->agg, H);
     gate_message_tangents(rows, H, y->gate + e, d->gate_dot + e, p->m, p->m + half);
@@ -158,10 +173,11 @@ static void node_network_tangents(group *g, size_t l, pair *p) {
   layer *y = &g->layer[l];
   pair_layer *d = &p->layer[l];
   const size_t H = g->H, all = g->n * H;
-  REAL *h_next = p->layer[l + 1].h_dot;
+  REAL *h_next = h_dot_behind(g, p, l);
+  const bool moves = l || g->F; /* has h a tangent before the layer? */
   memset(h_next, 0, all * sizeof(REAL));
   memset(d->z5_dot[0], 0, all * sizeof(REAL));
-  for (size_t i = 0; l && i < g->n; i++) {
+  for (size_t i = 0; moves && i < g->n; i++) {
     memcpy(d->z5_dot[0] + i * H, d->pqu_dot + i * 3 * H + 2 * H, H * sizeof(REAL));
     memcpy(h_next + i * H, d->h_dot + i * H, H * sizeof(REAL));
   }
@@ -176,21 +192,32 @@ static void node_network_tangents(group *g, size_t l, pair *p) {
   }
 }
 
+/* Rates of features and their tangents. */
+static void features_pair(group *g, pair *p) {
+  const REAL *w = PACKED(g->f) + g->f->out, *b = PACKED(g->f) + g->f->out_b;
+  const size_t H = g->H, Fp = g->Fp;
+  g->k->gemm(g->n, H, Fp, g->h_last, H, w, Fp, NULL, 0, b, false, g->rate, Fp);
+  g->k->gemm(g->n, H, Fp, p->h_last_dot, H, w, Fp, NULL, 0, NULL, false, p->rate_dot, Fp);
+}
+
 void egnn_forward_pair(group *g, pair *p) {
   const size_t H = g->H, positions = g->n * g->D;
   memset(g->v, 0, positions * sizeof(REAL));
   memset(p->v_dot, 0, positions * sizeof(REAL));
   memcpy(p->x_dot, p->eps, positions * sizeof(REAL));
   egnn_embed(g, &g->layer[0]);
+  if (g->F)
+    g->k->gemm(g->n, g->I, H, p->in_dot, g->I, PACKED(g->f) + g->f->embed, H, NULL, 0, NULL, false,
+               p->layer[0].h_dot, H);
   for (size_t l = 0; l < g->layers; l++) {
     layer *y = &g->layer[l];
     pair_layer *d = &p->layer[l];
-    const bool last = l + 1 == g->layers;
+    const bool last = is_end(g, l);
     const size_t rows = node_rows(g, l), cols = (last ? 2 : 3) * H;
     const REAL *node_w = y->w + y->at->node_w;
     g->k->gemm(rows, H, cols, y->h, H, node_w, 3 * H, NULL, 0, y->w + y->at->node_b, false, y->pqu,
                3 * H);
-    if (l)
+    if (l || g->F)
       g->k->gemm(rows, H, cols, d->h_dot, H, node_w, 3 * H, NULL, 0, NULL, false, d->pqu_dot,
                  3 * H);
     else
@@ -207,7 +234,9 @@ void egnn_forward_pair(group *g, pair *p) {
     move_pair(g, y, d, p);
     if (last)
       continue;
-    egnn_node_network(g, l, g->layer[l + 1].h);
+    egnn_node_network(g, l, h_behind(g, l));
     node_network_tangents(g, l, p);
   }
+  if (g->F)
+    features_pair(g, p);
 }

@@ -127,7 +127,7 @@ static void pair_edges_grad(group *g, size_t l, pair *p) {
   pair_layer *d = &p->layer[l];
   const enf__egnn_layer *at = y->at;
   const size_t H = g->H, top = g->edge_depth - 1;
-  const bool last = l + 1 == g->layers;
+  const bool last = is_end(g, l);
   const REAL *w = y->w, *wa = g->f->base.model.attention ? w + at->wa : NULL;
   const REAL *agg_bar = last ? NULL : p->agg_bar, *agg_hat = last ? NULL : p->agg_hat;
   for (size_t e = 0; e < g->e; e += g->tile) {
@@ -201,23 +201,24 @@ static void position_grads(const group *g, size_t l, pair *p) {
 static void node_input_pair_grad(group *g, size_t l, pair *p) {
   layer *y = &g->layer[l];
   pair_layer *d = &p->layer[l];
-  const size_t H = g->H, rows = node_rows(g, l), cols = (l + 1 == g->layers ? 2 : 3) * H;
+  const size_t H = g->H, rows = node_rows(g, l), cols = (is_end(g, l) ? 2 : 3) * H;
+  const bool moves = l || g->F; /* has h a tangent before the layer? */
   const REAL *node_wt = y->w + y->at->node_wt;
   REAL *h_bar = l ? p->h_bar : p->h_class;
   if (l == 0) {
     memset(h_bar, 0, rows * H * sizeof(REAL));
-    for (size_t i = 0; g->layers > 1 && i < g->n; i++)
+    for (size_t i = 0; !is_end(g, 0) && i < g->n; i++)
       for (size_t c = 0; c < H; c++)
         h_bar[(size_t)g->node_class[i] * H + c] += p->h_bar[i * H + c];
   }
   g->k->gemm(rows, cols, H, p->pqu_bar, 3 * H, node_wt, H, h_bar, H, NULL, false, h_bar, H);
-  if (l)
+  if (moves)
     g->k->gemm(rows, cols, H, p->pqu_hat, 3 * H, node_wt, H, p->h_hat, H, NULL, false, p->h_hat, H);
   if (!p->grad)
     return;
   REAL *node_w = p->grad + y->at->node_w;
   g->k->gemm_grad(rows, H, cols, y->h, H, p->pqu_bar, 3 * H, node_w, 3 * H);
-  if (l)
+  if (moves)
     g->k->gemm_grad(rows, H, cols, d->h_dot, H, p->pqu_hat, 3 * H, node_w, 3 * H);
   add_column_sums(rows, cols, p->pqu_bar, 3 * H, p->grad + y->at->node_b);
 }
@@ -226,7 +227,7 @@ static void reverse_pair_layer(group *g, size_t l, pair *p) {
   const size_t bytes = node_rows(g, l) * 3 * g->H * sizeof(REAL);
   memset(p->pqu_bar, 0, bytes);
   memset(p->pqu_hat, 0, bytes);
-  if (l + 1 < g->layers)
+  if (!is_end(g, l))
     node_network_pair_grad(g, l, p);
   coordinate_update_pair_grad(g, &g->layer[l], &p->layer[l], p);
   pair_edges_grad(g, l, p);
@@ -234,7 +235,15 @@ static void reverse_pair_layer(group *g, size_t l, pair *p) {
   node_input_pair_grad(g, l, p);
 }
 
-/* From v_bar and v_hat to x_bar and the weights. */
+/* From rate_bar and rate_hat to h_bar and h_hat behind the last layer. */
+static void begin_pair_features(group *g, pair *p) {
+  egnn_rates_grad(g, g->h_last, p->rate_bar, p->grad, p->h_bar);
+  egnn_rates_grad(g, p->h_last_dot, p->rate_hat, p->grad, p->h_hat);
+  if (p->grad)
+    add_column_sums(g->n, g->Fp, p->rate_bar, g->Fp, p->grad + g->f->out_b);
+}
+
+/* From v_bar and v_hat (and those of the rates of features) to x_bar, in_bar and the weights. */
 void egnn_reverse_pair(group *g, pair *p) {
   const size_t positions = g->n * g->D * sizeof(REAL), nodes = g->n * g->H * sizeof(REAL);
   REAL *zero[] = {p->x_bar, p->x_hat};
@@ -242,6 +251,8 @@ void egnn_reverse_pair(group *g, pair *p) {
     memset(zero[i], 0, positions);
   memset(p->h_bar, 0, nodes);
   memset(p->h_hat, 0, nodes);
+  if (g->F)
+    begin_pair_features(g, p);
   memset(p->q0_bar, 0, g->e * sizeof(REAL));
   memset(p->q0_hat, 0, g->e * sizeof(REAL));
   for (size_t l = g->layers; l-- > 0;)
@@ -250,8 +261,12 @@ void egnn_reverse_pair(group *g, pair *p) {
   memcpy(p->x_hat_new, p->x_hat, positions);
   add_vector_grads(g, &g->layer[0], &p->layer[0], p, false, p->q0_bar, p->q0_hat);
   swap(&p->x_bar, &p->x_bar_new);
+  if (g->F)
+    egnn_inputs_grad(g, p->h_class, p->in_bar);
   if (!p->grad)
     return;
+  if (g->F)
+    egnn_embedding_grad(g, p->in_dot, p->h_hat, p->grad);
   reverse b = {.dh_class = p->h_class, .grad = p->grad};
   egnn_embed_grad(g, &b);
 }

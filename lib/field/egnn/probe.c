@@ -1,11 +1,16 @@
-/* probe.c -- the calls with one direction: J eps, and the gradient of a probe: see pair.h. */
+/* probe.c -- the calls with one direction: J eps, and the gradient of a probe: see pair.h.
+
+   With features the penalty is |w|^2, w = J^T eps, as published (Satorras et al. 2021,
+   arXiv:2105.09016). With w as it is, its gradient is that of 2 eps^T J w; so it joins that of the
+   probe: one pair of direction b eps + 2 d w, whose tangent has the cotangent eps. */
 #include "field/egnn/pair.h"
 
 /* out (n,D) = f[sample] in, less its mean over particles. */
 void egnn_centred(const group *g, const double *in, const double *f, REAL *out) {
+  const size_t size = enf__shape_size(g->shape);
   for (size_t s = 0; s < g->S; s++)
     for (size_t a = 0; a < g->D; a++) {
-      const double *from = in + s * g->N * g->D + a;
+      const double *from = in + s * size + a;
       double mean = 0;
       for (size_t i = 0; i < g->N; i++)
         mean += from[i * g->D];
@@ -15,10 +20,33 @@ void egnn_centred(const group *g, const double *in, const double *f, REAL *out) 
     }
 }
 
+/* out (n,ld) = f[sample] in, of the features. */
+void egnn_scaled_features(const group *g, const double *in, const double *f, size_t ld, REAL *out) {
+  egnn_features_in(g, in, ld, out);
+  for (size_t k = 0; f && k < g->n * ld; k++)
+    out[k] *= (REAL)f[k / (g->N * ld)];
+}
+
 static void tangent_out(const group *g, const pair *p, double *v_dot) {
   group of_tangents = *g;
   of_tangents.v = p->v_dot;
+  of_tangents.rate = p->rate_dot;
   egnn_velocity_out(&of_tangents, v_dot);
+}
+
+static void direction_in(const group *g, const double *eps, pair *p) {
+  egnn_centred(g, eps, NULL, p->eps);
+  if (g->F)
+    egnn_scaled_features(g, eps, NULL, g->I, p->in_dot);
+}
+
+/* |rates|^2 of sample s. */
+static double features_square(const group *g, const REAL *rate, size_t s) {
+  double sum = 0;
+  for (size_t row = s * g->N; row < (s + 1) * g->N; row++)
+    for (size_t c = 0; c < g->F; c++)
+      sum += (double)rate[row * g->Fp + c] * (double)rate[row * g->Fp + c];
+  return sum;
 }
 
 /* Mean over the particles of one sample of one coordinate of a vector. */
@@ -46,7 +74,10 @@ static double form_of(const group *g, const pair *p, size_t s) {
   double sum = 0;
   for (size_t k = s * size; k < (s + 1) * size; k++)
     sum += (double)p->eps[k] * (double)p->v_dot[k];
-  return sum;
+  for (size_t row = s * g->N; g->F && row < (s + 1) * g->N; row++)
+    for (size_t c = 0; c < g->F; c++)
+      sum += (double)p->in_dot[row * g->I + c] * (double)p->rate_dot[row * g->Fp + c];
+  return (double)g->sign * sum;
 }
 
 static void give_values(const group *g, const pair *p, const double *c, const double *d,
@@ -69,7 +100,7 @@ void SUFFIX(enf__egnn_jvp)(const enf__egnn *f, int kernel, enf__arena *arena, co
   g.fk = FIELD_KERNELS_OF(kernel);
   for (size_t s = 0, step = g.S; s < at->S; s += step) {
     egnn_enter_samples(&g, at, s, next_samples(at, s, step));
-    egnn_centred(&g, eps + s * size, NULL, p.eps);
+    direction_in(&g, eps + s * size, &p);
     egnn_forward_pair(&g, &p);
     if (v)
       egnn_velocity_out(&g, v + s * size);
@@ -114,6 +145,91 @@ static void trace_pass(group *g, pair *p, const enf__cotangent *of, double *valu
   egnn_reverse_pair(g, p);
 }
 
+/* ---- features -------------------------------------------------------------------------------- */
+
+/* f[sample] in, a cotangent of v or v_dot, as one of what the network gives. */
+static void cotangent_in(const group *g, const double *in, const double *f, REAL *x, REAL *rate) {
+  egnn_centred(g, in, f, x);
+  egnn_scaled_features(g, in, f, g->Fp, rate);
+  for (size_t k = 0; g->sign < 0 && k < g->n * g->D; k++)
+    x[k] = -x[k];
+  for (size_t k = 0; g->sign < 0 && k < g->n * g->Fp; k++)
+    rate[k] = -rate[k];
+}
+
+/* Where w = J^T eps is kept, and b eps + 2 d w: (S,size). */
+typedef struct {
+  double *w, *direction;
+} transposed;
+
+static transposed layout_transposed(const group *g, enf__arena *arena) {
+  const size_t count = g->S * enf__shape_size(g->shape);
+  return (transposed){ENF__TAKE(arena, double, count), ENF__TAKE(arena, double, count)};
+}
+
+void egnn_layout_transposed(const group *g, enf__arena *arena) { layout_transposed(g, arena); }
+
+typedef struct {
+  const double *eps;
+  size_t size;
+} probes;
+
+static void give_probe(void *user, size_t first, size_t S, const double *v, double *a) {
+  const probes *p = user;
+  (void)v;
+  memcpy(a, p->eps + first * p->size, S * p->size * sizeof *a);
+}
+
+static double product_of(size_t n, const double *x, const double *y) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++)
+    sum += x[i] * y[i];
+  return sum;
+}
+
+/* w of the samples in the group, which are those of at from `first` on, and the direction. */
+static void find_transposed(const group *g, int kernel, enf__arena *arena, const enf__points *at,
+                            size_t first, const enf__cotangent *of, const transposed *t) {
+  const size_t size = enf__shape_size(g->shape);
+  const enf__points here = {g->shape, g->S, at->t + first, at->x + first * size};
+  probes p = {of->eps, size};
+  SUFFIX(enf__egnn_vjp)(g->f, kernel, arena, &here, give_probe, &p, t->w, NULL);
+  for (size_t i = 0; i < g->S * size; i++)
+    t->direction[i] = of->b[i / size] * of->eps[i] + 2 * of->d[i / size] * t->w[i];
+}
+
+static void features_values(const group *g, const pair *p, const enf__cotangent *of,
+                            const transposed *t, double *value) {
+  const size_t size = enf__shape_size(g->shape);
+  for (size_t s = 0; s < g->S; s++, value += ENF__VALUES) {
+    const double *w = t->w + s * size;
+    value[ENF__TRACE_VALUE] = of->d ? product_of(size, w, of->eps + s * size) : form_of(g, p, s);
+    value[ENF__SPEED_VALUE] =
+        of->c ? egnn_square_of(g, g->v, s) + features_square(g, g->rate, s) : 0;
+    value[ENF__JACOBIAN_VALUE] = of->d ? product_of(size, w, w) : 0;
+  }
+}
+
+/* trace_pass with features; with the penalty, t is there (find_transposed). */
+static void features_pass(group *g, pair *p, const enf__cotangent *of, const transposed *t,
+                          double *value) {
+  direction_in(g, of->d ? t->direction : of->eps, p);
+  egnn_forward_pair(g, p);
+  if (value)
+    features_values(g, p, of, t, value);
+  cotangent_in(g, of->a, NULL, p->v_bar, p->rate_bar);
+  egnn_add_square_grad(g, g->v, of->c, p->v_bar);
+  for (size_t k = 0; of->c && k < g->n * g->Fp; k++)
+    p->rate_bar[k] += (REAL)(2 * of->c[k / (g->N * g->Fp)]) * g->rate[k];
+  cotangent_in(g, of->eps, of->d ? NULL : of->b, p->v_hat, p->rate_hat);
+  egnn_reverse_pair(g, p);
+}
+
+static void pulled_out(const group *g, const pair *p, double *dx) {
+  egnn_positions_out(g, p->x_bar, dx);
+  egnn_features_out(g, 1, p->in_bar, g->I, dx);
+}
+
 void SUFFIX(enf__egnn_vjp_trace)(const enf__egnn *f, int kernel, enf__arena *arena,
                                  const enf__points *at, const enf__cotangent *of,
                                  const enf__gradient *out) {
@@ -122,6 +238,7 @@ void SUFFIX(enf__egnn_vjp_trace)(const enf__egnn *f, int kernel, enf__arena *are
   pair p;
   egnn_open_group(&g, f, at->shape, ENF__VJP_PROBE, arena);
   egnn_layout_pair(&g, &p, true, arena);
+  const transposed t = g.F && of->d ? layout_transposed(&g, arena) : (transposed){0};
   g.k = KERNELS_OF(kernel);
   g.fk = FIELD_KERNELS_OF(kernel);
   if (!out->dparams)
@@ -131,9 +248,15 @@ void SUFFIX(enf__egnn_vjp_trace)(const enf__egnn *f, int kernel, enf__arena *are
   for (size_t s = 0, step = g.S; s < at->S; s += step) {
     const enf__cotangent here = cotangent_from(of, s, size);
     egnn_enter_samples(&g, at, s, next_samples(at, s, step));
-    trace_pass(&g, &p, &here, out->value ? out->value + s * ENF__VALUES : NULL);
-    for (size_t i = 0; out->dx && i < g.n * g.D; i++)
-      out->dx[s * size + i] = (double)p.x_bar[i];
+    double *value = out->value ? out->value + s * ENF__VALUES : NULL;
+    if (g.F && of->d)
+      find_transposed(&g, kernel, arena, at, s, &here, &t);
+    if (g.F)
+      features_pass(&g, &p, &here, &t, value);
+    else
+      trace_pass(&g, &p, &here, value);
+    if (out->dx)
+      pulled_out(&g, &p, out->dx + s * size);
   }
   if (p.grad)
     egnn_unpack_gradient(f, p.grad, out->dparams);

@@ -18,7 +18,11 @@ void egnn_layout_reverse(const group *g, reverse *b, enf__arena *arena) {
     *tiles[i] = ENF__TAKE(arena, REAL, g->tile * g->H);
   b->grad = ENF__TAKE(arena, REAL, g->f->forward_count);
   b->scratch = ENF__TAKE(arena, REAL, 2 * g->H);
-  b->out = ENF__TAKE(arena, double, g->n * g->D);
+  b->out = ENF__TAKE(arena, double, g->n *(g->D + g->F));
+  if (!g->F)
+    return;
+  b->drate = ENF__TAKE(arena, REAL, g->n * g->Fp);
+  b->din = ENF__TAKE(arena, REAL, g->n * g->I);
 }
 
 /* Through the node network and its residual: dz5 (of its first layer), dagg, and dU into dpqu
@@ -91,7 +95,7 @@ static void edge_networks_grad(group *g, size_t l, reverse *b) {
   layer *y = &g->layer[l];
   const enf__egnn_layer *at = y->at;
   const size_t H = g->H, top = g->edge_depth - 1;
-  const bool last = l + 1 == g->layers;
+  const bool last = is_end(g, l);
   const REAL *w = y->w, *wa = g->f->base.model.attention ? w + at->wa : NULL, *q0 = g->layer[0].q;
   REAL *dwq = b->grad ? b->grad + at->wq : b->scratch,
        *dw0 = b->grad ? b->grad + at->w0 : b->scratch + H;
@@ -151,12 +155,12 @@ void egnn_pair_vectors_grad(const group *g, const layer *y, reverse *b, REAL *dx
 /* dh of the layer's input from dpqu and the residual. */
 void egnn_node_input_grad(group *g, size_t l, reverse *b) {
   layer *y = &g->layer[l];
-  const size_t H = g->H, rows = node_rows(g, l), cols = (l + 1 == g->layers ? 2 : 3) * H;
+  const size_t H = g->H, rows = node_rows(g, l), cols = (is_end(g, l) ? 2 : 3) * H;
   REAL *dh = b->dh;
   if (l == 0) {
     dh = b->dh_class;
     memset(dh, 0, rows * H * sizeof(REAL));
-    if (g->layers > 1)
+    if (!is_end(g, 0))
       for (size_t i = 0; i < g->n; i++)
         for (size_t c = 0; c < H; c++)
           dh[(size_t)g->node_class[i] * H + c] += b->dh[i * H + c];
@@ -168,9 +172,46 @@ void egnn_node_input_grad(group *g, size_t l, reverse *b) {
   add_column_sums(rows, cols, b->dpqu, 3 * H, b->grad + y->at->node_b);
 }
 
+/* C (K,n) += A^T B, as gemm_grad has it for any K: A has few columns, B is (rows,n). */
+static void few_columns_grad(size_t rows, size_t K, size_t n, const REAL *A, const REAL *B,
+                             REAL *C) {
+  for (size_t r = 0; r < rows; r++)
+    for (size_t k = 0; k < K; k++) {
+      const REAL f = A[r * K + k];
+      for (size_t c = 0; c < n; c++)
+        C[k * n + c] += f * B[r * n + c];
+    }
+}
+
+/* The embedding of the output: from cotangents of rates (n,Fp) to those of h (n,Hp) behind the last
+   layer; the weights' gradient without the bias', or grad NULL. */
+void egnn_rates_grad(const group *g, const REAL *h, const REAL *drate, REAL *grad, REAL *dh) {
+  const size_t H = g->H, Fp = g->Fp;
+  g->k->gemm(g->n, g->F, H, drate, Fp, PACKED(g->f) + g->f->out_t, H, NULL, 0, NULL, false, dh, H);
+  if (grad)
+    g->k->gemm_grad(g->n, H, Fp, h, H, drate, Fp, grad + g->f->out, Fp);
+}
+
+/* din (n,I), of the inputs, from dh (n,Hp) of their embedding. */
+void egnn_inputs_grad(const group *g, const REAL *dh, REAL *din) {
+  const REAL *w = PACKED(g->f) + g->f->embed;
+  for (size_t row = 0; row < g->n; row++)
+    g->k->dots(g->I, g->H, dh + row * g->H, w, g->H, din + row * g->I);
+}
+
+/* The embedding's gradient by its weights of inputs (n,I), without the bias'. */
+void egnn_embedding_grad(const group *g, const REAL *in, const REAL *dh, REAL *grad) {
+  few_columns_grad(g->n, g->I, g->H, in, dh, grad + g->f->embed);
+}
+
 void egnn_embed_grad(const group *g, reverse *b) {
   const size_t H = g->H, features = g->f->features;
   REAL *w = b->grad + g->f->embed, *bias = b->grad + g->f->embed_b;
+  if (g->F) {
+    egnn_embedding_grad(g, g->in, b->dh_class, b->grad);
+    add_column_sums(g->n, H, b->dh_class, H, bias);
+    return;
+  }
   for (size_t row = 0; row < node_rows(g, 0); row++) {
     const REAL t = g->time[row / g->class_count];
     const REAL *dh = b->dh_class + row * H;
@@ -186,7 +227,7 @@ void egnn_embed_grad(const group *g, reverse *b) {
 static void reverse_layer(group *g, size_t l, reverse *b) {
   layer *y = &g->layer[l];
   memset(b->dpqu, 0, node_rows(g, l) * 3 * g->H * sizeof(REAL));
-  if (l + 1 < g->layers)
+  if (!is_end(g, l))
     egnn_node_network_grad(g, l, b);
   else
     memset(b->dh, 0, g->n * g->H * sizeof(REAL));
@@ -208,15 +249,27 @@ void egnn_reverse_end(const group *g, reverse *b) {
     }
   if (b->grad)
     egnn_embed_grad(g, b);
+  if (g->F)
+    egnn_inputs_grad(g, b->dh_class, b->din);
+}
+
+/* From the cotangents of rates in b->out to dh behind the last layer. */
+static void begin_features(const group *g, reverse *b) {
+  egnn_features_in(g, b->out, g->Fp, b->drate);
+  for (size_t i = 0; i < g->n * g->Fp; i++)
+    b->drate[i] *= g->sign;
+  egnn_rates_grad(g, g->h_last, b->drate, b->grad, b->dh);
+  if (b->grad)
+    add_column_sums(g->n, g->Fp, b->drate, g->Fp, b->grad + g->f->out_b);
 }
 
 /* Everything from the cotangents in b->out: dx (mean-free) into b->out, weights into b->grad. */
 static void reverse_group(group *g, reverse *b) {
-  for (size_t i = 0; i < g->n * g->D; i++)
-    g->v[i] = (REAL)b->out[i];
-  egnn_velocity_out(g, b->out);
-  for (size_t i = 0; i < g->n * g->D; i++)
-    b->dv[i] = (REAL)b->out[i];
+  egnn_positions_in(g, b->out, g->v);
+  egnn_mean_free_out(g, (double)g->sign, g->v, b->out);
+  egnn_positions_in(g, b->out, b->dv);
+  if (g->F)
+    begin_features(g, b);
   memset(b->dx, 0, g->n * g->D * sizeof(REAL));
   memset(b->dq0, 0, g->e * sizeof(REAL));
   for (size_t l = g->layers; l-- > 0;)
@@ -240,7 +293,7 @@ void SUFFIX(enf__egnn_vjp)(const enf__egnn *f, int kernel, enf__arena *arena, co
   reverse b;
   egnn_open_group(&g, f, at->shape, ENF__VJP, arena);
   egnn_layout_reverse(&g, &b, arena);
-  double *v = ENF__TAKE(arena, double, g.n *g.D);
+  double *v = ENF__TAKE(arena, double, g.n *(g.D + g.F));
   g.k = KERNELS_OF(kernel);
   g.fk = FIELD_KERNELS_OF(kernel);
   if (!dparams)
@@ -253,9 +306,10 @@ void SUFFIX(enf__egnn_vjp)(const enf__egnn *f, int kernel, enf__arena *arena, co
     egnn_velocity_out(&g, v);
     cotangent(user, s, g.S, v, b.out);
     reverse_group(&g, &b);
-    if (dx)
-      for (size_t i = 0; i < g.n * g.D; i++)
-        dx[s * size + i] = (double)b.dx[i];
+    if (dx) {
+      egnn_positions_out(&g, b.dx, dx + s * size);
+      egnn_features_out(&g, 1, b.din, g.I, dx + s * size);
+    }
   }
   if (b.grad)
     egnn_unpack_gradient(f, b.grad, dparams);

@@ -17,8 +17,9 @@ typedef struct {
   REAL *ds, *dq, *dq0, *dq_net, *dq0_net, *da; /* (e) */
   REAL *slope1, *slope2, *gdz3, *dz;           /* (tile,Hp) */
   REAL *grad;                                  /* packed gradient, or NULL */
-  REAL *scratch; /* (2Hp) takes the gradients of wq and w0 where none are wanted */
-  double *out;   /* (S,N,D) */
+  REAL *scratch;     /* (2Hp) takes the gradients of wq and w0 where none are wanted */
+  double *out;       /* (S,size) */
+  REAL *drate, *din; /* (n,Fp), (n,I) */
 } reverse;
 
 /* out (n) += column sums of A (rows,n) stride lda */
@@ -45,6 +46,12 @@ void egnn_pair_vectors_grad(const group *g, const layer *y, reverse *b, REAL *dx
 void egnn_node_input_grad(group *g, size_t l, reverse *b);
 #define egnn_embed_grad SUFFIX(enf__egnn_embed_grad)
 void egnn_embed_grad(const group *g, reverse *b);
+#define egnn_rates_grad SUFFIX(enf__egnn_rates_grad)
+void egnn_rates_grad(const group *g, const REAL *h, const REAL *drate, REAL *grad, REAL *dh);
+#define egnn_inputs_grad SUFFIX(enf__egnn_inputs_grad)
+void egnn_inputs_grad(const group *g, const REAL *dh, REAL *din);
+#define egnn_embedding_grad SUFFIX(enf__egnn_embedding_grad)
+void egnn_embedding_grad(const group *g, const REAL *in, const REAL *dh, REAL *grad);
 #define egnn_reverse_end SUFFIX(enf__egnn_reverse_end)
 void egnn_reverse_end(const group *g, reverse *b);
 #define egnn_unpack_gradient SUFFIX(enf__egnn_unpack_gradient)

@@ -8,7 +8,7 @@ static void list_edges(const tangents *d) {
     d->edge[(size_t)d->recv[e] * d->N + (size_t)d->send[e]] = (int32_t)e;
 }
 
-static void layout_slopes(const group *g, edge_slopes *s, enf__arena *arena) {
+void egnn_layout_slopes(const group *g, edge_slopes *s, enf__arena *arena) {
   REAL **rows[] = {&s->u, &s->m, &s->p};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     *rows[i] = ENF__TAKE(arena, REAL, g->edges * g->H);
@@ -68,7 +68,7 @@ void egnn_layout_tangents(const group *g, tangents *d, enf__arena *arena) {
                   .shape = g->shape,
                   .recv = g->recv, /* those of the group's first sample */
                   .send = g->send};
-  layout_slopes(g, &d->slopes, arena);
+  egnn_layout_slopes(g, &d->slopes, arena);
   layout_rows(g, T, &d->rows, arena);
   layout_edge(g, T, d, arena);
   layout_receiver(g, T, &d->node, arena);

@@ -112,6 +112,8 @@ static inline REAL pair_row_coef(const tangents *d, size_t i, size_t k, size_t a
 
 #define egnn_layout_tangents SUFFIX(enf__egnn_layout_tangents)
 void egnn_layout_tangents(const group *g, tangents *d, enf__arena *arena);
+#define egnn_layout_slopes SUFFIX(enf__egnn_layout_slopes)
+void egnn_layout_slopes(const group *g, edge_slopes *s, enf__arena *arena);
 #define egnn_edge_slopes SUFFIX(enf__egnn_edge_slopes)
 void egnn_edge_slopes(group *g, size_t l, tangents *d);
 #define egnn_message_slopes SUFFIX(enf__egnn_message_slopes)
