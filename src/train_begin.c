@@ -256,6 +256,15 @@ static int create_flow(training *t) {
   return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
 }
 
+/* A prior with a covariance takes it from all of the data. */
+static int fit_prior(training *t) {
+  const char *covariance = cli_setting(t->c, "model.prior_covariance");
+  if (covariance == NULL || strcmp(covariance, "data") != 0)
+    return SUCCESS;
+  const enf_status status = enf_prior_fit(t->c->ctx, t->flow, t->data.n, t->data.x);
+  return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
+}
+
 /* Make a new flow in the unit of the data; the flow of --init has its own, and only whether the
    data are finite is looked at. */
 static int fix_scale(training *t, bool fresh) {
@@ -268,10 +277,10 @@ static int fix_scale(training *t, bool fresh) {
     return SUCCESS;
   const int result = data_scale(t->c, t->flow, &t->data, path, open ? &scale : NULL);
   if (result != SUCCESS || !open)
-    return result;
+    return result == SUCCESS && fresh ? fit_prior(t) : result;
   set_number(t->c, "model.data_scale", scale);
   enf_destroy(t->flow);
-  return create_flow(t);
+  return create_flow(t) == SUCCESS ? fit_prior(t) : FAILURE;
 }
 
 /* Where no objective is given, it is the trainer's choice for this flow. */

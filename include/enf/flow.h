@@ -94,7 +94,7 @@ void enf_destroy(enf_flow *flow);
  *
  * int:  "particles" "dimensions" "degrees_of_freedom" "state" (numbers of a state) "parameters" "tensors" "hidden" "layers"
  *       "edge_depth" "node_depth" "species" (kinds of particles) "data_scale_fixed"
- * real: "data_scale" "prior_std" (in units of the data scale)
+ * real: "data_scale" "prior_std" (in units of the data scale) "prior_df"
  * Statuses: ARG (NULL or unknown name). Since 0.1.
  */
 enf_status enf_get_int(const enf_flow *flow, const char *name, int64_t *value);
@@ -159,12 +159,17 @@ enf_status enf_data_scale(enf_ctx *ctx, const enf_flow *flow, size_t n, const do
  * enf_prior_fit: what a flow takes from data before it is trained, from all of them at once.
  *
  * The data scale (enf_data_scale), or the centres and widths of a molecule's internal coordinates;
- * a single row of a molecule gives centres, with widths of a molecule at room temperature. Without
- * this call the first step of a training takes them from its batch.
+ * a single row of a molecule gives centres, with widths of a molecule at room temperature. With
+ * model.prior_covariance data the covariance of the prior, of greatest likelihood among those that
+ * are the same for like particles. Of a student-t prior the degrees of freedom and, if it is
+ * isotropic, the width, by likelihood; a number that model.prior_df or model.prior_std has set
+ * stays, unless model.prior_train trains it. Without this call the first step of a training takes
+ * scale and covariance from its batch, or the centres.
  * In:   x  (n,N,D), n >= 1
- * Threads: needs the flow for itself. Cost: O(n N).
- * Statuses: ARG, NONFINITE, RANGE (a molecule without a frame that has coordinates), NOMEM; then
- * nothing is changed. Since 0.1.
+ * Threads: needs the flow for itself. Cost: O(n N); with a covariance O(n N^2 D), of student-t some
+ * dozens of times.
+ * Statuses: ARG, NONFINITE, RANGE (a molecule without a frame that has coordinates; rows whose
+ * covariance is singular), NOMEM; then nothing is changed. Since 0.1.
  */
 enf_status enf_prior_fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x);
 

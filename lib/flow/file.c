@@ -194,14 +194,16 @@ out:
   return status;
 }
 
-/* Values that the space cannot have are the file's fault. */
-static enf_status check_fixed(reader *r, const enf_flow *flow) {
-  const enf__space *space = &flow->space;
-  for (size_t i = 0; space->ops->admit && i < flow->params.count; i++) {
+/* Values that a tensor cannot have are the file's fault. */
+static enf_status check_values(reader *r, const enf_flow *flow) {
+  for (size_t i = 0; i < flow->params.count; i++) {
     const size_t offset = flow->params.tensor[i].offset;
     char reason[sizeof r->ctx->errmsg];
-    if (space->ops->admit(r->ctx, space, offset, flow->params.value + offset) == ENF_OK)
+    const enf_status status = enf__flow_admit(r->ctx, flow, offset, flow->params.value + offset);
+    if (status == ENF_OK)
       continue;
+    if (status == ENF_ERR_NOMEM)
+      return status;
     memcpy(reason, r->ctx->errmsg, sizeof reason);
     return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "%s", reason);
   }
@@ -246,7 +248,7 @@ static enf_status make(reader *r, enf_flow **flow) {
   TRY(plan_flow(r, &made, opts));
   TRY(enf__flow_allocate(r->ctx, made));
   TRY(read_tensors(r, &made->params));
-  TRY(check_fixed(r, made));
+  TRY(check_values(r, made));
   TRY(read_metas(r, made));
   enf__flow_pack(made);
   made->scale_fixed = true;

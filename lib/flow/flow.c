@@ -169,8 +169,12 @@ enf_status enf__flow_plan(enf_ctx *ctx, enf_flow **out, const enf_opts *opts, bo
 }
 
 enf_status enf__flow_allocate(enf_ctx *ctx, enf_flow *flow) {
-  const enf_status status = enf__params_allocate(ctx, &flow->params);
-  return status == ENF_OK ? enf__chain_allocate(ctx, &flow->chain) : status;
+  enf_status status;
+  TRY(enf__params_allocate(ctx, &flow->params));
+  TRY(enf__prior_allocate(ctx, &flow->prior));
+  TRY(enf__chain_allocate(ctx, &flow->chain));
+out:
+  return status;
 }
 
 enf_status enf__flow_make(enf_ctx *ctx, enf_flow **out, const enf_opts *opts, bool by_number) {
@@ -189,6 +193,13 @@ void enf__flow_pack(enf_flow *flow) {
     flow->space.ops->pack(&flow->space, flow->params.value);
   enf__prior_pack(&flow->prior, flow->params.value);
   enf__chain_pack(&flow->chain, &flow->params);
+}
+
+enf_status enf__flow_admit(enf_ctx *ctx, const enf_flow *flow, size_t offset, const double *data) {
+  const enf__space *space = &flow->space;
+  const enf_status status =
+      space->ops->admit ? space->ops->admit(ctx, space, offset, data) : ENF_OK;
+  return status == ENF_OK ? enf__prior_admit(ctx, &flow->prior, offset, data) : status;
 }
 
 enf_status enf__flow_field(enf_ctx *ctx, const enf_flow *flow, const char *call,
@@ -251,6 +262,7 @@ void enf_destroy(enf_flow *flow) {
   flow->magic = 0;
   enf__meta_free(flow);
   enf__chain_free(&flow->chain);
+  enf__prior_free(&alloc, &flow->prior);
   if (flow->space.ops && flow->space.ops->destroy)
     flow->space.ops->destroy(&alloc, &flow->space);
   enf__params_close(&flow->params);
@@ -297,6 +309,8 @@ enf_status enf_get_real(const enf_flow *flow, const char *name, double *value) {
     *value = flow->space.scale;
   else if (!strcmp(name, "prior_std"))
     *value = flow->prior.std;
+  else if (!strcmp(name, "prior_df"))
+    *value = flow->prior.df;
   else
     return ENF_ERR_ARG;
   return ENF_OK;
@@ -403,8 +417,7 @@ enf_status enf_params_set(enf_ctx *ctx, enf_flow *flow, const char *tensor, cons
   for (size_t i = 0; i < n; i++)
     if (!isfinite(data[i]))
       TRY(enf__fail(ctx, ENF_ERR_NONFINITE, "value %zu of %s is not finite", i, tensor));
-  if (flow->space.ops->admit)
-    TRY(flow->space.ops->admit(ctx, &flow->space, found->offset, data));
+  TRY(enf__flow_admit(ctx, flow, found->offset, data));
   memcpy(flow->params.value + found->offset, data, n * sizeof *data);
   enf__flow_pack(flow);
   flow->scale_fixed = true;

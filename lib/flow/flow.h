@@ -23,6 +23,7 @@ struct enf_flow {
   enf__chain chain;
   size_t metas;
   enf__meta *meta;  /* (metas) */
+  bool fitted;      /* the prior's numbers in its options are enf_prior_fit's, not the host's */
   bool scale_fixed; /* false: the data scale is `auto`, not resolved yet, and 1 so far */
 };
 
@@ -52,15 +53,30 @@ enf_status enf__text_give(const char *value, char *text, size_t size, size_t *ne
 /* The text of one of its model.* options; of the data scale, the number in use. */
 const char *enf__flow_option(const enf_flow *flow, enf__opt id, char buffer[32]);
 
-/* scale.c: the flow's scale, or its space's tensors, from x (n > 0, host), in work
-   (enf__scale_doubles). NONFINITE, RANGE with the sentence; then they are as they were. */
+/* prior_fit.c, scale.c: the flow's scale and its prior's covariance, or its space's tensors, from x (n > 0,
+   host), in work (enf__flow_fit_doubles). NONFINITE, RANGE with the sentence; then they are as they
+   were. */
+size_t enf__flow_fit_doubles(const enf_flow *flow, size_t n);
 enf_status enf__flow_fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x, double *work);
+/* Its data scale, as enf__scale_find; for a Student-t prior without a variance that of its width.
+ */
+double enf__flow_scale(const enf_flow *flow, size_t n, const double *x, double *work,
+                       size_t *left_out, double *most);
 
 /* The data scale that `auto` stands for, of x (n > 0, host), in work (enf__scale_doubles).
-   0 for data without extent, not finite where squares are not. */
+   0 for data without extent, not finite where squares are not. Rows whose square is above `most`
+   are left out. */
 size_t enf__scale_doubles(const enf__space *space, size_t n);
 double enf__scale_find(const enf__space *space, size_t n, const double *x, double *work,
-                       size_t *left_out);
+                       size_t *left_out, double *most);
+/* The number with two significant digits that is nearest to value > 0, as its text reads. */
+double enf__two_digits(double value);
+/* Rows of a public call: some, none NULL, as many as memory can hold, finite. */
+enf_status enf__scale_check(enf_ctx *ctx, const char *call, const enf_flow *flow, size_t n,
+                            const double *x);
+
+/* RANGE, with the sentence, for values that the tensor at `offset` cannot have. */
+enf_status enf__flow_admit(enf_ctx *ctx, const enf_flow *flow, size_t offset, const double *data);
 
 /* Renew what is made from the parameters, after they have changed. */
 void enf__flow_pack(enf_flow *flow);

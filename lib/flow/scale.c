@@ -8,8 +8,12 @@
      m_i = |y_i|^2 / k,   s^2 = mean of the m_i <= FAR^2 median(m).
 
    Normal numbers exceed 8 medians once in 10^7 where a frame holds a single one, and never where it
-   holds more. Without such frames s is the root mean square of all. */
+   holds more. Without such frames s is the root mean square of all.
+
+   Where the prior is a Student-t density of two degrees of freedom or fewer, which has no variance,
+   s is its width of greatest likelihood instead. */
 #include "flow/flow.h"
+#include "prior/fit.h"
 #include <math.h>
 
 static const double FAR = 8;
@@ -39,8 +43,7 @@ static double select_smallest(size_t n, double *a, size_t k) {
   return a[k];
 }
 
-/* The number with two significant digits that is nearest to value > 0, as its text reads. */
-static double two_digits(double value) {
+double enf__two_digits(double value) {
   char text[32];
   enf__format(text, sizeof text, "%.1e", value);
   return enf__strtod(text, NULL);
@@ -60,26 +63,29 @@ size_t enf__scale_doubles(const enf__space *space, size_t n) {
 }
 
 double enf__scale_find(const enf__space *space, size_t n, const double *x, double *work,
-                       size_t *left_out) {
+                       size_t *left_out, double *most) {
   const size_t host = enf__space_host(space);
   double *square = work, *ordered = work + n, *y = ordered + n, sum = 0;
   enf__space unit = *space;
   unit.scale = 1;
   *left_out = 0;
+  *most = INFINITY;
   for (size_t i = 0; i < n; i++) {
     square[i] = ordered[i] = square_of(&unit, x + i * host, y);
     if (!isfinite(square[i]))
       return square[i];
   }
   const double median = select_smallest(n, ordered, (n - 1) / 2);
+  if (median > 0)
+    *most = FAR * FAR * median;
   for (size_t i = 0; i < n; i++) {
-    const bool far = median > 0 && square[i] > FAR * FAR * median;
+    const bool far = square[i] > *most;
     *left_out += far;
     sum += far ? 0 : square[i];
   }
   const size_t kept = n - *left_out;
   const double rms = sqrt(sum / ((double)kept * (double)enf__space_state(space)));
-  return rms > 0 && isfinite(rms) ? two_digits(rms) : rms;
+  return rms > 0 && isfinite(rms) ? enf__two_digits(rms) : rms;
 }
 
 static enf_status check_finite(enf_ctx *ctx, size_t n, size_t host, const double *x) {
@@ -90,21 +96,27 @@ static enf_status check_finite(enf_ctx *ctx, size_t n, size_t host, const double
   return ENF_OK;
 }
 
-enf_status enf__flow_fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x, double *work) {
-  enf__space *space = &flow->space;
-  size_t left_out;
-  if (space->ops->fit)
-    return space->ops->fit(ctx, space, flow->params.value, n, x);
-  const double scale = enf__scale_find(space, n, x, work, &left_out);
-  if (!isfinite(scale))
-    return enf__fail(ctx, ENF_ERR_NONFINITE, "the coordinates are too large for a data scale");
-  space->scale = scale > 0 ? scale : 1;
-  return ENF_OK;
+size_t enf__flow_fit_doubles(const enf_flow *flow, size_t n) {
+  return enf__larger(enf__scale_doubles(&flow->space, n),
+                     enf__prior_fit_doubles(&flow->space, flow->prior.ellipse.on, n));
 }
 
-/* Rows of a public call: some, none NULL, as many as memory can hold, finite. */
-static enf_status check_rows(enf_ctx *ctx, const char *call, const enf_flow *flow, size_t n,
-                             const double *x) {
+double enf__flow_scale(const enf_flow *flow, size_t n, const double *x, double *work,
+                       size_t *left_out, double *most) {
+  const double scale = enf__scale_find(&flow->space, n, x, work, left_out, most);
+  if (flow->prior.ops != &enf__student_ops || flow->prior.df > 2 || !(scale > 0))
+    return scale;
+  enf__space unit = flow->space;
+  unit.scale = 1;
+  enf__prior prior = enf__prior_make(ENF__STUDENT_PRIOR, &unit, scale);
+  prior.df = flow->prior.df;
+  const enf__prior_rows rows = {&unit, n, x, INFINITY};
+  const enf__prior_wanted wanted = {.std = true};
+  return enf__prior_fit(&prior, &rows, wanted, work, NULL) ? enf__two_digits(prior.std) : scale;
+}
+
+enf_status enf__scale_check(enf_ctx *ctx, const char *call, const enf_flow *flow, size_t n,
+                            const double *x) {
   const enf__space *space = &flow->space;
   const size_t host = enf__space_host(space), extra = enf__space_state(space);
   if (n == 0 || !x)
@@ -115,43 +127,24 @@ static enf_status check_rows(enf_ctx *ctx, const char *call, const enf_flow *flo
   return check_finite(ctx, n, host, x);
 }
 
-enf_status enf_prior_fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x) {
-  ENF__ENTRY;
-  enf_status status = ENF_OK;
-  double *work = NULL;
-  TRY(enf__enter(ctx));
-  TRY(enf__flow_check(ctx, flow));
-  TRY(check_rows(ctx, "enf_prior_fit", flow, n, x));
-  work = enf__alloc_array(&ctx->alloc, enf__scale_doubles(&flow->space, n), sizeof *work);
-  if (!work)
-    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for the sizes of %zu configurations", n));
-  TRY(enf__flow_fit(ctx, flow, n, x, work));
-  flow->scale_fixed = true;
-  enf__flow_pack(flow);
-out:
-  enf__free(&ctx->alloc, work);
-  return status;
-}
-
 enf_status enf_data_scale(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
                           double *scale, size_t *left_out) {
   ENF__ENTRY;
   enf_status status = ENF_OK;
-  double *work = NULL;
+  double *work = NULL, most;
   size_t far;
   TRY(enf__enter(ctx));
   TRY(enf__flow_check(ctx, flow));
   if (!scale)
     TRY(enf__fail(ctx, ENF_ERR_ARG, "enf_data_scale: scale is NULL"));
-  TRY(check_rows(ctx, "enf_data_scale", flow, n, x));
-  const enf__space *space = &flow->space;
-  if (space->ops->fit)
+  TRY(enf__scale_check(ctx, "enf_data_scale", flow, n, x));
+  if (flow->space.ops->fit)
     TRY(enf__fail(ctx, ENF_ERR_UNSUPPORTED,
                   "model.space molecule has no data scale but widths: enf_prior_fit finds them"));
-  work = enf__alloc_array(&ctx->alloc, enf__scale_doubles(space, n), sizeof *work);
+  work = enf__alloc_array(&ctx->alloc, enf__flow_fit_doubles(flow, n), sizeof *work);
   if (!work)
     TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for the sizes of %zu configurations", n));
-  *scale = enf__scale_find(space, n, x, work, &far);
+  *scale = enf__flow_scale(flow, n, x, work, &far, &most);
   if (!isfinite(*scale))
     TRY(enf__fail(ctx, ENF_ERR_NONFINITE, "the coordinates are too large for a data scale"));
   if (*scale == 0)

@@ -20,6 +20,7 @@ static const struct {
     {ENF__OPT_MODEL_EDGE_DEPTH, "2"},     {ENF__OPT_MODEL_NODE_DEPTH, "2"},
     {ENF__OPT_MODEL_SPACE, "particles"},  {ENF__OPT_MODEL_MAP, "cnf"},
     {ENF__OPT_MODEL_PRIOR_DF, "5"},       {ENF__OPT_MODEL_PRIOR_TRAIN, "0"},
+    {ENF__OPT_MODEL_PRIOR_COVARIANCE, "isotropic"},
     {ENF__OPT_MODEL_ZMATRIX, ""},         {ENF__OPT_MODEL_BONDS, ""},
     {ENF__OPT_MODEL_SPLINE_DEPTH, "2"},   {ENF__OPT_MODEL_BINS, "8"},
     {ENF__OPT_MODEL_BOUND, "5"},          {ENF__OPT_MODEL_KERNELS, "30"},

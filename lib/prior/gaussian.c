@@ -1,7 +1,6 @@
-/* gaussian.c -- the isotropic Gaussian on the state of a space.
+/* gaussian.c -- the Gaussian on the state of a space, isotropic or with a covariance (ellipse.h).
 
-   k independent directions of standard deviation std:
-     log p(z) = -|z|^2 / (2 std^2) - k/2 log(2 pi std^2).
+     log p(z) = -q/2 - k/2 log(2 pi std^2) - log volume
    A draw is as many independent normals as a state has numbers, projected: for particles that of an
    isotropic Gaussian on the mean-free subspace (Koehler, Klein, Noe 2020, arXiv:2006.02425). z is
    taken to be projected; nothing is removed here from what is passed in. */
@@ -22,26 +21,22 @@ static enf_status check(enf_ctx *ctx, const enf__space *space) {
 
 static void sample(const enf__prior *prior, uint64_t seed, uint32_t stream, uint64_t index,
                    double *z) {
-  enf__space_normal(prior->space, prior->std, seed, stream, index, z);
+  enf__ellipse_normal(&prior->ellipse, prior->space, prior->std, seed, stream, index, z);
 }
 
 static double square_of(const enf__prior *prior, const double *z) {
-  const size_t count = enf__space_state(prior->space);
-  double square = 0;
-  for (size_t i = 0; i < count; i++)
-    square += (z[i] / prior->std) * (z[i] / prior->std);
-  return square;
+  return enf__ellipse_square(&prior->ellipse, prior->space, prior->std, z);
 }
 
 static double log_density(const enf__prior *prior, const double *z) {
   const double k = (double)enf__space_freedom(prior->space), pi = 3.14159265358979323846;
-  return -0.5 * square_of(prior, z) - k * (0.5 * log(2 * pi) + log(prior->std));
+  return -0.5 * square_of(prior, z) - k * (0.5 * log(2 * pi) + log(prior->std)) -
+         prior->ellipse.log_volume;
 }
 
 static void gradient(const enf__prior *prior, const double *z, double *grad, double by_log[2]) {
-  const size_t count = enf__space_state(prior->space);
-  for (size_t i = 0; grad && i < count; i++)
-    grad[i] = -z[i] / (prior->std * prior->std);
+  if (grad)
+    enf__ellipse_gradient(&prior->ellipse, prior->space, prior->std, -1, z, grad);
   if (by_log)
     by_log[0] = square_of(prior, z) - (double)enf__space_freedom(prior->space);
 }

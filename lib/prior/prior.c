@@ -24,13 +24,31 @@ enf_status enf__prior_create(enf_ctx *ctx, enf__prior *prior, const enf_opts *op
   for (size_t k = 0; prior->trained && k < prior->ops->logs; k++)
     enf__params_add(params, (enf__tensor){.rows = 1, .cols = 1, .first = logs[k], .last = logs[k]},
                     "%s", names[k]);
-  return prior->ops->check(ctx, space);
+  const enf_status status = prior->ops->check(ctx, space);
+  const bool data = enf__opts_int(options, ENF__OPT_MODEL_PRIOR_COVARIANCE) == ENF__COVARIANCE_DATA;
+  return status == ENF_OK && data ? enf__ellipse_plan(ctx, &prior->ellipse, space, params) : status;
+}
+
+enf_status enf__prior_allocate(enf_ctx *ctx, enf__prior *prior) {
+  return enf__ellipse_allocate(ctx, &prior->ellipse, prior->space);
+}
+
+void enf__prior_free(const enf_alloc *alloc, enf__prior *prior) {
+  enf__ellipse_free(alloc, &prior->ellipse);
+}
+
+enf_status enf__prior_admit(enf_ctx *ctx, const enf__prior *prior, size_t offset,
+                            const double *data) {
+  const bool mine = prior->ellipse.on && offset == prior->ellipse.offset;
+  return mine ? enf__ellipse_admit(ctx, prior->space, data) : ENF_OK;
 }
 
 void enf__prior_pack(enf__prior *prior, const double *params) {
   double *const numbers[] = {&prior->std, &prior->df};
   for (size_t k = 0; prior->trained && k < prior->ops->logs; k++)
     *numbers[k] = exp(params[prior->offset + k]);
+  if (prior->ellipse.on)
+    enf__ellipse_set(&prior->ellipse, prior->space, params + prior->ellipse.offset);
 }
 
 void enf__prior_pull(const enf__prior *prior, const double *z, double weight, double *dparams) {

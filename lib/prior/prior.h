@@ -5,7 +5,7 @@
 #ifndef ENF__PRIOR_H
 #define ENF__PRIOR_H
 
-#include "space/space.h"
+#include "prior/ellipse.h"
 
 typedef struct enf__prior enf__prior;
 
@@ -26,6 +26,7 @@ struct enf__prior {
   const enf__prior_ops *ops;
   const enf__space *space;
   double std, df;
+  enf__ellipse ellipse;
   bool trained;
   size_t offset; /* of its logs, if they are trained */
 };
@@ -35,6 +36,11 @@ enf__prior enf__prior_make(int kind, const enf__space *space, double std);
 /* From model.prior*; appends its views to the table if it is trained. */
 enf_status enf__prior_create(enf_ctx *ctx, enf__prior *prior, const enf_opts *options,
                              const enf__space *space, enf__params *params);
+enf_status enf__prior_allocate(enf_ctx *ctx, enf__prior *prior);
+void enf__prior_free(const enf_alloc *alloc, enf__prior *prior); /* fine on a zeroed one */
+/* RANGE, with the sentence, for values that its tensor at `offset` cannot have. */
+enf_status enf__prior_admit(enf_ctx *ctx, const enf__prior *prior, size_t offset,
+                            const double *data);
 /* Take over its parameters from a block. */
 void enf__prior_pack(enf__prior *prior, const double *params);
 /* dparams (P) += weight times the gradient of the log-density by the prior's parameters. */

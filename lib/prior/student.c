@@ -1,11 +1,11 @@
-/* student.c -- the isotropic Student-t density on the state of a space, for heavy tails.
+/* student.c -- the Student-t density on the state of a space, for heavy tails.
 
    With sigma the width (model.prior_std), nu the degrees of freedom (model.prior_df), k those of
-   the space and q = |z|^2 / sigma^2:
+   the space and q and the log volume of ellipse.h (isotropic: q = |z|^2 / sigma^2 and 0):
 
-     log p(z) = lgamma((nu+k)/2) - lgamma(nu/2) - k/2 log(nu pi) - k log sigma
+     log p(z) = lgamma((nu+k)/2) - lgamma(nu/2) - k/2 log(nu pi) - k log sigma - log volume
                 - (nu+k)/2 log(1 + q/nu)
-     d/dz          -(nu+k)/(nu+q) z/sigma^2
+     d/dz          -(nu+k)/(nu+q) S^+ z/sigma^2
      d/dlog sigma  (nu+k) q/(nu+q) - k
      d/dlog nu     nu [psi((nu+k)/2) - psi(nu/2) - k/nu - log(1+q/nu) + (nu+k) q/(nu (nu+q))] / 2
 
@@ -57,17 +57,13 @@ static void sample(const enf__prior *prior, uint64_t seed, uint32_t stream, uint
                    double *z) {
   const size_t count = enf__space_state(prior->space);
   const double factor = sqrt(prior->df / draw_chi_square(prior->df, seed, stream, index));
-  enf__space_normal(prior->space, prior->std, seed, stream, index, z);
+  enf__ellipse_normal(&prior->ellipse, prior->space, prior->std, seed, stream, index, z);
   for (size_t i = 0; i < count; i++)
     z[i] *= factor;
 }
 
 static double square_of(const enf__prior *prior, const double *z) {
-  const size_t count = enf__space_state(prior->space);
-  double square = 0;
-  for (size_t i = 0; i < count; i++)
-    square += (z[i] / prior->std) * (z[i] / prior->std);
-  return square;
+  return enf__ellipse_square(&prior->ellipse, prior->space, prior->std, z);
 }
 
 static double log_gamma(double x) {
@@ -79,15 +75,14 @@ static double log_density(const enf__prior *prior, const double *z) {
   const double k = (double)enf__space_freedom(prior->space), nu = prior->df;
   const double pi = 3.14159265358979323846, q = square_of(prior, z);
   return log_gamma(0.5 * (nu + k)) - log_gamma(0.5 * nu) - 0.5 * k * log(nu * pi) -
-         k * log(prior->std) - 0.5 * (nu + k) * log1p(q / nu);
+         k * log(prior->std) - 0.5 * (nu + k) * log1p(q / nu) - prior->ellipse.log_volume;
 }
 
 static void gradient(const enf__prior *prior, const double *z, double *grad, double by_log[2]) {
-  const size_t count = enf__space_state(prior->space);
   const double k = (double)enf__space_freedom(prior->space), nu = prior->df;
   const double q = square_of(prior, z), pull = (nu + k) / (nu + q);
-  for (size_t i = 0; grad && i < count; i++)
-    grad[i] = -pull * z[i] / (prior->std * prior->std);
+  if (grad)
+    enf__ellipse_gradient(&prior->ellipse, prior->space, prior->std, -pull, z, grad);
   if (!by_log)
     return;
   by_log[0] = pull * q - k;

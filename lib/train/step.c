@@ -132,7 +132,7 @@ static enf_status reserve(enf_ctx *ctx, const enf_trainer *tr, const rows *r,
   }
   ENF__TAKE(&count, double, batch->n *enf__space_state(&batch->flow->space));
   ENF__TAKE(&count, double, batch->n);
-  ENF__TAKE(&count, double, enf__scale_doubles(&batch->flow->space, batch->n));
+  ENF__TAKE(&count, double, enf__flow_fit_doubles(batch->flow, batch->n));
   const size_t call =
       count.used + objective->call_bytes(batch) + enf__gradient_bytes(tr->optimiser.params);
   const size_t loss = objective->worker_bytes(batch, &ctx->run);
@@ -179,7 +179,7 @@ static enf_status fill_batch(enf_ctx *ctx, enf_trainer *tr, const rows *r, enf__
   if (tr->flow->scale_fixed)
     return ENF_OK;
   const enf_status status = enf__flow_fit(
-      ctx, tr->work, n, x, ENF__TAKE(&ctx->arena, double, enf__scale_doubles(space, n)));
+      ctx, tr->work, n, x, ENF__TAKE(&ctx->arena, double, enf__flow_fit_doubles(tr->work, n)));
   if (status == ENF_OK)
     enter(space, n, x, state, volume);
   return status;
