@@ -9,6 +9,7 @@ static const char *const GROUPS[][2] = {
     {"run.", "How a context computes. Taken by `enf_ctx_configure`."},
     {"ode.", "Integration of trajectories. Taken by `enf_ctx_configure`."},
     {"logdet.", "The log-determinant. Taken by `enf_ctx_configure`."},
+    {"inverse.", "Inverses of maps that have no formula. Taken by `enf_ctx_configure`."},
     {"sample.", "Samples. Taken by `enf_ctx_configure`."},
     {"train.",
      "Training. Taken by `enf_trainer_create`. The objectives on the density (all but\n"

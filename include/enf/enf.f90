@@ -11,6 +11,7 @@ module enf
     enf_err_option = -4, enf_err_state = -5, enf_err_version = -6, enf_err_unsupported = -7, &
     enf_err_nomem = -20, enf_err_io = -21, enf_err_format = -22, enf_err_thread = -23, &
     enf_err_nonfinite = -40, enf_err_ode_steps = -41, enf_err_ode_stepsize = -42, enf_err_adjoint = -43, &
+    enf_err_inverse = -44, &
     enf_err_cancelled = -60, enf_err_callback = -61, enf_err_internal = -100
   integer(c_int32_t), parameter :: enf_frame_good = 0, enf_frame_bad = 1, enf_frame_broken = 2, &
     enf_frame_other_hand = 3

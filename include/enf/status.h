@@ -29,6 +29,7 @@ typedef int32_t enf_status;
 #define ENF_ERR_ODE_STEPS (-41)
 #define ENF_ERR_ODE_STEPSIZE (-42)
 #define ENF_ERR_ADJOINT (-43)
+#define ENF_ERR_INVERSE (-44)
 
 /* the caller's own doing, or ours */
 #define ENF_ERR_CANCELLED (-60)

@@ -52,7 +52,7 @@ static inline size_t enf__larger(size_t a, size_t b) { return a > b ? a : b; }
 
 /* ---- the context --------------------------------------------------------------------------- */
 
-/* The run.*, ode.* and logdet.* options, resolved. */
+/* The run.*, ode.*, logdet.* and inverse.* options, resolved. */
 typedef struct {
   size_t threads;
   int precision, kernel;
@@ -62,6 +62,8 @@ typedef struct {
   int logdet_method;
   double logdet_tol;
   size_t probes;
+  double inverse_tol;
+  size_t inverse_iterations;
   int probe; /* their distribution: map/probe.h */
   int rotation;
   size_t checks; /* flow/accuracy.h */

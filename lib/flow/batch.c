@@ -63,6 +63,11 @@ static enf_status tell(enf_ctx *ctx, const enf__tally *r, size_t n) {
                      why->t, rest);
   case ENF_ERR_ADJOINT:
     return enf__fail(ctx, why->status, "sample %zu: its gradient is not finite%s", r->first, rest);
+  case ENF_ERR_INVERSE:
+    return enf__fail(ctx, why->status,
+                     "sample %zu: after inverse.max_iterations = %zu the equation of a map's "
+                     "inverse is off by %.3g, inverse.tol is %.3g%s",
+                     r->first, ctx->run.inverse_iterations, why->h, ctx->run.inverse_tol, rest);
   default:
     return enf__fail(ctx, why->status, "sample %zu: %s is not finite at t = %.6g%s", r->first,
                      why->what, why->t, rest);

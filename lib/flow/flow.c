@@ -78,7 +78,17 @@ static void default_map(const enf_opts *opts, char text[32]) {
   enf__format(text, 32, "spline*%d", (int)(2 * bits < 12 ? 12 : 2 * bits));
 }
 
-/* What is not set and depends on the space: then it is set, so that the flow's file says it. */
+static bool has_map(const enf_opts *opts, int wanted) {
+  const char *text = enf__opts_text(opts, ENF__OPT_MODEL_MAP);
+  int map;
+  size_t layers;
+  while ((text = enf__map_next(text, &map, &layers)) != NULL)
+    if (map == wanted)
+      return true;
+  return false;
+}
+
+/* What is not set and depends on others: then it is set, so that the flow's file says it. */
 static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts) {
   char map[32];
   default_map(opts, map);
@@ -98,6 +108,8 @@ static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts) {
   for (size_t i = 0; i < sizeof rows / sizeof *rows && status == ENF_OK; i++)
     if (rows[i].space == (int)enf__opts_int(opts, ENF__OPT_MODEL_SPACE))
       status = enf__opts_default(ctx, opts, rows[i].id, rows[i].value);
+  if (status == ENF_OK && has_map(opts, ENF__MAP_RESIDUAL))
+    status = enf__opts_default(ctx, opts, ENF__OPT_MODEL_BOUND, "0.9");
   return status;
 }
 

@@ -23,7 +23,9 @@ size_t enf__formula_carry_group(const enf__map *map, size_t probes) {
   (void)probes;
   const enf__formula_ops *ops = formula_of(map)->formula;
   const double group = TASK / ops->cost(map);
-  return group < MOST_SAMPLES ? enf__larger((size_t)group, ops->together) : MOST_SAMPLES;
+  if (group >= MOST_SAMPLES)
+    return MOST_SAMPLES;
+  return enf__larger((size_t)group / ops->together, 1) * ops->together;
 }
 
 size_t enf__formula_carry_workspace(const enf__map *map, const enf__carry *carry) {

@@ -125,6 +125,6 @@ struct enf__map {
   size_t params; /* P of the whole table, once it is complete */
 };
 
-extern const enf__map_ops enf__cnf_ops, enf__linear_ops, enf__spline_ops;
+extern const enf__map_ops enf__cnf_ops, enf__linear_ops, enf__spline_ops, enf__residual_ops;
 
 #endif

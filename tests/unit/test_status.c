@@ -26,7 +26,7 @@ END_TEST
 
 START_TEST(the_table_has_every_pinned_status) {
   const int pinned[] = {0,   -1,  -2,  -3,  -4,  -5,  -6,  -7,  -20, -21,
-                        -22, -23, -40, -41, -42, -43, -60, -61, -100};
+                        -22, -23, -40, -41, -42, -43, -44, -60, -61, -100};
   ck_assert_int_eq(COUNT, (int)(sizeof pinned / sizeof *pinned));
   for (int i = 0; i < COUNT; i++)
     ck_assert_int_eq(statuses[i].status, pinned[i]);
