@@ -29,6 +29,10 @@ typedef struct enf_energy enf_energy;
  *             "pair-dw:dim=3"  the DW4 pair term for two particles in 2-D or 3-D
  *             "gaussians:n=8,radius=2.8284,std=0.35355"  minus the log-density of n equal Gaussians
  *                        on a circle, one vector in 2-D (model.space vector)
+ *             "loggas:n=4,dim=2,alpha=0.75"  alpha sum_{i<j} log(1 + d^2): heavy tails, a particle
+ *                        may escape; the tail index of |x| is 2 alpha (n-1) - dim
+ *             "toy:u1" "toy:u6"  two half moons in the plane, one vector in 2-D, not normalised
+ *                        (Giaquinto, Banerjee 2020, arXiv:2002.11896); no numbers to give
  *             Every number may be given after a colon, as name=value, separated by commas (n and
  *             dim only where they are shown); what is not given has the value shown.
  * Out:  energy  NULL on failure; the caller destroys it. It may outlive ctx.
@@ -50,13 +54,14 @@ int enf_energy_eval(void *energy, size_t n, const double *x, double *u, double *
  * enf_energy_get_int, enf_energy_get_real: numbers of the system.
  *
  * int: "particles" "dimensions"; real: "eps" "rm" "spring", or "quartic" "quadratic" "centre", or
- * "n" "radius" "std", where the system has them. ARG otherwise. Since 0.1.
+ * "n" "radius" "std", "alpha", "width", where the system has them. ARG otherwise. Since 0.1.
  */
 enf_status enf_energy_get_int(const enf_energy *energy, const char *name, int64_t *value);
 enf_status enf_energy_get_real(const enf_energy *energy, const char *name, double *value);
 
 /**
- * enf_energy_sample: independent samples of exp(-u), of systems that can be drawn from ("gaussians").
+ * enf_energy_sample: independent samples of exp(-u), of systems that can be drawn from ("gaussians", "toy:u1",
+ * "toy:u6").
  *
  * In:   seed, first  sample i is a function of (seed, first + i) alone
  * Out:  x  (n,N,D)

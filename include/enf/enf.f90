@@ -463,6 +463,14 @@ module enf
       real(c_double), intent(out) :: distance(*)
     end function enf_pair_distances
 
+    integer(c_int32_t) function enf_tail_index(ctx, n, values, largest, index, err) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx
+      integer(c_size_t), value :: n, largest
+      real(c_double), intent(in) :: values(*)
+      real(c_double), intent(out) :: index, err
+    end function enf_tail_index
+
     ! state(n) counts from 0.
     integer(c_int32_t) function enf_metropolis(ctx, seed, first, n, logp, u, state, accepted) bind(c)
       import :: c_ptr, c_int32_t, c_int64_t, c_size_t, c_double

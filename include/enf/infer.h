@@ -261,6 +261,24 @@ enf_status enf_wasserstein(enf_ctx *ctx, size_t n_a, const double *a, const doub
 enf_status enf_pair_distances(enf_ctx *ctx, size_t n, size_t N, size_t D, const double *x,
                               double *distance);
 
+/**
+ * enf_tail_index: how heavy the tail of positive values is, by Hill's estimator.
+ *
+ * P(value > r) ~ r^-index for large r: moments of order below index exist. With x_1 >= x_2 >= ...
+ * the values in falling order and m = largest, 1/index = mean over i <= m of log x_i - log x_{m+1}.
+ * Of configurations take lengths, such as |x| or the largest distance from the mean; try several m.
+ * In:   value    (n), above 0
+ *       largest  how many of the largest are used: 1 to n-1
+ * Out:  index
+ *       err      index/sqrt(largest), its standard error if the values are independent; NULL: not
+ *                wanted
+ * Cost: O(n), and a copy of value. Statuses: ARG, RANGE (largest is none of 1 to
+ * n-1; a value is 0 or below; the largest values are equal), NONFINITE, NOMEM.
+ * Source: Hill 1975, Ann. Statist. 3, 1163. Since 0.1.
+ */
+enf_status enf_tail_index(enf_ctx *ctx, size_t n, const double *value, size_t largest,
+                          double *index, double *err);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

@@ -15,6 +15,8 @@
 #define BIT(number) (1u << ENF__ENERGY_##number)
 #define LJ_NUMBERS (BIT(EPS) | BIT(RM) | BIT(SPRING))
 #define DW_NUMBERS (BIT(QUARTIC) | BIT(QUADRATIC) | BIT(CENTRE))
+#define GAS_NUMBERS (BIT(N) | BIT(DIM) | BIT(ALPHA))
+#define TOY_NUMBERS (BIT(RADIUS) | BIT(WIDTH) | BIT(STD))
 #define MODE_NUMBERS (BIT(MODES) | BIT(RADIUS) | BIT(STD))
 
 static const struct {
@@ -33,6 +35,8 @@ static const struct {
     [ENF__ENERGY_MODES] = {"n", 1, 1024, true},
     [ENF__ENERGY_RADIUS] = {"radius", 0, 1e6, false},
     [ENF__ENERGY_STD] = {"std", 1e-6, 1e6, false},
+    [ENF__ENERGY_ALPHA] = {"alpha", 0, 1e6, false},
+    [ENF__ENERGY_WIDTH] = {"width", 1e-6, 1e6, false},
 };
 
 typedef struct {
@@ -53,6 +57,13 @@ typedef struct {
     [ENF__ENERGY_N] = n, [ENF__ENERGY_DIM] = dim, [ENF__ENERGY_QUARTIC] = 0.9,                     \
     [ENF__ENERGY_QUADRATIC] = 4, [ENF__ENERGY_CENTRE] = 4                                          \
   }
+#define GAS_VALUES                                                                                 \
+  { [ENF__ENERGY_N] = 4, [ENF__ENERGY_DIM] = 2, [ENF__ENERGY_ALPHA] = 0.75 }
+#define TOY_VALUES(radius, width, std)                                                             \
+  {                                                                                                \
+    [ENF__ENERGY_N] = 1, [ENF__ENERGY_DIM] = 2, [ENF__ENERGY_RADIUS] = radius,                     \
+    [ENF__ENERGY_WIDTH] = width, [ENF__ENERGY_STD] = std                                           \
+  }
 /* 4/sqrt 2 and 0.5/sqrt 2: the circle of 8 that generative models are shown on. */
 #define MODE_VALUES                                                                                \
   {                                                                                                \
@@ -67,6 +78,9 @@ static const system_row systems[] = {
     {"lj", ENF__LENNARD_JONES, BIT(N) | LJ_NUMBERS, LJ_NUMBERS, LJ_VALUES(13), NULL},
     {"pair-dw", ENF__DOUBLE_WELL, BIT(DIM) | DW_NUMBERS, DW_NUMBERS, DW_VALUES(2, 3), NULL},
     {"gaussians", ENF__GAUSSIANS, MODE_NUMBERS, MODE_NUMBERS, MODE_VALUES, enf__gaussians_sample},
+    {"loggas", ENF__LOG_GAS, GAS_NUMBERS, GAS_NUMBERS, GAS_VALUES, NULL},
+    {"toy:u1", ENF__TOY, 0, TOY_NUMBERS, TOY_VALUES(2, 0.4, 0.6), enf__toy_sample},
+    {"toy:u6", ENF__TOY, 0, TOY_NUMBERS, TOY_VALUES(1, 0.5, 0.2), enf__toy_sample},
 };
 enum { SYSTEMS = sizeof systems / sizeof *systems };
 
@@ -134,7 +148,8 @@ static enf_status read_number(enf_ctx *ctx, const system_row *row, const char *i
 
 /* "system" or "system:name=value,..." into a row with the numbers of the spec. */
 static enf_status read_spec(enf_ctx *ctx, const char *spec, system_row *result) {
-  size_t length = strcspn(spec, ":");
+  const system_row *whole = find_system(spec, strlen(spec));
+  size_t length = whole ? strlen(spec) : strcspn(spec, ":");
   const system_row *row = find_system(spec, length);
   if (!row)
     return refuse_system(ctx, spec, length);

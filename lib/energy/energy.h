@@ -18,10 +18,12 @@ enum {
   ENF__ENERGY_MODES,
   ENF__ENERGY_RADIUS,
   ENF__ENERGY_STD,
+  ENF__ENERGY_ALPHA,
+  ENF__ENERGY_WIDTH,
   ENF__ENERGY_NUMBERS
 };
 
-typedef enum { ENF__LENNARD_JONES, ENF__DOUBLE_WELL, ENF__GAUSSIANS } enf__potential;
+typedef enum { ENF__LENNARD_JONES, ENF__DOUBLE_WELL, ENF__GAUSSIANS, ENF__LOG_GAS, ENF__TOY } enf__potential;
 
 /* Draw number `index` of exp(-u), a function of it and the seed. */
 typedef void (*enf__exact_fn)(const enf_energy *energy, uint64_t seed, uint64_t index, double *x);
@@ -44,5 +46,7 @@ void enf__potential_eval(const enf_energy *energy, size_t n, const double *x, do
 void enf__gaussians_eval(const enf_energy *energy, size_t n, const double *x, double *u,
                          double *grad);
 void enf__gaussians_sample(const enf_energy *energy, uint64_t seed, uint64_t index, double *x);
+void enf__toy_eval(const enf_energy *energy, size_t n, const double *x, double *u, double *grad);
+void enf__toy_sample(const enf_energy *energy, uint64_t seed, uint64_t index, double *x);
 
 #endif

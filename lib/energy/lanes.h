@@ -29,6 +29,14 @@ INLINE void NAME(dw_pair)(const double *value, const LANE *q, LANE *u, LANE *c) 
   *c = t * (4 * a * t2 - 2 * b) / (d + TINY);
 }
 
+/* log(1 + q), in the lanes one by one: a vector has none. */
+INLINE void NAME(gas_pair)(const double *value, const LANE *q, LANE *u, LANE *c) {
+  double alpha = value[ENF__ENERGY_ALPHA];
+  for (size_t l = 0; l < sizeof *q / sizeof(double); l++)
+    ((double *)u)[l] = alpha * log1p(((const double *)q)[l]);
+  *c = 2 * alpha / (1 + *q);
+}
+
 /* Sum over pairs. D and `term` are constants where this is called; grad may be NULL. */
 INLINE void NAME(sum_pairs)(void (*term)(const double *, const LANE *, LANE *, LANE *),
                             const enf_energy *energy, size_t D, const LANE *restrict x, LANE *total,
@@ -83,6 +91,10 @@ TARGET static void NAME(evaluate)(const enf_energy *energy, const void *x, void 
   if (energy->potential == ENF__LENNARD_JONES) {
     NAME(sum_pairs)(NAME(lj_pair), energy, 3, x, u, grad);
     NAME(add_spring)(energy, x, u, grad);
+  } else if (energy->potential == ENF__LOG_GAS && energy->dimensions == 2) {
+    NAME(sum_pairs)(NAME(gas_pair), energy, 2, x, u, grad);
+  } else if (energy->potential == ENF__LOG_GAS) {
+    NAME(sum_pairs)(NAME(gas_pair), energy, 3, x, u, grad);
   } else if (energy->dimensions == 2) {
     NAME(sum_pairs)(NAME(dw_pair), energy, 2, x, u, grad);
   } else {

@@ -1,7 +1,9 @@
-/* potential.c -- the energies of the built-in systems: their pair potentials (and gaussians.c).
+/* potential.c -- the energies of the built-in systems: their pair potentials (and gaussians.c, toy.c).
 
      Lennard-Jones  u = eps sum_{i<j} (s^2 - 2 s) + spring/2 sum_i |x_i - mean|^2,  s = (rm/d)^6
      double well    u = sum_{i<j} quartic t^4 - quadratic t^2,                      t = d - centre
+     log-gas        u = alpha sum_{i<j} log(1 + d^2): a particle escapes to r with a density like
+                    r^(D-1-2 alpha (N-1)); it takes alpha (N-1) > D/2 for exp(-u) to have an integral
 
    (Koehler, Klein, Noe 2020, with every pair counted once.) The sums are in lanes.h, compiled for
    one configuration and for groups of LANES side by side; all give the same bits, so neither the
@@ -89,6 +91,8 @@ void enf__potential_eval(const enf_energy *energy, size_t n, const double *x, do
   const size_t coordinates = energy->particles * energy->dimensions;
   if (energy->potential == ENF__GAUSSIANS)
     enf__gaussians_eval(energy, n, x, u, grad);
+  else if (energy->potential == ENF__TOY)
+    enf__toy_eval(energy, n, x, u, grad);
   else
     pairs_eval(energy, n, x, u, grad);
   for (size_t b = 0; b < n; b++) {

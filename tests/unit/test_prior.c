@@ -94,6 +94,40 @@ START_TEST(student_t_draws_have_its_radial_law) {
 }
 END_TEST
 
+/* P(q/(q+nu) <= y) where that is Beta(k/2, nu/2), k even: its distribution function by the finite sum
+   over j < k/2 of y-powers. */
+static double radial_law(double y, double k, double nu) {
+  double sum = 0, term = 1;
+  for (int j = 0; j < (int)(k / 2); j++) { /* 1 - I_{1-y}(nu/2, k/2) */
+    sum += term;
+    term *= y * (nu / 2 + j) / (j + 1);
+  }
+  return 1 - pow(1 - y, nu / 2) * sum;
+}
+
+/* Chi-square of 50 cells of equal probability over 1e5 draws: 49 degrees of freedom, mean 49,
+   standard deviation 9.9; below mean + 4. */
+START_TEST(student_t_draws_pass_a_chi_square_test) {
+  enum { DRAWS = 100000, CELLS = 50 };
+  static const double dfs[] = {1.5, 3, 30};
+  const enf__space space = enf__space_make(ENF__PARTICLES, 4, 2);
+  enf__prior prior = enf__prior_make(ENF__STUDENT_PRIOR, &space, 1.2);
+  double count[CELLS] = {0}, z[8], chi = 0;
+  prior.df = dfs[_i];
+  for (uint64_t i = 0; i < DRAWS; i++) {
+    double q = 0;
+    enf__prior_sample(&prior, 8, ENF__STREAM_PRIOR, i, z);
+    for (size_t c = 0; c < 8; c++)
+      q += z[c] * z[c] / 1.44;
+    const double p = radial_law(q / (q + prior.df), 6, prior.df);
+    count[(size_t)fmin(p * CELLS, CELLS - 1)]++;
+  }
+  for (size_t c = 0; c < CELLS; c++)
+    chi += pow(count[c] - (double)DRAWS / CELLS, 2) / ((double)DRAWS / CELLS);
+  ck_assert_msg(chi < 49 + 4 * sqrt(98), "chi^2 of 49 is %g", chi);
+}
+END_TEST
+
 int main(void) {
   TCase *c = tcase_create("prior");
   tcase_add_loop_test(c, density_integrates_to_one, 0, 2);
@@ -101,5 +135,6 @@ int main(void) {
   tcase_add_test(c, samples_have_the_density_s_width);
   tcase_add_test(c, gradient_is_that_of_the_density);
   tcase_add_loop_test(c, student_t_draws_have_its_radial_law, 0, 3);
+  tcase_add_loop_test(c, student_t_draws_pass_a_chi_square_test, 0, 3);
   return run_suite("prior", c);
 }
