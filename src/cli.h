@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 enum { SUCCESS = 0, FAILURE = 1, USAGE = 2 }; /* exit codes */
+enum { OPERANDS = 33 };                       /* at most */
 
 /* Bits of the subcommands, for the table of flags. */
 enum {
@@ -47,7 +48,7 @@ struct cli {
   enf_ctx *ctx;
   enf_opts *opts;
   const char *value[FLAGS]; /* NULL: not given; "" for a switch */
-  const char *operand[2];
+  const char *operand[OPERANDS];
   int operands;
   int output;      /* standard output, where it takes an array; else -1 */
   char input[256]; /* the file with what was read from standard input; "": nothing yet */

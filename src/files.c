@@ -40,13 +40,13 @@ static const struct {
 /* Operands are read, all of them. */
 static const struct {
   unsigned commands;
-  int number;
+  int first, end;
   kind holds;
 } of_operands[] = {
-    {SIMULATE, 0, SYSTEM},
-    {TRAIN, 0, CONFIGURATIONS},
-    {SAMPLE | LOGPROB | REWEIGHT | INFO | IMPORT, 0, FLOW},
-    {LOGPROB, 1, CONFIGURATIONS},
+    {SIMULATE, 0, 1, SYSTEM},
+    {TRAIN, 0, OPERANDS, CONFIGURATIONS},
+    {SAMPLE | LOGPROB | REWEIGHT | INFO | IMPORT, 0, 1, FLOW},
+    {LOGPROB, 1, OPERANDS, CONFIGURATIONS},
 };
 
 static const char *const beside_flow[] = {"trainer", "train.csv", "train.svg"};
@@ -66,7 +66,7 @@ typedef struct {
 
 typedef struct {
   size_t n;
-  file of[BY_FLAG + BY_OPERAND + BESIDE];
+  file of[BY_FLAG + OPERANDS + BESIDE];
   char beside[BESIDE][PLACE_NAME];
 } files;
 
@@ -111,8 +111,9 @@ static int list(const cli *c, files *f) {
     if (((of_flags[i].reads | of_flags[i].writes) & bit) != 0)
       enter(f, c->value[of_flags[i].name], of_flags[i].holds, (of_flags[i].writes & bit) != 0);
   for (size_t i = 0; i < BY_OPERAND; i++)
-    if ((of_operands[i].commands & bit) != 0 && of_operands[i].number < c->operands)
-      enter(f, c->operand[of_operands[i].number], of_operands[i].holds, false);
+    for (int k = of_operands[i].first; k < of_operands[i].end && k < c->operands; k++)
+      if ((of_operands[i].commands & bit) != 0)
+        enter(f, c->operand[k], of_operands[i].holds, false);
   return bit == TRAIN ? enter_beside(c, f) : SUCCESS;
 }
 

@@ -7,6 +7,7 @@
 #include "draw.h"
 #include "progress.h"
 #include "score.h"
+#include "trajectory.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -100,7 +101,7 @@ static int load_and_evaluate(cli *c, const target *t) {
   if (status != ENF_OK)
     return cli_fail_status(c, status);
   flow_shape(flow, &N, &D);
-  result = data_read(c, c->operand[1], N, D, &data);
+  result = trajectory_read(c, c->operands - 1, c->operand + 1, N, D, &data);
   if (result == SUCCESS)
     result = atoms_fit_flow(c, flow, c->operand[0], &data, c->operand[1]);
   if (result == SUCCESS) {

@@ -22,8 +22,12 @@ static const command commands[] = {
      "(f4 unless --type f8) or .xyz; sim.* options\n"
      "by --set.\n",
      run_simulate},
-    {TRAIN, "train", "[DATA]", 0, 1, "Train a flow on configurations, by an energy, or both",
-     "DATA is .npy, (n,N,D) or (n,N*D), or .xyz; -o names the flow. --objective says how:\n\n"
+    {TRAIN, "train", "[DATA]...", 0, OPERANDS,
+     "Train a flow on configurations, by an energy, or both",
+     "DATA is .npy or .npz (FILE.npz:NAME), (n,N,D) or (n,N*D), .xyz, .dcd or AMBER's NetCDF (.nc); "
+     "of several\n"
+     "files, each a run of its own, --skip leaves out the beginning. -o names the flow. "
+     "--objective says how:\n\n"
      "  flow-matching  from DATA; the default\n"
      "  likelihood     from DATA, through the integration; the default of molecules\n"
      "  energy         from --energy alone: the mean of u + log q over the flow's own samples\n"
@@ -85,7 +89,7 @@ static const command commands[] = {
      "is\n"
      "the same, and log q of the chosen hand is log q + log 2.\n",
      run_sample},
-    {LOGPROB, "logprob", "FLOW X", 2, 2, "Evaluate the exact log-density of configurations",
+    {LOGPROB, "logprob", "FLOW X...", 2, OPERANDS, "Evaluate the exact log-density of configurations",
      "Prints the mean negative log-likelihood (NLL) with its standard error, in nats per\n"
      "configuration on the mean-free subspace. With --energy, and log Z known or given, also the\n"
      "excess NLL: the mean of (-log q(x)) - (u(x) + log Z), an estimate of KL(p||q). A\n"

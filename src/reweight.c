@@ -15,6 +15,7 @@
 #include "score.h"
 #include "target.h"
 #include "torsions.h"
+#include "trajectory.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -112,7 +113,8 @@ static int compare_atoms(cli *c, reweighting *w) {
 static int get_reference(cli *c, reweighting *w, size_t N, size_t D) {
   if (reference_of(c) == NULL)
     return SUCCESS;
-  int result = data_read(c, reference_of(c), N, D, &w->reference);
+  const char *path = reference_of(c);
+  int result = trajectory_read(c, 1, &path, N, D, &w->reference);
   if (result == SUCCESS)
     result = compare_atoms(c, w);
   if (result != SUCCESS)

@@ -5,6 +5,7 @@
 #include "progress.h"
 #include "train.h"
 #include "train_molecule.h"
+#include "trajectory.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -183,7 +184,7 @@ static int read_data(training *t) {
     t->D = cli_setting_or(t->c, "model.dimensions", t->target.D);
   }
   if (t->c->operands > 0) {
-    const int result = data_read(t->c, t->c->operand[0], t->N, t->D, &t->data);
+    const int result = trajectory_read(t->c, t->c->operands, t->c->operand, t->N, t->D, &t->data);
     if (result != SUCCESS)
       return result;
     t->N = t->data.N;

@@ -1,4 +1,4 @@
-/* enf/array.h -- configurations in files: .npy and extended XYZ. */
+/* enf/array.h -- configurations in files: .npy and extended XYZ; trajectories, read. */
 #ifndef ENF_ARRAY_H
 #define ENF_ARRAY_H
 
@@ -13,11 +13,16 @@ extern "C" {
 typedef struct enf_array enf_array;
 
 /**
- * enf_array_read: read an array; the name decides: .npy, or .xyz and .extxyz.
+ * enf_array_read: read an array; the name decides: .npy, .npz, .xyz and .extxyz, .dcd, or .nc,
+ * .ncdf and .ncrst.
  *
  * .npy: float32 or float64 in either order of bytes, up to 4 dimensions; an array in Fortran order
  * is transposed while it is read, so shape and values are those that NumPy shows. Anything else is
  * refused with the reason.
+ *
+ * .npz: FILE.npz:NAME is one array of the archive; without a name the only one, or the one that is
+ * called x, positions, coordinates or R. DCD, and NetCDF as AMBER has it (classic, not NetCDF-4):
+ * shape (n,N,3), no labels, coordinates as they stand (angstrom), all of them finite.
  *
  * Extended XYZ: shape (n,N,3); every frame must have the same atoms in the same order. Columns are
  * found by the comment line's Properties=...: positions are pos, labels are species, or Z (atomic

@@ -123,19 +123,16 @@ out:
 
 /* Cells are kept from the first on that the file tells of; frames before it have none. */
 static enf_status keep_cell(reader *r, size_t frame, const enf__cell *cell) {
+  enf_status status = ENF_OK;
   enf_array *array = r->array;
   const bool any = cell->known || cell->periodic[0] || cell->periodic[1] || cell->periodic[2];
   if (!array->cell && !any)
     return ENF_OK;
-  if (!array->cell) {
-    array->cell = enf__alloc_array(&array->alloc, r->frames, sizeof *array->cell);
-    if (!array->cell)
-      return enf__fail(r->line.ctx, ENF_ERR_NOMEM, "no memory for %zu cells", r->frames);
-    for (size_t i = 0; i < r->frames; i++)
-      array->cell[i] = enf__cell_none();
-  }
+  if (!array->cell)
+    TRY(enf__array_reserve_cells(r->line.ctx, array));
   array->cell[frame] = *cell;
-  return ENF_OK;
+out:
+  return status;
 }
 
 static enf_status read_frame(reader *r, size_t frame) {

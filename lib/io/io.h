@@ -1,4 +1,4 @@
-/* io.h -- files: atomic writing, safetensors, .npy, extended XYZ. Nothing read is trusted. */
+/* io.h -- files: atomic writing, safetensors, arrays in their formats. Nothing read is trusted. */
 #ifndef ENF__IO_H
 #define ENF__IO_H
 
@@ -121,6 +121,9 @@ typedef struct {
 } enf__cell;
 
 enf__cell enf__cell_none(void);
+/* The cell, repeated along all its vectors, of three lengths and angles (between b and c, a and c,
+   a and b; degrees): a along x, b in the plane of x and y. None where a length is 0. */
+enf__cell enf__cell_of(const double length[3], const double angle[3]);
 
 struct enf_array {
   uint32_t magic;
@@ -150,7 +153,21 @@ enf_status enf__xyz_parse(enf_ctx *ctx, enf_array *array, const char *path, cons
                           size_t bytes);
 enf_status enf__xyz_write(enf_ctx *ctx, const char *path, const enf__array_view *view);
 
+enf_status enf__npz_parse(enf_ctx *ctx, enf_array *array, const char *path, const char *data,
+                          size_t bytes);
+enf_status enf__dcd_parse(enf_ctx *ctx, enf_array *array, const char *path, const char *data,
+                          size_t bytes);
+enf_status enf__netcdf_parse(enf_ctx *ctx, enf_array *array, const char *path, const char *data,
+                             size_t bytes);
+/* NAME of FILE.npz:NAME, NULL for other paths. */
+const char *enf__npz_member(const char *path);
+
 /* Memory for array->shape; NOMEM, or SHAPE if the product overflows. */
 enf_status enf__array_reserve(enf_ctx *ctx, enf_array *array);
+/* A cell, none, for every frame. */
+enf_status enf__array_reserve_cells(enf_ctx *ctx, enf_array *array);
+/* FORMAT unless all numbers of the frame are finite. */
+enf_status enf__array_check_frame(enf_ctx *ctx, const enf_array *array, const char *path,
+                                  size_t frame);
 
 #endif

@@ -112,6 +112,24 @@ periodic_cells_are_refused() {
     "$enf" logprob free.safetensors cut.xyz -q --unwrapped >/dev/null 2>note && grep -q "^enf: cut.xyz: the cell's $walls; molecules must be whole$" note
 }
 
+# Rows in several files, of each of which the beginning is left out, are those rows in one file.
+trajectories_are_chosen_from() {
+  data=$here/../fuzz/corpus
+  molecules 'O H H' | head -50 >ten.xyz # 10 frames of 5 lines
+  { sed -n 16,50p ten.xyz && sed -n 16,50p ten.xyz; } >chosen.xyz
+  "$enf" train ten.xyz ten.xyz --skip 3 $brief -o a.safetensors >/dev/null && "$enf" train chosen.xyz $brief -o b.safetensors >/dev/null &&
+    cmp a.safetensors b.safetensors || return 1
+  "$enf" logprob a.safetensors ten.xyz --last 7 --stride 3 -q --json | sed 's/,.*nll/nll/; s/"seconds.*//' >found && sed -n '16,20p;31,35p;46,50p' ten.xyz >third.xyz &&
+    "$enf" logprob a.safetensors third.xyz -q --json | sed 's/,.*nll/nll/; s/"seconds.*//' | cmp - found || return 1
+  refuses 1 'ten.xyz: --skip 10 leaves none of its 10 configurations' train ten.xyz --skip 10 $brief -o n.safetensors &&
+    refuses 2 '--stride needs a whole number of at least 1' train ten.xyz --stride 0 $brief -o n.safetensors &&
+    refuses 1 'hoh.xyz: atom 1 is H, which is O in ten.xyz' train ten.xyz hoh.xyz $brief -o n.safetensors &&
+    refuses 1 '.*mdtraj.dcd has 5 particles in 3 dimensions, not 3' train ten.xyz "$data/dcd/mdtraj.dcd" $brief -o n.safetensors || return 1
+  "$enf" train "$data/dcd/mdtraj.dcd" "$data/npz/several.npz:R" "$data/netcdf/mdtraj.nc" $brief -o five.safetensors >/dev/null &&
+    refuses 1 '.*is of a periodic cell' train "$data/netcdf/mdtraj_cell.nc" $brief -o n.safetensors &&
+    "$enf" logprob five.safetensors "$data/netcdf/mdtraj_cell.nc" --unwrapped -q >/dev/null 2>&1
+}
+
 # Numbers as Fortran writes them, atomic numbers, forces before positions: all the same configurations.
 forms_of_a_file_are_one() {
   molecules 'O H H' 'Properties=species:S:1:pos:R:3' >plain.xyz
