@@ -313,6 +313,11 @@ reproduce-dw4 reproduce-lj13 reproduce-lj55: reproduce-%: deps-first
 	+@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all
 	@ENF='$(BUILD)/enf' bash bench/reproduce.sh $* $(BUILD)/reproduce-$*
 
+reproduce-internal: deps-first
+	+@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all
+	@ENF='$(BUILD)/enf' CC='$(CC)' CFLAGS=-Iinclude LIBS='$(BUILD)/libenf.a $(PRIVATE_LIBS)' \
+	  bash bench/internal.sh $(BUILD)/reproduce-internal
+
 $(BUILD)/enf-bench: $(BENCH_OBJ) $(BUILD)/libenf.a
 	$(SAY) LD $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(BENCH_OBJ) $(BUILD)/libenf.a $(PRIVATE_LIBS) $(YARDSTICK_LIBS)
@@ -391,7 +396,7 @@ help:
 	@echo 'make install         prefix=DIR (now $(prefix)), DESTDIR; make uninstall, installcheck'
 	@echo 'make deps            install what is missing (apt-get, dnf, brew)'
 	@echo 'make bench           speed and memory beside the machine'
-	@echo 'make reproduce-dw4 reproduce-lj13 reproduce-lj55   the tables of docs/results.md, in hours'
+	@echo 'make reproduce-dw4 reproduce-lj13 reproduce-lj55 reproduce-internal   the tables of docs/results.md, in hours'
 	@echo 'make check-asan check-ubsan check-tsan check-valgrind check-avx512 check-blas check-long fuzz'
 	@echo 'make abi-baseline    record what the headers declare;  make docs, format, clean'
 	@echo 'BLAS=none|openblas|blas   CC=  CFLAGS=  BUILD=  JOBS=  V=1  WERROR=1'
@@ -401,4 +406,4 @@ help:
 FORCE:
 .SECONDARY:
 .PHONY: all man docs check check-asan check-ubsan check-tsan check-valgrind check-avx512 check-blas check-long fuzz \
-  abi-baseline demo demo-molecule reproduce-dw4 reproduce-lj13 reproduce-lj55 bench deps deps-first install uninstall installcheck clean format help FORCE
+  abi-baseline demo demo-molecule reproduce-dw4 reproduce-lj13 reproduce-lj55 reproduce-internal bench deps deps-first install uninstall installcheck clean format help FORCE
