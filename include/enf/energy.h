@@ -33,6 +33,11 @@ typedef struct enf_energy enf_energy;
  *                        may escape; the tail index of |x| is 2 alpha (n-1) - dim
  *             "toy:u1" "toy:u6"  two half moons in the plane, one vector in 2-D, not normalised
  *                        (Giaquinto, Banerjee 2020, arXiv:2002.11896); no numbers to give
+ *             "wilson:group=su3,l0=16,l1=16,beta=6"  -beta/n sum_x Re tr P(x), gauge fields of group
+ *                        u1 (-beta sum cos P), su2 ... su8 on a periodic lattice (model.space
+ *                        lattice; P: enf_lattice_plaquettes)
+ *             "class:group=su3,beta=9,c1=1,c2=0,c3=0"  -beta/n Re tr (c1 U + c2 U^2 + c3 U^3), one
+ *                        matrix of su2 ... su8 (model.space group)
  *             Every number may be given after a colon, as name=value, separated by commas (n and
  *             dim only where they are shown); what is not given has the value shown.
  * Out:  energy  NULL on failure; the caller destroys it. It may outlive ctx.
@@ -45,7 +50,9 @@ enf_status enf_energy_builtin(enf_ctx *ctx, enf_energy **energy, const char *spe
  *
  * x need not be centred. Coincident Lennard-Jones particles, energies above 1e200 and non-finite
  * coordinates give u = +infinity and a gradient of 0, never NaN; coincident double-well particles
- * have a finite energy and exert no force on each other.
+ * have a finite energy and exert no force on each other. Gradients of wilson and class are those
+ * along the group, in the array's layout: sum_a T_a (d_a u) U for every matrix U, d_a the derivative
+ * along exp(s T_a) U, -tr(T_a T_b) = delta_ab; U(1): the derivative.
  * Returns 0; non-zero only for NULL arguments. Threads: any. Cost: O(N^2). Since 0.1.
  */
 int enf_energy_eval(void *energy, size_t n, const double *x, double *u, double *grad);
@@ -53,8 +60,10 @@ int enf_energy_eval(void *energy, size_t n, const double *x, double *u, double *
 /**
  * enf_energy_get_int, enf_energy_get_real: numbers of the system.
  *
- * int: "particles" "dimensions"; real: "eps" "rm" "spring", or "quartic" "quadratic" "centre", or
- * "n" "radius" "std", "alpha", "width", where the system has them. ARG otherwise. Since 0.1.
+ * int: "particles" "dimensions", and "l0" "l1" "group" (n of SU(n), 1 for U(1)) of lattices and
+ * matrices, as other whole numbers; real: "eps" "rm" "spring", or "quartic" "quadratic" "centre", or
+ * "n" "radius" "std", "alpha", "width", or "beta" "c1" "c2" "c3", where the system has them. ARG
+ * otherwise. Since 0.1.
  */
 enf_status enf_energy_get_int(const enf_energy *energy, const char *name, int64_t *value);
 enf_status enf_energy_get_real(const enf_energy *energy, const char *name, double *value);
@@ -105,6 +114,11 @@ typedef struct {
  *                 NULL for the defaults
  * Out:  x         (n,N,D), mean-free, in random order of walkers and times
  *       info      begins with its struct_size (ENF_SIM_INFO_INIT); may be NULL
+ * In model.space group and lattice (of model.group, model.lattice; energies wilson and class have
+ * their own) momenta are of the algebra, matrices move along exp(h P) U, and of a host's gradient the
+ * part along the group is used. There is one walker at one temperature, if sim.walkers and sim.rungs
+ * are not set, and rows are in the order of the chain: walker by walker at every time. The virial is
+ * NaN.
  * An energy that enf_energy_sample knows is drawn from, sample i being number i of sim.seed:
  * acceptance and autocorrelation are then 1, and no other sim.* option is used.
  * Built-in energies (fn = enf_energy_eval) run on all run.threads; a host's fn on the caller's

@@ -55,6 +55,11 @@ module enf
     integer(c_size_t) :: bad = 0, broken = 0, other_hand = 0, constrained = 0
   end type enf_frames
 
+  type, bind(c) :: enf_lattice_exact
+    integer(c_size_t) :: struct_size = 48
+    real(c_double) :: log_z = 0, action_mean = 0, action_variance = 0, plaquette = 0, charge_square = 0
+  end type enf_lattice_exact
+
   ! For enf_ctx_create: c_loc of one, or c_null_ptr for malloc and free.
   type, bind(c) :: enf_alloc
     type(c_funptr) :: alloc = c_null_funptr, free = c_null_funptr
@@ -589,6 +594,59 @@ module enf
       real(c_double), intent(in) :: x(*)
       type(enf_frames), intent(inout) :: found
     end function enf_frames_compare
+  end interface
+
+  interface ! of lattices and matrices (enf/lattice.h)
+    ! log_haar is c_loc of (n), or c_null_ptr.
+    integer(c_int32_t) function enf_group_angles(ctx, flow, n, x, angles, log_haar) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, flow, log_haar
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: x(*)
+      real(c_double), intent(out) :: angles(*)
+    end function enf_group_angles
+
+    ! each and charge are c_loc of (V,n) and (n), or c_null_ptr.
+    integer(c_int32_t) function enf_lattice_plaquettes(ctx, flow, n, x, mean, each, charge) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, flow, each, charge
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: x(*)
+      real(c_double), intent(out) :: mean(*)
+    end function enf_lattice_plaquettes
+
+    integer(c_int32_t) function enf_lattice_loop(ctx, flow, n, x, a, b, w) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, flow
+      integer(c_size_t), value :: n, a, b
+      real(c_double), intent(in) :: x(*)
+      real(c_double), intent(out) :: w(*)
+    end function enf_lattice_loop
+
+    integer(c_int32_t) function enf_lattice_line(ctx, flow, n, x, axis, line) bind(c)
+      import :: c_ptr, c_int, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, flow
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: x(*)
+      integer(c_int), value :: axis
+      real(c_double), intent(out) :: line(*)
+    end function enf_lattice_line
+
+    integer(c_int32_t) function enf_lattice_transform(ctx, flow, n, g, x, y) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, flow
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: g(*), x(*)
+      real(c_double), intent(out) :: y(*)
+    end function enf_lattice_transform
+
+    ! wilson ends in c_null_char.
+    integer(c_int32_t) function enf_lattice_exact_values(ctx, wilson, found) bind(c)
+      import :: c_ptr, c_int32_t, c_char, enf_lattice_exact
+      type(c_ptr), value :: ctx
+      character(kind=c_char), intent(in) :: wilson(*)
+      type(enf_lattice_exact), intent(inout) :: found
+    end function enf_lattice_exact_values
   end interface
 
   interface ! of energies (enf/energy.h)

@@ -16,6 +16,7 @@
 #include <enf/fit.h>
 #include <enf/flow.h>
 #include <enf/infer.h>
+#include <enf/lattice.h>
 #include <enf/molecule.h>
 #include <enf/status.h>
 #include <enf/train.h>

@@ -1,6 +1,7 @@
 /* builtin.c -- the built-in systems: a table of names and numbers, and the objects made from it.
 
-   A spec is a system's name, or name:number=value,number=value. What a system is made of stands in
+   A spec is a system's name, or name:number=value,number=value; a group is a number too, written
+   u1, su2 ... su8. What a system is made of stands in
    two tables: `numbers` (name and bounds of every number there is) and `systems` (potential,
    default values, and which numbers a spec may change). The potentials are in potential.c. Text is
    read with
@@ -18,6 +19,8 @@
 #define GAS_NUMBERS (BIT(N) | BIT(DIM) | BIT(ALPHA))
 #define TOY_NUMBERS (BIT(RADIUS) | BIT(WIDTH) | BIT(STD))
 #define MODE_NUMBERS (BIT(MODES) | BIT(RADIUS) | BIT(STD))
+#define WILSON_NUMBERS (BIT(GAUGE) | BIT(L0) | BIT(L1) | BIT(BETA))
+#define CLASS_NUMBERS (BIT(GROUP) | BIT(BETA) | BIT(C1) | BIT(C2) | BIT(C3))
 
 static const struct {
   const char *name;
@@ -37,6 +40,14 @@ static const struct {
     [ENF__ENERGY_STD] = {"std", 1e-6, 1e6, false},
     [ENF__ENERGY_ALPHA] = {"alpha", 0, 1e6, false},
     [ENF__ENERGY_WIDTH] = {"width", 1e-6, 1e6, false},
+    [ENF__ENERGY_GAUGE] = {"group", 1, 8, true},
+    [ENF__ENERGY_GROUP] = {"group", 2, 8, true},
+    [ENF__ENERGY_L0] = {"l0", 2, 4096, true},
+    [ENF__ENERGY_L1] = {"l1", 2, 4096, true},
+    [ENF__ENERGY_BETA] = {"beta", 0, 1e6, false},
+    [ENF__ENERGY_C1] = {"c1", -1e6, 1e6, false},
+    [ENF__ENERGY_C2] = {"c2", -1e6, 1e6, false},
+    [ENF__ENERGY_C3] = {"c3", -1e6, 1e6, false},
 };
 
 typedef struct {
@@ -71,6 +82,15 @@ typedef struct {
     [ENF__ENERGY_RADIUS] = 2.8284271247461903, [ENF__ENERGY_STD] = 0.35355339059327379             \
   }
 
+#define WILSON_VALUES                                                                              \
+  {                                                                                                \
+    [ENF__ENERGY_GAUGE] = 3, [ENF__ENERGY_L0] = 16, [ENF__ENERGY_L1] = 16, [ENF__ENERGY_BETA] = 6  \
+  }
+#define CLASS_VALUES                                                                               \
+  {                                                                                                \
+    [ENF__ENERGY_GROUP] = 3, [ENF__ENERGY_BETA] = 9, [ENF__ENERGY_C1] = 1                          \
+  }
+
 static const system_row systems[] = {
     {"dw4", ENF__DOUBLE_WELL, DW_NUMBERS, DW_NUMBERS, DW_VALUES(4, 2), NULL},
     {"lj13", ENF__LENNARD_JONES, LJ_NUMBERS, LJ_NUMBERS, LJ_VALUES(13), NULL},
@@ -81,6 +101,8 @@ static const system_row systems[] = {
     {"loggas", ENF__LOG_GAS, GAS_NUMBERS, GAS_NUMBERS, GAS_VALUES, NULL},
     {"toy:u1", ENF__TOY, 0, TOY_NUMBERS, TOY_VALUES(2, 0.4, 0.6), enf__toy_sample},
     {"toy:u6", ENF__TOY, 0, TOY_NUMBERS, TOY_VALUES(1, 0.5, 0.2), enf__toy_sample},
+    {"wilson", ENF__WILSON, WILSON_NUMBERS, WILSON_NUMBERS, WILSON_VALUES, NULL},
+    {"class", ENF__CLASS, CLASS_NUMBERS, CLASS_NUMBERS, CLASS_VALUES, NULL},
 };
 enum { SYSTEMS = sizeof systems / sizeof *systems };
 
@@ -125,6 +147,17 @@ static enf_status refuse_number(enf_ctx *ctx, const system_row *row, const char 
                    row->name, known);
 }
 
+/* A number, or a group: u1, su2 ... su8 as 1, 2 ... 8. */
+static double read_value(size_t k, const char *text, char **end) {
+  if (k != ENF__ENERGY_GAUGE && k != ENF__ENERGY_GROUP)
+    return enf__strtod(text, end);
+  const bool circle = !strncmp(text, "u1", 2), matrices = !strncmp(text, "su", 2);
+  const char digit = matrices ? text[2] : '1';
+  const bool is_group = circle || (matrices && digit >= '2' && digit <= '8');
+  *end = (char *)text + (is_group ? (circle ? 2 : 3) : 0);
+  return digit - '0';
+}
+
 /* Reads "name=value" into value; *end is where it stops, at ',' or the end of the text. */
 static enf_status read_number(enf_ctx *ctx, const system_row *row, const char *item, double *value,
                               char **end) {
@@ -133,7 +166,7 @@ static enf_status read_number(enf_ctx *ctx, const system_row *row, const char *i
   if (k == ENF__ENERGY_NUMBERS || item[length] != '=')
     return refuse_number(ctx, row, item);
   const char *text = item + length + 1;
-  double number = enf__strtod(text, end);
+  double number = read_value(k, text, end);
   if (*end == text || (**end != ',' && **end != '\0'))
     return refuse_number(ctx, row, item);
   if (!(number >= numbers[k].lowest && number <= numbers[k].highest))
@@ -168,6 +201,24 @@ static enf_status read_spec(enf_ctx *ctx, const char *spec, system_row *result) 
   }
 }
 
+enf_status enf__energy_read(enf_ctx *ctx, const char *spec, enf_energy *energy) {
+  system_row row;
+  const enf_status status = read_spec(ctx, spec, &row);
+  if (status != ENF_OK)
+    return status;
+  *energy = (enf_energy){.magic = ENF__MAGIC_ENERGY,
+                         .alloc = ctx->alloc,
+                         .system = row.name,
+                         .has = row.has,
+                         .potential = row.potential,
+                         .sample = row.sample,
+                         .particles = (size_t)row.value[ENF__ENERGY_N],
+                         .dimensions = (size_t)row.value[ENF__ENERGY_DIM]};
+  memcpy(energy->value, row.value, sizeof energy->value);
+  enf__gauge_shape(energy);
+  return ENF_OK;
+}
+
 enf_status enf_energy_builtin(enf_ctx *ctx, enf_energy **energy, const char *spec) {
   ENF__ENTRY;
   if (energy)
@@ -177,22 +228,14 @@ enf_status enf_energy_builtin(enf_ctx *ctx, enf_energy **energy, const char *spe
     return status;
   if (!energy || !spec)
     return enf__fail(ctx, ENF_ERR_ARG, "%s is NULL", energy ? "spec" : "energy");
-  system_row row;
-  status = read_spec(ctx, spec, &row);
+  enf_energy read;
+  status = enf__energy_read(ctx, spec, &read);
   if (status != ENF_OK)
     return status;
   enf_energy *made = enf__alloc(&ctx->alloc, sizeof *made);
   if (!made)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for an energy");
-  *made = (enf_energy){.magic = ENF__MAGIC_ENERGY,
-                       .alloc = ctx->alloc,
-                       .system = row.name,
-                       .has = row.has,
-                       .potential = row.potential,
-                       .sample = row.sample,
-                       .particles = (size_t)row.value[ENF__ENERGY_N],
-                       .dimensions = (size_t)row.value[ENF__ENERGY_DIM]};
-  memcpy(made->value, row.value, sizeof made->value);
+  *made = read;
   *energy = made;
   return ENF_OK;
 }
@@ -206,6 +249,15 @@ int enf_energy_eval(void *energy, size_t n, const double *x, double *u, double *
   return 0;
 }
 
+/* One of the system's own numbers that are whole. */
+static enf_status whole_number(const enf_energy *energy, const char *name, int64_t *value) {
+  const size_t k = find_number(energy->has, name, strlen(name));
+  if (k == ENF__ENERGY_NUMBERS || !numbers[k].whole)
+    return ENF_ERR_ARG;
+  *value = (int64_t)energy->value[k];
+  return ENF_OK;
+}
+
 enf_status enf_energy_get_int(const enf_energy *energy, const char *name, int64_t *value) {
   ENF__ENTRY;
   if (!energy || energy->magic != ENF__MAGIC_ENERGY || !name || !value)
@@ -215,7 +267,7 @@ enf_status enf_energy_get_int(const enf_energy *energy, const char *name, int64_
   else if (!strcmp(name, "dimensions"))
     *value = (int64_t)energy->dimensions;
   else
-    return ENF_ERR_ARG;
+    return whole_number(energy, name, value);
   return ENF_OK;
 }
 

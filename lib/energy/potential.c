@@ -1,4 +1,5 @@
-/* potential.c -- the energies of the built-in systems: their pair potentials (and gaussians.c, toy.c).
+/* potential.c -- the energies of the built-in systems: their pair potentials (and gaussians.c, toy.c,
+   gauge.c).
 
      Lennard-Jones  u = eps sum_{i<j} (s^2 - 2 s) + spring/2 sum_i |x_i - mean|^2,  s = (rm/d)^6
      double well    u = sum_{i<j} quartic t^4 - quadratic t^2,                      t = d - centre
@@ -86,15 +87,21 @@ static void pairs_eval(const enf_energy *energy, size_t n, const double *x, doub
     evaluate_one(energy, x + b * coordinates, u + b, grad ? grad + b * coordinates : NULL);
 }
 
+static void (*const evaluations[])(const enf_energy *, size_t, const double *, double *,
+                                   double *) = {
+    [ENF__LENNARD_JONES] = pairs_eval,
+    [ENF__DOUBLE_WELL] = pairs_eval,
+    [ENF__GAUSSIANS] = enf__gaussians_eval,
+    [ENF__LOG_GAS] = pairs_eval,
+    [ENF__TOY] = enf__toy_eval,
+    [ENF__WILSON] = enf__wilson_eval,
+    [ENF__CLASS] = enf__class_eval,
+};
+
 void enf__potential_eval(const enf_energy *energy, size_t n, const double *x, double *u,
                          double *grad) {
   const size_t coordinates = energy->particles * energy->dimensions;
-  if (energy->potential == ENF__GAUSSIANS)
-    enf__gaussians_eval(energy, n, x, u, grad);
-  else if (energy->potential == ENF__TOY)
-    enf__toy_eval(energy, n, x, u, grad);
-  else
-    pairs_eval(energy, n, x, u, grad);
+  evaluations[energy->potential](energy, n, x, u, grad);
   for (size_t b = 0; b < n; b++) {
     if (u[b] <= ENERGY_LIMIT)
       continue;

@@ -11,6 +11,7 @@
 #include "core/options.h"
 #include "core/parallel.h"
 #include "energy/energy.h"
+#include "space/space.h"
 #include <math.h>
 #include <string.h>
 
@@ -21,6 +22,23 @@ enum { WALKERS_PER_TASK = 4, MOVES_PER_ROUND = 10 };
 #define CORRECTION 0.6
 
 /* ---- arguments ------------------------------------------------------------------------------ */
+
+/* Those of model.space group and lattice; n = 0 for every other space. */
+static enf_status read_links(enf_ctx *ctx, const enf_opts *opts, enf__links *links) {
+  const int64_t kind = enf__opts_int(opts, ENF__OPT_MODEL_SPACE);
+  enf__space space = {0};
+  enf_opts *completed = NULL;
+  enf_status status = ENF_OK;
+  if (kind == ENF__GROUP || kind == ENF__LATTICE) {
+    TRY(enf__opts_copy(ctx, &ctx->alloc, &completed, opts));
+    space = enf__space_make((int)kind, 0, 0);
+    TRY(space.ops->derive(ctx, &space, completed));
+  }
+  *links = space.links;
+out:
+  enf_opts_destroy(completed);
+  return status;
+}
 
 static enf_status check_shape(enf_ctx *ctx, const enf_opts *opts, enf__opt id, const char *system,
                               size_t value) {
@@ -37,6 +55,11 @@ static enf_status builtin_shape(enf_ctx *ctx, const enf_opts *opts, enf__sim *si
     return enf__fail(ctx, ENF_ERR_ARG, "user is not a built-in energy, but fn is enf_energy_eval");
   sim->N = energy->particles;
   sim->D = energy->dimensions;
+  const enf__links asked = sim->links;
+  sim->links = enf__energy_links(energy);
+  if (asked.n && !enf__links_equal(&asked, &sim->links))
+    TRY(enf__fail(ctx, ENF_ERR_OPTION, "%s is not of the space, group and lattice of model.*",
+                  energy->system));
   TRY(check_shape(ctx, opts, ENF__OPT_MODEL_PARTICLES, energy->system, sim->N));
   TRY(check_shape(ctx, opts, ENF__OPT_MODEL_DIMENSIONS, energy->system, sim->D));
   sim->exact = energy->sample != NULL;
@@ -45,6 +68,10 @@ out:
 }
 
 static enf_status host_shape(enf_ctx *ctx, const enf_opts *opts, enf__sim *sim) {
+  sim->N = enf__links_count(&sim->links);
+  sim->D = enf__links_width(&sim->links);
+  if (sim->links.n)
+    return ENF_OK;
   const int64_t particles = enf__opts_int(opts, ENF__OPT_MODEL_PARTICLES);
   if (particles < 2)
     return enf__fail(ctx, ENF_ERR_OPTION,
@@ -56,16 +83,24 @@ static enf_status host_shape(enf_ctx *ctx, const enf_opts *opts, enf__sim *sim) 
   return ENF_OK;
 }
 
+/* One chain of matrices in order, if not asked for more: what its autocorrelation is measured on. */
+static int64_t of_links(const enf_opts *opts, const enf__sim *sim, enf__opt id) {
+  return sim->links.n && !enf__opts_isset(opts, id) ? 1 : enf__opts_int(opts, id);
+}
+
 static enf_status read_options(enf_ctx *ctx, const enf_opts *opts, enf__sim *sim) {
   enf_status status;
   TRY(enf__opts_check(ctx, opts));
+  TRY(read_links(ctx, opts, &sim->links));
   TRY(sim->host ? host_shape(ctx, opts, sim) : builtin_shape(ctx, opts, sim));
+  sim->in_order = sim->links.n > 0;
+  sim->motion = sim->links.n ? &enf__motion_of_links : &enf__motion_of_particles;
   sim->seed = enf__opts_seed(opts, ENF__OPT_SIM_SEED);
-  sim->walkers = (size_t)enf__opts_int(opts, ENF__OPT_SIM_WALKERS);
+  sim->walkers = (size_t)of_links(opts, sim, ENF__OPT_SIM_WALKERS);
   if (sim->walkers > sim->rows || sim->exact)
     sim->walkers = sim->rows;
   sim->per_walker = (sim->rows + sim->walkers - 1) / sim->walkers;
-  sim->rungs = sim->exact ? 1 : (size_t)enf__opts_int(opts, ENF__OPT_SIM_RUNGS);
+  sim->rungs = sim->exact ? 1 : (size_t)of_links(opts, sim, ENF__OPT_SIM_RUNGS);
   sim->leapfrog = (size_t)enf__opts_int(opts, ENF__OPT_SIM_LEAPFROG);
   sim->burn_in = (uint64_t)enf__opts_int(opts, ENF__OPT_SIM_BURN_IN);
   sim->stride = sim->exact ? 1 : (uint64_t)enf__opts_int(opts, ENF__OPT_SIM_STRIDE);

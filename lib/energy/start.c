@@ -1,33 +1,15 @@
 /* start.c -- starting points of a simulation: random, then relaxed.
 
-   Coordinates are drawn from a normal distribution; its width is 1, and 2, 1/2, 4, 1/4, ... when
-   the energy found nothing finite there. Overlaps are then relaxed by steepest descent that moves
+   Coordinates of particles are drawn from a normal distribution; its width is 1, and 2, 1/2, 4, 1/4,
+   ... when the energy found nothing finite there (motion_particles.c). Overlaps are then relaxed by steepest descent that moves
    no coordinate further than a step of its own, which grows while the energy falls and shrinks when
    it does not. So neither the energy's units nor the height of its walls matter. The result is a
    place to start from, not a minimum, and not a sample: burn-in makes it one. */
-#include "core/random.h"
 #include "energy/simulate.h"
 #include <math.h>
 #include <string.h>
 
 enum { ATTEMPTS = 64, RELAXATIONS = 100 };
-#define FIRST_STEP 0.1 /* in units of the width */
-
-static double width(size_t attempt) {
-  const int power = (int)(attempt % 16 + 1) / 2;
-  return ldexp(1, attempt % 2 ? power : -power);
-}
-
-static void draw(enf__sim *sim, size_t c, size_t attempt) {
-  const size_t size = sim->N * sim->D;
-  double *x = sim->x_new + c * size;
-  enf__random_normal(sim->seed, ENF__STREAM_SIMULATE,
-                     enf__sim_index(sim, attempt, c, ENF__SIM_START), size, x);
-  for (size_t k = 0; k < size; k++)
-    x[k] *= width(attempt);
-  enf__sim_remove_mean(sim, x);
-  sim->move_step[c] = FIRST_STEP * width(attempt);
-}
 
 static bool is_usable(const enf__sim *sim, size_t c) {
   const size_t size = sim->N * sim->D;
@@ -52,7 +34,7 @@ static enf_status find(enf__sim *sim, size_t first, size_t last) {
   for (size_t attempt = 0; attempt < ATTEMPTS && missing; attempt++) {
     for (size_t c = first; c < last; c++)
       if (!isfinite(sim->u[c]))
-        draw(sim, c, attempt);
+        sim->motion->draw_point(sim, c, attempt);
     enf_status status = enf__sim_evaluate(sim, first, last);
     if (status != ENF_OK)
       return status;
@@ -81,7 +63,7 @@ enf_status enf__sim_start(enf__sim *sim, size_t first, size_t last) {
   first *= sim->rungs;
   last *= sim->rungs;
   enf_status status = find(sim, first, last);
-  for (size_t k = 0; k < RELAXATIONS && status == ENF_OK; k++) {
+  for (size_t k = 0; sim->motion->relaxes && k < RELAXATIONS && status == ENF_OK; k++) {
     for (size_t c = first; c < last; c++)
       descend(sim, c);
     status = enf__sim_evaluate(sim, first, last);

@@ -1,8 +1,8 @@
 /* walk.c -- the moves of a simulation: Hamiltonian Monte Carlo and replica exchange.
 
-   HMC (Duane et al. 1987): momenta p ~ N(0,1) on the mean-free subspace, `leapfrog` steps of
+   HMC (Duane et al. 1987): momenta p ~ N(0,1), `leapfrog` steps of
        p -= h/2 beta grad u,   x += h p,   p -= h/2 beta grad u
-   (neighbouring half steps of p in one), the mean of p removed after each, accepted with
+   (neighbouring half steps of p in one) in the space of the points (motion_*.c), accepted with
    probability min(1, exp(-dH)), H = beta u + p^2/2. The step h is drawn anew for every move from
    [0.7, 1.3] of the temperature's, so that no vibration is in resonance with the length of a
    trajectory. Exchange (Swendsen and Wang 1986): neighbouring temperatures, even and odd pairs in
@@ -22,43 +22,6 @@
 uint64_t enf__sim_index(const enf__sim *sim, uint64_t move, size_t replica, unsigned purpose) {
   return (move * (sim->walkers * sim->rungs) + replica) * ENF__SIM_PURPOSES + purpose;
 }
-
-#define INLINE static inline __attribute__((always_inline))
-
-/* y += scale * v (v may be NULL), and the mean of y over the particles; D is a constant here. */
-INLINE void add(size_t N, size_t D, double scale, const double *restrict v, double *restrict y,
-                double mean[3]) {
-  mean[0] = mean[1] = mean[2] = 0;
-  for (size_t i = 0; i < N; i++)
-    for (size_t d = 0; d < D; d++) {
-      if (v)
-        y[i * D + d] += scale * v[i * D + d];
-      mean[d] += y[i * D + d];
-    }
-  for (size_t d = 0; d < D; d++)
-    mean[d] /= (double)N;
-}
-
-INLINE void subtract(size_t N, size_t D, const double mean[3], double *y) {
-  for (size_t i = 0; i < N; i++)
-    for (size_t d = 0; d < D; d++)
-      y[i * D + d] -= mean[d];
-}
-
-/* y += scale * v, then y minus its mean; returns a number that is finite if all of y is. */
-static double add_mean_free(const enf__sim *sim, double scale, const double *v, double *y) {
-  double mean[3];
-  if (sim->D == 2) {
-    add(sim->N, 2, scale, v, y, mean);
-    subtract(sim->N, 2, mean, y);
-  } else {
-    add(sim->N, 3, scale, v, y, mean);
-    subtract(sim->N, 3, mean, y);
-  }
-  return mean[0] + mean[1] + mean[2];
-}
-
-void enf__sim_remove_mean(const enf__sim *sim, double *x) { add_mean_free(sim, 0, NULL, x); }
 
 static double dot(size_t n, const double *a, const double *b) {
   double sum = 0;
@@ -86,8 +49,11 @@ enf_status enf__sim_evaluate(enf__sim *sim, size_t first, size_t last) {
     sim->returned = returned;
     return ENF_ERR_CALLBACK;
   }
-  for (size_t c = first; c < last; c++)
+  for (size_t c = first; c < last; c++) {
     sim->tally[c / sim->rungs].evaluations++;
+    if (sim->motion->take_gradient)
+      sim->motion->take_gradient(sim, c);
+  }
   return ENF_OK;
 }
 
@@ -95,12 +61,11 @@ enf_status enf__sim_evaluate(enf__sim *sim, size_t first, size_t last) {
 
 static void begin_move(enf__sim *sim, size_t c, uint64_t move) {
   const size_t size = sim->N * sim->D;
-  double *momentum = sim->momentum + c * size, uniform[2];
-  enf__random_normal(sim->seed, ENF__STREAM_SIMULATE,
-                     enf__sim_index(sim, move, c, ENF__SIM_MOMENTUM), size, momentum);
+  const double *momentum = sim->momentum + c * size;
+  double uniform[2];
+  sim->motion->draw_momentum(sim, c, enf__sim_index(sim, move, c, ENF__SIM_MOMENTUM));
   enf__random_uniform(sim->seed, ENF__STREAM_SIMULATE, enf__sim_index(sim, move, c, ENF__SIM_LUCK),
                       2, uniform);
-  enf__sim_remove_mean(sim, momentum);
   sim->kinetic[c] = dot(size, momentum, momentum) / 2;
   sim->move_step[c] = sim->step[c % sim->rungs] * (1 + STEP_SPREAD * (2 * uniform[0] - 1));
   sim->luck[c] = log(uniform[1]);
@@ -112,20 +77,17 @@ static void begin_move(enf__sim *sim, size_t c, uint64_t move) {
 static void kick(enf__sim *sim, size_t c, double share, const double *grad) {
   const size_t size = sim->N * sim->D;
   const double scale = -share * sim->move_step[c] * sim->beta[c % sim->rungs];
-  double check = add_mean_free(sim, scale, grad + c * size, sim->momentum + c * size);
+  const double check = sim->motion->kick(sim, c, scale, grad + c * size);
   sim->alive[c] = sim->alive[c] && isfinite(check);
 }
 
 /* The dead are taken back to where they were, so that their next evaluation is harmless. */
 static void drift(enf__sim *sim, size_t c) {
   const size_t size = sim->N * sim->D;
-  const double *restrict momentum = sim->momentum + c * size;
-  double *restrict x = sim->x_new + c * size, step = sim->move_step[c];
   if (!sim->alive[c])
-    memcpy(x, sim->x + c * size, size * sizeof(double));
+    memcpy(sim->x_new + c * size, sim->x + c * size, size * sizeof(double));
   else
-    for (size_t k = 0; k < size; k++)
-      x[k] += step * momentum[k];
+    sim->motion->drift(sim, c, sim->move_step[c]);
 }
 
 static void settle(enf__sim *sim, size_t c) {
@@ -141,7 +103,7 @@ static void settle(enf__sim *sim, size_t c) {
   memcpy(sim->x + c * size, sim->x_new + c * size, size * sizeof(double));
   memcpy(sim->grad + c * size, sim->grad_new + c * size, size * sizeof(double));
   sim->u[c] = sim->u_new[c];
-  enf__sim_remove_mean(sim, sim->x + c * size);
+  sim->motion->settle(sim, c);
 }
 
 static enf_status make_move(enf__sim *sim, size_t first, size_t last, uint64_t move) {
@@ -192,16 +154,19 @@ static void exchange(enf__sim *sim, size_t w, uint64_t move) {
   }
 }
 
-/* Sample k of walker w is row k W + w of the output before shuffling. */
+/* Sample k of walker w is row k W + w of the output, before shuffling if rows are shuffled. */
 static void store(enf__sim *sim, size_t w, size_t k) {
   const size_t size = sim->N * sim->D, row = k * sim->walkers + w, c = w * sim->rungs;
   if (row >= sim->rows)
     return;
   const double *x = sim->x + c * size;
-  size_t place = enf__random_permute(sim->seed, ENF__STREAM_SHUFFLE, 0, sim->rows, row);
+  const size_t place =
+      sim->in_order ? row
+                    : enf__random_permute(sim->seed, ENF__STREAM_SHUFFLE, 0, sim->rows, row);
   memcpy(sim->out + place * size, x, size * sizeof(double));
   sim->series_u[w * sim->per_walker + k] = sim->u[c];
-  sim->series_virial[w * sim->per_walker + k] = dot(size, x, sim->grad + c * size);
+  sim->series_virial[w * sim->per_walker + k] =
+      sim->motion->virial ? dot(size, x, sim->grad + c * size) : (double)NAN;
 }
 
 enf_status enf__sim_walk(enf__sim *sim, size_t first, size_t last, uint64_t from, uint64_t to) {

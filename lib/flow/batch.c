@@ -45,9 +45,9 @@ static enf_status tell(enf_ctx *ctx, const enf__tally *r, size_t n) {
   }
   if (why->off > 0)
     return enf__fail(ctx, why->status,
-                     "sample %zu: matrix %zu of x is not in SU(%zu): |U^+ U - 1| or |det U - 1| is "
+                     "sample %zu: matrix %zu of %s is not in SU(%zu): |U^+ U - 1| or |det U - 1| is "
                      "%.3g, and 1e-6 at most is taken%s",
-                     r->first, why->place, why->n, why->off, rest);
+                     r->first, why->place, why->what, why->n, why->off, rest);
   switch (why->status) {
   case ENF_ERR_ODE_STEPS:
     return enf__fail(ctx, why->status,

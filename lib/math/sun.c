@@ -166,6 +166,31 @@ void enf__sun_components(size_t n, const double *m, double *c) {
 
 /* ---- the group ------------------------------------------------------------------------------- */
 
+/* Its Taylor series for scale m / 2^k, of norm below 1/2, squared k times. */
+void enf__sun_exp(size_t n, double scale, const double *m, double *out) {
+  enum { TERMS = 15 };
+  const size_t D = 2 * n * n;
+  double square = 0, term[ENF__SUN_DOUBLES], next[ENF__SUN_DOUBLES];
+  int halvings = 0;
+  for (size_t k = 0; k < D; k++)
+    square += scale * scale * m[k] * m[k];
+  while (halvings < 60 && ldexp(square, -2 * halvings) > 0.25)
+    halvings++;
+  enf__sun_identity(n, out);
+  enf__sun_identity(n, term);
+  for (int k = 1; k <= TERMS; k++) {
+    enf__sun_product(n, term, m, next);
+    for (size_t i = 0; i < D; i++) {
+      term[i] = next[i] * ldexp(scale, -halvings) / k;
+      out[i] += term[i];
+    }
+  }
+  for (; halvings > 0; halvings--) {
+    enf__sun_product(n, out, out, next);
+    memcpy(out, next, D * sizeof *out);
+  }
+}
+
 double enf__sun_distance(size_t n, const double *u) {
   double square[ENF__SUN_DOUBLES], det[2], most;
   enf__sun_adjoint_product(n, u, u, square);

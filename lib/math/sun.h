@@ -26,6 +26,9 @@ void enf__sun_basis(size_t n, size_t a, double *t);
 void enf__sun_compose(size_t n, const double *c, double *m);
 void enf__sun_components(size_t n, const double *m, double *c);
 
+/* exp(scale m), m of the algebra: a matrix of the group to rounding. */
+void enf__sun_exp(size_t n, double scale, const double *m, double *out);
+
 /* How far u is from the group: the largest entry of |u^+ u - 1|, or |det u - 1| if that is more;
    not finite where u is not. */
 double enf__sun_distance(size_t n, const double *u);

@@ -12,7 +12,6 @@
 #include <math.h>
 #include <string.h>
 
-static const double FARTHEST = 1e-6; /* from the group that a sample may be */
 
 /* ---- the shape ------------------------------------------------------------------------------- */
 
@@ -85,7 +84,7 @@ static enf__failure enter(const enf__space *space, const double *x, double *y, d
     const double off = enf__sun_distance(l->n, x + k * width);
     if (!isfinite(off))
       return (enf__failure){.status = ENF_ERR_NONFINITE, .what = "x"};
-    if (off > FARTHEST)
+    if (off > ENF__LINKS_FARTHEST)
       return (enf__failure){
           .status = ENF_ERR_RANGE, .what = "x", .n = l->n, .place = k, .off = off};
   }

@@ -3,7 +3,11 @@
 #ifndef ENF__LINKS_H
 #define ENF__LINKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/* Distance from the group that a matrix given may have (enf__sun_distance). */
+#define ENF__LINKS_FARTHEST 1e-6
 
 /* Links U_mu(x) from site x = (x0,x1) to its neighbour along axis mu, mu slowest, then x0. */
 typedef struct {
@@ -21,6 +25,10 @@ static inline size_t enf__links_width(const enf__links *l) { return l->n > 1 ? 2
 /* Dimension of the group. */
 static inline size_t enf__links_freedom(const enf__links *l) {
   return l->n > 1 ? l->n * l->n - 1 : 1;
+}
+
+static inline bool enf__links_equal(const enf__links *a, const enf__links *b) {
+  return a->n == b->n && a->side[0] == b->side[0] && a->side[1] == b->side[1];
 }
 
 #endif

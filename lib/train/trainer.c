@@ -1,6 +1,7 @@
 /* trainer.c -- enf_trainer: the working weights and what belongs to them. Its steps are in step.c,
    its file in trainer_file.c. */
 #include "core/random.h"
+#include "energy/energy.h"
 #include "train/train.h"
 #include <math.h>
 #include <string.h>
@@ -207,6 +208,9 @@ static enf_status check_builtin(const enf_trainer *tr, const enf_energy *energy)
   TRY(enf_energy_get_int(energy, "dimensions", &D));
   const enf__shape *shape = &tr->flow->space.shape;
   if ((size_t)N != shape->particles || (size_t)D != shape->dimensions)
+    return ENF_ERR_SHAPE;
+  const enf__links links = enf__energy_links(energy);
+  if (!enf__links_equal(&links, &tr->flow->space.links))
     return ENF_ERR_SHAPE;
 out:
   return status;

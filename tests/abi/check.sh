@@ -74,7 +74,7 @@ fortran_pins() {
   awk -v expect="  call expect('%s', int(%s), %s)\n" '
     $1 == "CODE" {printf expect, $2, $2, $3}
     $1 == "SIZE" {printf expect, "size of " $2, "c_sizeof(a_" $2 ")", $3; size = $3}
-    $1 == "AT" {printf expect, $2 "." $3, "at(c_loc(a_" $2 "%" $3 "), c_loc(a_" $2 "))", $4}
+    $1 == "AT" {printf expect, $2 "." $3, "at(c_loc(a_" $2 "%" $3 "), &\n    c_loc(a_" $2 "))", $4}
     $3 == "struct_size" {printf expect, "struct_size of " $2, "a_" $2 "%struct_size", size}' <<<"$pins"
   cat <<'END'
 contains

@@ -69,6 +69,14 @@ AT(enf_frames, broken, 24);
 AT(enf_frames, other_hand, 32);
 AT(enf_frames, constrained, 40);
 
+SIZE(enf_lattice_exact, 48);
+AT(enf_lattice_exact, struct_size, 0);
+AT(enf_lattice_exact, log_z, 8);
+AT(enf_lattice_exact, action_mean, 16);
+AT(enf_lattice_exact, action_variance, 24);
+AT(enf_lattice_exact, plaquette, 32);
+AT(enf_lattice_exact, charge_square, 40);
+
 SIZE(enf_opt_info, 64);
 AT(enf_opt_info, struct_size, 0);
 AT(enf_opt_info, name, 8);
