@@ -30,12 +30,12 @@ compile() {
   [ -f "$plugin" ] ||
     ${CC:-cc} -O3 -fno-math-errno -fPIC -shared ${CFLAGS:-} -o "$plugin" "$here/alanine.c" -lm
   [ -f "$out/dynamics" ] ||
-    ${CC:-cc} -O3 -fno-math-errno ${CFLAGS:-} -o "$out/dynamics" "$here/dynamics.c" ${LIBS:--lenf -lm}
+    ${CC:-cc} -O3 -fno-math-errno ${CFLAGS:-} -o "$out/dynamics" "$here/../plugin/dynamics.c" ${LIBS:--lenf -lm} -ldl
 }
 
 # Frames of dynamics: FILE COUNT SEED [RUNGS [COLDEST [HOTTEST]]]
 frames_of() {
-  [ -f "$1" ] || logged "$out/dynamics" "$here/alanine.pdb" "$@"
+  [ -f "$1" ] || logged "$out/dynamics" "$plugin" "$here/alanine.pdb" nm "$@"
 }
 
 # A training as `enf train` has it: FLOW and what else, or the rest of one that was stopped.
