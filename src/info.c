@@ -2,6 +2,7 @@
 #include "build.h"
 #include "ending.h"
 #include "report.h"
+#include "rings.h"
 #include "zmatrix.h"
 
 #include <string.h>
@@ -68,7 +69,8 @@ static void print_field(report *r, const enf_flow *flow) {
     print_integer(r, flow, egnn[i]);
 }
 
-static void print_flow(const cli *c, const enf_flow *flow, const zmatrix *z) {
+static int print_flow(const cli *c, const enf_flow *flow, const zmatrix *z) {
+  int result = SUCCESS;
   report r = report_begin(c);
   report_text(&r, "flow", "flow", c->operand[0]);
   if (z->N > 0)
@@ -82,10 +84,13 @@ static void print_flow(const cli *c, const enf_flow *flow, const zmatrix *z) {
     enf_get_real(flow, reals[i][0], &value);
     report_real(&r, reals[i][0], reals[i][1], value);
   }
-  if (z->N > 0)
+  if (z->N > 0) {
     zmatrix_print(&r, z);
+    result = rings_print(c, &r, flow);
+  }
   print_tensors(flow, r.json);
   report_end(&r);
+  return result;
 }
 
 static int draw(const cli *c, const zmatrix *z) {
@@ -113,7 +118,7 @@ int run_info(cli *c) {
   if (result == SUCCESS)
     result = draw(c, &z);
   if (result == SUCCESS)
-    print_flow(c, flow, &z);
+    result = print_flow(c, flow, &z);
   zmatrix_free(&z);
   enf_destroy(flow);
   return result;

@@ -5,6 +5,7 @@
 #include "train_molecule.h"
 #include "ending.h"
 #include "frames.h"
+#include "rings.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -258,8 +259,10 @@ int molecule_fix_centres(training *t) {
     return cli_usage(t->c, "a molecule that is trained from its energy alone needs --start FILE: "
                            "a frame for its bond lengths and angles");
   const enf_status status = enf_prior_fit(t->c->ctx, t->flow, rows->n, rows->x);
-  return status == ENF_OK ? keep_labels(t)
-                          : cli_fail("%s: %s", rows_path(t), enf_ctx_errmsg(t->c->ctx));
+  if (status != ENF_OK)
+    return cli_fail("%s: %s", rows_path(t), enf_ctx_errmsg(t->c->ctx));
+  const int result = keep_labels(t);
+  return result == SUCCESS ? rings_keep(t->c, t->flow, &t->topology, rows) : result;
 }
 
 int molecule_check_data(training *t) {

@@ -2,7 +2,8 @@
 /* xtb.c -- energies of xtb (GFN2-xTB, GFN1-xTB, GFN-FF) for the `enf` tool, through xtb's C API.
 
      cc -O2 -fPIC -shared -o xtb.so xtb.c $(pkg-config --cflags --libs enf xtb) -lm
-     XTB_MOLECULE=molecule.pdb XTB_METHOD=gfnff OMP_NUM_THREADS=1 enf reweight FLOW --energy ./xtb.so
+     export OMP_NUM_THREADS=1 GFORTRAN_UNBUFFERED_ALL=y
+     XTB_MOLECULE=molecule.pdb XTB_METHOD=gfnff enf reweight FLOW --energy ./xtb.so
 
    XTB_MOLECULE (.pdb) has the elements, XTB_METHOD is gfn2 (default), gfn1 or gfnff, whose bonds are
    those of the file's configuration, XTB_SOLVENT a solvent of GBSA such as water, XTB_UNIT angstrom
@@ -75,7 +76,8 @@ static void load_method(void) {
     xtb_setSolvent(xtb.env, xtb.calculator, xtb.solvent, NULL, NULL, NULL);
 }
 
-/* GFN-FF writes its set-up to standard output whatever the verbosity. */
+/* GFN-FF writes its set-up to standard output whatever the verbosity, at once if Fortran does not
+   buffer it. */
 static void load_silently(void) {
   fflush(stdout);
   const int out = dup(1), nowhere = open("/dev/null", O_WRONLY);

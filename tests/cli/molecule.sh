@@ -1,7 +1,7 @@
 # molecule.sh -- tests of the tool with one molecule in internal coordinates, read by run.sh. ala2.xyz is a frame of alanine
 # dipeptide in nm, ala2.pdb the same with names; frames are samples of a flow that is not trained, about that one.
 molecule='molecules_come_from_a_frame topologies_fit_their_rows bonds_come_from_the_first_row
-  frames_of_another_kind_are_told info_shows_the_zmatrix torsions_have_states topology_flags_are_checked pdb_files_are_checked an_example_is_a_molecule'
+  frames_of_another_kind_are_told info_shows_the_zmatrix torsions_have_states topology_flags_are_checked pdb_files_are_checked an_example_is_a_molecule rings_are_told'
 
 small_molecule='--set model.hidden=8 --set train.batch=16 -q'
 rows="--objective likelihood --steps 3 $small_molecule"
@@ -117,6 +117,16 @@ an_example_is_a_molecule() {
     grep -q '^enf: 5 atoms, 4 bonds, 0 rings cut; of 2 dihedrals 2 turn freely and 0 are stiff$' note &&
     refuses 2 "model.bonds takes bonds as atoms' numbers from 0, 5-7,7-9, not '0-1 1=2'" \
       train pentane.npy --objective likelihood --set model.space=molecule --set 'model.bonds=0-1 1=2' $small_molecule -o n.safetensors
+}
+
+# Pentane with a bond too many has a ring.
+rings_are_told() {
+  [ -f pentane.npy ] || { echo 'skipped: rings (there is no compiler)'; return 0; }
+  ring="train pentane.npy --objective likelihood --set model.space=molecule --steps 2 $small_molecule"
+  "$enf" $ring --set 'model.bonds=0-1 1-2 2-3 0-3 3-4' -o ring.safetensors >/dev/null && "$enf" info ring.safetensors >text || return 1
+  "$enf" info ring.safetensors --json | grep -q '"rings": \[{"atoms": \[[0-4], [0-4]\], "rows": [0-9.]*, "rows_width": [0-9.]*, "samples": ' &&
+    grep -q '^a ring is cut at bond [0-4]-[0-4], which is no coordinate: [0-9.]* +- [0-9.]* in the rows, [0-9.]* +- [0-9.]* in 1000 samples$' text &&
+    "$enf" info pentane.safetensors >text && ! grep -q '^a ring' text
 }
 
 pdb_files_are_checked() {
