@@ -11,6 +11,7 @@ static const char *const GROUPS[][2] = {
     {"logdet.", "The log-determinant. Taken by `enf_ctx_configure`."},
     {"inverse.", "Inverses of maps that have no formula. Taken by `enf_ctx_configure`."},
     {"sample.", "Samples. Taken by `enf_ctx_configure`."},
+    {"dequant.", "Densities of kinds. Taken by `enf_ctx_configure`."},
     {"train.",
      "Training. Taken by `enf_trainer_create`. The objectives on the density (all but\n"
      "flow-matching) integrate by the context's ode.* options and draw its logdet.probe."},

@@ -11,7 +11,7 @@
 /* U(1), then SU(n): number n - 1. */
 #define ENF__CHOICES_GROUP(X) X(ENF__U1, "u1") X(ENF__SU2, "su2") X(ENF__SU3, "su3") X(ENF__SU4, "su4") X(ENF__SU5, "su5") X(ENF__SU6, "su6") X(ENF__SU7, "su7") X(ENF__SU8, "su8")
 /* Words of model.map. */
-#define ENF__CHOICES_MAP(X) X(ENF__MAP_CNF, "cnf") X(ENF__MAP_LINEAR, "linear") X(ENF__MAP_SPLINE, "spline") X(ENF__MAP_RESIDUAL, "residual")
+#define ENF__CHOICES_MAP(X) X(ENF__MAP_CNF, "cnf") X(ENF__MAP_LINEAR, "linear") X(ENF__MAP_SPLINE, "spline") X(ENF__MAP_RESIDUAL, "residual") X(ENF__MAP_ACTNORM, "actnorm")
 #define ENF__CHOICES_RESIDUAL(X) X(ENF__RESIDUAL_MONOTONE, "monotone") X(ENF__RESIDUAL_KERNEL, "kernel")
 /* The side that a residual map leads to by a formula. */
 #define ENF__CHOICES_EXPLICIT(X) X(ENF__TO_PRIOR, "to-prior") X(ENF__TO_DATA, "to-data")
@@ -52,6 +52,7 @@
   X(ENF__OPTIMIZER_AUTO, "auto") X(ENF__SOAP, "soap") X(ENF__ADAMW, "adamw")
 /* Of the steps taken, or the adjoint equation solved backward with the same tolerances. */
 #define ENF__CHOICES_ADJOINT(X) X(ENF__DISCRETE, "discrete") X(ENF__CONTINUOUS, "continuous")
+#define ENF__CHOICES_DEQUANTISER(X) X(ENF__DEQUANTISER_NONE, "none") X(ENF__DEQUANTISER_UNIFORM, "uniform") X(ENF__DEQUANTISER_VARIATIONAL, "variational")
 #define ENF__CHOICES_TRACE(X) X(ENF__HUTCHINSON, "hutchinson") X(ENF__EXACT, "exact")
 
 #define ENF__CHOICE_NUMBER(number, word) number,
@@ -79,6 +80,7 @@ enum { ENF__CHOICES_COUPLING(ENF__CHOICE_NUMBER) ENF__COUPLINGS };
 enum { ENF__CHOICES_SCHEDULE(ENF__CHOICE_NUMBER) ENF__SCHEDULES };
 enum { ENF__CHOICES_OPTIMIZER(ENF__CHOICE_NUMBER) ENF__OPTIMIZERS };
 enum { ENF__CHOICES_ADJOINT(ENF__CHOICE_NUMBER) ENF__ADJOINTS };
+enum { ENF__CHOICES_DEQUANTISER(ENF__CHOICE_NUMBER) ENF__DEQUANTISERS };
 enum { ENF__CHOICES_TRACE(ENF__CHOICE_NUMBER) ENF__TRACES };
 
 #define ENF__ROW_FOR_EVERY(count, table)                                                           \

@@ -44,6 +44,7 @@ static const struct {
     {ENF__OPT_LOGDET_PROBE, CODE, offsetof(enf__run, probe)},
     {ENF__OPT_INVERSE_TOL, REAL, offsetof(enf__run, inverse_tol)},
     {ENF__OPT_INVERSE_MAX_ITERATIONS, SIZE, offsetof(enf__run, inverse_iterations)},
+    {ENF__OPT_DEQUANT_SAMPLES, SIZE, offsetof(enf__run, dequant_samples)},
     {ENF__OPT_SAMPLE_ROTATION, CODE, offsetof(enf__run, rotation)},
     {ENF__OPT_LOGDET_CHECKS, SIZE, offsetof(enf__run, checks)},
 };

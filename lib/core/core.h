@@ -66,6 +66,7 @@ typedef struct {
   size_t inverse_iterations;
   int probe; /* their distribution: map/probe.h */
   int rotation;
+  size_t dequant_samples;
   size_t checks; /* flow/accuracy.h */
   bool float32;   /* run.precision was set to it, and not by default */
   bool again;    /* these are such checks: with probes of their own, and without checks */

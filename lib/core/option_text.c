@@ -1,4 +1,5 @@
-/* option_text.c -- the texts of model.species, model.map, model.lattice and model.data_scale.
+/* option_text.c -- the texts of model.species and model.elements, model.sizes, model.map,
+   model.lattice and model.data_scale.
 
    model.species is a list of words between blanks, one for every particle: a whole number up to
    255, or the symbol of an element, which stands for its atomic number. Both may be mixed: H and 1
@@ -94,6 +95,60 @@ bool enf__check_any(const char *text, char *why, size_t size) {
   (void)text;
   (void)why;
   (void)size;
+  return true;
+}
+
+/* ---- model.elements, model.sizes ------------------------------------------------------------- */
+
+enum { MOST_PARTICLES = 4096 };
+
+/* A list of species, none of them twice. */
+bool enf__check_elements(const char *text, char *why, size_t size) {
+  bool there[ENF__SPECIES] = {false};
+  int number;
+  if (!enf__check_species(text, why, size))
+    return false;
+  while ((text = enf__species_next(text, &number)) != NULL) {
+    if (there[number]) {
+      enf__format(why, size, "element %d is there twice", number);
+      return false;
+    }
+    there[number] = true;
+  }
+  return true;
+}
+
+const char *enf__sizes_next(const char *text, size_t *particles, double *count) {
+  char *end;
+  text = skip_blanks(text);
+  const size_t digits = strspn(text, "0123456789");
+  *particles = 0;
+  if (digits == 0 || digits > 4 || text[digits] != ':')
+    return NULL;
+  for (size_t i = 0; i < digits; i++)
+    *particles = 10 * *particles + (size_t)(text[i] - '0');
+  *count = enf__strtod(text + digits + 1, &end);
+  const bool ends = end != text + digits + 1 && (!*end || *end == ' ' || *end == '\t');
+  return ends && *particles >= 1 && *particles <= MOST_PARTICLES && *count > 0 && isfinite(*count)
+             ? end
+             : NULL;
+}
+
+bool enf__check_sizes(const char *text, char *why, size_t size) {
+  size_t particles, last = 0;
+  double count;
+  for (text = skip_blanks(text); *text; text = skip_blanks(text)) {
+    const char *end = enf__sizes_next(text, &particles, &count);
+    if (!end || particles <= last) {
+      enf__format(why, size,
+                  "\"%.*s\" is not particles:count, particles from 1 to %d in ascending order",
+                  (int)strcspn(text, " \t") < 40 ? (int)strcspn(text, " \t") : 40, text,
+                  (int)MOST_PARTICLES);
+      return false;
+    }
+    last = particles;
+    text = end;
+  }
   return true;
 }
 

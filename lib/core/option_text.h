@@ -14,11 +14,18 @@ bool enf__check_any(const char *text, char *why, size_t size); /* what is read e
 bool enf__check_map(const char *text, char *why, size_t size);
 bool enf__check_lattice(const char *text, char *why, size_t size); /* or empty */
 
+bool enf__check_elements(const char *text, char *why, size_t size); /* or empty */
+bool enf__check_sizes(const char *text, char *why, size_t size);    /* or empty */
+
 enum { ENF__SPECIES = 256 }; /* numbers of model.species are below it */
 
 /* The next particle of model.species: its number, an element's is the atomic one. Returns what
    follows; NULL at the end, and of a text that would be refused. */
 const char *enf__species_next(const char *text, int *number);
+
+/* The next size of model.sizes, "particles:count" between blanks. Returns what follows; NULL at the
+   end, and of a text that would be refused. */
+const char *enf__sizes_next(const char *text, size_t *particles, double *count);
 
 /* The next map of model.map, "name" or "name*layers" between plus signs: its number and its layers.
    Returns what follows; NULL at the end, and of a text that would be refused. */

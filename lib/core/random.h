@@ -23,6 +23,8 @@ enum {
   ENF__STREAM_TRAIN_RESAMPLE = 13,
   ENF__STREAM_EXACT = 14,
   ENF__STREAM_ANNEAL = 15,
+  ENF__STREAM_SIZE = 16,
+  ENF__STREAM_DEQUANTISE = 17,
   /* bits that a stream of prior draws is joined with, for the numbers of a gamma draw */
   ENF__STREAM_GAMMA = 0x100,
   ENF__STREAM_GAMMA_BOOST = 0x200

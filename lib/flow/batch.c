@@ -21,6 +21,10 @@ enf_status enf__batch_check(enf_ctx *ctx, const enf_flow *flow, size_t n, size_t
   if (flow->space.links.n && ctx->run.float32)
     return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
                      "run.precision float32: flows of matrices are computed in float64 only");
+  if (!flow->space.shape.particles)
+    return enf__fail(ctx, ENF_ERR_SHAPE,
+                     "the flow is of molecules of any size (model.elements): only calls on batches take "
+                     "it");
   const size_t row = enf__space_host(&flow->space) * sizeof(double);
   if (n > SIZE_MAX / row)
     return enf__fail(ctx, ENF_ERR_ARG, "n is %zu: so many samples of %zu bytes cannot exist", n,

@@ -9,6 +9,7 @@
 #include "core/random.h"
 #include "flow/accuracy.h"
 #include "flow/batch.h"
+#include "flow/bound.h"
 #include "math/finite.h"
 
 /* ---- density of given configurations -------------------------------------------------------- */
@@ -90,9 +91,13 @@ out:
 
 /* ---- samples -------------------------------------------------------------------------------- */
 
-/* Sample number first + row of the stream; note: its prior log-density. */
+static uint64_t number_of(const enf__transit *c, size_t row) {
+  return c->number ? c->number[row] : c->first + row;
+}
+
+/* The sample of the stream; note: its prior log-density. */
 static enf__failure draw(const enf__transit *c, size_t row, double *x, double *note) {
-  enf__prior_sample(&c->flow->prior, c->seed, ENF__STREAM_PRIOR, c->first + row, x);
+  enf__prior_sample(&c->flow->prior, c->seed, ENF__STREAM_PRIOR, number_of(c, row), x);
   *note = enf__prior_log_density(&c->flow->prior, x);
   return (enf__failure){.status = ENF_OK};
 }
@@ -100,7 +105,7 @@ static enf__failure draw(const enf__transit *c, size_t row, double *x, double *n
 static enf__failure hand_out(const enf__transit *c, size_t row, double *x, double logdet,
                              double note) {
   const enf__space *space = &c->flow->space;
-  const enf__place place = {c->seed, c->first + row};
+  const enf__place place = {c->seed, number_of(c, row)};
   const bool turned = c->run->rotation == ENF__ROTATION_RANDOM;
   double *y = c->y + row * enf__space_host(space), log_volume;
   const enf__failure why =
@@ -114,6 +119,27 @@ static enf__failure hand_out(const enf__transit *c, size_t row, double *x, doubl
   return why;
 }
 
+static enf_status sample(enf_ctx *ctx, enf__transit *transit, double *x, double *logp) {
+  const enf_flow *flow = transit->flow;
+  transit->t1 = 1;
+  transit->logdet = logp != NULL;
+  transit->begin = draw;
+  transit->finish = hand_out;
+  transit->y = x;
+  transit->logp = logp;
+  const enf_status status = enf__transit_run(ctx, transit);
+  if (!logp)
+    return status;
+  return enf__density_end(ctx, flow, ENF__ACCURACY_SAMPLES, ctx->run.logdet_method, transit->n, x,
+                          logp, status);
+}
+
+enf_status enf__sample_numbers(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, size_t n,
+                               const uint64_t *number, double *x, double *logp) {
+  enf__transit transit = {.flow = flow, .n = n, .seed = seed, .number = number};
+  return sample(ctx, &transit, x, logp);
+}
+
 enf_status enf_sample(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_t first, size_t n,
                       double *x, double *logp) {
   ENF__ENTRY;
@@ -125,21 +151,8 @@ enf_status enf_sample(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_
   if (n > UINT64_MAX - first)
     TRY(enf__fail(ctx, ENF_ERR_RANGE, "first = %llu plus n = %zu runs past the end of the stream",
                   (unsigned long long)first, n));
-  enf__transit transit = {.flow = flow,
-                          .n = n,
-                          .t0 = 0,
-                          .t1 = 1,
-                          .logdet = logp != NULL,
-                          .begin = draw,
-                          .finish = hand_out,
-                          .y = x,
-                          .logp = logp,
-                          .seed = seed,
-                          .first = first};
-  status = enf__transit_run(ctx, &transit);
-  if (logp)
-    status = enf__density_end(ctx, flow, ENF__ACCURACY_SAMPLES, ctx->run.logdet_method, n, x, logp,
-                              status);
+  enf__transit transit = {.flow = flow, .n = n, .seed = seed, .first = first};
+  status = sample(ctx, &transit, x, logp);
 out:
   return status;
 }

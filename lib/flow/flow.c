@@ -5,6 +5,7 @@
    auto; then it is 1 until something fixes it (the trainer, enf_params_set, enf_load). */
 #include "flow/flow.h"
 #include "core/option_text.h"
+#include "flow/dequantiser.h"
 #include <math.h>
 #include <string.h>
 
@@ -105,6 +106,8 @@ static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts) {
               {ENF__GROUP, ENF__OPT_MODEL_DEGREE, "6"},
               {ENF__LATTICE, ENF__OPT_MODEL_PRIOR, "haar"}};
   enf_status status = ENF_OK;
+  if (enf__opts_int(opts, ENF__OPT_MODEL_ACTNORM))
+    status = enf__opts_default(ctx, opts, ENF__OPT_MODEL_MAP, "cnf+actnorm");
   for (size_t i = 0; i < sizeof rows / sizeof *rows && status == ENF_OK; i++)
     if (rows[i].space == (int)enf__opts_int(opts, ENF__OPT_MODEL_SPACE))
       status = enf__opts_default(ctx, opts, rows[i].id, rows[i].value);
@@ -120,9 +123,12 @@ static enf_status read_space(enf_ctx *ctx, enf_opts *opts, enf__space *space) {
   const bool counted = enf__opts_isset(opts, ENF__OPT_MODEL_PARTICLES);
   const size_t N =
       counted ? (size_t)enf__opts_int(opts, ENF__OPT_MODEL_PARTICLES) : enf__space_particles(kind);
-  if (!counted && N == 0)
+  const bool featured = kind == ENF__PARTICLES && enf__space_has_features(opts);
+  if (!counted && N == 0 && !featured)
     return enf__fail(ctx, ENF_ERR_OPTION, "model.particles must be set (2 or more)");
   *space = enf__space_make(kind, N, D);
+  if (featured)
+    space->ops = &enf__featured_ops;
   return space->ops->derive ? space->ops->derive(ctx, space, opts) : space->ops->check(ctx, space);
 }
 
@@ -133,6 +139,8 @@ static enf_status read_kinds(enf_ctx *ctx, enf_flow *flow) {
   enf__space *space = &flow->space;
   size_t count;
   const size_t N = space->shape.particles;
+  if (space->shape.features)
+    return ENF_OK;
   flow->kind = enf__alloc_array(&flow->alloc, N, sizeof *flow->kind);
   if (!flow->kind)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a flow");
@@ -157,6 +165,7 @@ static enf_status plan(enf_ctx *ctx, enf_flow *flow, const enf_opts *opts) {
     TRY(space->ops->create(ctx, space, flow->options, params));
   TRY(enf__prior_create(ctx, &flow->prior, flow->options, space, params));
   TRY(enf__chain_plan(ctx, &flow->chain, flow->options, space, params));
+  TRY(enf__dequantiser_plan(ctx, flow));
   if (params->failed)
     TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a table of parameters"));
 out:
@@ -185,6 +194,8 @@ enf_status enf__flow_allocate(enf_ctx *ctx, enf_flow *flow) {
   TRY(enf__params_allocate(ctx, &flow->params));
   TRY(enf__prior_allocate(ctx, &flow->prior));
   TRY(enf__chain_allocate(ctx, &flow->chain));
+  if (flow->network)
+    TRY(enf__field_allocate(ctx, flow->network));
 out:
   return status;
 }
@@ -205,6 +216,8 @@ void enf__flow_pack(enf_flow *flow) {
     flow->space.ops->pack(&flow->space, flow->params.value);
   enf__prior_pack(&flow->prior, flow->params.value);
   enf__chain_pack(&flow->chain, &flow->params);
+  if (flow->network)
+    enf__field_pack(flow->network, flow->params.value);
 }
 
 enf_status enf__flow_admit(enf_ctx *ctx, const enf_flow *flow, size_t offset, const double *data) {
@@ -275,6 +288,7 @@ void enf_destroy(enf_flow *flow) {
   enf__meta_free(flow);
   enf__chain_free(&flow->chain);
   enf__prior_free(&alloc, &flow->prior);
+  enf__field_destroy(flow->network);
   if (flow->space.ops && flow->space.ops->destroy)
     flow->space.ops->destroy(&alloc, &flow->space);
   enf__params_close(&flow->params);

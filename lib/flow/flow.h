@@ -21,6 +21,8 @@ struct enf_flow {
   enf__prior prior;
   enf__params params;
   enf__chain chain;
+  int dequantiser;     /* model.dequantiser */
+  enf__field *network; /* of the variational one, or NULL */
   size_t metas;
   enf__meta *meta;  /* (metas) */
   bool fitted;      /* the prior's numbers in its options are enf_prior_fit's, not the host's */

@@ -50,13 +50,18 @@ static enf__failure load(const call *c, size_t row, packed *p, size_t slot) {
 /* Write sample `row` from slot, NaN if there is a failure; the result may be one itself. */
 static enf__failure store(const call *c, size_t row, const packed *p, size_t slot,
                           enf__failure why) {
+  const enf__space *space = &c->flow->space;
   const double *v = p->v + slot * c->dim;
   if (why.status == ENF_OK && !(enf__all_finite(c->dim, v) && (!c->div || isfinite(p->div[slot]))))
     why = (enf__failure){
         .status = ENF_ERR_NONFINITE, .what = "the velocity or its divergence", .t = c->t[row]};
   const bool good = why.status == ENF_OK;
-  for (size_t i = 0; i < c->dim; i++)
-    c->v[row * c->dim + i] = good ? v[i] * c->flow->space.scale : NAN;
+  if (good && space->ops->to_host)
+    space->ops->to_host(space, v, c->v + row * c->dim);
+  else if (good)
+    enf__space_to_host(space, c->dim, v, c->v + row * c->dim);
+  else
+    enf__fill_nan(c->dim, c->v + row * c->dim);
   if (c->div)
     c->div[row] = good ? p->div[slot] : NAN;
   return why;

@@ -6,7 +6,9 @@
 static const enf__map_ops *const table[] = {[ENF__MAP_CNF] = &enf__cnf_ops,
                                             [ENF__MAP_LINEAR] = &enf__linear_ops,
                                             [ENF__MAP_SPLINE] = &enf__spline_ops,
-                                            [ENF__MAP_RESIDUAL] = &enf__residual_ops};
+                                            [ENF__MAP_RESIDUAL] = &enf__residual_ops,
+
+                                            [ENF__MAP_ACTNORM] = &enf__actnorm_ops};
 ENF__ROW_FOR_EVERY(ENF__MAPS, table);
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -64,8 +66,13 @@ void enf__chain_pack(enf__chain *chain, const enf__params *params) {
 }
 
 const enf__field *enf__chain_field(const enf__chain *chain) {
-  const bool one = chain->count == 1 && chain->map[0]->ops == &enf__cnf_ops;
-  return one ? enf__cnf_of(chain->map[0])->field : NULL;
+  const enf__field *field = NULL;
+  for (size_t i = 0; i < chain->count; i++)
+    if (chain->map[i]->ops == &enf__cnf_ops)
+      field = enf__cnf_of(chain->map[i])->field;
+    else if (chain->map[i]->ops != &enf__actnorm_ops)
+      return NULL;
+  return field;
 }
 
 /* ---- the way through ------------------------------------------------------------------------- */

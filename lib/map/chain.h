@@ -24,7 +24,8 @@ enf_status enf__chain_allocate(enf_ctx *ctx, enf__chain *chain);
 void enf__chain_free(enf__chain *chain); /* fine on a zeroed one */
 /* Once the table is complete, and whenever its numbers have changed. */
 void enf__chain_pack(enf__chain *chain, const enf__params *params);
-/* The chain's one velocity field, or NULL if it is made of anything else. */
+/* The chain's one velocity field, or NULL if it is made of anything else (but actnorm, which is no
+   part of the field). */
 const enf__field *enf__chain_field(const enf__chain *chain);
 
 /* ---- tasks ----------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 
 static enf__model model_of(const enf__map_spec *spec) {
   const enf_opts *opts = spec->options;
+  const size_t F = spec->space->shape.features;
   return (enf__model){.kind = (int)enf__opts_int(opts, ENF__OPT_MODEL_FIELD),
                       .dimensions = spec->space->shape.dimensions,
                       .hidden = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_HIDDEN),
@@ -15,6 +16,10 @@ static enf__model model_of(const enf__map_spec *spec) {
                       .kernel_range = enf__opts_real(opts, ENF__OPT_MODEL_KERNEL_RANGE),
                       .attention = enf__opts_int(opts, ENF__OPT_MODEL_ATTENTION) != 0,
                       .tanh = enf__opts_int(opts, ENF__OPT_MODEL_TANH) != 0,
+                      .features = F,
+                      .inputs = F,
+                      .outputs = F + 1,
+                      .reversed = enf__opts_int(opts, ENF__OPT_MODEL_REVERSED) != 0,
                       .mean = enf__opts_int(opts, ENF__OPT_MODEL_AGGREGATION) == ENF__MEAN};
 }
 
@@ -71,7 +76,8 @@ static void pack(enf__map *map, const double *params) {
   enf__field_pack(((enf__cnf *)map)->field, params);
 }
 
-const enf__map_ops enf__cnf_ops = {.plan = plan,
+const enf__map_ops enf__cnf_ops = {.bytes = sizeof(enf__cnf),
+                                   .plan = plan,
                                    .allocate = allocate,
                                    .destroy = destroy,
                                    .pack = pack,

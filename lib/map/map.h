@@ -93,6 +93,7 @@ typedef struct {
 } enf__map_spec;
 
 typedef struct {
+  size_t bytes; /* of its struct, where flows of any size have it: flow/sized.h */
   /* Without anything of the size of its weights, which allocate makes (NOMEM). */
   enf_status (*plan)(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec);
   enf_status (*allocate)(enf_ctx *ctx, enf__map *map);
@@ -125,6 +126,7 @@ struct enf__map {
   size_t params; /* P of the whole table, once it is complete */
 };
 
-extern const enf__map_ops enf__cnf_ops, enf__linear_ops, enf__spline_ops, enf__residual_ops;
+extern const enf__map_ops enf__cnf_ops, enf__linear_ops, enf__spline_ops, enf__residual_ops,
+    enf__actnorm_ops;
 
 #endif

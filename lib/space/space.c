@@ -18,6 +18,8 @@ enf__space enf__space_make(int kind, size_t particles, size_t dimensions) {
 }
 
 double enf__space_log_unit(const enf__space *space) {
+  if (space->ops->log_unit)
+    return space->ops->log_unit(space);
   return (double)enf__space_freedom(space) * log(space->scale);
 }
 

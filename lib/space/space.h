@@ -42,8 +42,8 @@ typedef struct {
 typedef struct {
   size_t particles; /* N where none is asked for; 0: one must be */
   bool unitless;    /* its states have no length: the data scale is 1 */
-  /* Where shape and links follow from other options than model.particles and model.dimensions, which
-     are completed; else NULL. */
+  /* Where shape and links follow from other options than model.particles and model.dimensions,
+     which are completed; else NULL. */
   enf_status (*derive)(enf_ctx *ctx, enf__space *space, enf_opts *options);
   /* OPTION, with the sentence, for numbers of particles or dimensions that it cannot have. */
   enf_status (*check)(enf_ctx *ctx, const enf__space *space);
@@ -59,6 +59,10 @@ typedef struct {
 
   size_t (*state)(const enf__space *space);   /* doubles of a state */
   size_t (*freedom)(const enf__space *space); /* k */
+  /* Where not all numbers have the data scale, else NULL: log_unit, and out = x (state) as a
+     tangent in the host's units. */
+  double (*log_unit)(const enf__space *space);
+  void (*to_host)(const enf__space *space, const double *x, double *out);
   /* Host's x -> state y. origin (3) gets the mean of particles, for leave to put back. Both it and
      log_volume may be NULL. */
   enf__failure (*enter)(const enf__space *space, const double *x, double *y, double *origin,
@@ -84,6 +88,15 @@ typedef struct {
   bool (*is_circle)(const enf__space *space, size_t k);
 } enf__space_ops;
 
+/* Features of particles (featured.c). */
+enum { ENF__FEATURES = 64 };
+typedef struct {
+  size_t elements;           /* kinds that are one-hot features */
+  int number[ENF__FEATURES]; /* (elements) their atomic numbers, or numbers of model.elements */
+  bool charges;              /* the atomic number behind them */
+  double kind_scale, charge_scale;
+} enf__featured;
+
 struct enf__space {
   const enf__space_ops *ops;
   enf__shape shape;        /* of the samples outside, x (N,D) */
@@ -91,6 +104,7 @@ struct enf__space {
   double scale;            /* s: host units per unit inside */
   enf__molecule *molecule; /* or NULL */
   enf__links links;        /* of group and lattice */
+  enf__featured featured;
 };
 
 /* N where model.particles is not set; 0: it must be. */
@@ -112,6 +126,10 @@ double enf__space_log_unit(const enf__space *space);
 void enf__space_normal(const enf__space *space, double std, uint64_t seed, uint32_t stream,
                        uint64_t index, double *z);
 
+/* Does the flow of these options have features? Units of one of them per unit inside. */
+bool enf__space_has_features(const enf_opts *options);
+double enf__space_feature_scale(const enf__space *space, size_t feature);
+
 /* x (count) becomes s x: a tangent, or a point without its origin, to the host's units. */
 static inline void enf__space_to_host(const enf__space *space, size_t count, const double *x,
                                       double *out) {
@@ -123,7 +141,7 @@ static inline bool enf__space_is_circle(const enf__space *space, size_t k) {
   return space->ops->is_circle && space->ops->is_circle(space, k);
 }
 
-extern const enf__space_ops enf__particles_ops, enf__vector_ops, enf__molecule_ops, enf__group_ops,
-    enf__lattice_ops;
+extern const enf__space_ops enf__particles_ops, enf__featured_ops, enf__vector_ops,
+    enf__molecule_ops, enf__group_ops, enf__lattice_ops;
 
 #endif
