@@ -349,15 +349,6 @@ const char *enf__flow_option(const enf_flow *flow, enf__opt id, char buffer[32])
   return buffer;
 }
 
-enf_status enf__text_give(const char *value, char *text, size_t size, size_t *needed) {
-  const size_t bytes = strlen(value) + 1;
-  if (needed)
-    *needed = bytes;
-  if (bytes <= size)
-    memcpy(text, value, bytes);
-  return bytes <= size ? ENF_OK : ENF_ERR_RANGE;
-}
-
 enf_status enf_get_text(const enf_flow *flow, const char *name, char *text, size_t size,
                         size_t *needed) {
   ENF__ENTRY;

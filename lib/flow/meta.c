@@ -60,3 +60,12 @@ void enf__meta_free(enf_flow *flow) {
   enf__free(&flow->alloc, flow->meta);
   flow->meta = NULL;
 }
+
+enf_status enf__text_give(const char *value, char *text, size_t size, size_t *needed) {
+  const size_t bytes = strlen(value) + 1;
+  if (needed)
+    *needed = bytes;
+  if (bytes <= size)
+    memcpy(text, value, bytes);
+  return bytes <= size ? ENF_OK : ENF_ERR_RANGE;
+}
