@@ -5,59 +5,77 @@
    and shapes give the network: hidden width, layers, depths, attention, and for how many kinds of
    particles the weights are. What they do not tell comes from the caller's options or, where a file
    has them, from metadata: the number of particles (N), dimensions (dim), species, tanh,
-   aggregation. embedding_out has no influence on a velocity and may be missing. */
-#include "flow/flow.h"
-#include "io/io.h"
+   aggregation. embedding_out has no influence on a velocity and may be missing, but where particles
+   have features (import_features.c). */
+#include "flow/import.h"
 #include <math.h>
 #include <string.h>
 
 #define FIRST "egnn.embedding.weight"
 
-typedef struct {
-  enf_ctx *ctx;
-  const char *path;
-  enf__st_file file;
-  const char *prefix; /* of the first tensor's name, `length` characters */
-  size_t length;
-  enf_opts *opts;
-} importer;
+/* ---- networks -------------------------------------------------------------------------------- */
 
-/* The tensor "egnn.<text>"; or NULL. */
-static const enf__st_tensor *find(const importer *im, const char *text) {
+const enf__st_tensor *enf__import_find(const enf__importer *im, const enf__import_network *network,
+                                       const char *text) {
   char name[256];
-  if (im->length + strlen(text) + 8 > sizeof name)
+  if (!network->prefix || network->length + strlen(text) + 8 > sizeof name)
     return NULL;
-  enf__format(name, sizeof name, "%.*segnn.%s", (int)im->length, im->prefix, text);
+  enf__format(name, sizeof name, "%.*segnn.%s", (int)network->length, network->prefix, text);
   return enf__st_find(&im->file, name);
 }
 
-static const enf__st_tensor *find_linear(const importer *im, size_t layer, const char *network,
-                                         size_t k) {
-  char text[64];
-  enf__format(text, sizeof text, "gcl_%zu.%s.%zu.weight", layer, network, k);
-  return find(im, text);
+static const enf__st_tensor *find(const enf__importer *im, const char *text) {
+  return enf__import_find(im, &im->flow, text);
 }
 
-static enf_status find_prefix(importer *im) {
+static const enf__st_tensor *find_linear(const enf__importer *im,
+                                         const enf__import_network *network, size_t layer,
+                                         const char *name, size_t k) {
+  char text[64];
+  enf__format(text, sizeof text, "gcl_%zu.%s.%zu.weight", layer, name, k);
+  return enf__import_find(im, network, text);
+}
+
+size_t enf__import_layers(const enf__importer *im, const enf__import_network *network) {
+  size_t layers = 0;
+  while (find_linear(im, network, layers, "edge_mlp", 0))
+    layers++;
+  return layers;
+}
+
+/* Files with more than networks in them have those behind "weights.". */
+static bool has_weights(const enf__st_file *file) {
+  for (size_t i = 0; i < file->tensors; i++)
+    if (!strncmp(file->tensor[i].name, "weights.", 8))
+      return true;
+  return false;
+}
+
+enf_status enf__import_networks(enf__importer *im) {
   const size_t bytes = strlen(FIRST);
+  const bool behind = has_weights(&im->file);
   for (size_t i = 0; i < im->file.tensors; i++) {
     const char *name = im->file.tensor[i].name;
     const size_t length = strlen(name);
-    if (length < bytes || strcmp(name + length - bytes, FIRST) != 0)
+    if (length < bytes || strcmp(name + length - bytes, FIRST) != 0 ||
+        (behind && strncmp(name, "weights.", 8) != 0))
       continue;
-    im->prefix = name;
-    im->length = length - bytes;
-    return im->file.tensor[i].ndim == 2
-               ? ENF_OK
-               : enf__file_refuse(im->ctx, ENF_ERR_FORMAT, im->path, "%s is no matrix", name);
+    if (im->file.tensor[i].ndim != 2)
+      return enf__file_refuse(im->ctx, ENF_ERR_FORMAT, im->path, "%s is no matrix", name);
+    const bool second = strstr(name, "net_fn.") || strstr(name, "dequanti");
+    enf__import_network *network = second ? &im->dequantiser : &im->flow;
+    if (!network->prefix)
+      *network = (enf__import_network){name, length - bytes};
   }
+  if (im->flow.prefix)
+    return ENF_OK;
   return enf__file_refuse(im->ctx, ENF_ERR_FORMAT, im->path,
                           "holds no tensor that ends in \"" FIRST "\": not a published EGNN");
 }
 
 /* ---- what the network is --------------------------------------------------------------------- */
 
-static enf_status set(importer *im, const char *name, const char *value) {
+enf_status enf__import_set(enf__importer *im, const char *name, const char *value) {
   const enf_status status = enf_opts_set(im->opts, name, value);
   if (status == ENF_OK)
     return ENF_OK;
@@ -65,37 +83,35 @@ static enf_status set(importer *im, const char *name, const char *value) {
                           "%s", enf_opts_errmsg(im->opts));
 }
 
-static enf_status set_size(importer *im, const char *name, size_t value) {
+enf_status enf__import_set_size(enf__importer *im, const char *name, size_t value) {
   char text[32];
   enf__format(text, sizeof text, "%zu", value);
-  return set(im, name, text);
+  return enf__import_set(im, name, text);
 }
 
 /* Linear layers of a network of the first message-passing layer: weights 0, 2, 4 ... */
-static size_t depth_of(const importer *im, const char *network) {
+static size_t depth_of(const enf__importer *im, const char *network) {
   size_t depth = 0;
-  while (find_linear(im, 0, network, 2 * depth))
+  while (find_linear(im, &im->flow, 0, network, 2 * depth))
     depth++;
   return depth;
 }
 
-static enf_status read_shapes(importer *im) {
+static enf_status read_shapes(enf__importer *im) {
   enf_status status;
-  size_t layers = 0;
-  while (find_linear(im, layers, "edge_mlp", 0))
-    layers++;
-  TRY(set(im, "model.field", "egnn"));
-  TRY(set_size(im, "model.hidden", find(im, "embedding.weight")->shape[0]));
-  TRY(set_size(im, "model.layers", layers));
-  TRY(set_size(im, "model.edge_depth", depth_of(im, "edge_mlp")));
-  TRY(set_size(im, "model.node_depth", depth_of(im, "node_mlp")));
-  TRY(set(im, "model.attention", find_linear(im, 0, "att_mlp", 0) ? "1" : "0"));
+  TRY(enf__import_set(im, "model.field", "egnn"));
+  TRY(enf__import_set_size(im, "model.hidden", find(im, "embedding.weight")->shape[0]));
+  TRY(enf__import_set_size(im, "model.layers", enf__import_layers(im, &im->flow)));
+  TRY(enf__import_set_size(im, "model.edge_depth", depth_of(im, "edge_mlp")));
+  TRY(enf__import_set_size(im, "model.node_depth", depth_of(im, "node_mlp")));
+  TRY(enf__import_set(im, "model.attention",
+                      find_linear(im, &im->flow, 0, "att_mlp", 0) ? "1" : "0"));
 out:
   return status;
 }
 
 /* Metadata of files that have any, unless the caller says otherwise. */
-static enf_status read_metadata(importer *im) {
+static enf_status read_metadata(enf__importer *im) {
   static const struct {
     const char *key;
     enf__opt id;
@@ -107,17 +123,20 @@ static enf_status read_metadata(importer *im) {
   enf_status status = ENF_OK;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     const char *value = enf__st_meta_find(&im->file, known[i].key);
-    if (value && strcmp(value, "none") != 0 && !enf__opts_isset(im->opts, known[i].id))
-      TRY(set(im, enf__opts_name(known[i].id), value));
+    const bool mine = known[i].id != ENF__OPT_MODEL_SPECIES || !enf__import_has_features(im);
+    if (mine && value && strcmp(value, "none") != 0 && !enf__opts_isset(im->opts, known[i].id))
+      TRY(enf__import_set(im, enf__opts_name(known[i].id), value));
   }
   if (!enf__opts_isset(im->opts, ENF__OPT_MODEL_DATA_SCALE))
-    TRY(set(im, "model.data_scale", "1"));
+    TRY(enf__import_set(im, "model.data_scale", "1"));
 out:
   return status;
 }
 
 /* What weights cannot tell. */
-static enf_status check_options(importer *im) {
+static enf_status check_options(enf__importer *im) {
+  if (enf__import_has_features(im))
+    return enf__import_features(im);
   const size_t inputs = find(im, "embedding.weight")->shape[1];
   const bool kinds = *enf__opts_text(im->opts, ENF__OPT_MODEL_SPECIES) != 0;
   if (!enf__opts_isset(im->opts, ENF__OPT_MODEL_PARTICLES))
@@ -142,12 +161,11 @@ static bool fits(const enf__tensor *view, const enf__st_tensor *tensor) {
 }
 
 /* Every tensor that the network has, but for those without influence. */
-static enf_status check_tensors(const importer *im, const enf__params *params) {
-  const size_t skipped = strlen("egnn.");
+static enf_status check_tensors(const enf__importer *im, const enf__params *params) {
   for (size_t i = 0; i < params->count; i++) {
     const enf__tensor *view = &params->tensor[i];
-    const enf__st_tensor *tensor = find(im, view->name + skipped);
-    if (!tensor && strstr(view->name, "embedding_out"))
+    const enf__st_tensor *tensor = enf__import_view(im, view->name);
+    if (!tensor && strstr(view->name, "embedding_out") && !enf__import_has_features(im))
       continue;
     if (!tensor)
       return enf__file_refuse(im->ctx, ENF_ERR_FORMAT, im->path, "tensor %s is missing",
@@ -160,10 +178,10 @@ static enf_status check_tensors(const importer *im, const enf__params *params) {
   return ENF_OK;
 }
 
-static enf_status read_tensors(const importer *im, enf__params *params) {
+static enf_status read_tensors(const enf__importer *im, enf__params *params) {
   for (size_t i = 0; i < params->count; i++) {
     const enf__tensor *view = &params->tensor[i];
-    const enf__st_tensor *tensor = find(im, view->name + strlen("egnn."));
+    const enf__st_tensor *tensor = enf__import_view(im, view->name);
     double *data = params->value + view->offset;
     if (tensor)
       enf__st_doubles(tensor, data);
@@ -175,10 +193,10 @@ static enf_status read_tensors(const importer *im, enf__params *params) {
   return ENF_OK;
 }
 
-static enf_status make(importer *im, enf_flow **flow) {
+static enf_status make(enf__importer *im, enf_flow **flow) {
   enf_status status;
   enf_flow *made = NULL;
-  TRY(find_prefix(im));
+  TRY(enf__import_networks(im));
   TRY(read_shapes(im));
   TRY(read_metadata(im));
   TRY(check_options(im));
@@ -197,7 +215,7 @@ out:
 
 enf_status enf_import(enf_ctx *ctx, enf_flow **flow, const char *path, const enf_opts *opts) {
   ENF__ENTRY;
-  importer im = {.ctx = ctx, .path = path};
+  enf__importer im = {.ctx = ctx, .path = path};
   if (flow)
     *flow = NULL;
   enf_status status = enf__enter(ctx);
