@@ -22,6 +22,10 @@ typedef struct {
 /* The tensor "egnn.<text>" of a network; or NULL. */
 const enf__st_tensor *enf__import_find(const enf__importer *im, const enf__import_network *network,
                                        const char *text);
+/* Linear layer k of a network of a message-passing layer; or NULL. */
+const enf__st_tensor *enf__import_linear(const enf__importer *im,
+                                         const enf__import_network *network, size_t layer,
+                                         const char *name, size_t k);
 /* Message-passing layers of a network. */
 size_t enf__import_layers(const enf__importer *im, const enf__import_network *network);
 /* Set an option; FORMAT, with the file's name, for a value that it does not take. */
