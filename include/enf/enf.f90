@@ -649,6 +649,63 @@ module enf
     end function enf_lattice_exact_values
   end interface
 
+  interface ! of configurations of any size (enf/batch.h)
+    integer(c_int32_t) function enf_batch_create(ctx, batch, dimensions) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t
+      type(c_ptr), value :: ctx
+      type(c_ptr), intent(out) :: batch
+      integer(c_size_t), value :: dimensions
+    end function enf_batch_create
+
+    ! kinds is c_loc of integer(c_int32_t) (N), features of (F,N); each may be c_null_ptr.
+    integer(c_int32_t) function enf_batch_append(ctx, batch, N, kinds, F, features, x) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, batch, kinds, features
+      integer(c_size_t), value :: N, F
+      real(c_double), intent(in) :: x(*)
+    end function enf_batch_append
+
+    integer(c_size_t) function enf_batch_count(batch) bind(c)
+      import :: c_ptr, c_size_t
+      type(c_ptr), value :: batch
+    end function enf_batch_count
+
+    integer(c_size_t) function enf_batch_particles(batch) bind(c)
+      import :: c_ptr, c_size_t
+      type(c_ptr), value :: batch
+    end function enf_batch_particles
+
+    integer(c_size_t) function enf_batch_dimensions(batch) bind(c)
+      import :: c_ptr, c_size_t
+      type(c_ptr), value :: batch
+    end function enf_batch_dimensions
+
+    ! index counts from 0; kinds, features and x are for c_f_pointer with (N), (F,N) and (D,N).
+    integer(c_int32_t) function enf_batch_get(batch, index, N, kinds, F, features, x) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t
+      type(c_ptr), value :: batch
+      integer(c_size_t), value :: index
+      integer(c_size_t), intent(out) :: N, F
+      type(c_ptr), intent(out) :: kinds, features, x
+    end function enf_batch_get
+
+    integer(c_int32_t) function enf_batch_reader_next(ctx, reader, most, batch) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t
+      type(c_ptr), value :: ctx, reader, batch
+      integer(c_size_t), value :: most
+    end function enf_batch_reader_next
+
+    subroutine enf_batch_reader_close(reader) bind(c)
+      import :: c_ptr
+      type(c_ptr), value :: reader
+    end subroutine enf_batch_reader_close
+
+    subroutine enf_batch_destroy(batch) bind(c)
+      import :: c_ptr
+      type(c_ptr), value :: batch
+    end subroutine enf_batch_destroy
+  end interface
+
   interface ! of energies (enf/energy.h)
     ! An enf_energy_fn itself: give c_funloc(enf_energy_eval), and the energy as user. grad is c_loc of
     ! (D,N,n), or c_null_ptr.
@@ -866,6 +923,26 @@ module enf
       character(kind=c_char), intent(in) :: path(*)
     end function c_array_read
 
+    integer(c_int32_t) function c_batch_read(ctx, batch, flow, path) bind(c, name='enf_batch_read')
+      import :: c_ptr, c_int32_t, c_char
+      type(c_ptr), value :: ctx, flow
+      type(c_ptr), intent(out) :: batch
+      character(kind=c_char), intent(in) :: path(*)
+    end function c_batch_read
+
+    integer(c_int32_t) function c_batch_reader_open(ctx, reader, flow, path) bind(c, name='enf_batch_reader_open')
+      import :: c_ptr, c_int32_t, c_char
+      type(c_ptr), value :: ctx, flow
+      type(c_ptr), intent(out) :: reader
+      character(kind=c_char), intent(in) :: path(*)
+    end function c_batch_reader_open
+
+    integer(c_int32_t) function c_batch_write(ctx, batch, flow, path) bind(c, name='enf_batch_write')
+      import :: c_ptr, c_int32_t, c_char
+      type(c_ptr), value :: ctx, batch, flow
+      character(kind=c_char), intent(in) :: path(*)
+    end function c_batch_write
+
     integer(c_int32_t) function c_get_text(flow, name, text, size, needed) bind(c, name='enf_get_text')
       import :: c_ptr, c_int32_t, c_size_t, c_char
       type(c_ptr), value :: flow, text
@@ -1062,6 +1139,26 @@ contains
     character(*), intent(in) :: path
     enf_array_read = c_array_read(ctx, array, path // c_null_char)
   end function enf_array_read
+
+  integer(c_int32_t) function enf_batch_read(ctx, batch, flow, path)
+    type(c_ptr), intent(in) :: ctx, flow
+    type(c_ptr), intent(out) :: batch
+    character(*), intent(in) :: path
+    enf_batch_read = c_batch_read(ctx, batch, flow, path // c_null_char)
+  end function enf_batch_read
+
+  integer(c_int32_t) function enf_batch_reader_open(ctx, reader, flow, path)
+    type(c_ptr), intent(in) :: ctx, flow
+    type(c_ptr), intent(out) :: reader
+    character(*), intent(in) :: path
+    enf_batch_reader_open = c_batch_reader_open(ctx, reader, flow, path // c_null_char)
+  end function enf_batch_reader_open
+
+  integer(c_int32_t) function enf_batch_write(ctx, batch, flow, path)
+    type(c_ptr), intent(in) :: ctx, batch, flow
+    character(*), intent(in) :: path
+    enf_batch_write = c_batch_write(ctx, batch, flow, path // c_null_char)
+  end function enf_batch_write
 
   integer(c_int32_t) function enf_get_text(flow, name, text)
     type(c_ptr), intent(in) :: flow

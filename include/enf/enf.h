@@ -11,6 +11,7 @@
 #define ENF_ENF_H
 
 #include <enf/array.h>
+#include <enf/batch.h>
 #include <enf/context.h>
 #include <enf/energy.h>
 #include <enf/fit.h>

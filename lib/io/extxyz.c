@@ -7,9 +7,7 @@
    Numbers are decimal, in '.' notation in every locale, with exponents after e or d. What is not a
    finite number is refused, but for frames of nothing but nan: so a sample that failed is written.
    Lines may end in CR LF. Errors carry the line's number. */
-#include "core/elements.h"
-#include "io/comment.h"
-#include <math.h>
+#include "io/atom.h"
 #include <string.h>
 
 typedef struct {
@@ -35,56 +33,6 @@ static bool at_end(const reader *r) {
 
 /* ---- atoms ----------------------------------------------------------------------------------- */
 
-static enf_status read_number(const reader *r, enf__span word, double *value) {
-  if (enf__span_is(word, "nan") || enf__span_is(word, "-nan")) {
-    *value = (double)NAN;
-    return ENF_OK;
-  }
-  if (!enf__span_number(word, value))
-    return enf__line_refuse(&r->line, "'%.*s' is not a number", enf__span_shown(word), word.at);
-  if (isfinite(*value))
-    return ENF_OK;
-  return enf__line_refuse(&r->line, "'%.*s' is too large", enf__span_shown(word), word.at);
-}
-
-/* A planar sample that failed has z = 0. */
-static bool is_lost(const double *x) {
-  return isnan(x[0]) && isnan(x[1]) && (isnan(x[2]) || x[2] == 0);
-}
-
-static enf_status check_atom(const reader *r, size_t atom, const double *x) {
-  const bool lost = is_lost(x);
-  if (!lost && (isnan(x[0]) || isnan(x[1]) || isnan(x[2])))
-    return enf__line_refuse(&r->line, "'nan' is not a coordinate");
-  if (lost == is_lost(x - 3 * atom))
-    return ENF_OK;
-  return enf__line_refuse(&r->line, "'nan' is not a coordinate: atom %zu is %s, atom 1 is %s",
-                          atom + 1, lost ? "nan" : "not", lost ? "not" : "nan");
-}
-
-static enf__span symbol_of(size_t number) {
-  const char *symbol = enf__element_symbol(number);
-  return (enf__span){symbol, symbol ? symbol + strlen(symbol) : NULL};
-}
-
-/* The label as it is kept. */
-static enf_status read_label(const reader *r, int kind, enf__span *word) {
-  const bool number = kind == ENF__LABEL_NUMBER || kind == ENF__LABEL_PLAIN;
-  size_t value;
-  double real;
-  if (number && enf__span_size(*word, &value) && enf__element_symbol(value)) {
-    *word = symbol_of(value);
-    return ENF_OK;
-  }
-  if (kind == ENF__LABEL_NUMBER)
-    return enf__line_refuse(&r->line, "'%.*s' is not an atomic number", enf__span_shown(*word),
-                            word->at);
-  if (kind == ENF__LABEL_PLAIN && enf__span_number(*word, &real))
-    return enf__line_refuse(&r->line, "the element expected, not the number '%.*s'",
-                            enf__span_shown(*word), word->at);
-  return ENF_OK;
-}
-
 static enf_status keep_label(reader *r, size_t atom, bool first, enf__span label) {
   if (first)
     r->label[atom] = label;
@@ -97,23 +45,10 @@ static enf_status keep_label(reader *r, size_t atom, bool first, enf__span label
 
 static enf_status read_atom(reader *r, const enf__columns *c, size_t atom, bool first, double *x) {
   enf_status status = ENF_OK;
-  enf__span line = take_line(r), label = {line.at, line.at};
-  const size_t needed = c->total ? c->total : c->pos + 3;
-  for (size_t column = 0; column < needed; column++) {
-    const enf__span word = enf__span_word(&line);
-    if (enf__span_length(word) == 0)
-      return enf__line_refuse(&r->line, "atom %zu has %zu columns, %zu are needed", atom + 1,
-                              column, needed);
-    if (c->kind != ENF__LABEL_NONE && column == c->label)
-      label = word;
-    if (column >= c->pos && column < c->pos + 3)
-      TRY(read_number(r, word, &x[column - c->pos]));
-  }
-  if (c->total && enf__span_length(enf__span_word(&line)) > 0)
-    return enf__line_refuse(&r->line, "atom %zu has more columns than the %zu of Properties",
-                            atom + 1, needed);
-  TRY(check_atom(r, atom, x));
-  TRY(read_label(r, c->kind, &label));
+  const enf__span line = take_line(r);
+  enf__span label;
+  TRY(enf__atom_read(&r->line, c, atom, line, &label, x));
+  TRY(enf__atom_agrees(&r->line, atom, x, x - 3 * atom));
   TRY(keep_label(r, atom, first, label));
 out:
   return status;

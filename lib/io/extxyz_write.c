@@ -33,7 +33,13 @@ static enf_status put_text(enf__writer *file, const char *text) {
   return enf__writer_put(file, text, strlen(text));
 }
 
-static enf_status put_atom(enf__writer *file, const char *label, const double *x, size_t D) {
+enf_status enf__xyz_put_head(enf__writer *file, size_t N) {
+  char head[96];
+  snprintf(head, sizeof head, "%zu\nProperties=species:S:1:pos:R:3 pbc=\"F F F\"\n", N);
+  return put_text(file, head);
+}
+
+enf_status enf__xyz_put_atom(enf__writer *file, const char *label, const double *x, size_t D) {
   enf_status status = ENF_OK;
   TRY(put_text(file, label));
   for (size_t d = 0; d < 3; d++) {
@@ -52,15 +58,13 @@ enf_status enf__xyz_write(enf_ctx *ctx, const char *path, const enf__array_view 
   const size_t n = view->shape[0], N = view->shape[1], D = view->shape[2];
   enf_status status = ENF_OK;
   enf__writer file = {0};
-  char head[96];
   TRY(check_view(ctx, path, view));
-  snprintf(head, sizeof head, "%zu\nProperties=species:S:1:pos:R:3 pbc=\"F F F\"\n", N);
   TRY(enf__writer_open(ctx, &file, path));
   for (size_t i = 0; i < n * N; i++) {
     const char *label = view->labels ? view->labels[i % N] : "X";
     if (i % N == 0)
-      TRY(put_text(&file, head));
-    TRY(put_atom(&file, label, view->data + D * i, D));
+      TRY(enf__xyz_put_head(&file, N));
+    TRY(enf__xyz_put_atom(&file, label, view->data + D * i, D));
   }
   TRY(enf__writer_commit(&file));
 out:

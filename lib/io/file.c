@@ -80,15 +80,24 @@ static enf_status fill(enf_ctx *ctx, const char *path, int fd, char *data, size_
   return ENF_OK;
 }
 
-enf_status enf__file_read(enf_ctx *ctx, const char *path, char **data, size_t *bytes) {
-  enf_status status = ENF_OK;
-  char *buffer = NULL;
-  *data = NULL;
+enf_status enf__file_open(enf_ctx *ctx, const char *path, int *fd, size_t *bytes) {
   /* O_NONBLOCK: opening a pipe must not wait for its writer. */
-  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0)
+  *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (*fd < 0)
     return enf__file_cannot(ctx, "open", path, errno);
-  TRY(measure(ctx, path, fd, bytes));
+  const enf_status status = measure(ctx, path, *fd, bytes);
+  if (status != ENF_OK)
+    close(*fd);
+  return status;
+}
+
+enf_status enf__file_read(enf_ctx *ctx, const char *path, char **data, size_t *bytes) {
+  char *buffer = NULL;
+  int fd;
+  *data = NULL;
+  enf_status status = enf__file_open(ctx, path, &fd, bytes);
+  if (status != ENF_OK)
+    return status;
   buffer = enf__alloc(&ctx->alloc, *bytes + 1);
   if (!buffer) {
     status = enf__fail(ctx, ENF_ERR_NOMEM, "no memory for the %zu bytes of %s", *bytes,

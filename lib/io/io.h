@@ -27,6 +27,9 @@ enf_status enf__writer_put(enf__writer *w, const void *data, size_t bytes);
 enf_status enf__writer_commit(enf__writer *w); /* on failure the writer is abandoned */
 void enf__writer_abandon(enf__writer *w);      /* fine on a zeroed or committed writer */
 
+/* A regular file to read from, and its length; the caller closes *fd. */
+enf_status enf__file_open(enf_ctx *ctx, const char *path, int *fd, size_t *bytes);
+
 /* The whole of a regular file, with one NUL byte added; the caller frees *data (enf__free). */
 enf_status enf__file_read(enf_ctx *ctx, const char *path, char **data, size_t *bytes);
 
@@ -144,6 +147,18 @@ typedef struct {
   const double *data;
 } enf__array_view;
 
+/* What a .npy file begins with. */
+typedef struct {
+  char kind;            /* 'f', 'i', 'u', or another that is not read */
+  char type[32];        /* as it is written */
+  size_t item, ndim, shape[4];
+  bool big_endian, fortran;
+} enf__npy_head;
+
+/* Refuses what is no header of a .npy file, or not all in these bytes; *start is where it ends. */
+enf_status enf__npy_read_head(enf_ctx *ctx, const char *path, const char *data, size_t bytes,
+                              enf__npy_head *head, size_t *start);
+
 /* One format: parse fills a zeroed array (what it allocated is freed by the caller on failure)
    from a file's bytes, which end in a NUL; write makes the file. */
 enf_status enf__npy_parse(enf_ctx *ctx, enf_array *array, const char *path, const char *data,
@@ -161,6 +176,10 @@ enf_status enf__netcdf_parse(enf_ctx *ctx, enf_array *array, const char *path, c
                              size_t bytes);
 /* NAME of FILE.npz:NAME, NULL for other paths. */
 const char *enf__npz_member(const char *path);
+
+/* The first two lines of an extended XYZ frame, and an atom's; label is one word. */
+enf_status enf__xyz_put_head(enf__writer *file, size_t N);
+enf_status enf__xyz_put_atom(enf__writer *file, const char *label, const double *x, size_t D);
 
 /* Memory for array->shape; NOMEM, or SHAPE if the product overflows. */
 enf_status enf__array_reserve(enf_ctx *ctx, enf_array *array);

@@ -20,8 +20,8 @@ typedef struct {
   enf_ctx *ctx;
   const char *path;
   const char *begin, *at, *end; /* the header */
-  size_t item;                  /* bytes of an element */
-  bool big_endian, fortran;
+  bool integers;                /* are read, too */
+  enf__npy_head head;
 } reader;
 
 #define REFUSE(r, status, ...) enf__file_refuse((r)->ctx, status, (r)->path, __VA_ARGS__)
@@ -106,55 +106,65 @@ static const char *describe(const char *type) {
   return "unknown";
 }
 
-static enf_status take_descr(reader *r, enf_array *array) {
+/* Bytes of an element of this type, 0 for one that is not read. */
+static size_t item_of(const reader *r, const char *type) {
+  const bool ordered = type[0] == '<' || type[0] == '>';
+  const char *size = ordered || (type[0] == '|' && r->integers) ? type + 1 : "";
+  const size_t bytes = size[0] && size[1] && !size[2] ? (size_t)(size[1] - '0') : 0;
+  if (size[0] == 'f')
+    return ordered && (bytes == 4 || bytes == 8) ? bytes : 0;
+  const bool whole = r->integers && (size[0] == 'i' || size[0] == 'u');
+  return whole && (bytes == 1 || (ordered && (bytes == 2 || bytes == 4 || bytes == 8))) ? bytes : 0;
+}
+
+static enf_status take_descr(reader *r) {
   enf_status status = ENF_OK;
-  char type[32];
-  (void)array;
+  enf__npy_head *head = &r->head;
   if (look(r) == '[')
     return REFUSE(r, ENF_ERR_UNSUPPORTED, "structured dtypes are not supported, only f4 and f8");
-  TRY(take_text(r, type));
-  r->big_endian = type[0] == '>';
-  const char *size = type[0] == '<' || r->big_endian ? type + 1 : "";
-  r->item = !strcmp(size, "f4") ? 4 : !strcmp(size, "f8") ? 8 : 0;
-  if (r->item == 0)
-    return REFUSE(r, ENF_ERR_UNSUPPORTED, "dtype '%s' (%s) is not supported, only f4 and f8", type,
-                  describe(type));
+  TRY(take_text(r, head->type));
+  head->big_endian = head->type[0] == '>';
+  head->item = item_of(r, head->type);
+  head->kind = head->type[1];
+  if (head->item == 0)
+    return REFUSE(r, ENF_ERR_UNSUPPORTED, "dtype '%s' (%s) is not supported, only f4 and f8",
+                  head->type, describe(head->type));
 out:
   return status;
 }
 
-static enf_status take_order(reader *r, enf_array *array) {
-  (void)array;
-  r->fortran = take_word(r, "True");
-  return r->fortran || take_word(r, "False") ? ENF_OK : expected(r, "True or False");
+static enf_status take_order(reader *r) {
+  r->head.fortran = take_word(r, "True");
+  return r->head.fortran || take_word(r, "False") ? ENF_OK : expected(r, "True or False");
 }
 
 /* A Python tuple: (), (3,), (3, 4), (3, 4,). */
-static enf_status take_shape(reader *r, enf_array *array) {
+static enf_status take_shape(reader *r) {
   enf_status status = ENF_OK;
+  enf__npy_head *head = &r->head;
   bool comma = true;
   if (!take(r, '('))
     return expected(r, "'('");
-  for (array->ndim = 0; !take(r, ')'); array->ndim++) {
+  for (head->ndim = 0; !take(r, ')'); head->ndim++) {
     if (!comma)
       return expected(r, "',' or ')'");
-    if (array->ndim == 4)
+    if (head->ndim == 4)
       return REFUSE(r, ENF_ERR_UNSUPPORTED, "more than 4 dimensions are not supported");
-    TRY(take_size(r, &array->shape[array->ndim]));
+    TRY(take_size(r, &head->shape[head->ndim]));
     comma = take(r, ',');
   }
-  if (array->ndim == 0)
+  if (head->ndim == 0)
     return REFUSE(r, ENF_ERR_UNSUPPORTED, "an array without dimensions is not supported");
-  if (array->ndim == 1 && !comma)
+  if (head->ndim == 1 && !comma)
     return expected(r, "',' after a single length");
 out:
   return status;
 }
 
-static enf_status take_entries(reader *r, enf_array *array) {
+static enf_status take_entries(reader *r) {
   static const struct {
     const char *key;
-    enf_status (*take)(reader *r, enf_array *array);
+    enf_status (*take)(reader *r);
   } entries[] = {{"descr", take_descr}, {"fortran_order", take_order}, {"shape", take_shape}};
   enf_status status = ENF_OK;
   bool seen[3] = {false, false, false}, comma = true;
@@ -174,7 +184,7 @@ static enf_status take_entries(reader *r, enf_array *array) {
     seen[which] = true;
     if (!take(r, ':'))
       return expected(r, "':'");
-    TRY(entries[which].take(r, array));
+    TRY(entries[which].take(r));
     comma = take(r, ',');
   }
   for (size_t which = 0; which < 3; which++)
@@ -212,10 +222,11 @@ static enf_status find_header(reader *r, const char *data, size_t bytes) {
   return ENF_OK;
 }
 
-static enf_status check_bytes(const reader *r, const enf_array *array, size_t bytes) {
-  size_t needed = r->item, limit = r->item; /* limit: as if no length were 0 */
-  for (size_t d = 0; d < array->ndim; needed *= array->shape[d++])
-    if (__builtin_mul_overflow(limit, array->shape[d] ? array->shape[d] : 1, &limit))
+static enf_status check_bytes(const reader *r, size_t bytes) {
+  const enf__npy_head *head = &r->head;
+  size_t needed = head->item, limit = head->item; /* limit: as if no length were 0 */
+  for (size_t d = 0; d < head->ndim; needed *= head->shape[d++])
+    if (__builtin_mul_overflow(limit, head->shape[d] ? head->shape[d] : 1, &limit))
       return REFUSE(r, ENF_ERR_FORMAT, "the shape's size overflows");
   if (needed == bytes)
     return ENF_OK;
@@ -223,24 +234,25 @@ static enf_status check_bytes(const reader *r, const enf_array *array, size_t by
                 bytes);
 }
 
-static double take_value(const reader *r, const char *data) {
+static double take_value(const enf__npy_head *head, const char *data) {
   char value[8];
   double out;
-  for (size_t i = 0; i < r->item; i++)
-    value[i] = data[r->big_endian ? r->item - 1 - i : i];
-  enf__file_doubles(value, r->item, 1, &out);
+  for (size_t i = 0; i < head->item; i++)
+    value[i] = data[head->big_endian ? head->item - 1 - i : i];
+  enf__file_doubles(value, head->item, 1, &out);
   return out;
 }
 
 /* The file's values in their order: the last index is the fastest, in Fortran order the first. */
-static void take_values(const reader *r, const enf_array *array, size_t count, const char *data) {
+static void take_values(const enf__npy_head *head, const enf_array *array, size_t count,
+                        const char *data) {
   size_t index[4] = {0}, stride[4], at = 0;
   for (size_t d = array->ndim, all = 1; d-- > 0; all *= array->shape[d])
     stride[d] = all;
   for (size_t k = 0; k < count; k++) {
-    array->data[at] = take_value(r, data + k * r->item);
+    array->data[at] = take_value(head, data + k * head->item);
     for (size_t i = 0; i < array->ndim; i++) {
-      const size_t d = r->fortran ? i : array->ndim - 1 - i;
+      const size_t d = head->fortran ? i : array->ndim - 1 - i;
       at += stride[d];
       if (++index[d] < array->shape[d])
         break;
@@ -250,19 +262,34 @@ static void take_values(const reader *r, const enf_array *array, size_t count, c
   }
 }
 
+enf_status enf__npy_read_head(enf_ctx *ctx, const char *path, const char *data, size_t bytes,
+                              enf__npy_head *head, size_t *start) {
+  enf_status status = ENF_OK;
+  reader r = {.ctx = ctx, .path = path, .integers = true};
+  TRY(find_header(&r, data, bytes));
+  TRY(take_entries(&r));
+  *head = r.head;
+  *start = (size_t)(r.end - data);
+out:
+  return status;
+}
+
 enf_status enf__npy_parse(enf_ctx *ctx, enf_array *array, const char *path, const char *data,
                           size_t bytes) {
   enf_status status = ENF_OK;
   reader r = {.ctx = ctx, .path = path};
   TRY(find_header(&r, data, bytes));
-  TRY(take_entries(&r, array));
-  const size_t rest = (size_t)(data + bytes - r.end);
-  TRY(check_bytes(&r, array, rest));
+  TRY(take_entries(&r));
+  const enf__npy_head *head = &r.head;
+  const size_t rest = (size_t)(data + bytes - r.end), count = rest / head->item;
+  TRY(check_bytes(&r, rest));
+  array->ndim = head->ndim;
+  memcpy(array->shape, head->shape, sizeof head->shape);
   TRY(enf__array_reserve(ctx, array));
-  if (r.big_endian || (r.fortran && array->ndim > 1))
-    take_values(&r, array, rest / r.item, r.end);
+  if (head->big_endian || (head->fortran && head->ndim > 1))
+    take_values(head, array, count, r.end);
   else
-    enf__file_doubles(r.end, r.item, rest / r.item, array->data);
+    enf__file_doubles(r.end, head->item, count, array->data);
 out:
   return status;
 }

@@ -319,6 +319,21 @@ static enf_status write_array(world *w, const char *path) {
 static enf_status write_npy(world *w) { return write_array(w, AT("written.npy")); }
 static enf_status write_xyz(world *w) { return write_array(w, AT("written.extxyz")); }
 
+static enf_status batch(world *w) {
+  const int32_t kinds[N] = {8, 1, 1, 6};
+  enf_batch *made = NULL, *back = NULL;
+  enf_status status = enf_batch_create(w->ctx, &made, D);
+  for (size_t i = 0; i < B && status == ENF_OK; i++)
+    status = enf_batch_append(w->ctx, made, N, kinds, 0, NULL, x + i * ND);
+  if (status == ENF_OK)
+    status = enf_batch_write(w->ctx, made, NULL, AT("batch.xyz"));
+  if (status == ENF_OK)
+    status = enf_batch_read(w->ctx, &back, NULL, AT("batch.xyz"));
+  enf_batch_destroy(back);
+  enf_batch_destroy(made);
+  return status;
+}
+
 #define MOLECULE                                                                                   \
   {"model.space", "molecule"}, {"model.zmatrix", "0 1 2; 3 2 1 0 t"}, {"model.dimensions", "3"}, { \
     "train.objective", "likelihood"                                                                \
@@ -393,6 +408,7 @@ static const scenario scenarios[] = {
     {"histogram", histogram, BARE, {{0}}},
     {"read .npy", read_npy, COLD, {{0}}},
     {"read .xyz", read_xyz, COLD, {{0}}},
+    {"batch", batch, COLD, {{0}}},
     {"write .npy", write_npy, COLD, {{0}}},
     {"write .extxyz", write_xyz, COLD, {{0}}},
 };
