@@ -531,6 +531,49 @@ module enf
       real(c_double), intent(in) :: x(*)
     end function enf_prior_fit
 
+    ! parts(count) are flows; weights is c_null_ptr, or c_loc of doubles.
+    integer(c_int32_t) function enf_mixture_create(ctx, mix, count, parts, weights) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t
+      type(c_ptr), value :: ctx, weights
+      type(c_ptr), intent(out) :: mix
+      integer(c_size_t), value :: count
+      type(c_ptr), intent(in) :: parts(*)
+    end function enf_mixture_create
+
+    ! index counts from 0; the part is the mixture's.
+    integer(c_int32_t) function enf_mixture_get(mix, index, part, weight) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: mix
+      integer(c_size_t), value :: index
+      type(c_ptr), intent(out) :: part
+      real(c_double), intent(out) :: weight
+    end function enf_mixture_get
+
+    integer(c_int32_t) function enf_mixture_set_weights(ctx, mix, count, weights) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, mix
+      integer(c_size_t), value :: count
+      real(c_double), intent(in) :: weights(*)
+    end function enf_mixture_set_weights
+
+    ! logw is c_null_ptr, or c_loc of doubles.
+    integer(c_int32_t) function enf_mixture_fit(ctx, mix, n, x, logw, iterations, mean_logp) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, mix, logw
+      integer(c_size_t), value :: n, iterations
+      real(c_double), intent(in) :: x(*)
+      real(c_double), intent(out) :: mean_logp
+    end function enf_mixture_fit
+
+    ! r(count, n)
+    integer(c_int32_t) function enf_mixture_responsibilities(ctx, mix, n, x, r) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, mix
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: x(*)
+      real(c_double), intent(out) :: r(*)
+    end function enf_mixture_responsibilities
+
     ! log_jacobian and verdict are c_loc of (n), or c_null_ptr.
     integer(c_int32_t) function enf_internal(ctx, flow, n, x, q, log_jacobian) bind(c)
       import :: c_ptr, c_int32_t, c_size_t, c_double

@@ -92,7 +92,7 @@ void enf_destroy(enf_flow *flow);
 /**
  * enf_get_int, enf_get_real: a number about the flow.
  *
- * int:  "particles" "dimensions" "degrees_of_freedom" "state" (numbers of a state) "parameters" "tensors" "hidden" "layers"
+ * int:  "particles" "dimensions" "degrees_of_freedom" "state" (numbers of a state) "parameters" "tensors" "parts" (of a mixture; else 0) "hidden" "layers"
  *       "edge_depth" "node_depth" "species" (kinds of particles) "data_scale_fixed"
  * real: "data_scale" "prior_std" (in units of the data scale) "prior_df"
  * Statuses: ARG (NULL or unknown name). Since 0.1.

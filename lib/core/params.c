@@ -9,7 +9,8 @@ void enf__params_open(enf_ctx *ctx, enf__params *params) {
 
 void enf__params_close(enf__params *params) {
   enf__free(&params->alloc, params->tensor);
-  enf__free(&params->alloc, params->value);
+  if (!params->lent)
+    enf__free(&params->alloc, params->value);
   *params = (enf__params){0};
 }
 
@@ -53,7 +54,17 @@ enf_status enf__params_allocate(enf_ctx *ctx, enf__params *params) {
   if (!params->value)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for %zu parameters", params->size);
   memset(params->value, 0, params->size * sizeof *params->value);
+  params->block = params->size;
   return ENF_OK;
+}
+
+void enf__params_lend(enf__params *params, size_t offset, enf__params *part) {
+  memcpy(params->value + offset, part->value, part->size * sizeof *part->value);
+  if (!part->lent)
+    enf__free(&part->alloc, part->value);
+  part->value = params->value + offset;
+  part->block = params->block;
+  part->lent = true;
 }
 
 void enf__params_init(enf__params *params, uint64_t seed) {

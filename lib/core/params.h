@@ -26,6 +26,9 @@ typedef struct {
   bool failed;        /* memory ran out while views were appended */
   enf__tensor *tensor;
   double *value; /* (P), or NULL before enf__params_allocate */
+  size_t block;  /* numbers of the block that value is in, and gradients have: P, or more where it is
+                    part of another table's (enf__params_lend) */
+  bool lent;     /* value is another table's */
 } enf__params;
 
 /* An empty table. */
@@ -39,6 +42,9 @@ size_t enf__params_add(enf__params *params, enf__tensor tensor, const char *form
 
 /* The block, all zero, once all views are there. NOMEM. */
 enf_status enf__params_allocate(enf_ctx *ctx, enf__params *params);
+
+/* Let `part` have its numbers, which are copied, at `offset` of this table's block. */
+void enf__params_lend(enf__params *params, size_t offset, enf__params *part);
 
 /* Initial values: a function of the seed and the views' places. */
 void enf__params_init(enf__params *params, uint64_t seed);

@@ -6,14 +6,17 @@
    through the setter, every tensor is checked for presence, type, shape and finiteness, and a
    tensor that the options do not call for is refused. Free text (meta.c) has keys that begin with
    "meta.". Writing is atomic (io.h). A memory image has the bytes of the file.
- */
-#include "flow/flow.h"
+
+   A mixture's "format" is "libenf mixture": tensor "mixture.log_weights" (parts,1), options and
+   tensors of part C with "part.C." before their names. */
+#include "flow/mixture.h"
 #include "io/io.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define FORMAT "libenf"
+#define MIXTURE "libenf mixture"
 #define GROUP "model."
 #define FREE "meta."
 enum { KEY_BYTES = 72, SHAPE_BYTES = 22 * ENF__ST_AXES + 4 };
@@ -29,21 +32,36 @@ static bool is_bias(const enf__tensor *tensor) {
 typedef struct {
   size_t metas;
   enf__st_meta *meta;
-  char (*key)[KEY_BYTES];          /* (metas) of free text */
-  char number[ENF__OPT_COUNT][32]; /* texts of numbers */
-  enf__st_tensor *tensor;          /* (params.count) */
+  char (*key)[KEY_BYTES]; /* (metas) */
+  char (*number)[32];     /* (metas) texts of numbers */
+  enf__st_tensor *tensor; /* (params.count) */
 } tables;
 
-static void list_metas(const enf_flow *flow, tables *t) {
-  t->metas = enf__format_metas(FORMAT, t->meta);
+/* Entries, with their names in memory of the table's. */
+static void list_options(const enf_flow *flow, const char *prefix, tables *t) {
   for (enf__opt id = 0; id < ENF__OPT_COUNT; id++) {
     const char *name = enf__opts_name(id);
-    if (strncmp(name, GROUP, strlen(GROUP)) == 0)
-      t->meta[t->metas++] = (enf__st_meta){name, enf__flow_option(flow, id, t->number[id])};
+    if (strncmp(name, GROUP, strlen(GROUP)) != 0)
+      continue;
+    enf__format(t->key[t->metas], KEY_BYTES, "%s%s", prefix, name);
+    t->meta[t->metas] =
+        (enf__st_meta){t->key[t->metas], enf__flow_option(flow, id, t->number[t->metas])};
+    t->metas++;
+  }
+}
+
+static void list_metas(const enf_flow *flow, tables *t) {
+  t->metas = enf__format_metas(flow->parts ? MIXTURE : FORMAT, t->meta);
+  for (size_t c = 0; c < enf__flow_parts(flow); c++) {
+    char prefix[16] = "";
+    if (flow->parts)
+      enf__format(prefix, sizeof prefix, "part.%zu.", c);
+    list_options(enf__flow_part(flow, c), prefix, t);
   }
   for (size_t i = 0; i < flow->metas; i++) {
-    enf__format(t->key[i], KEY_BYTES, FREE "%s", flow->meta[i].key);
-    t->meta[t->metas++] = (enf__st_meta){t->key[i], flow->meta[i].text};
+    enf__format(t->key[t->metas], KEY_BYTES, FREE "%s", flow->meta[i].key);
+    t->meta[t->metas] = (enf__st_meta){t->key[t->metas], flow->meta[i].text};
+    t->metas++;
   }
 }
 
@@ -62,15 +80,17 @@ static void list_tensors(const enf_flow *flow, enf__st_tensor *tensor) {
 static void free_tables(const enf_alloc *alloc, tables *t) {
   enf__free(alloc, t->meta);
   enf__free(alloc, t->key);
+  enf__free(alloc, t->number);
   enf__free(alloc, t->tensor);
 }
 
 static enf_status list(enf_ctx *ctx, const enf_flow *flow, tables *t) {
-  const size_t metas = ENF__FORMAT_METAS + ENF__OPT_COUNT + flow->metas;
+  const size_t metas = ENF__FORMAT_METAS + ENF__OPT_COUNT * enf__flow_parts(flow) + flow->metas;
   t->meta = enf__alloc_array(&ctx->alloc, metas, sizeof *t->meta);
-  t->key = enf__alloc_array(&ctx->alloc, flow->metas + 1, sizeof *t->key);
+  t->key = enf__alloc_array(&ctx->alloc, metas, sizeof *t->key);
+  t->number = enf__alloc_array(&ctx->alloc, metas, sizeof *t->number);
   t->tensor = enf__alloc_array(&ctx->alloc, flow->params.count, sizeof *t->tensor);
-  if (!t->meta || !t->key || !t->tensor)
+  if (!t->meta || !t->key || !t->number || !t->tensor)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a table of %zu tensors",
                      flow->params.count);
   list_metas(flow, t);
@@ -237,26 +257,97 @@ out:
   return status;
 }
 
-/* The flow of a file that has been read. */
-static enf_status make(reader *r, enf_flow **flow) {
+/* A flow without its numbers, of a file or of a part of one. */
+static enf_status make_single(reader *r, enf_flow **flow) {
   enf_status status;
   enf_opts *opts = NULL;
   enf_flow *made = NULL;
-  TRY(enf__format_check(r->ctx, &r->file, r->path, FORMAT, "flow"));
   TRY(enf__opts_copy(r->ctx, &r->ctx->alloc, &opts, NULL));
   TRY(enf__format_options(r->ctx, &r->file, r->path, GROUP, opts));
   TRY(plan_flow(r, &made, opts));
   TRY(enf__flow_allocate(r->ctx, made));
-  TRY(read_tensors(r, &made->params));
-  TRY(check_values(r, made));
-  TRY(read_metas(r, made));
-  enf__flow_pack(made);
   made->scale_fixed = true;
   *flow = made;
   made = NULL;
 out:
   enf_destroy(made);
   enf_opts_destroy(opts);
+  return status;
+}
+
+/* How many parts a mixture's file has. */
+static enf_status count_parts(reader *r, size_t *count) {
+  const enf__st_tensor *weights = enf__st_find(&r->file, "mixture.log_weights");
+  if (!weights || weights->count == 0 || weights->count > ENF__MIXTURE_PARTS)
+    return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                            "has no tensor mixture.log_weights of 1 to %d numbers",
+                            (int)ENF__MIXTURE_PARTS);
+  *count = weights->count;
+  return ENF_OK;
+}
+
+static enf_status make_parts(reader *r, size_t count, enf_flow **parts) {
+  enf_status status = ENF_OK;
+  for (size_t c = 0; c < count && status == ENF_OK; c++) {
+    char prefix[16];
+    reader part = {.ctx = r->ctx, .path = r->path};
+    enf__format(prefix, sizeof prefix, "part.%zu.", c);
+    status = enf__st_part(r->ctx, &r->file, prefix, &part.file);
+    if (status == ENF_OK)
+      status = make_single(&part, &parts[c]);
+    enf__st_free(&part.file);
+  }
+  return status;
+}
+
+/* Parts of other shapes than the first would be read past their ends. */
+static enf_status check_parts(reader *r, size_t count, enf_flow **parts) {
+  const enf__space *first = &parts[0]->space;
+  for (size_t c = 1; c < count; c++) {
+    const enf__space *space = &parts[c]->space;
+    if (space->ops != first->ops || enf__space_host(space) != enf__space_host(first))
+      return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                              "part %zu is of another shape than part 0", c);
+  }
+  return ENF_OK;
+}
+
+static enf_status make_mixture(reader *r, enf_flow **flow) {
+  enf_flow *parts[ENF__MIXTURE_PARTS] = {NULL};
+  size_t count = 0;
+  enf_status status;
+  TRY(count_parts(r, &count));
+  TRY(make_parts(r, count, parts));
+  TRY(check_parts(r, count, parts));
+  TRY(enf__mixture_assemble(r->ctx, flow, count, parts));
+  memset(parts, 0, sizeof parts);
+  TRY(check_tensors(r, &(*flow)->params));
+out:
+  for (size_t c = 0; c < count; c++)
+    enf_destroy(parts[c]);
+  return status;
+}
+
+static bool is_mixture(const reader *r) {
+  const char *format = enf__st_meta_find(&r->file, "format");
+  return format && !strcmp(format, MIXTURE);
+}
+
+/* The flow of a file that has been read. */
+static enf_status make(reader *r, enf_flow **flow) {
+  enf_status status;
+  enf_flow *made = NULL;
+  const bool mixture = is_mixture(r);
+  TRY(enf__format_check(r->ctx, &r->file, r->path, mixture ? MIXTURE : FORMAT, "flow"));
+  TRY(mixture ? make_mixture(r, &made) : make_single(r, &made));
+  TRY(read_tensors(r, &made->params));
+  TRY(check_values(r, made));
+  TRY(read_metas(r, made));
+  enf__flow_pack(made);
+  *flow = made;
+  made = NULL;
+out:
+  enf_destroy(made);
   return status;
 }
 

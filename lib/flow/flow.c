@@ -120,11 +120,10 @@ static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts) {
 static enf_status read_space(enf_ctx *ctx, enf_opts *opts, enf__space *space) {
   const int kind = (int)enf__opts_int(opts, ENF__OPT_MODEL_SPACE);
   const size_t D = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_DIMENSIONS);
-  const bool counted = enf__opts_isset(opts, ENF__OPT_MODEL_PARTICLES);
-  const size_t N =
-      counted ? (size_t)enf__opts_int(opts, ENF__OPT_MODEL_PARTICLES) : enf__space_particles(kind);
+  const size_t set = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_PARTICLES); /* 0: it is not */
+  const size_t N = set ? set : enf__space_particles(kind);
   const bool featured = kind == ENF__PARTICLES && enf__space_has_features(opts);
-  if (!counted && N == 0 && !featured)
+  if (N == 0 && !featured)
     return enf__fail(ctx, ENF_ERR_OPTION, "model.particles must be set (2 or more)");
   *space = enf__space_make(kind, N, D);
   if (featured)
@@ -211,7 +210,25 @@ enf_status enf__flow_make(enf_ctx *ctx, enf_flow **out, const enf_opts *opts, bo
   return status;
 }
 
+/* Weights that add up to 1, and all parts. */
+static void pack_mixture(enf_flow *mix) {
+  const double *w = mix->params.value;
+  double most = w[0], sum = 0;
+  for (size_t c = 0; c < mix->parts; c++)
+    most = fmax(most, w[c]);
+  for (size_t c = 0; c < mix->parts; c++)
+    sum += exp(w[c] - most);
+  for (size_t c = 0; c < mix->parts; c++) {
+    mix->log_weight[c] = w[c] - most - log(sum);
+    enf__flow_pack(mix->part[c]);
+  }
+}
+
 void enf__flow_pack(enf_flow *flow) {
+  if (flow->parts) {
+    pack_mixture(flow);
+    return;
+  }
   if (flow->space.ops->pack)
     flow->space.ops->pack(&flow->space, flow->params.value);
   enf__prior_pack(&flow->prior, flow->params.value);
@@ -220,15 +237,11 @@ void enf__flow_pack(enf_flow *flow) {
     enf__field_pack(flow->network, flow->params.value);
 }
 
-enf_status enf__flow_admit(enf_ctx *ctx, const enf_flow *flow, size_t offset, const double *data) {
-  const enf__space *space = &flow->space;
-  const enf_status status =
-      space->ops->admit ? space->ops->admit(ctx, space, offset, data) : ENF_OK;
-  return status == ENF_OK ? enf__prior_admit(ctx, &flow->prior, offset, data) : status;
-}
-
 enf_status enf__flow_field(enf_ctx *ctx, const enf_flow *flow, const char *call,
                            const enf__field **field) {
+  if (flow->parts)
+    return enf__fail(ctx, ENF_ERR_UNSUPPORTED, "%s is of one flow, and this is a mixture of %zu",
+                     call, flow->parts);
   *field = enf__chain_field(&flow->chain);
   if (*field)
     return ENF_OK;
@@ -254,31 +267,6 @@ out:
   return status;
 }
 
-enf_status enf_copy(enf_ctx *ctx, enf_flow **copy, const enf_flow *flow) {
-  ENF__ENTRY;
-  enf_flow *made = NULL;
-  enf_status status = enf__enter(ctx);
-  if (copy)
-    *copy = NULL;
-  if (status != ENF_OK)
-    return status;
-  if (!copy)
-    return enf__fail(ctx, ENF_ERR_ARG, "copy is NULL: nowhere to put the flow");
-  TRY(enf__flow_check(ctx, flow));
-  TRY(enf__flow_make(ctx, &made, flow->options, flow->by_number));
-  memcpy(made->params.value, flow->params.value, flow->params.size * sizeof(double));
-  made->space.scale = flow->space.scale;
-  made->scale_fixed = flow->scale_fixed;
-  for (size_t i = 0; i < flow->metas; i++)
-    TRY(enf__meta_put(ctx, made, flow->meta[i].key, flow->meta[i].text));
-  enf__flow_pack(made);
-  *copy = made;
-  made = NULL;
-out:
-  enf_destroy(made);
-  return status;
-}
-
 void enf_destroy(enf_flow *flow) {
   ENF__ENTRY;
   if (!is_flow(flow))
@@ -286,10 +274,14 @@ void enf_destroy(enf_flow *flow) {
   const enf_alloc alloc = flow->alloc;
   flow->magic = 0;
   enf__meta_free(flow);
+  for (size_t c = 0; c < flow->parts; c++)
+    enf_destroy(flow->part[c]);
+  enf__free(&alloc, flow->part);
+  enf__free(&alloc, flow->log_weight);
   enf__chain_free(&flow->chain);
   enf__prior_free(&alloc, &flow->prior);
   enf__field_destroy(flow->network);
-  if (flow->space.ops && flow->space.ops->destroy)
+  if (!flow->parts && flow->space.ops && flow->space.ops->destroy)
     flow->space.ops->destroy(&alloc, &flow->space);
   enf__params_close(&flow->params);
   enf__free(&alloc, flow->kind);
@@ -313,6 +305,7 @@ enf_status enf_get_int(const enf_flow *flow, const char *name, int64_t *value) {
               {"state", enf__space_state(&flow->space)},
               {"parameters", flow->params.size},
               {"tensors", flow->params.count},
+              {"parts", flow->parts},
               {"hidden", (size_t)enf__opts_int(opts, ENF__OPT_MODEL_HIDDEN)},
               {"layers", (size_t)enf__opts_int(opts, ENF__OPT_MODEL_LAYERS)},
               {"edge_depth", (size_t)enf__opts_int(opts, ENF__OPT_MODEL_EDGE_DEPTH)},

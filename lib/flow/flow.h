@@ -23,6 +23,9 @@ struct enf_flow {
   enf__chain chain;
   int dequantiser;     /* model.dequantiser */
   enf__field *network; /* of the variational one, or NULL */
+  size_t parts;       /* of a mixture (mixture.h), which has no prior and no chain; else 0 */
+  enf_flow **part;    /* (parts) */
+  double *log_weight; /* (parts) */
   size_t metas;
   enf__meta *meta;  /* (metas) */
   bool fitted;      /* the prior's numbers in its options are enf_prior_fit's, not the host's */
@@ -55,9 +58,9 @@ enf_status enf__text_give(const char *value, char *text, size_t size, size_t *ne
 /* The text of one of its model.* options; of the data scale, the number in use. */
 const char *enf__flow_option(const enf_flow *flow, enf__opt id, char buffer[32]);
 
-/* prior_fit.c, scale.c: the flow's scale and its prior's covariance, or its space's tensors, from x (n > 0,
-   host), in work (enf__flow_fit_doubles). NONFINITE, RANGE with the sentence; then they are as they
-   were. */
+/* prior_fit.c, scale.c: the flow's scale and its prior's covariance, or its space's tensors, from x
+   (n > 0, host), in work (enf__flow_fit_doubles). NONFINITE, RANGE with the sentence; then they are
+   as they were. */
 size_t enf__flow_fit_doubles(const enf_flow *flow, size_t n);
 enf_status enf__flow_fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x, double *work);
 /* Its data scale, as enf__scale_find; for a Student-t prior without a variance that of its width.

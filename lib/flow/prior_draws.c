@@ -1,7 +1,7 @@
 /* prior_draws.c -- enf_prior_sample and enf_prior_log_prob: the density that a flow starts from, on
    states of its space (space/space.h), in units of the data scale. */
 #include "core/random.h"
-#include "flow/batch.h"
+#include "flow/mixture.h"
 #include "math/finite.h"
 
 enf_status enf_prior_sample(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_t first,
@@ -12,6 +12,7 @@ enf_status enf_prior_sample(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, u
     return status;
   const enf__argument arrays[] = {{"z", z}};
   TRY(enf__batch_check(ctx, flow, n, 1, arrays));
+  TRY(enf__flow_single(ctx, flow, "enf_prior_sample"));
   if (n > UINT64_MAX - first)
     TRY(enf__fail(ctx, ENF_ERR_RANGE, "first = %llu plus n = %zu runs past the end of the stream",
                   (unsigned long long)first, n));
@@ -31,6 +32,7 @@ enf_status enf_prior_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, cons
   const double started = enf__seconds();
   const enf__argument arrays[] = {{"z", z}, {"logp", logp}};
   TRY(enf__batch_check(ctx, flow, n, 2, arrays));
+  TRY(enf__flow_single(ctx, flow, "enf_prior_log_prob"));
   enf__tally tally = {.ended = enf__ended_take(ctx, n)};
   if (!tally.ended)
     TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a call on %zu samples", n));

@@ -1,6 +1,6 @@
 /* prior_fit.c -- enf_prior_fit, and the part of it that the first step of a training makes: the
    data scale, the covariance of the prior, its other numbers. */
-#include "flow/flow.h"
+#include "flow/mixture.h"
 #include "prior/fit.h"
 #include <math.h>
 
@@ -77,6 +77,7 @@ enf_status enf_prior_fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x
   double *work = NULL;
   TRY(enf__enter(ctx));
   TRY(enf__flow_check(ctx, flow));
+  TRY(enf__flow_single(ctx, flow, "enf_prior_fit"));
   TRY(enf__scale_check(ctx, "enf_prior_fit", flow, n, x));
   work = enf__alloc_array(&ctx->alloc, enf__flow_fit_doubles(flow, n), sizeof *work);
   if (!work)

@@ -1,5 +1,5 @@
 /* transit.c -- the samples of a call along the flow, in tasks: begin, through all maps, finish. */
-#include "flow/batch.h"
+#include "flow/mixture.h"
 #include "math/finite.h"
 #include <math.h>
 
@@ -91,6 +91,8 @@ static size_t workspace(const enf__transit *c) {
 }
 
 enf_status enf__transit_run(enf_ctx *ctx, enf__transit *c) {
+  if (c->flow->parts)
+    return enf__mixture_transit(ctx, c, NULL);
   c->run = &ctx->run;
   if (!c->probes && c->run->logdet_method == ENF__LOGDET_HUTCHINSON)
     c->probes = c->run->probes;

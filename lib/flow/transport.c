@@ -4,7 +4,7 @@
    space takes it off, leaving it puts it back. The log-determinant is that of the map on the
    mean-free subspace. */
 #include "flow/accuracy.h"
-#include "flow/batch.h"
+#include "flow/mixture.h"
 
 static enf__failure finish(const enf__transit *c, size_t row, double *x, double logdet,
                            double note) {
@@ -46,6 +46,7 @@ enf_status enf_transport(enf_ctx *ctx, const enf_flow *flow, size_t n, double t0
     return status;
   const enf__argument arrays[] = {{"x", x}, {"y", y}};
   TRY(enf__batch_check(ctx, flow, n, 2, arrays));
+  TRY(enf__flow_single(ctx, flow, "enf_transport"));
   if (enf__space_state(&flow->space) != enf__space_host(&flow->space))
     TRY(enf__fail(
         ctx, ENF_ERR_UNSUPPORTED,

@@ -85,6 +85,11 @@ enf_status enf__st_parse(enf_ctx *ctx, enf__st_file *file, const char *path, cha
 void enf__st_free(enf__st_file *file); /* fine on a zeroed file */
 const enf__st_tensor *enf__st_find(const enf__st_file *file, const char *name); /* or NULL */
 const char *enf__st_meta_find(const enf__st_file *file, const char *key);       /* or NULL */
+/* The tensors and metadata whose names begin with prefix, without it, and the
+   metadata without a '.' in their names ("format_version"), as a file that borrows from this one.
+   NOMEM. */
+enf_status enf__st_part(enf_ctx *ctx, const enf__st_file *file, const char *prefix,
+                        enf__st_file *part);
 /* Copy to doubles (F32 and F64 tensors). */
 void enf__st_doubles(const enf__st_tensor *tensor, double *out);
 

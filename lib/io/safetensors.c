@@ -329,6 +329,34 @@ const enf__st_tensor *enf__st_find(const enf__st_file *file, const char *name) {
   return NULL;
 }
 
+/* What begins with the prefix keeps its order without it. */
+enf_status enf__st_part(enf_ctx *ctx, const enf__st_file *file, const char *prefix,
+                        enf__st_file *part) {
+  const size_t length = strlen(prefix);
+  *part = (enf__st_file){.alloc = &ctx->alloc};
+  part->tensor = enf__alloc_array(part->alloc, file->tensors, sizeof *part->tensor);
+  part->by_name = enf__alloc_array(part->alloc, file->tensors, sizeof *part->by_name);
+  part->meta = enf__alloc_array(part->alloc, file->metas, sizeof *part->meta);
+  if (!part->tensor || !part->by_name || !part->meta)
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a table of %zu tensors", file->tensors);
+  for (size_t i = 0; i < file->tensors; i++) {
+    enf__st_tensor *tensor = &part->tensor[part->tensors];
+    if (strncmp(file->by_name[i]->name, prefix, length) != 0)
+      continue;
+    *tensor = *file->by_name[i];
+    tensor->name += length;
+    part->by_name[part->tensors++] = tensor;
+  }
+  for (size_t i = 0; i < file->metas; i++) {
+    const enf__st_meta *meta = &file->meta[i];
+    if (!strncmp(meta->key, prefix, length))
+      part->meta[part->metas++] = (enf__st_meta){meta->key + length, meta->value};
+    else if (!strchr(meta->key, '.'))
+      part->meta[part->metas++] = *meta;
+  }
+  return ENF_OK;
+}
+
 const char *enf__st_meta_find(const enf__st_file *file, const char *key) {
   for (size_t i = 0; i < file->metas; i++)
     if (!strcmp(file->meta[i].key, key))

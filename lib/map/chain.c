@@ -61,6 +61,7 @@ void enf__chain_free(enf__chain *chain) {
 void enf__chain_pack(enf__chain *chain, const enf__params *params) {
   for (size_t i = 0; i < chain->count; i++) {
     chain->map[i]->params = params->size;
+    chain->map[i]->stride = params->block;
     chain->map[i]->ops->pack(chain->map[i], params->value);
   }
 }

@@ -257,7 +257,7 @@ static enf_status run_chunk(void *user, size_t chunk, enf__arena *arena) {
   enf__cnf_group_take(&g, j->p, record->run, size, arena);
   g.r = j->r;
   if (j->r && j->r->gradients)
-    g.sum = j->r->gradients + chunk * j->p->map->params;
+    g.sum = j->r->gradients + chunk * j->p->map->stride;
   task->need = 0;
   while (task->next < end && !(j->r && task->need)) {
     g.first = task->next;

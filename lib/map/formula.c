@@ -157,7 +157,7 @@ static void come_back(const job *j, enf__arena *arena, size_t piece, size_t firs
     load_cotangents(j, first + i, s.a + i * dim, s.dlogdet + i);
   ops->pull(map, j->run, arena, p->way.t1 > p->way.t0, S,
             (const double *)p->record + first * ops->record(map), s.dlogdet, s.a,
-            j->r->gradients ? j->r->gradients + piece * map->params : NULL);
+            j->r->gradients ? j->r->gradients + piece * map->stride : NULL);
   for (size_t i = 0; i < S; i++) {
     enf_status *status = &p->result[first + i].status;
     if (*status == ENF_OK && !enf__all_finite(dim, s.a + i * dim))

@@ -77,7 +77,7 @@ typedef struct {
   const double *dlogdet;  /* (n); may not depend on logdet if that is late */
   const double *dpenalty; /* (n), or NULL: 0 */
   double *dx;             /* (n,state), or NULL */
-  double *gradients;      /* (enf__map pieces of n,P) accumulated with +=; their sum is the gradient
+  double *gradients;      /* (enf__map pieces of n,stride) accumulated with +=; their sum is the gradient
                              by the parameters; or NULL */
   double scale;
 } enf__pulled;
@@ -124,6 +124,7 @@ struct enf__map {
   enf_alloc alloc;
   size_t layers;
   size_t params; /* P of the whole table, once it is complete */
+  size_t stride; /* from one gradient buffer to the next: P, or more (core/params.h) */
 };
 
 extern const enf__map_ops enf__cnf_ops, enf__linear_ops, enf__spline_ops, enf__residual_ops,
