@@ -9,6 +9,9 @@
    R P x0_j of its draw j: another point of the same orbit, of the same prior density, and orbits
    are all that an equivariant flow sees. Over a batch every draw is used once.
 
+   Where particles have features, P is over all of them, as no kind is given, the cost is of
+   positions alone, and the features of the draw go with its particles.
+
    Four loops: draw and pack every row; one row of costs per task; one assignment per block; turn
    every row's draw. Costs and permutations are functions of the two configurations only, so P is
    found again for the chosen pairs instead of being kept for all. Blocks go in waves, which bounds
@@ -40,7 +43,8 @@ typedef struct {
 
 static job lay_out(const enf__coupling *c, enf__arena *arena) {
   const size_t N = c->prior->space->shape.particles, D = c->prior->space->shape.dimensions;
-  job j = {.coupling = c, .dim = N * D, .blocks = enf__coupling_blocks(c)};
+  job j = {
+      .coupling = c, .dim = enf__space_state(c->prior->space), .blocks = enf__coupling_blocks(c)};
   j.align = enf__align_make(N, D, c->species, c->reflect, arena);
   const size_t rows = enf__coupling_begin(c, 1), most = WAVE_COSTS / (rows * rows);
   j.wave = most < 1 ? 1 : most < j.blocks ? most : j.blocks;
@@ -147,6 +151,15 @@ static enf_status assign_block(void *user, size_t task, enf__arena *arena) {
   return ENF_OK;
 }
 
+/* The features of a draw (N,F), permuted as its particles. */
+static void permute_features(const job *j, const uint32_t *partner, const double *draw,
+                             double *out) {
+  const size_t F = j->coupling->prior->space->shape.features;
+  for (size_t a = 0; a < j->align.particles; a++)
+    for (size_t f = 0; f < F; f++)
+      out[a * F + f] = draw[partner[a] * F + f];
+}
+
 /* x0 of a row becomes its draw, permuted and turned onto x1. */
 static enf_status turn_row(void *user, size_t task, enf__arena *arena) {
   const job *j = user;
@@ -168,6 +181,7 @@ static enf_status turn_row(void *user, size_t task, enf__arena *arena) {
       s.ordered[D * a + d] = j->draws[with * j->dim + D * s.partner[a] + d];
   enf__kabsch_rotation(N, D, x1, s.ordered, c->reflect, R);
   enf__kabsch_apply(N, D, R, s.ordered, x0);
+  permute_features(j, s.partner, j->draws + with * j->dim + N * D, x0 + N * D);
   return ENF_OK;
 }
 

@@ -114,8 +114,14 @@ static size_t failures_of(const enf__leg *leg) {
 enf_status enf__leg_reverse_mean(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, double weight,
                                  enf__slope *slope, double *share) {
   enf_status status;
-  for (double given = 0; (*share = share_of(leg)) != given && isfinite(*share); given = *share)
-    TRY(reverse(ctx, leg, weight * (*share - given), NULL, slope->gradients));
+  double last = 1;
+  for (double given = 0; (*share = share_of(leg)) != given && isfinite(*share); given = *share) {
+    last = *share - given;
+    TRY(reverse(ctx, leg, weight * last, leg->dx, slope->gradients));
+  }
+  if (last != *share)
+    for (size_t k = 0; leg->dx && k < b->n * dim_of(b); k++)
+      leg->dx[k] *= *share / last;
   slope->failed += failures_of(leg);
   TRY(end_pass(ctx, b, slope));
 out:

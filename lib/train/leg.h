@@ -12,6 +12,7 @@ typedef struct {
   double *dy, *dlogdet; /* (n,N,D), (n) of each sample's loss, filled by the objective; NaN in
                            dlogdet leaves the sample out */
   double *dpenalty;     /* (n) filled by the objective */
+  double *dx;           /* (n,state) cotangents of start, of the weighted mean; or NULL */
   const double *weight; /* (n) that the losses have in their mean, NULL: 1 each */
 } enf__leg;
 

@@ -9,6 +9,7 @@
    weighted one. A sample whose integration fails, there or back, is left
    out of the mean; if all fail the loss is NaN and the step changes nothing. */
 #include "train/density.h"
+#include "train/kinds.h"
 
 #include <math.h>
 #include <string.h>
@@ -32,8 +33,14 @@ enf_status enf__add_likelihood(enf_ctx *ctx, const enf__batch *b, enf__leg *leg,
   const size_t dim = enf__space_state(&b->flow->space);
   enf_status status;
   double share;
+  enf__train_kinds kinds = {0};
   leg->weight = b->weight;
   memcpy(leg->start, b->x, b->n * dim * sizeof *leg->start);
+  if (enf__train_dequantises(b)) {
+    kinds = enf__train_kinds_take(b, &ctx->arena);
+    leg->dx = kinds.dx;
+    TRY(enf__train_kinds_begin(ctx, b, &kinds, leg->start));
+  }
   TRY(enf__leg_forward(ctx, b, leg, slope));
   for (size_t i = 0; i < b->n; i++) {
     double *dy = leg->dy + i * dim;
@@ -46,6 +53,8 @@ enf_status enf__add_likelihood(enf_ctx *ctx, const enf__batch *b, enf__leg *leg,
   }
   TRY(enf__leg_reverse_mean(ctx, b, leg, weight, slope, &share));
   slope->loss += weight * likelihood_loss(b, leg, share);
+  if (leg->dx && isfinite(share))
+    TRY(enf__train_kinds_end(ctx, b, leg, &kinds, weight, share, slope));
   for (size_t i = 0; i < b->n; i++)
     if (enf__leg_counts(leg, i))
       enf__prior_pull(&b->flow->prior, leg->p.y + i * dim, -weight * share * weight_of(b, i),
@@ -66,7 +75,14 @@ static size_t call_bytes(const enf__batch *b) {
   enf__arena count = {0};
   enf__slope slope;
   lay_out(b, &slope, &count);
+  if (enf__train_dequantises(b))
+    enf__train_kinds_take(b, &count);
   return count.used;
+}
+
+static size_t worker_bytes(const enf__batch *b, const enf__run *run) {
+  const size_t leg = enf__leg_worker_bytes(b, run);
+  return enf__train_dequantises(b) ? enf__larger(leg, enf__train_kinds_worker_bytes(b, run)) : leg;
 }
 
 static enf_status evaluate(enf_ctx *ctx, const enf__batch *b, enf__slope *slope) {
@@ -75,7 +91,7 @@ static enf_status evaluate(enf_ctx *ctx, const enf__batch *b, enf__slope *slope)
 }
 
 const enf__objective enf__likelihood = {.call_bytes = call_bytes,
-                                        .worker_bytes = enf__leg_worker_bytes,
+                                        .worker_bytes = worker_bytes,
                                         .evaluate = evaluate,
                                         .passes = 2,
                                         .needs_data = true,

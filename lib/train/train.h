@@ -21,6 +21,8 @@ typedef struct {
   const double *x; /* (n,state) in the flow's space, NaN where a row cannot be; NULL for sizing or
                       no data */
   const double *volume; /* (n) its log-volumes */
+  const int32_t *kind;  /* (n,N) of molecules whose features are those of kinds, or NULL; with a
+                           dequantiser the likelihood makes them anew */
   const double *weight; /* (n) of its rows in the mean, or NULL: 1 each */
   uint64_t first;       /* number of the batch's first sample in the training's stream */
   double progress;      /* share of the planned steps done, in [0,1] */

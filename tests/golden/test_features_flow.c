@@ -138,11 +138,129 @@ START_TEST(densities_are_the_published_ones) {
 }
 END_TEST
 
+/* ---- the objective of the paper --------------------------------------------------------------
+ */
+
+static void set(const char *name, const char *value) {
+  enf_opts *opts;
+  ck_assert_int_eq(enf_opts_create(g->ctx, &opts), ENF_OK);
+  ck_assert_int_eq(enf_opts_set(opts, name, value), ENF_OK);
+  ck_assert_int_eq(enf_ctx_configure(g->ctx, opts), ENF_OK);
+  enf_opts_destroy(opts);
+}
+
+/* One molecule through dequantiser, actnorm and field, with a probe and the penalty or, eps NULL,
+   the exact divergence; gradient (P) += that of the objective times `share`, which is returned. */
+static double objective(size_t m, const double *eps, double penalty, double share,
+                        double *gradient) {
+  const enf_flow *here = at(m);
+  const size_t n = f.atoms[m], F = f.F, size = n * (3 + F), P = here->params.size;
+  int32_t kind[12];
+  double noise[FEATURES_MOST], inside[FEATURES_MOST], state[FEATURES_MOST], log_q;
+  double dy[FEATURES_MOST], dx[FEATURES_MOST], dlogdet = 1, dpenalty = -1, dlog_q = -share;
+  kinds_of(m, kind);
+  features_rows(&f, "in.x", m, 3, 0, 3, inside);
+  features_rows(&f, "deq.eps", m, F, 0, F, noise);
+  enf__journey j = {.chain = &here->chain,
+                    .way = {.adjoint = ENF__DISCRETE,
+                            .n = 1,
+                            .t0 = 1,
+                            .t1 = 0,
+                            .eps = eps,
+                            .probes = eps != NULL,
+                            .kinetic = penalty,
+                            .frobenius = penalty},
+                    .x = state};
+  const size_t worker = enf__larger(enf__journey_worker_bytes(&j, &g->ctx->run),
+                                    enf__dequantiser_workspace(here, &g->ctx->run, 1));
+  const size_t pieces = enf__journey_pieces(&here->chain, 1);
+  double *gradients = calloc(pieces * P, sizeof *gradients);
+  ck_assert_int_eq(enf__reserve(g->ctx, enf__journey_call_bytes(&j), worker), ENF_OK);
+  const enf__kinds of = {here, 1, kind, inside, noise};
+  memcpy(state, inside, 3 * n * sizeof *state);
+  enf__dequantise(&of, &g->ctx->run, &g->ctx->workers[0], state + 3 * n, &log_q);
+  enf__journey_take(&j, &g->ctx->arena);
+  ck_assert_int_eq(enf__journey_forward(g->ctx, &j), ENF_OK);
+  enf__prior_gradient(&here->prior, j.y, dy);
+  const enf__pulled back = {.dy = dy,
+                            .dlogdet = &dlogdet,
+                            .dpenalty = &dpenalty,
+                            .dx = dx,
+                            .gradients = gradients,
+                            .scale = share};
+  ck_assert_int_eq(enf__journey_reverse(g->ctx, &j, &back), ENF_OK);
+  const double value = enf__prior_log_density(&here->prior, j.y) + j.logdet[0] - j.penalty[0] -
+                       log_q + enf__flow_size_log(flow, n);
+  for (size_t k = 0; k < pieces * P; k++)
+    gradient[k % P] += gradients[k];
+  enf__dequantise_pull(&of, &g->ctx->run, &g->ctx->workers[0], dx + 3 * n, &dlog_q, NULL, gradient);
+  g->ctx->arena.used = 0;
+  free(gradients);
+  ck_assert_uint_eq(size, enf__space_state(&here->space));
+  return share * value;
+}
+
+/* Our name of a tensor to the authors'. */
+static const char *published(const char *name) {
+  const bool second = !strncmp(name, "dequantiser.", 12);
+  const char *end = strncmp(name, "actnorm", 7) ? strstr(name, "egnn.") : name + 7;
+  return features_name(g, second ? "weights.dequantizer" : "weights.flow", end) +
+         strlen("weights.");
+}
+
+static void expect_all(const char *group, const double *gradient, double limit) {
+  for (size_t k = 0; k < flow->params.count; k++) {
+    const enf__tensor *t = &flow->params.tensor[k];
+    features_expect_gradient(&f, group, published(t->name), t->rows * t->cols, gradient + t->offset,
+                             limit);
+  }
+}
+
+START_TEST(gradient_of_the_papers_objective_is_the_authors) {
+  char steps[16] = "8";
+  set_up(0);
+  const double weight = features_number(&f, "train.weight", 0);
+  const double want_value = features_number(&f, "train.objective", 0);
+  double *gradient = calloc(flow->params.size, sizeof *gradient), value = 0;
+  const char *known = enf__st_meta_find(&g->file, "rk4_steps");
+  if (known)
+    snprintf(steps, sizeof steps, "%s", known);
+  set("ode.method", "rk4-38");
+  set("ode.steps", steps);
+  for (size_t m = 0; m < g->B; m++) {
+    double eps[FEATURES_MOST];
+    features_state(&f, "train.eps", m, eps);
+    value += objective(m, eps, weight, 1 / (double)g->B, gradient);
+  }
+  expect("objective", 1, &value, &want_value, 1e-10);
+  expect_all("train", gradient, 1e-9);
+  free(gradient);
+  tear_down();
+}
+END_TEST
+
+START_TEST(gradient_of_the_bound_is_the_authors) {
+  set_up(0);
+  const double want_value = features_number(&f, "elbo.mean", 0);
+  double *gradient = calloc(flow->params.size, sizeof *gradient), value = 0;
+  set("ode.rtol", "1e-8");
+  set("ode.atol", "1e-8");
+  for (size_t m = 0; m < g->B; m++)
+    value += objective(m, NULL, 0, 1 / (double)g->B, gradient);
+  expect("bound", 1, &value, &want_value, 1e-6);
+  expect_all("elbo", gradient, 1e-6);
+  free(gradient);
+  tear_down();
+}
+END_TEST
+
 int main(void) {
   TCase *tc = tcase_create("features");
   tcase_set_timeout(tc, 60);
   tcase_add_test(tc, dequantiser_is_the_published_one);
   tcase_add_loop_test(tc, velocity_is_the_network_in_the_flows_time, 0, FEATURES_FILES);
   tcase_add_loop_test(tc, densities_are_the_published_ones, 0, FEATURES_FILES);
+  tcase_add_test(tc, gradient_of_the_papers_objective_is_the_authors);
+  tcase_add_test(tc, gradient_of_the_bound_is_the_authors);
   return run_suite("golden features of flows", tc);
 }

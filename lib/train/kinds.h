@@ -1,0 +1,35 @@
+/* kinds.h -- batches of molecules with kinds: their states, and the dequantiser's part of the
+   likelihood's gradient. */
+#ifndef ENF__TRAIN_KINDS_H
+#define ENF__TRAIN_KINDS_H
+
+#include "flow/dequantiser.h"
+#include "train/leg.h"
+
+/* What the dequantiser of a batch keeps, in the call's arena (or counted). */
+typedef struct {
+  double *x, *noise, *log_q; /* (n,N,D) inside, (n,N,F), (n) */
+  double *dx, *dv, *dlog_q;  /* (n,state), (n,N,F), (n) */
+} enf__train_kinds;
+
+/* Does the batch have kinds that the objective is to dequantise? */
+static inline bool enf__train_dequantises(const enf__batch *b) {
+  return b->kind && b->flow->dequantiser != ENF__DEQUANTISER_NONE;
+}
+
+/* Features (N,F) in the host's units of kinds, as they are: one-hot, charge. */
+void enf__kinds_features(const enf_flow *flow, const int32_t *kind, double *features);
+
+enf__train_kinds enf__train_kinds_take(const enf__batch *b, enf__arena *arena);
+size_t enf__train_kinds_worker_bytes(const enf__batch *b, const enf__run *run);
+/* States (n,state) of the batch with dequantised features; noise is keyed by the samples' numbers
+   in the training. */
+enf_status enf__train_kinds_begin(enf_ctx *ctx, const enf__batch *b, enf__train_kinds *k,
+                                  double *state);
+/* After the leg has come back with k->dx of `weight` times the mean: the dequantiser's gradient
+   joins slope's. */
+enf_status enf__train_kinds_end(enf_ctx *ctx, const enf__batch *b, const enf__leg *leg,
+                                enf__train_kinds *k, double weight, double share,
+                                enf__slope *slope);
+
+#endif
