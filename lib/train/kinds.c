@@ -120,3 +120,33 @@ enf_status enf__train_kinds_end(enf_ctx *ctx, const enf__batch *b, const enf__le
   }
   return enf__parallel_for(ctx, j.pieces, end_piece, &j, 0, 0);
 }
+
+/* ---- the first batch ---------------------------------------------------------------------------
+ */
+
+/* Two significant digits, as any data scale. */
+static double rounded(double value) {
+  char text[32];
+  enf__format(text, sizeof text, "%.1e", value);
+  return enf__strtod(text, NULL);
+}
+
+void enf__train_settle(enf_trainer *tr, const enf__actnorm_sums *sums) {
+  enf_flow *work = tr->work, *flow = tr->flow;
+  const double rms = sqrt(sums->x_square / (double)sums->x_count);
+  bool normed = false;
+  for (size_t i = 0; i < work->chain.count; i++) {
+    const enf__map *map = work->chain.map[i];
+    if (map->ops != &enf__actnorm_ops)
+      continue;
+    double *blocks[] = {work->params.value, flow->params.value, tr->optimiser.average};
+    for (size_t k = 0; k < sizeof blocks / sizeof *blocks; k++)
+      enf__actnorm_fit(map, sums, blocks[k]);
+    normed = true;
+  }
+  work->space.scale = normed || !(rms > 0) ? 1 : rounded(rms);
+  flow->space.scale = work->space.scale;
+  flow->scale_fixed = work->scale_fixed = true;
+  enf__flow_pack(work);
+  enf__flow_pack(flow);
+}

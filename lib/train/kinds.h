@@ -4,6 +4,7 @@
 #define ENF__TRAIN_KINDS_H
 
 #include "flow/dequantiser.h"
+#include "map/actnorm.h"
 #include "train/leg.h"
 
 /* What the dequantiser of a batch keeps, in the call's arena (or counted). */
@@ -16,6 +17,11 @@ typedef struct {
 static inline bool enf__train_dequantises(const enf__batch *b) {
   return b->kind && b->flow->dequantiser != ENF__DEQUANTISER_NONE;
 }
+
+/* What a fresh flow takes from its first batch, of any sizes: the data scale or, with actnorm, that
+   map's numbers. sums are of molecules in the host's units (enf__actnorm_add), mean-free, with
+   features as the objective sees them. Trainer and flow have them from then on. */
+void enf__train_settle(enf_trainer *tr, const enf__actnorm_sums *sums);
 
 /* Features (N,F) in the host's units of kinds, as they are: one-hot, charge. */
 void enf__kinds_features(const enf_flow *flow, const int32_t *kind, double *features);

@@ -64,6 +64,18 @@ static bool has_field(const enf_flow *flow) {
   return false;
 }
 
+/* Flow matching is of one velocity field and nothing behind it. */
+static enf_status check_maps(enf_ctx *ctx, const enf_opts *opts, const enf_flow *flow) {
+  const bool matching =
+      enf__opts_int(opts, ENF__OPT_TRAIN_OBJECTIVE) == ENF__OBJECTIVE_FLOW_MATCHING;
+  if (!matching || flow->chain.count == 1)
+    return ENF_OK;
+  return enf__fail(ctx, ENF_ERR_OPTION,
+                   "train.objective flow-matching needs a flow of one velocity field, and model.map "
+                   "is %.100s",
+                   enf__opts_text(flow->options, ENF__OPT_MODEL_MAP));
+}
+
 /* Likelihood, where the flow has no velocity field: its density costs little. For a molecule
    batches are larger than flow matching's, and steps fewer. refine begins with a flow that is
    nearly right; its weights see what the flow makes too seldom. */
@@ -121,6 +133,7 @@ enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **out, enf_flow *flow,
   TRY(set_defaults(ctx, tr->options, flow));
   TRY(check_options(ctx, tr->options));
   TRY(choose_coupling(ctx, tr->options, &flow->space));
+  TRY(check_maps(ctx, tr->options, flow));
   TRY(copy_flow(ctx, tr));
   TRY(enf__optimiser_create(ctx, &tr->optimiser, &tr->work->params,
                             enf__trainer_uses_soap(tr->options, &tr->work->params)));

@@ -243,8 +243,8 @@ START_TEST(gradient_of_the_bound_is_the_authors) {
   set_up(0);
   const double want_value = features_number(&f, "elbo.mean", 0);
   double *gradient = calloc(flow->params.size, sizeof *gradient), value = 0;
-  set("ode.rtol", "1e-8");
-  set("ode.atol", "1e-8");
+  set("ode.rtol", "1e-9");
+  set("ode.atol", "1e-9");
   for (size_t m = 0; m < g->B; m++)
     value += objective(m, NULL, 0, 1 / (double)g->B, gradient);
   expect("bound", 1, &value, &want_value, 1e-6);
