@@ -22,8 +22,9 @@ enum {
   INFO = 32,
   OPTIONS = 64,
   IMPORT = 128,
+  CHECK = 256,
   RUNS = SIMULATE | TRAIN | SAMPLE | LOGPROB | REWEIGHT | IMPORT,
-  ALL = RUNS | INFO | OPTIONS
+  ALL = RUNS | INFO | OPTIONS | CHECK
 };
 
 typedef enum {
@@ -99,6 +100,7 @@ int run_logprob(cli *c);
 int run_reweight(cli *c);
 int run_info(cli *c);
 int run_import(cli *c);
+int run_check(cli *c);
 int run_options(cli *c);
 
 #endif

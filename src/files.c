@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum { CONFIGURATIONS, NUMBERS, FLOW, PICTURE, SYSTEM, TOPOLOGY } kind;
+typedef enum { CONFIGURATIONS, NUMBERS, FLOW, PICTURE, SYSTEM, TOPOLOGY, MOLECULES } kind;
 
 static const struct {
   flag name;
@@ -23,7 +23,7 @@ static const struct {
     {FLAG_OUTPUT, 0, TRAIN | IMPORT, FLOW},
     {FLAG_LOGP, REWEIGHT, SAMPLE, NUMBERS},
     {FLAG_LOGW, 0, REWEIGHT, NUMBERS},
-    {FLAG_PLOT, 0, REWEIGHT | INFO, PICTURE},
+    {FLAG_PLOT, 0, REWEIGHT | INFO | CHECK, PICTURE},
     {FLAG_PLOT_DISTANCES, 0, REWEIGHT, PICTURE},
     {FLAG_PLOT_2D, 0, REWEIGHT, PICTURE},
     {FLAG_X, REWEIGHT, 0, CONFIGURATIONS},
@@ -33,6 +33,7 @@ static const struct {
     {FLAG_VALIDATION, TRAIN, 0, CONFIGURATIONS},
     {FLAG_INIT, TRAIN, 0, FLOW},
     {FLAG_TOPOLOGY, TRAIN, 0, TOPOLOGY},
+    {FLAG_TRAIN, CHECK, 0, MOLECULES},
     {FLAG_START, TRAIN, 0, CONFIGURATIONS},
     {FLAG_ENERGY, TRAIN | LOGPROB | REWEIGHT, 0, SYSTEM},
 };
@@ -47,6 +48,7 @@ static const struct {
     {TRAIN, 0, OPERANDS, CONFIGURATIONS},
     {SAMPLE | LOGPROB | REWEIGHT | INFO | IMPORT, 0, 1, FLOW},
     {LOGPROB, 1, OPERANDS, CONFIGURATIONS},
+    {CHECK, 0, 1, MOLECULES},
 };
 
 static const char *const beside_flow[] = {"trainer", "train.csv", "train.svg"};

@@ -140,6 +140,23 @@ static const command commands[] = {
      "model.tanh,\n"
      "model.aggregation. -o names the flow.\n",
      run_import},
+    {CHECK, "check", "FILE", 1, 1, "Check generated molecules: stability, validity, uniqueness",
+     "FILE has molecules of H, C, N, O and F, of any size, in angstrom: .xyz with elements, or a "
+     "set of\n"
+     ".npy files by what stands before _n_atoms.npy. Bonds and their orders are told by "
+     "lengths. An atom\n"
+     "is stable if the orders of its bonds sum to its valence (H 1, C 4, N 3, O 2, F 1), a "
+     "molecule if\n"
+     "all its atoms are; it is valid if it is in one piece and no atom is above its valence. "
+     "Molecules\n"
+     "are the same if a hash of their graphs is (Weisfeiler and Lehman's, which does not know the\n"
+     "hand). With --train also how many are not in that file, and the Jensen-Shannon divergence and\n"
+     "distance (its root) of interatomic distances, 130 bins up to 13 angstrom, and sizes, in "
+     "nats.\n"
+     "--plot draws twelve of the molecules and the histograms. Molecules that have other elements, "
+     "or\n"
+     "numbers that are not finite, count as unstable and are counted. The file is read in pieces.\n",
+     run_check},
     {OPTIONS, "options", "[GROUP|NAME]", 0, 1,
      "List the library's options: all, one, or a group (model, run, ode, logdet, train, sim)", "",
      run_options},

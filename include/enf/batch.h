@@ -107,6 +107,84 @@ enf_status enf_batch_write(enf_ctx *ctx, const enf_batch *batch, const enf_flow 
 /** enf_batch_destroy: NULL is fine. Since 0.1. */
 void enf_batch_destroy(enf_batch *batch);
 
+/*
+ * The calls below are for flows of particles (model.space particles).
+ *
+ * A flow with features (model.elements, model.features) serves any number of particles. So do the
+ * weights of one without, if it is one velocity field with a Gaussian prior: then kinds are numbers
+ * of model.species, NULL where the particles are all alike, or as many as model.particles. What the
+ * flow cannot take is refused with the number of the configuration; then nothing is done. When a
+ * configuration fails (a number that is not finite, its integration) its outputs are NaN, all
+ * others are right, and the status is that of the failed one with the lowest number;
+ * enf_sample_status has the others'. A result depends on the configuration alone: not on the others
+ * of the batch, their order, threads. Flat outputs are in the batch's order: (sum N, D) for
+ * positions, (sum N, F) for features. Configurations of one shape are computed together.
+ */
+
+/**
+ * enf_log_prob_batch: log-density of configurations of any size.
+ *
+ * Features, or positions of a flow without: the exact density of (x, features), as enf_log_prob has
+ * it, log p(N) not included. Kinds of a flow with model.elements: a bound on log p(x, kinds, N),
+ *
+ *   log 1/k sum_i p(x, v_i) / q(v_i | x, kinds) + log p(N),    k = dequant.samples,
+ *
+ * with p(N) by model.sizes, whose mean rises with k to the log-density; densities are of labelled
+ * particles with respect to Lebesgue measure, nothing is added for permutations.
+ * In:   seed  of the dequantiser's noise, and of probes with logdet.method hutchinson; both are
+ *             functions of the seed and the configuration
+ * Out:  logp  (count)
+ *       err   (count) Monte Carlo error: 0 for an exact density, NaN for one draw; NULL if not
+ * wanted Threads: flow and batch may be shared; ctx not. Statuses: ARG, SHAPE (a single particle,
+ * other dimensions or features), RANGE (a kind that is not there; with NaN, a size that model.sizes
+ * does not have), UNSUPPORTED (kinds without model.dequantiser, sizes that the flow does not
+ * serve), NONFINITE, ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM. Source: Satorras et al. 2021,
+ * arXiv:2105.09016; Burda et al. 2016, arXiv:1509.00519. Since 0.1.
+ */
+enf_status enf_log_prob_batch(enf_ctx *ctx, const enf_flow *flow, const enf_batch *batch,
+                              uint64_t seed, double *logp, double *err);
+
+/**
+ * enf_sample_batch: samples number first ... first+n-1 of the stream `seed`, of size N or of sizes
+ * from p(N).
+ *
+ * Any way of cutting a stream gives the same samples. Their kinds are those that the features
+ * decode to, or those of model.species. In:   N  particles; 0: by model.sizes, or model.particles
+ * Out:  batch  kinds, features and x, mean-free; NULL if nothing was done; the caller destroys it
+ *       logp   (n) of the continuous state, as enf_log_prob_batch gives it for the features; NULL
+ * if not wanted (cheaper) Threads: flow may be shared; ctx not. Statuses: ARG, RANGE (first+n
+ * overflows, N is 1 or a size that model.sizes does not have), OPTION (N = 0, and nothing says the
+ * size), UNSUPPORTED, NONFINITE, ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM. Since 0.1.
+ */
+enf_status enf_sample_batch(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_t first,
+                            size_t n, size_t N, enf_batch **batch, double *logp);
+
+/**
+ * enf_velocity_batch: the rates of positions and features at times t, as enf_velocity has them.
+ *
+ * In:   t    (count), each in [0,1]
+ * Out:  vx   (sum N, D)
+ *       vh   (sum N, F); NULL if not wanted
+ *       div  (count) exact divergence of both; NULL if not wanted (cheaper)
+ * Threads: flow and batch may be shared; ctx not.
+ * Statuses: ARG, SHAPE (kinds without features, of a flow that has them), RANGE, UNSUPPORTED,
+ * NONFINITE, CANCELLED, NOMEM. Since 0.1.
+ */
+enf_status enf_velocity_batch(enf_ctx *ctx, const enf_flow *flow, const enf_batch *batch,
+                              const double *t, double *vx, double *vh, double *div);
+
+/**
+ * enf_transport_batch: positions and features from time t0 to t1, as enf_transport has them.
+ *
+ * Out:  x       (sum N, D)
+ *       h       (sum N, F); NULL if not wanted
+ *       logdet  (count); NULL if not wanted (cheaper)
+ * Threads: flow and batch may be shared; ctx not.
+ * Statuses: those of enf_velocity_batch, ODE_STEPS, ODE_STEPSIZE. Since 0.1.
+ */
+enf_status enf_transport_batch(enf_ctx *ctx, const enf_flow *flow, const enf_batch *batch,
+                               double t0, double t1, double *x, double *h, double *logdet);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

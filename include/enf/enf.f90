@@ -60,6 +60,12 @@ module enf
     real(c_double) :: log_z = 0, action_mean = 0, action_variance = 0, plaquette = 0, charge_square = 0
   end type enf_lattice_exact
 
+  type, bind(c) :: enf_molecule_facts
+    integer(c_size_t) :: struct_size = 48
+    integer(c_size_t) :: bonds = 0, stable_atoms = 0, crowded_atoms = 0, pieces = 0
+    integer(c_int64_t) :: hash = 0
+  end type enf_molecule_facts
+
   ! For enf_ctx_create: c_loc of one, or c_null_ptr for malloc and free.
   type, bind(c) :: enf_alloc
     type(c_funptr) :: alloc = c_null_funptr, free = c_null_funptr
@@ -630,6 +636,17 @@ module enf
       integer(c_int32_t), intent(out) :: kind(*)
     end function enf_kinds_from_bonds
 
+    ! order is c_loc of (N,N), or c_null_ptr.
+    integer(c_int32_t) function enf_molecule_check(ctx, N, element, x, angstrom, order, found) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double, enf_molecule_facts
+      type(c_ptr), value :: ctx, order
+      integer(c_size_t), value :: N
+      integer(c_int32_t), intent(in) :: element(*)
+      real(c_double), intent(in) :: x(*)
+      real(c_double), value :: angstrom
+      type(enf_molecule_facts), intent(inout) :: found
+    end function enf_molecule_check
+
     integer(c_int32_t) function enf_frames_compare(ctx, flow, n, x, verdict, found) bind(c)
       import :: c_ptr, c_int32_t, c_size_t, c_double, enf_frames
       type(c_ptr), value :: ctx, flow, verdict
@@ -742,6 +759,38 @@ module enf
       import :: c_ptr
       type(c_ptr), value :: reader
     end subroutine enf_batch_reader_close
+
+    ! err is c_loc of (count), or c_null_ptr.
+    integer(c_int32_t) function enf_log_prob_batch(ctx, flow, batch, seed, logp, err) bind(c)
+      import :: c_ptr, c_int32_t, c_int64_t, c_double
+      type(c_ptr), value :: ctx, flow, batch, err
+      integer(c_int64_t), value :: seed
+      real(c_double), intent(out) :: logp(*)
+    end function enf_log_prob_batch
+
+    ! logp is c_loc of (n), or c_null_ptr.
+    integer(c_int32_t) function enf_sample_batch(ctx, flow, seed, first, n, particles, batch, logp) bind(c)
+      import :: c_ptr, c_int32_t, c_int64_t, c_size_t
+      type(c_ptr), value :: ctx, flow, logp
+      integer(c_int64_t), value :: seed, first
+      integer(c_size_t), value :: n, particles
+      type(c_ptr), intent(out) :: batch
+    end function enf_sample_batch
+
+    ! vx (D,sum N); vh and div are c_loc of (F,sum N) and (count), or c_null_ptr.
+    integer(c_int32_t) function enf_velocity_batch(ctx, flow, batch, t, vx, vh, div) bind(c)
+      import :: c_ptr, c_int32_t, c_double
+      type(c_ptr), value :: ctx, flow, batch, vh, div
+      real(c_double), intent(in) :: t(*)
+      real(c_double), intent(out) :: vx(*)
+    end function enf_velocity_batch
+
+    integer(c_int32_t) function enf_transport_batch(ctx, flow, batch, t0, t1, x, h, logdet) bind(c)
+      import :: c_ptr, c_int32_t, c_double
+      type(c_ptr), value :: ctx, flow, batch, h, logdet
+      real(c_double), value :: t0, t1
+      real(c_double), intent(out) :: x(*)
+    end function enf_transport_batch
 
     subroutine enf_batch_destroy(batch) bind(c)
       import :: c_ptr

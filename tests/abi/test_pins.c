@@ -61,6 +61,14 @@ AT(enf_alloc, alloc, 0);
 AT(enf_alloc, free, 8);
 AT(enf_alloc, user, 16);
 
+SIZE(enf_molecule_facts, 48);
+AT(enf_molecule_facts, struct_size, 0);
+AT(enf_molecule_facts, bonds, 8);
+AT(enf_molecule_facts, stable_atoms, 16);
+AT(enf_molecule_facts, crowded_atoms, 24);
+AT(enf_molecule_facts, pieces, 32);
+AT(enf_molecule_facts, hash, 40);
+
 SIZE(enf_frames, 48);
 AT(enf_frames, struct_size, 0);
 AT(enf_frames, scale, 8);
