@@ -267,6 +267,8 @@ enf_status enf_sample_batch(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, u
   TRY(enf__flow_check(ctx, flow));
   if (!batch)
     TRY(enf__fail(ctx, ENF_ERR_ARG, "batch is NULL: nowhere to put the samples"));
+  if (flow->parts > 0)
+    TRY(enf__fail(ctx, ENF_ERR_UNSUPPORTED, "batches are not for mixtures"));
   if (n > UINT64_MAX - first)
     TRY(enf__fail(ctx, ENF_ERR_RANGE, "first = %llu plus n = %zu runs past the end of the stream",
                   (unsigned long long)first, n));

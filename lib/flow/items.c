@@ -104,8 +104,10 @@ static enf_status take_fixed(const job *j, size_t i, const enf__member *m, int *
 
 static enf_status check_flow(const job *j) {
   const enf__space *space = &j->flow->space;
-  if (space->ops != &enf__particles_ops && space->ops != &enf__featured_ops)
-    return enf__fail(j->ctx, ENF_ERR_UNSUPPORTED, "batches are for model.space particles");
+  if (j->flow->parts > 0 ||
+      (space->ops != &enf__particles_ops && space->ops != &enf__featured_ops))
+    return enf__fail(j->ctx, ENF_ERR_UNSUPPORTED,
+                     "batches are for model.space particles, and not for mixtures");
   if (j->batch->D == space->shape.dimensions)
     return ENF_OK;
   return enf__fail(j->ctx, ENF_ERR_SHAPE, "the batch has %zu dimensions, the flow %zu", j->batch->D,
