@@ -571,6 +571,12 @@ module enf
       real(c_double), intent(out) :: mean_logp
     end function enf_mixture_fit
 
+    ! mix is a flow, or c_null_ptr
+    integer(c_int32_t) function enf_trainer_set_mixture(tr, mix) bind(c)
+      import :: c_ptr, c_int32_t
+      type(c_ptr), value :: tr, mix
+    end function enf_trainer_set_mixture
+
     ! r(count, n)
     integer(c_int32_t) function enf_mixture_responsibilities(ctx, mix, n, x, r) bind(c)
       import :: c_ptr, c_int32_t, c_size_t, c_double

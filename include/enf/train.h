@@ -153,6 +153,22 @@ enf_status enf_trainer_load(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, cons
 /** enf_trainer_destroy: free the trainer; the flow stays. NULL is fine. Since 0.1. */
 void enf_trainer_destroy(enf_trainer *tr);
 
+/**
+ * enf_trainer_set_mixture: train the trainer's flow as the next part of a mixture (boosting).
+ *
+ * train.objective likelihood: for the first third of train.steps rows count as 1/G, at most
+ * train.boost_cap times the mean; then the loss is -log of (1-rho) G + rho g, rho by expectation and
+ * maximisation. energy: mean over samples of g of u + max(log G, -train.boost_clip) +
+ * train.boost_lambda log g; begin wide (model.prior_std 2 to 3). Afterwards join both by
+ * enf_mixture_create and find the weights with enf_mixture_fit; train every part again beside the
+ * others, then the mixture itself. Log-determinants are exact, whatever train.trace says.
+ * In:   mix  any flow of the same shape; borrowed: it must outlive the trainer's steps and may not
+ *            change meanwhile. NULL takes it away. It is not in the trainer's file.
+ * Statuses: ARG, STATE (inside a step), SHAPE, UNSUPPORTED (another objective; the trainer's flow is
+ * a mixture). Source: Giaquinto, Banerjee 2020, arXiv:2002.11896. Since 0.1.
+ */
+enf_status enf_trainer_set_mixture(enf_trainer *tr, const enf_flow *mix);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

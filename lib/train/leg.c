@@ -11,7 +11,7 @@ static size_t dim_of(const enf__batch *b) { return enf__space_state(&b->flow->sp
 
 enf__leg enf__leg_take(const enf__batch *b, double t0, double t1, enf__arena *arena) {
   const size_t count = b->n * dim_of(b);
-  const bool exact = enf__opts_int(b->options, ENF__OPT_TRAIN_TRACE) == ENF__EXACT;
+  const bool exact = b->exact || enf__opts_int(b->options, ENF__OPT_TRAIN_TRACE) == ENF__EXACT;
   const size_t probes = exact ? 0 : (size_t)enf__opts_int(b->options, ENF__OPT_TRAIN_PROBES);
   enf__leg leg = {.eps = exact ? NULL : ENF__TAKE(arena, double, count *probes),
                   .start = ENF__TAKE(arena, double, count),
@@ -94,6 +94,15 @@ enf_status enf__leg_reverse(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, do
                             enf__slope *slope) {
   enf_status status;
   TRY(reverse(ctx, leg, 1, dx, NULL));
+  TRY(end_pass(ctx, b, slope));
+out:
+  return status;
+}
+
+enf_status enf__leg_pull(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, double *gradients,
+                         enf__slope *slope) {
+  enf_status status;
+  TRY(reverse(ctx, leg, 1, NULL, gradients));
   TRY(end_pass(ctx, b, slope));
 out:
   return status;

@@ -30,6 +30,9 @@ bool enf__leg_ok(const enf__leg *leg, size_t i); /* did sample i arrive, or come
 /* Back, for every sample's own loss: dx, (n,N,D). */
 enf_status enf__leg_reverse(enf_ctx *ctx, const enf__batch *batch, enf__leg *leg, double *dx,
                             enf__slope *slope);
+/* Back, for the sum of the losses: gradients, buffers of the flow's block, gain theirs. */
+enf_status enf__leg_pull(enf_ctx *ctx, const enf__batch *batch, enf__leg *leg, double *gradients,
+                         enf__slope *slope);
 /* Back, for the mean of the losses over the samples that are not left out and do not fail on the
    way: the gradients of slope gain weight times its gradient, its failed those that do fail, there
    or back; share is 1 / the number of the others, or the sum of their weights (which are in the

@@ -95,4 +95,6 @@ const enf__objective enf__likelihood = {.call_bytes = call_bytes,
                                         .evaluate = evaluate,
                                         .passes = 2,
                                         .needs_data = true,
-                                        .weighs = true};
+                                        .weighs = true,
+                                        .mixture = &enf__mixture_likelihood,
+                                        .boost = &enf__boost_likelihood};

@@ -9,6 +9,7 @@
    of the batch, to two significant digits. */
 #include "core/parallel.h"
 #include "core/random.h"
+#include "flow/mixture.h"
 #include "math/finite.h"
 #include "train/train.h"
 #include "train/weighted.h"
@@ -176,6 +177,7 @@ static enf_status fill_batch(enf_ctx *ctx, enf_trainer *tr, const rows *r, enf__
   enter(space, n, x, state, volume);
   batch->x = state;
   batch->volume = volume;
+  batch->host = x;
   if (tr->flow->scale_fixed)
     return ENF_OK;
   const enf_status status = enf__flow_fit(
@@ -223,6 +225,13 @@ static void settle(enf_trainer *tr) {
   enf__flow_pack(flow);
 }
 
+/* Times that a batch goes along a flow; with mixtures, along any of them, at most. */
+static size_t passes_of(const enf_trainer *tr) {
+  const size_t parts = enf__flow_parts(tr->flow),
+               beside = tr->mixture ? enf__flow_parts(tr->mixture) : 0;
+  return enf__trainer_objective(tr)->passes * (parts + beside);
+}
+
 static enf_status make_step(enf_ctx *ctx, enf_trainer *tr, rows r, enf_step_info *info) {
   enf_status status;
   const double started = enf__seconds();
@@ -233,7 +242,10 @@ static enf_status make_step(enf_ctx *ctx, enf_trainer *tr, rows r, enf_step_info
                       .n = rows_of_batch(tr, &r),
                       .first = counters[ENF__SAMPLES],
                       .progress = progress_of(tr),
-                      .passes = enf__trainer_objective(tr)->passes,
+                      .passes = passes_of(tr),
+                      .mixture = tr->mixture,
+                      .share = tr->share,
+                      .step = counters[ENF__STEP],
                       .energy = tr->energy,
                       .energy_user = tr->energy_user};
   enf__slope slope;
@@ -245,6 +257,7 @@ static enf_status make_step(enf_ctx *ctx, enf_trainer *tr, rows r, enf_step_info
                               enf__opts_real(tr->options, ENF__OPT_TRAIN_LR), counters[ENF__STEP],
                               (uint64_t)enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS));
   settle(tr);
+  tr->share = slope.share;
   counters[ENF__STEP]++;
   counters[ENF__SAMPLES] += batch.n;
   TRY(learn(ctx, tr, &slope, all.lr, all.grad_norm));

@@ -27,6 +27,12 @@ typedef struct {
   uint64_t first;       /* number of the batch's first sample in the training's stream */
   double progress;      /* share of the planned steps done, in [0,1] */
   size_t passes;        /* of the objective */
+  bool exact;           /* log-determinants, whatever train.trace says */
+  /* of mixtures and boosting: */
+  const double *host;      /* (n,host) the rows as the host gave them, or NULL */
+  const enf_flow *mixture; /* that the flow is to be the next part of, or NULL */
+  double share;            /* of the flow among them so far; 0: none yet */
+  uint64_t step;
   enf_energy_fn energy; /* the host's, or NULL */
   void *energy_user;
 } enf__batch;
@@ -36,22 +42,27 @@ typedef struct {
   double loss;
   uint64_t evaluations, steps, capped, forces_clipped; /* steps: accepted, forward */
   size_t failed, passes; /* samples whose integration failed; passes of the batch so far */
+  double share;          /* of the flow in the mixture, with boosting */
   size_t buffers;
   double *gradients; /* (buffers,P): their sum is the gradient */
 } enf__slope;
 
 /* A row of the table of objectives, in the order of train.objective. */
-typedef struct {
+typedef struct enf__objective enf__objective;
+struct enf__objective {
   size_t (*call_bytes)(const enf__batch *batch);
   size_t (*worker_bytes)(const enf__batch *batch, const enf__run *run);
   enf_status (*evaluate)(enf_ctx *ctx, const enf__batch *batch, enf__slope *slope);
   size_t passes; /* times that a batch goes along the flow, there or back */
   bool needs_data, needs_energy;
   bool weighs; /* has a mean with weights; else rows with weights are resampled */
-} enf__objective;
+  const enf__objective *mixture,
+      *boost; /* what it is of a mixture, and of a part beside one; or NULL */
+};
 
 extern const enf__objective enf__flow_matching, enf__likelihood, enf__energy_objective, enf__mixed,
-    enf__path_gradient, enf__refine;
+    enf__path_gradient, enf__refine, enf__mixture_likelihood, enf__mixture_energy,
+    enf__boost_likelihood, enf__boost_energy;
 
 /* Counters of a training, in the order of its file. */
 enum {
@@ -72,8 +83,10 @@ struct enf_trainer {
   uint64_t counters[ENF__COUNTERS];
   enf_energy_fn energy; /* the host's, or NULL; not in the file */
   void *energy_user;
-  uint64_t data; /* fingerprint of the data set; 0: not told */
-  bool busy;     /* inside a step: its energy may not use the trainer */
+  const enf_flow *mixture; /* the host's, or NULL; not in the file */
+  double share;            /* of the flow in it so far, 0: none yet */
+  uint64_t data;           /* fingerprint of the data set; 0: not told */
+  bool busy;               /* inside a step: its energy may not use the trainer */
 };
 
 /* ARG unless tr is one, STATE inside one of its steps, with the sentence on ctx. */

@@ -2,6 +2,7 @@
    its file in trainer_file.c. */
 #include "core/random.h"
 #include "energy/energy.h"
+#include "flow/mixture.h"
 #include "train/train.h"
 #include <math.h>
 #include <string.h>
@@ -15,8 +16,13 @@ static const enf__objective *const objectives[] = {
     [ENF__OBJECTIVE_REFINE] = &enf__refine};
 ENF__ROW_FOR_EVERY(ENF__OBJECTIVES, objectives);
 
+static const enf__objective *objective_of(const enf_opts *options) {
+  return objectives[enf__opts_int(options, ENF__OPT_TRAIN_OBJECTIVE)];
+}
+
 const enf__objective *enf__trainer_objective(const enf_trainer *tr) {
-  return objectives[enf__opts_int(tr->options, ENF__OPT_TRAIN_OBJECTIVE)];
+  const enf__objective *row = objective_of(tr->options);
+  return tr->flow->parts ? row->mixture : tr->mixture ? row->boost : row;
 }
 
 /* ---- create and destroy -------------------------------------------------------------------- */
@@ -40,6 +46,19 @@ static enf_status check_options(enf_ctx *ctx, const enf_opts *opts) {
         "train.trace hutchinson",
         frobenius);
   return ENF_OK;
+}
+
+/* Of a mixture there are fewer. */
+static enf_status check_mixture(enf_ctx *ctx, const enf_opts *opts, const enf_flow *flow) {
+  char name[32];
+  if (!flow->parts ||
+      (objective_of(opts)->mixture && enf__opts_real(opts, ENF__OPT_TRAIN_KINETIC) == 0))
+    return ENF_OK;
+  return enf__fail(ctx, ENF_ERR_OPTION,
+                   "train.objective is %s and train.kinetic %g: a mixture is trained by likelihood "
+                   "or energy, without penalties on paths",
+                   enf__opts_print(opts, ENF__OPT_TRAIN_OBJECTIVE, name),
+                   enf__opts_real(opts, ENF__OPT_TRAIN_KINETIC));
 }
 
 /* Only configurations of particles are alike up to rotations and exchanges; elsewhere the default
@@ -111,17 +130,6 @@ bool enf__trainer_uses_soap(const enf_opts *opts, const enf__params *params) {
   return kind == ENF__OPTIMIZER_AUTO ? fits : kind == ENF__SOAP;
 }
 
-/* A flow of its own with the flow's weights. */
-static enf_status copy_flow(enf_ctx *ctx, enf_trainer *tr) {
-  const enf_flow *flow = tr->flow;
-  const enf_status status = enf__flow_make(ctx, &tr->work, flow->options, flow->by_number);
-  if (status != ENF_OK)
-    return status;
-  memcpy(tr->work->params.value, flow->params.value, flow->params.size * sizeof(double));
-  enf__flow_pack(tr->work);
-  return ENF_OK;
-}
-
 enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **out, enf_flow *flow,
                              const enf_opts *opts) {
   enf_status status;
@@ -134,7 +142,8 @@ enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **out, enf_flow *flow,
   TRY(check_options(ctx, tr->options));
   TRY(choose_coupling(ctx, tr->options, &flow->space));
   TRY(check_maps(ctx, tr->options, flow));
-  TRY(copy_flow(ctx, tr));
+  TRY(check_mixture(ctx, tr->options, flow));
+  TRY(enf__flow_clone(ctx, &tr->work, flow));
   TRY(enf__optimiser_create(ctx, &tr->optimiser, &tr->work->params,
                             enf__trainer_uses_soap(tr->options, &tr->work->params)));
   *out = tr;
@@ -237,6 +246,22 @@ enf_status enf_trainer_set_energy(enf_trainer *tr, enf_energy_fn fn, void *user)
     TRY(check_builtin(tr, user));
   tr->energy = fn;
   tr->energy_user = user;
+out:
+  return status;
+}
+
+enf_status enf_trainer_set_mixture(enf_trainer *tr, const enf_flow *mix) {
+  ENF__ENTRY;
+  enf_status status;
+  TRY(enf__trainer_check(NULL, tr));
+  if (mix)
+    TRY(enf__flow_check(NULL, mix));
+  if (mix && (tr->flow->parts || !objective_of(tr->options)->boost))
+    return ENF_ERR_UNSUPPORTED;
+  if (mix && (mix->space.ops != tr->flow->space.ops ||
+              enf__space_host(&mix->space) != enf__space_host(&tr->flow->space)))
+    return ENF_ERR_SHAPE;
+  tr->mixture = mix;
 out:
   return status;
 }

@@ -1,6 +1,7 @@
 /* The density of a mixture, responsibilities and the path of EM against golden vectors. */
 #include "flow/mixture.h"
 #include "golden.h"
+#include "train/boost.h"
 
 enum { n = 200, C = 3 };
 
@@ -81,11 +82,35 @@ START_TEST(path_of_em_with_weights) {
 }
 END_TEST
 
+/* The published weights of rows, and the loss of a sample. */
+START_TEST(rules_of_boosting) {
+  double *total = golden_doubles(&g, "logp", NULL), w[n];
+  double *u = golden_doubles(&g, "boost.energy_u", NULL);
+  double *logG = golden_doubles(&g, "boost.energy_logG", NULL);
+  double *logg = golden_doubles(&g, "boost.energy_logg", NULL);
+  const double floor = strtod(enf__st_meta_find(&g.file, "boost.floor"), NULL);
+  const double cap = strtod(enf__st_meta_find(&g.file, "boost.cap"), NULL);
+  const double lambda = strtod(enf__st_meta_find(&g.file, "boost.lambda"), NULL);
+  const double clip = -strtod(enf__st_meta_find(&g.file, "boost.clip"), NULL);
+  enf__boost_weights(n, total, 0, 1, w);
+  expect("boost.weights", n, w);
+  enf__boost_weights(n, total, floor, cap, w);
+  expect("boost.capped", n, w);
+  for (size_t i = 0; i < n; i++)
+    w[i] = enf__boost_loss(u[i], logG[i], logg[i], lambda, clip);
+  expect("boost.energy_loss", n, w);
+  double *const all[] = {total, u, logG, logg};
+  for (size_t i = 0; i < 4; i++)
+    free(all[i]);
+}
+END_TEST
+
 int main(void) {
   TCase *c = tcase_create("golden mixture");
   tcase_add_checked_fixture(c, setup, teardown);
   tcase_add_test(c, density_and_responsibilities);
   tcase_add_test(c, path_of_em);
   tcase_add_test(c, path_of_em_with_weights);
+  tcase_add_test(c, rules_of_boosting);
   return run_suite("golden mixture", c);
 }
