@@ -198,9 +198,7 @@ const enf__objective enf__energy_objective = {.call_bytes = call_bytes,
                                               .worker_bytes = enf__leg_worker_bytes,
                                               .evaluate = evaluate_energy,
                                               .passes = 2,
-                                              .needs_energy = true,
-                                              .mixture = &enf__mixture_energy,
-                                              .boost = &enf__boost_energy};
+                                              .needs_energy = true};
 
 /* ---- mixed ----------------------------------------------------------------------------------- */
 

@@ -95,6 +95,4 @@ const enf__objective enf__likelihood = {.call_bytes = call_bytes,
                                         .evaluate = evaluate,
                                         .passes = 2,
                                         .needs_data = true,
-                                        .weighs = true,
-                                        .mixture = &enf__mixture_likelihood,
-                                        .boost = &enf__boost_likelihood};
+                                        .weighs = true};

@@ -48,17 +48,14 @@ typedef struct {
 } enf__slope;
 
 /* A row of the table of objectives, in the order of train.objective. */
-typedef struct enf__objective enf__objective;
-struct enf__objective {
+typedef struct {
   size_t (*call_bytes)(const enf__batch *batch);
   size_t (*worker_bytes)(const enf__batch *batch, const enf__run *run);
   enf_status (*evaluate)(enf_ctx *ctx, const enf__batch *batch, enf__slope *slope);
   size_t passes; /* times that a batch goes along the flow, there or back */
   bool needs_data, needs_energy;
   bool weighs; /* has a mean with weights; else rows with weights are resampled */
-  const enf__objective *mixture,
-      *boost; /* what it is of a mixture, and of a part beside one; or NULL */
-};
+} enf__objective;
 
 extern const enf__objective enf__flow_matching, enf__likelihood, enf__energy_objective, enf__mixed,
     enf__path_gradient, enf__refine, enf__mixture_likelihood, enf__mixture_energy,

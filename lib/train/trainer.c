@@ -16,13 +16,21 @@ static const enf__objective *const objectives[] = {
     [ENF__OBJECTIVE_REFINE] = &enf__refine};
 ENF__ROW_FOR_EVERY(ENF__OBJECTIVES, objectives);
 
-static const enf__objective *objective_of(const enf_opts *options) {
-  return objectives[enf__opts_int(options, ENF__OPT_TRAIN_OBJECTIVE)];
+/* What they are of a mixture, and of a part beside one; NULL: nothing. */
+static const enf__objective *const of_mixtures[ENF__OBJECTIVES] = {
+    [ENF__OBJECTIVE_LIKELIHOOD] = &enf__mixture_likelihood,
+    [ENF__OBJECTIVE_ENERGY] = &enf__mixture_energy};
+static const enf__objective *const beside[ENF__OBJECTIVES] = {
+    [ENF__OBJECTIVE_LIKELIHOOD] = &enf__boost_likelihood,
+    [ENF__OBJECTIVE_ENERGY] = &enf__boost_energy};
+
+static size_t number_of(const enf_opts *options) {
+  return (size_t)enf__opts_int(options, ENF__OPT_TRAIN_OBJECTIVE);
 }
 
 const enf__objective *enf__trainer_objective(const enf_trainer *tr) {
-  const enf__objective *row = objective_of(tr->options);
-  return tr->flow->parts ? row->mixture : tr->mixture ? row->boost : row;
+  const size_t number = number_of(tr->options);
+  return tr->flow->parts ? of_mixtures[number] : tr->mixture ? beside[number] : objectives[number];
 }
 
 /* ---- create and destroy -------------------------------------------------------------------- */
@@ -52,7 +60,7 @@ static enf_status check_options(enf_ctx *ctx, const enf_opts *opts) {
 static enf_status check_mixture(enf_ctx *ctx, const enf_opts *opts, const enf_flow *flow) {
   char name[32];
   if (!flow->parts ||
-      (objective_of(opts)->mixture && enf__opts_real(opts, ENF__OPT_TRAIN_KINETIC) == 0))
+      (of_mixtures[number_of(opts)] && enf__opts_real(opts, ENF__OPT_TRAIN_KINETIC) == 0))
     return ENF_OK;
   return enf__fail(ctx, ENF_ERR_OPTION,
                    "train.objective is %s and train.kinetic %g: a mixture is trained by likelihood "
@@ -89,10 +97,11 @@ static enf_status check_maps(enf_ctx *ctx, const enf_opts *opts, const enf_flow 
       enf__opts_int(opts, ENF__OPT_TRAIN_OBJECTIVE) == ENF__OBJECTIVE_FLOW_MATCHING;
   if (!matching || flow->chain.count == 1)
     return ENF_OK;
-  return enf__fail(ctx, ENF_ERR_OPTION,
-                   "train.objective flow-matching needs a flow of one velocity field, and model.map "
-                   "is %.100s",
-                   enf__opts_text(flow->options, ENF__OPT_MODEL_MAP));
+  return enf__fail(
+      ctx, ENF_ERR_OPTION,
+      "train.objective flow-matching needs a flow of one velocity field, and model.map "
+      "is %.100s",
+      enf__opts_text(flow->options, ENF__OPT_MODEL_MAP));
 }
 
 /* Likelihood, where the flow has no velocity field: its density costs little. For a molecule
@@ -256,7 +265,7 @@ enf_status enf_trainer_set_mixture(enf_trainer *tr, const enf_flow *mix) {
   TRY(enf__trainer_check(NULL, tr));
   if (mix)
     TRY(enf__flow_check(NULL, mix));
-  if (mix && (tr->flow->parts || !objective_of(tr->options)->boost))
+  if (mix && (tr->flow->parts || !beside[number_of(tr->options)]))
     return ENF_ERR_UNSUPPORTED;
   if (mix && (mix->space.ops != tr->flow->space.ops ||
               enf__space_host(&mix->space) != enf__space_host(&tr->flow->space)))
