@@ -9,7 +9,8 @@ int run_import(cli *c) {
   int64_t particles = 0, parameters = 0;
   if (path == NULL)
     return cli_usage(c, "-o names the flow");
-  enf_status status = enf_import(c->ctx, &flow, c->operand[0], c->opts);
+  enf_status status = enf_import_parts(c->ctx, &flow, c->operand[0],
+                                       c->operands > 1 ? c->operand[1] : NULL, c->opts);
   if (status == ENF_OK)
     status = enf_save(c->ctx, flow, path);
   enf_get_int(flow, "particles", &particles);
@@ -17,8 +18,10 @@ int run_import(cli *c) {
   enf_destroy(flow);
   if (status != ENF_OK)
     return cli_fail_status(c, status);
+  char count[24] = "any number of";
+  if (particles > 0)
+    snprintf(count, sizeof count, "%lld", (long long)particles);
   if (!cli_has(c, FLAG_QUIET))
-    printf("%s: %lld particles, %lld parameters\n", path, (long long)particles,
-           (long long)parameters);
+    printf("%s: %s particles, %lld parameters\n", path, count, (long long)parameters);
   return SUCCESS;
 }

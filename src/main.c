@@ -132,13 +132,15 @@ static const command commands[] = {
      "have the names of proteins if the topology was a PDB file: phi; phi' where it is about the\n"
      "same bond with another atom at an end.\n",
      run_info},
-    {IMPORT, "import", "FILE", 1, 1, "Make a flow of a published network's weights",
+    {IMPORT, "import", "FILE [DEQUANTISER]", 1, 2, "Make a flow of a published network's weights",
      "FILE is a state dict as safetensors, with tensors egnn.embedding.weight, "
      "egnn.gcl_0.edge_mlp.0.weight\n"
      "and so on behind any prefix. Names and shapes tell the network; what they do not is in the\n"
      "file's metadata or given by --set: model.particles, model.dimensions, model.species, "
      "model.tanh,\n"
-     "model.aggregation. -o names the flow.\n",
+     "model.aggregation. -o names the flow. Of flows of molecules with features DEQUANTISER is the\n"
+     "network net_fn.egnn of theirs, unless it is in FILE, and --set gives model.elements and\n"
+     "model.sizes.\n",
      run_import},
     {CHECK, "check", "FILE", 1, 1, "Check generated molecules: stability, validity, uniqueness",
      "FILE has molecules of H, C, N, O and F, of any size, in angstrom: .xyz with elements, or a "

@@ -938,6 +938,14 @@ module enf
       character(kind=c_char), intent(in) :: path(*)
     end function c_import
 
+    integer(c_int32_t) function c_import_parts(ctx, flow, path, dequantiser, opts) &
+        bind(c, name='enf_import_parts')
+      import :: c_ptr, c_int32_t, c_char
+      type(c_ptr), value :: ctx, opts
+      type(c_ptr), intent(out) :: flow
+      character(kind=c_char), intent(in) :: path(*), dequantiser(*)
+    end function c_import_parts
+
     integer(c_int32_t) function c_get_int(flow, name, value) bind(c, name='enf_get_int')
       import :: c_ptr, c_int32_t, c_int64_t, c_char
       type(c_ptr), value :: flow
@@ -1152,6 +1160,14 @@ contains
     character(*), intent(in) :: path
     enf_import = c_import(ctx, flow, path // c_null_char, opts)
   end function enf_import
+
+  integer(c_int32_t) function enf_import_parts(ctx, flow, path, dequantiser, opts)
+    type(c_ptr), intent(in) :: ctx, opts
+    type(c_ptr), intent(out) :: flow
+    character(*), intent(in) :: path, dequantiser
+    enf_import_parts = c_import_parts(ctx, flow, path // c_null_char, dequantiser // c_null_char, &
+                                      opts)
+  end function enf_import_parts
 
   integer(c_int32_t) function enf_get_int(flow, name, value)
     type(c_ptr), intent(in) :: flow

@@ -64,6 +64,21 @@ void enf_free_memory(enf_ctx *ctx, void *data);
 enf_status enf_import(enf_ctx *ctx, enf_flow **flow, const char *path, const enf_opts *opts);
 
 /**
+ * enf_import_parts: enf_import with a dequantiser in a file of its own.
+ *
+ * Flows of molecules with features (E(n) Equivariant Normalizing Flows of QM9, arXiv:2105.09016):
+ * "transformations.0.x_log_s" ... become actnorm, "transformations.1...egnn.*" the field, which has
+ * the data at t = 0 (model.reversed), "net_fn.egnn.*" the variational dequantiser. model.elements,
+ * model.sizes, model.kind_scale and model.charge_scale come from opts; elements and sizes also from
+ * metadata "species" and tensors tab.n_nodes, tab.n_nodes_count.
+ * In:   path         flow, or flow and dequantiser
+ *       dequantiser  its file; NULL: it is in path, or there is none
+ * Statuses: those of enf_import; OPTION (elements that the weights are not for). Since 0.1.
+ */
+enf_status enf_import_parts(enf_ctx *ctx, enf_flow **flow, const char *path,
+                            const char *dequantiser, const enf_opts *opts);
+
+/**
  * enf_copy: another flow with the same options, weights, data scale and free text.
  *
  * Out:  copy  NULL on failure; the caller destroys it. Statuses: ARG, NOMEM. Since 0.1.

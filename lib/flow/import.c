@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const enf__st_tensor *find(const enf__importer *im, const char *text) {
-  return enf__import_find(im, &im->flow, text);
+  return enf__import_find(&im->flow, text);
 }
 
 /* ---- what the network is --------------------------------------------------------------------- */
@@ -20,7 +20,7 @@ static const enf__st_tensor *find(const enf__importer *im, const char *text) {
 /* Linear layers of a network of the first message-passing layer: weights 0, 2, 4 ... */
 static size_t depth_of(const enf__importer *im, const char *network) {
   size_t depth = 0;
-  while (enf__import_linear(im, &im->flow, 0, network, 2 * depth))
+  while (enf__import_linear(&im->flow, 0, network, 2 * depth))
     depth++;
   return depth;
 }
@@ -29,11 +29,11 @@ static enf_status read_shapes(enf__importer *im) {
   enf_status status;
   TRY(enf__import_set(im, "model.field", "egnn"));
   TRY(enf__import_set_size(im, "model.hidden", find(im, "embedding.weight")->shape[0]));
-  TRY(enf__import_set_size(im, "model.layers", enf__import_layers(im, &im->flow)));
+  TRY(enf__import_set_size(im, "model.layers", enf__import_layers(&im->flow)));
   TRY(enf__import_set_size(im, "model.edge_depth", depth_of(im, "edge_mlp")));
   TRY(enf__import_set_size(im, "model.node_depth", depth_of(im, "node_mlp")));
   TRY(enf__import_set(im, "model.attention",
-                      enf__import_linear(im, &im->flow, 0, "att_mlp", 0) ? "1" : "0"));
+                      enf__import_linear(&im->flow, 0, "att_mlp", 0) ? "1" : "0"));
 out:
   return status;
 }
@@ -141,7 +141,8 @@ out:
   return status;
 }
 
-enf_status enf_import(enf_ctx *ctx, enf_flow **flow, const char *path, const enf_opts *opts) {
+enf_status enf_import_parts(enf_ctx *ctx, enf_flow **flow, const char *path,
+                            const char *dequantiser, const enf_opts *opts) {
   ENF__ENTRY;
   enf__importer im = {.ctx = ctx, .path = path};
   if (flow)
@@ -154,9 +155,17 @@ enf_status enf_import(enf_ctx *ctx, enf_flow **flow, const char *path, const enf
   TRY(enf__opts_check(ctx, opts));
   TRY(enf__opts_copy(ctx, &ctx->alloc, &im.opts, opts));
   TRY(enf__st_read(ctx, &im.file, path));
+  if (dequantiser)
+    TRY(enf__st_read(ctx, &im.second, dequantiser));
   TRY(make(&im, flow));
 out:
   enf_opts_destroy(im.opts);
   enf__st_free(&im.file);
+  enf__st_free(&im.second);
   return status;
+}
+
+enf_status enf_import(enf_ctx *ctx, enf_flow **flow, const char *path, const enf_opts *opts) {
+  ENF__ENTRY;
+  return enf_import_parts(ctx, flow, path, NULL, opts);
 }

@@ -30,10 +30,10 @@ static const enf__st_tensor *find_end(const enf__importer *im, const char *end) 
 const enf__st_tensor *enf__import_view(const enf__importer *im, const char *view) {
   static const char own[] = "egnn.", second[] = "dequantiser.egnn.", norm[] = "actnorm.";
   if (!strncmp(view, second, sizeof second - 1))
-    return enf__import_find(im, &im->dequantiser, view + sizeof second - 1);
+    return enf__import_find(&im->dequantiser, view + sizeof second - 1);
   if (!strncmp(view, norm, sizeof norm - 1))
     return find_end(im, view + sizeof norm - 2); /* with its dot */
-  return enf__import_find(im, &im->flow, view + sizeof own - 1);
+  return enf__import_find(&im->flow, view + sizeof own - 1);
 }
 
 bool enf__import_has_features(const enf__importer *im) {
@@ -55,7 +55,7 @@ static size_t elements_of(const enf_opts *opts) {
 static enf_status read_elements(enf__importer *im) {
   enf_status status = ENF_OK;
   const char *species = enf__st_meta_find(&im->file, "species");
-  const size_t inputs = enf__import_find(im, &im->flow, "embedding.weight")->shape[1] - 1;
+  const size_t inputs = enf__import_find(&im->flow, "embedding.weight")->shape[1] - 1;
   const size_t more = (size_t)enf__opts_int(im->opts, ENF__OPT_MODEL_FEATURES);
   if (!enf__opts_isset(im->opts, ENF__OPT_MODEL_ELEMENTS) && species && more == 0)
     TRY(enf__import_set(im, "model.elements", species));
@@ -131,8 +131,7 @@ enf_status enf__import_features(enf__importer *im) {
   if (!im->dequantiser.prefix)
     goto out;
   TRY(enf__import_set(im, "model.dequantiser", "variational"));
-  TRY(enf__import_set_size(im, "model.dequantiser_layers",
-                           enf__import_layers(im, &im->dequantiser)));
+  TRY(enf__import_set_size(im, "model.dequantiser_layers", enf__import_layers(&im->dequantiser)));
 out:
   return status;
 }

@@ -73,7 +73,7 @@ static enf_status check_mixture(enf_ctx *ctx, const enf_opts *opts, const enf_fl
    is ot, and is set, so that the trainer's file says it. */
 static enf_status choose_coupling(enf_ctx *ctx, enf_opts *opts, const enf__space *space) {
   const char *name = enf__opts_name(ENF__OPT_TRAIN_COUPLING);
-  if (space->ops == &enf__particles_ops ||
+  if (space->ops == &enf__particles_ops || space->ops == &enf__featured_ops ||
       enf__opts_int(opts, ENF__OPT_TRAIN_COUPLING) != ENF__EQUIVARIANT_OT)
     return ENF_OK;
   if (enf__opts_isset(opts, ENF__OPT_TRAIN_COUPLING))
@@ -95,7 +95,7 @@ static bool has_field(const enf_flow *flow) {
 static enf_status check_maps(enf_ctx *ctx, const enf_opts *opts, const enf_flow *flow) {
   const bool matching =
       enf__opts_int(opts, ENF__OPT_TRAIN_OBJECTIVE) == ENF__OBJECTIVE_FLOW_MATCHING;
-  if (!matching || flow->chain.count == 1)
+  if (!matching || (flow->chain.count == 1 && has_field(flow)))
     return ENF_OK;
   return enf__fail(
       ctx, ENF_ERR_OPTION,
