@@ -306,7 +306,8 @@ demo: deps-first
 	@ENF='$(BUILD)/enf' sh examples/demo.sh $(BUILD)/demo
 demo-molecule: deps-first
 	+@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all
-	@ENF='$(BUILD)/enf' CC='$(CC)' CFLAGS=-Iinclude sh examples/molecule.sh $(BUILD)/molecule
+	@ENF='$(BUILD)/enf' CC='$(CC)' CFLAGS=-Iinclude LIBS='$(BUILD)/libenf.a $(PRIVATE_LIBS)' \
+	  sh examples/molecule.sh $(BUILD)/molecule
 
 # The tables of docs/results.md: hours of training; stopped, they go on. TRAIN=FILE, TEST=FILE: other rows.
 reproduce-dw4 reproduce-lj13 reproduce-lj55: reproduce-%: deps-first

@@ -61,12 +61,13 @@ rows() { # SEED
 
 refined() {
   [ -f "$out/rows-$1.done" ] || rows "$1"
-  train "refined-$1" --init "$out/rows-$1.safetensors" "${refine[@]}" --seed "$1" --steps "${STEPS:-3000}"
+  train "refined-$1" --init "$out/rows-$1.safetensors" "${refine[@]}" --seed "$1" --steps "${STEPS:-5000}"
 }
 
-# Frames of 600 K give centres, widths and a first flow; then the weight of KL(p|q) rises.
+# A nanosecond at 600 K, whose replicas at 775 and 1000 K cross what 600 K does not, gives centres, widths
+# and a first flow; then the weight of KL(p|q) rises.
 alone() {
-  frames_of "$out/hot-$1.npy" 5000 "$((100 + $1))" 1 600
+  frames_of "$out/hot-$1.npy" 5000 "$((100 + $1))" 3 600 1000
   train "hot-$1" "$out/hot-$1.npy" "${molecule[@]}" --seed "$1" --steps 250
   train "warm-$1" --init "$out/hot-$1.safetensors" "${refine[@]}" --seed "$1" --steps "${STEPS:-1300}" \
     --set train.lambda=0.1 --set train.lambda_end=1 --set train.weight_cut=0.01 --set train.lr=2e-3

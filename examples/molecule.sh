@@ -1,35 +1,41 @@
 #!/bin/sh
-# A molecule from rows to a free-energy surface, in under two minutes: pentane of five united atoms
-# (examples/plugin/pentane.c). Its bonds become internal coordinates, a flow of splines learns them
-# from a simulation, and its samples, weighted, give the free energy of gauche against trans with
-# its error and a picture of both torsions. ENF is the tool, the argument the directory for the
-# files; CC and CFLAGS find <enf/plugin.h>.
+# A molecule from its energy to a free-energy surface, in four minutes: alanine dipeptide in implicit
+# solvent (examples/alanine). A nanosecond at 600 K, with replicas up to 1000 K that cross all barriers,
+# gives bond lengths, angles and a first flow of splines in internal coordinates; its own samples and
+# their energies bring it to 300 K. Its samples, weighted, give the free energy of left-handed phi with
+# its error and a picture of phi and psi; no simulation crosses at 300 K in that time. ENF is the tool,
+# the argument the directory for the files; CC, CFLAGS and LIBS find <enf/enf.h> and libenf.
 #
-#   ENF=build/enf CFLAGS=-Iinclude sh examples/molecule.sh build/molecule
+#   ENF=build/enf CFLAGS=-Iinclude LIBS="build/libenf.a -pthread" sh examples/molecule.sh build/molecule
 set -eu
 enf=${ENF:-enf}
 here=$(dirname "$0")
 out=${1:-molecule}
-seconds=${DEMO_SECONDS:-30} samples=${DEMO_SAMPLES:-50000}
+frames=${DEMO_FRAMES:-5000} steps=${DEMO_STEPS:-1300} samples=${DEMO_SAMPLES:-100000}
 mkdir -p "$out"
+started=$(date +%s)
 
 say() { printf '\n== %s\n\n' "$*"; }
+compile() { ${CC:-cc} -O3 -fno-math-errno ${CFLAGS:-} "$@"; }
 
-say "the energy, as a plugin"
-${CC:-cc} -O2 -fPIC -shared ${CFLAGS:-} -o "$out/pentane.so" "$here/plugin/pentane.c" -lm
+say "the energy, as a plugin, and Langevin dynamics with it: $frames frames of 600 K"
+compile -fPIC -shared -o "$out/alanine.so" "$here/alanine/alanine.c" -lm
+compile -o "$out/dynamics" "$here/plugin/dynamics.c" ${LIBS:--lenf} -lm -ldl
+"$out/dynamics" "$out/alanine.so" "$here/alanine/alanine.pdb" nm "$out/hot.npy" "$frames" 1 3 600 1000
 
-say "rows to learn from, and others to judge by"
-hot="--set sim.rungs=4 --set sim.hottest=4"
-"$enf" simulate "$out/pentane.so" -n 20000 --seed 1 $hot -o "$out/rows.npy"
-"$enf" simulate "$out/pentane.so" -n 5000 --seed 2 $hot -o "$out/test.npy" -q >"$out/test.txt"
+say "a flow in internal coordinates: the bonds say which, the frames how wide"
+"$enf" train "$out/hot.npy" -o "$out/hot.safetensors" --topology "$here/alanine/alanine.pdb" --unit nm --steps 250
+"$enf" info "$out/hot.safetensors" --plot "$out/zmatrix.svg" | sed -n '/^ atom/,/^$/p'
 
-say "a flow in internal coordinates: its bonds say which, the rows how wide"
-"$enf" train "$out/rows.npy" -o "$out/pentane.safetensors" --objective likelihood --seconds "$seconds" \
-  --set model.space=molecule --set 'model.bonds=0-1 1-2 2-3 3-4' --set model.map='spline*8' \
-  --set model.hidden=32 --set train.batch=256 --set train.lr=3e-3 --set train.ema=0.99 \
-  --validation "$out/test.npy" --rows 1000 --validate-every 0 --energy "$out/pentane.so"
-"$enf" info "$out/pentane.safetensors" --plot "$out/zmatrix.svg" | sed -n '/^ atom/,/^$/p'
+say "to 300 K by energies of its own samples: those made too seldom count more and more"
+"$enf" train --init "$out/hot.safetensors" -o "$out/alanine.safetensors" --objective refine --energy "$out/alanine.so" \
+  --steps "$steps" --set train.lambda=0.1 --set train.lambda_end=1 --set train.weight_cut=0.01 --set train.lr=2e-3
 
-say "$samples samples, weighted: free energy of gauche (within 120 degrees of cis) less that of trans"
-"$enf" reweight "$out/pentane.safetensors" --energy "$out/pentane.so" -n "$samples" --data "$out/test.npy" \
-  --cv 'a=torsion:0,1,2,3 b=torsion:1,2,3,4' --states a:-120:120 --plot-2d "$out/torsions.svg"
+say "$samples samples, weighted: free energy of 0 < phi < 115 degrees less that of the rest"
+"$enf" reweight "$out/alanine.safetensors" --energy "$out/alanine.so" -n "$samples" \
+  --cv 'phi=torsion:4,6,8,14 psi=torsion:6,8,14,16' --states phi:0:115 --plot-2d "$out/ramachandran.svg"
+
+say "done in $(($(date +%s) - started)) s"
+for file in alanine.safetensors alanine.train.svg zmatrix.svg ramachandran.svg; do
+  [ ! -f "$out/$file" ] || echo "$(cd "$out" && pwd)/$file"
+done

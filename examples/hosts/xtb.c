@@ -7,8 +7,9 @@
 
    XTB_MOLECULE (.pdb) has the elements, XTB_METHOD is gfn2 (default), gfn1 or gfnff, whose bonds are
    those of the file's configuration, XTB_SOLVENT a solvent of GBSA such as water, XTB_UNIT angstrom
-   (default) or nm, XTB_KELVIN the temperature (300). Energies are in kT. A configuration that xtb
-   cannot do is impossible: its energy is infinite. GFN-FF leaves two files, gfnff_*, where it runs. */
+   (default) or nm, XTB_KELVIN the temperature (300). Energies are in kT, from that of the file's
+   configuration. One that xtb cannot do is impossible: its energy is infinite. GFN-FF leaves two
+   files, gfnff_*, where it runs. */
 /* clang-format on */
 #include <enf/molecule.h>
 #include <enf/plugin.h>
@@ -26,6 +27,7 @@ static const double BOHR = 0.529177210903, HARTREE_KELVIN = 315775.02480407; /* 
 static struct {
   int atoms, element[MOST];
   double x[3 * MOST], length, kelvin; /* bohr; bohr in a host's unit */
+  double zero;                        /* hartree */
   const char *method;
   char *solvent;
   xtb_TEnvironment env;
@@ -107,7 +109,10 @@ static int begin(void) {
   xtb.calculator = xtb_newCalculator();
   xtb.results = xtb_newResults();
   load_silently();
-  return xtb_checkEnvironment(xtb.env) ? failed("the method cannot be loaded") : 0;
+  xtb_singlepoint(xtb.env, xtb.molecule, xtb.calculator, xtb.results);
+  if (!xtb_checkEnvironment(xtb.env))
+    xtb_getEnergy(xtb.env, xtb.results, &xtb.zero);
+  return xtb_checkEnvironment(xtb.env) ? failed("no energy of the molecule by this method") : 0;
 }
 
 /* After an error old results spoil what follows. */
@@ -133,7 +138,7 @@ static double one(const double *x, double *grad) {
     if (!xtb_checkEnvironment(xtb.env)) {
       for (int k = 0; grad && k < 3 * xtb.atoms; k++)
         grad[k] = beta * slope[k] / xtb.length;
-      return beta * hartree;
+      return beta * (hartree - xtb.zero);
     }
   }
   forget();
