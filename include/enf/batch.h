@@ -2,7 +2,7 @@
 #ifndef ENF_BATCH_H
 #define ENF_BATCH_H
 
-#include <enf/flow.h>
+#include <enf/train.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -184,6 +184,24 @@ enf_status enf_velocity_batch(enf_ctx *ctx, const enf_flow *flow, const enf_batc
  */
 enf_status enf_transport_batch(enf_ctx *ctx, const enf_flow *flow, const enf_batch *batch,
                                double t0, double t1, double *x, double *h, double *logdet);
+
+/**
+ * enf_train_step_batch: a step of training on configurations of any size, as enf_train_step.
+ *
+ * By flow matching, where kinds are features as they are (one-hot numbers, charges) and the loss is
+ * the mean over all coordinates, positions and features; or by likelihood, the mean over
+ * configurations, with kinds that the dequantiser of the flow makes numbers of, one draw each. A
+ * configuration with features is taken with these. Groups of one shape are computed together, and
+ * train.coupling pairs within them; a group whose integrations all fail is left out of the mean. A
+ * fresh flow takes its data scale, or the numbers of model.actnorm, from this batch.
+ * Out:  info  of the step; begins with its struct_size (ENF_STEP_INFO_INIT); NULL if not wanted
+ * Threads: trainer, flow and ctx not shared; the batch may be.
+ * Statuses: ARG, SHAPE, RANGE, UNSUPPORTED (objectives with an energy; kinds or sizes that the flow
+ * does not take), NONFINITE (a configuration is), CANCELLED, NOMEM; then no step was made.
+ * Since 0.1.
+ */
+enf_status enf_train_step_batch(enf_ctx *ctx, enf_trainer *tr, const enf_batch *batch,
+                                enf_step_info *info);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -798,6 +798,12 @@ module enf
       real(c_double), intent(out) :: x(*)
     end function enf_transport_batch
 
+    integer(c_int32_t) function enf_train_step_batch(ctx, tr, batch, info) bind(c)
+      import :: c_ptr, c_int32_t, enf_step_info
+      type(c_ptr), value :: ctx, tr, batch
+      type(enf_step_info), intent(inout) :: info
+    end function enf_train_step_batch
+
     subroutine enf_batch_destroy(batch) bind(c)
       import :: c_ptr
       type(c_ptr), value :: batch

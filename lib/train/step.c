@@ -7,11 +7,11 @@
 
    The data scale of a fresh flow is fixed by its first step: the RMS of all mean-free coordinates
    of the batch, to two significant digits. */
+#include "train/step.h"
 #include "core/parallel.h"
 #include "core/random.h"
 #include "flow/mixture.h"
 #include "math/finite.h"
-#include "train/train.h"
 #include "train/weighted.h"
 #include <math.h>
 #include <string.h>
@@ -88,10 +88,19 @@ static enf_status learn(enf_ctx *ctx, enf_trainer *tr, const enf__slope *slope, 
   return status == ENF_OK ? enf__parallel_for(ctx, 2, renew, tr, 0, 0) : status;
 }
 
+enf_status enf__step_check(enf_ctx *ctx, const enf_trainer *tr, const enf_step_info *info) {
+  const enf_status status = enf__trainer_check(ctx, tr);
+  if (status != ENF_OK || !info)
+    return status;
+  /* the size of its first version */
+  return enf__struct_check(ctx, "info", info, ENF__SIZE_TO(enf_step_info, clipped),
+                           "ENF_STEP_INFO_INIT");
+}
+
 static enf_status check_step(enf_ctx *ctx, const enf_trainer *tr, rows *r,
                              const enf_step_info *info) {
   const size_t most = INT32_MAX;
-  enf_status status = enf__trainer_check(ctx, tr);
+  enf_status status = enf__step_check(ctx, tr, info);
   if (status != ENF_OK)
     return status;
   if (r->n == 0 || r->n > most)
@@ -108,10 +117,7 @@ static enf_status check_step(enf_ctx *ctx, const enf_trainer *tr, rows *r,
     return enf__fail(ctx, ENF_ERR_STATE,
                      "train.objective %s needs an energy: call enf_trainer_set_energy first",
                      enf__opts_print(tr->options, ENF__OPT_TRAIN_OBJECTIVE, name));
-  if (info) /* the size of its first version */
-    status = enf__struct_check(ctx, "info", info, ENF__SIZE_TO(enf_step_info, clipped),
-                               "ENF_STEP_INFO_INIT");
-  if (status == ENF_OK && r->logw)
+  if (r->logw)
     status = enf__weights_check(ctx, r->n, r->logw, &r->top, &r->left);
   if (status != ENF_OK || !objective->needs_data)
     return status;
@@ -232,39 +238,48 @@ static size_t passes_of(const enf_trainer *tr) {
   return enf__trainer_objective(tr)->passes * (parts + beside);
 }
 
+enf_status enf__step_end(enf_ctx *ctx, enf_trainer *tr, const enf__slope *slope, double norm,
+                         size_t n, double started, enf_step_info *info) {
+  enf_status status;
+  uint64_t *counters = tr->counters;
+  enf_step_info all = {.grad_norm = norm};
+  all.lr = enf__learning_rate((int)enf__opts_int(tr->options, ENF__OPT_TRAIN_SCHEDULE),
+                              enf__opts_real(tr->options, ENF__OPT_TRAIN_LR), counters[ENF__STEP],
+                              (uint64_t)enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS));
+  counters[ENF__STEP]++;
+  counters[ENF__SAMPLES] += n;
+  TRY(learn(ctx, tr, slope, all.lr, norm));
+  tell(tr, slope, &ctx->stats, &all);
+  all.seconds = ctx->stats.seconds = enf__seconds() - started;
+  if (info)
+    enf__struct_give(info, &all, sizeof all);
+out:
+  return status;
+}
+
 static enf_status make_step(enf_ctx *ctx, enf_trainer *tr, rows r, enf_step_info *info) {
   enf_status status;
   const double started = enf__seconds();
   TRY(check_step(ctx, tr, &r, info));
-  uint64_t *counters = tr->counters;
   enf__batch batch = {.options = tr->options,
                       .flow = tr->work,
                       .n = rows_of_batch(tr, &r),
-                      .first = counters[ENF__SAMPLES],
+                      .first = tr->counters[ENF__SAMPLES],
                       .progress = progress_of(tr),
                       .passes = passes_of(tr),
                       .mixture = tr->mixture,
                       .share = tr->share,
-                      .step = counters[ENF__STEP],
+                      .step = tr->counters[ENF__STEP],
                       .energy = tr->energy,
                       .energy_user = tr->energy_user};
   enf__slope slope;
-  enf_step_info all = {0};
+  double norm;
   TRY(reserve(ctx, tr, &r, &batch));
   TRY(fill_batch(ctx, tr, &r, &batch));
-  TRY(find_slope(ctx, tr, &batch, &slope, &all.grad_norm));
-  all.lr = enf__learning_rate((int)enf__opts_int(tr->options, ENF__OPT_TRAIN_SCHEDULE),
-                              enf__opts_real(tr->options, ENF__OPT_TRAIN_LR), counters[ENF__STEP],
-                              (uint64_t)enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS));
+  TRY(find_slope(ctx, tr, &batch, &slope, &norm));
   settle(tr);
   tr->share = slope.share;
-  counters[ENF__STEP]++;
-  counters[ENF__SAMPLES] += batch.n;
-  TRY(learn(ctx, tr, &slope, all.lr, all.grad_norm));
-  tell(tr, &slope, &ctx->stats, &all);
-  all.seconds = ctx->stats.seconds = enf__seconds() - started;
-  if (info)
-    enf__struct_give(info, &all, sizeof all);
+  TRY(enf__step_end(ctx, tr, &slope, norm, batch.n, started, info));
 out:
   return status;
 }
