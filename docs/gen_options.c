@@ -8,6 +8,7 @@ static const char *const GROUPS[][2] = {
     {"model.", "The network. These belong to a flow and are stored in its file."},
     {"run.", "How a context computes. Taken by `enf_ctx_configure`."},
     {"ode.", "Integration of trajectories. Taken by `enf_ctx_configure`."},
+    {"density.", "The accuracy of log q as a whole. Taken by `enf_ctx_configure`."},
     {"logdet.", "The log-determinant. Taken by `enf_ctx_configure`."},
     {"inverse.", "Inverses of maps that have no formula. Taken by `enf_ctx_configure`."},
     {"sample.", "Samples. Taken by `enf_ctx_configure`."},

@@ -6,6 +6,7 @@
    again. Configuring is all or nothing. Nothing here knows what a kernel or an integrator does. */
 #include "core/options.h"
 #include "core/parallel.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,7 @@ static const struct {
     {ENF__OPT_ODE_ATOL, REAL, offsetof(enf__run, atol)},
     {ENF__OPT_ODE_STEPS, SIZE, offsetof(enf__run, ode_steps)},
     {ENF__OPT_ODE_MAX_STEPS, SIZE, offsetof(enf__run, max_steps)},
+    {ENF__OPT_DENSITY_TOL, REAL, offsetof(enf__run, density_tol)},
     {ENF__OPT_LOGDET_METHOD, CODE, offsetof(enf__run, logdet_method)},
     {ENF__OPT_LOGDET_TOL, REAL, offsetof(enf__run, logdet_tol)},
     {ENF__OPT_LOGDET_PROBES, SIZE, offsetof(enf__run, probes)},
@@ -70,6 +72,35 @@ static void read_run(enf__run *run, const enf_opts *opts) {
   for (size_t row = 0; row < sizeof run_fields / sizeof *run_fields; row++)
     if (!opts || enf__opts_isset(opts, run_fields[row].id))
       read_field(run, opts, row);
+}
+
+/* What follows density.tol where the host has set none, as shares of it: measured on trained flows
+   (docs/design-notes.md). */
+static const struct {
+  enf__opt id;
+  size_t offset;
+  double share;
+} followers[] = {
+    {ENF__OPT_ODE_RTOL, offsetof(enf__run, rtol), 0.01},
+    {ENF__OPT_ODE_ATOL, offsetof(enf__run, atol), 0.01},
+    {ENF__OPT_LOGDET_TOL, offsetof(enf__run, logdet_tol), 0.7},
+};
+static const double LEAST_TOLERANCE = 1e-13;
+
+static void follow(enf__run *run, const enf_opts *opts) {
+  for (size_t row = 0; row < sizeof followers / sizeof *followers; row++) {
+    const enf__opt id = followers[row].id;
+    const unsigned bit = 1U << row;
+    double *field = (double *)(void *)((char *)run + followers[row].offset);
+    if (!opts)
+      run->own &= ~bit;
+    else if (enf__opts_isset(opts, id))
+      run->own |= bit;
+    if ((run->own & bit) != 0)
+      continue;
+    const double wanted = followers[row].share * run->density_tol;
+    *field = run->density_tol > 0 ? fmax(wanted, LEAST_TOLERANCE) : enf__opts_real(NULL, id);
+  }
 }
 
 static bool has_kernel(int kernel) {
@@ -124,6 +155,11 @@ static enf_status check_precision(enf_ctx *ctx, const enf__run *run) {
   if (run->precision != ENF__FLOAT32 || (run->rtol >= limit && run->atol >= limit))
     return ENF_OK;
   const bool is_rtol = run->rtol < limit;
+  if (run->density_tol > 0 && (run->own & (is_rtol ? 1U : 2U)) == 0)
+    return enf__fail(ctx, ENF_ERR_OPTION,
+                     "density.tol %g is below %g, which float32 cannot meet: set run.precision "
+                     "float64",
+                     run->density_tol, limit / followers[0].share);
   return enf__fail(ctx, ENF_ERR_OPTION,
                    "%s %g is below %g, which float32 cannot meet: set run.precision float64",
                    is_rtol ? "ode.rtol" : "ode.atol", is_rtol ? run->rtol : run->atol, limit);
@@ -133,6 +169,7 @@ static enf_status configure(enf_ctx *ctx, const enf_opts *opts) {
   enf__run run = ctx->run;
   enf_status status;
   read_run(&run, opts);
+  follow(&run, opts);
   if (enf__opts_isset(opts, ENF__OPT_RUN_PRECISION))
     run.float32 = run.precision == ENF__FLOAT32;
   TRY(resolve_kernel(ctx, &run, opts));
@@ -223,8 +260,8 @@ enf_status enf_sample_status(const enf_ctx *ctx, size_t sample) {
 }
 
 static void free_workspace(enf_ctx *ctx) {
-  enf__arena *const arenas[] = {&ctx->arena, &ctx->record, &ctx->ended, &ctx->checked,
-                                &ctx->ended_again, &ctx->walkers_memory};
+  enf__arena *const arenas[] = {&ctx->arena,   &ctx->record,      &ctx->ended,
+                                &ctx->checked, &ctx->ended_again, &ctx->walkers_memory};
   for (size_t i = 0; i < sizeof arenas / sizeof *arenas; i++)
     enf__arena_free(&ctx->alloc, arenas[i]);
   for (size_t i = 0; i < ctx->run.threads; i++)

@@ -61,6 +61,8 @@ typedef struct {
   size_t ode_steps, max_steps;
   int logdet_method;
   double logdet_tol;
+  double density_tol; /* 0: tolerances are as they stand */
+  unsigned own;       /* those of them that the host has set (context.c) */
   size_t probes;
   double inverse_tol;
   size_t inverse_iterations;

@@ -241,7 +241,7 @@ static void conclude(group *g, size_t i) {
 static void integrate(group *g) {
   const enf__run *run = g->c->run;
   const enf__quadrature q = {g->c->probes ? estimate : divergence, g, g->dim, run->logdet_tol,
-                             divergence_noise[run->precision]};
+                             divergence_noise[run->precision], run->density_tol > 0};
   bool complete = true;
   /* from the end: path i of the samples becomes paths i*lines ... of the integrals */
   for (size_t i = g->S; i-- > 0;) {

@@ -93,6 +93,7 @@ typedef struct {
   size_t dim;
   double tol;   /* absolute, for the whole integral */
   double noise; /* relative rounding error of g: no panel is refined below it */
+  bool lean;    /* begin with few points, and sooner believe that they are enough */
 } enf__quadrature;
 
 typedef struct {

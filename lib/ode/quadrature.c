@@ -15,6 +15,16 @@
    pooled, so g is called with many at a time; a sample's panels are a function of that sample
    alone.
 
+   Lean, for an accuracy that a host asks for, it begins with one panel over all of the path, in the
+   time s = asinh((1 - t) / 0.6): points are denser towards the data, where integrands are steepest,
+   and the map is smooth, as cuts at step ends are not. The error is taken as
+
+     max(d_l, 0.08 d_{l-1}) max(1/20, min(1, d_l / d_{l-1})) / 3,
+
+   so that a difference that is small by accident fools nobody (calibrated as above: RMS errors of
+   .2 to .8 of that, 15 to 25 points where the usual way takes 38 to 48). Panels are halved in the
+   middle of s.
+
    y(t) is the interpolant of the path: its error, and the path's own, are not seen here. */
 #include "ode/ode.h"
 #include <math.h>
@@ -23,12 +33,22 @@ enum {
   LEVELS = 5,
   HALF = 1 << (LEVELS - 1), /* nodes that are not negative; level l uses the first 2^l */
   START_LEVEL = 3,
-  START_PANELS = 2,
+  MOST_START_PANELS = 2,
   MAX_PANELS = 32,
   POOL = ENF__QUADRATURE_ROWS, /* points */
   POOL_JOBS = POOL / HALF      /* a job brings at most HALF points */
 };
-static const double SLOWEST = 1, FASTEST = 0.2; /* bounds of the convergence believed in */
+static const double SLOWEST = 1; /* convergence */
+
+/* How a sample's quadrature begins, and what it believes. */
+typedef struct {
+  size_t panels;
+  double stretch; /* of time; 0: time as it is */
+  double fastest; /* convergence */
+  double least;   /* difference, in units of the one before: a smaller one is an accident */
+  double share;   /* of the formula's error that is taken for the error */
+} manner;
+static const manner usual = {MOST_START_PANELS, 0, 0.2, 0, 1}, lean = {1, 0.6, 0.05, 0.08, 1.0 / 3};
 
 /* Level by level: a level adds the nodes from 2^(l-1) on, each with its mirror image. */
 static const double node[HALF] = {0,
@@ -64,7 +84,7 @@ static const double weight[LEVELS][HALF] = {
 };
 
 typedef struct {
-  double a, b;
+  double a, b;         /* in stretched time */
   size_t first, last;  /* steps it touches: first ... last-1 */
   size_t level, known; /* its rule; nodes that have values */
   double pair[HALF];   /* g at a node plus g at its mirror image */
@@ -84,6 +104,7 @@ typedef struct {
 
 typedef struct {
   const enf__quadrature *q;
+  const manner *manner;
   const enf__ode_path *path;
   enf__integral *integral;
   partition *partition;
@@ -94,7 +115,7 @@ typedef struct {
 } work;
 
 static void layout(work *w, enf__arena *arena, size_t S, size_t dim) {
-  const size_t jobs = S * START_PANELS, coordinates = POOL * dim;
+  const size_t jobs = S * MOST_START_PANELS, coordinates = POOL * dim;
   w->partition = ENF__TAKE(arena, partition, S);
   w->job = ENF__TAKE(arena, job, jobs);
   w->sample = ENF__TAKE(arena, size_t, POOL);
@@ -112,6 +133,26 @@ size_t enf__quadrature_workspace(size_t S, size_t dim) {
 
 /* ---- panels -------------------------------------------------------------------------------- */
 
+static double stretch(const work *w, double t) {
+  const double width = w->manner->stretch;
+  return width > 0 ? asinh((1 - t) / width) : t;
+}
+
+static double unstretch(const work *w, double s) {
+  const double width = w->manner->stretch;
+  return width > 0 ? 1 - width * sinh(s) : s;
+}
+
+/* dt/ds */
+static double rate_of_time(const work *w, double s) {
+  const double width = w->manner->stretch;
+  return width > 0 ? -width * cosh(s) : 1;
+}
+
+static double place_of(const panel *p, size_t i, int sign) {
+  return 0.5 * (p->a + p->b) + 0.5 * (p->b - p->a) * node[i] * sign;
+}
+
 static size_t nodes_of(size_t level) { return (size_t)1 << level; }
 
 /* The step of the panel that holds t. */
@@ -119,7 +160,7 @@ static size_t find_step(const enf__ode_path *path, const panel *p, double t) {
   size_t low = p->first, high = p->last;
   while (high - low > 1) {
     size_t middle = low + (high - low) / 2;
-    if ((t - path->t[middle]) * (p->b - p->a) >= 0)
+    if ((t - path->t[middle]) * (path->t[p->last] - path->t[p->first]) >= 0)
       low = middle;
     else
       high = middle;
@@ -133,7 +174,7 @@ static size_t place(const work *w, const job *j, size_t point) {
   const panel *p = j->panel;
   for (size_t i = p->known; i < nodes_of(p->level); i++)
     for (int sign = i == 0 ? 1 : -1; sign <= 1; sign += 2, point++) {
-      double t = 0.5 * (p->a + p->b) + 0.5 * (p->b - p->a) * node[i] * sign;
+      const double t = unstretch(w, place_of(p, i, sign));
       w->sample[point] = j->sample;
       w->t[point] = t;
       enf__ode_path_at(path, w->q->dim, find_step(path, p, t), t, w->y + point * w->q->dim);
@@ -141,12 +182,13 @@ static size_t place(const work *w, const job *j, size_t point) {
   return point;
 }
 
-static size_t take_values(panel *p, const double *value, size_t point) {
-  for (; p->known < nodes_of(p->level); p->known++) {
-    p->pair[p->known] = value[point++];
-    if (p->known > 0)
-      p->pair[p->known] += value[point++];
+static size_t take_values(const work *w, panel *p, size_t point) {
+  for (size_t i = p->known; i < nodes_of(p->level); i++) {
+    p->pair[i] = 0;
+    for (int sign = i == 0 ? 1 : -1; sign <= 1; sign += 2, point++)
+      p->pair[i] += w->value[point] * rate_of_time(w, place_of(p, i, sign));
   }
+  p->known = nodes_of(p->level);
   return point;
 }
 
@@ -157,17 +199,18 @@ static double apply_rule(const panel *p, size_t level) {
   return 0.5 * (p->b - p->a) * sum;
 }
 
-static void judge(panel *p, double noise) {
+static void judge(const work *w, panel *p) {
   double magnitude = 0;
   for (size_t i = 0; i < p->known; i++)
     magnitude += weight[p->level][i] * fabs(p->pair[i]);
-  const double floor = noise * 0.5 * fabs(p->b - p->a) * magnitude;
+  const double floor = w->q->noise * 0.5 * fabs(p->b - p->a) * magnitude;
   const double below = apply_rule(p, p->level - 1);
   p->value = apply_rule(p, p->level);
   const double last = fabs(p->value - below);
   const double before = fabs(below - apply_rule(p, p->level - 2));
   const double rate = before > 0 ? last / before : SLOWEST;
-  p->error = last * fmax(FASTEST, fmin(SLOWEST, rate));
+  p->error = w->manner->share * fmax(last, w->manner->least * before) *
+             fmax(w->manner->fastest, fmin(SLOWEST, rate));
   p->settled = p->error <= floor;
   p->error = fmax(p->error, floor);
 }
@@ -184,8 +227,8 @@ static void evaluate(work *w) {
       const job *j = w->job + i;
       enf__integral *result = w->integral + j->sample;
       const size_t from = point;
-      point = take_values(j->panel, w->value, point);
-      judge(j->panel, w->q->noise);
+      point = take_values(w, j->panel, point);
+      judge(w, j->panel);
       result->evaluations += point - from;
       if (!isfinite(j->panel->value))
         result->status = ENF_ERR_NONFINITE;
@@ -205,12 +248,12 @@ static panel fresh(double a, double b, size_t first, size_t last) {
 static void begin(work *w, size_t sample) {
   const enf__ode_path *path = w->path + sample;
   partition *part = w->partition + sample;
-  size_t count = path->steps < START_PANELS ? path->steps : START_PANELS;
+  const size_t most = w->manner->panels, count = path->steps < most ? path->steps : most;
   w->integral[sample] = (enf__integral){0};
   part->count = count;
   for (size_t i = 0; i < count; i++) {
     size_t first = path->steps * i / count, last = path->steps * (i + 1) / count;
-    part->panel[i] = fresh(path->t[first], path->t[last], first, last);
+    part->panel[i] = fresh(stretch(w, path->t[first]), stretch(w, path->t[last]), first, last);
     add_job(w, sample, part->panel + i);
   }
 }
@@ -220,9 +263,9 @@ static void halve(work *w, size_t sample, panel *p) {
   partition *part = w->partition + sample;
   panel *other = part->panel + part->count++;
   size_t middle = p->first + (p->last - p->first) / 2;
-  bool inside = p->last - p->first < 2;
+  bool inside = w->manner->stretch > 0 || p->last - p->first < 2;
   double cut = inside ? 0.5 * (p->a + p->b) : path->t[middle];
-  *other = fresh(cut, p->b, middle, p->last);
+  *other = fresh(cut, p->b, inside ? p->first : middle, p->last);
   *p = fresh(p->a, cut, p->first, inside ? p->last : middle);
   add_job(w, sample, p);
   add_job(w, sample, other);
@@ -261,7 +304,7 @@ static void conclude(const work *w, size_t sample) {
 void enf__quadrature_along(const enf__quadrature *q, enf__arena *arena, size_t S,
                            const enf__ode_path *path, enf__integral *integral) {
   size_t mark = arena->used;
-  work w = {.q = q, .path = path, .integral = integral};
+  work w = {.q = q, .manner = q->lean ? &lean : &usual, .path = path, .integral = integral};
   layout(&w, arena, S, q->dim);
   for (size_t i = 0; i < S; i++) {
     w.partition[i].count = 0;

@@ -161,9 +161,12 @@ static void evaluate(const solver *s, const double *y, double *k) {
     s->result[s->sample[row]].evaluations++;
 }
 
-/* Step to the end, or the length that is left if it is that near; never past t1. */
+/* Step to the end, or the length that is left if it is that near; never past t1. For density.tol
+   two steps that reach it are equal: the first is no longer than it has to be. */
 static void aim(const solver *s, slot *c, double length) {
   double left = s->ode->t1 - c->t;
+  if (s->ode->run->density_tol > 0 && 1.01 * length < fabs(left) && 2 * length > fabs(left))
+    length = fabs(left) / 2;
   c->h = 1.01 * length >= fabs(left) ? left : copysign(length, left);
 }
 

@@ -146,8 +146,8 @@ START_TEST(sentences_follow_no_locale) {
 END_TEST
 
 START_TEST(the_numbers_of_a_call_are_known_by_name) {
-  const char *const names[] = {"failed",      "steps",        "velocities",
-                               "divergences", "logdet_error", "logdet_unmet", "seconds"};
+  const char *const names[] = {"failed",       "steps",        "velocities", "divergences",
+                               "logdet_error", "logdet_unmet", "seconds"};
   ctx->stats = (enf__stats){1, 2, 3, 4, 5, 6, 7};
   for (int i = 0; i < 7; i++) {
     double value = 0;
@@ -357,6 +357,30 @@ START_TEST(the_clock_runs_forward) {
 }
 END_TEST
 
+START_TEST(tolerances_follow_that_of_the_density_unless_they_are_set) {
+  ck_assert_int_eq(configure("density.tol", "0.02"), ENF_OK);
+  ck_assert_double_eq(ctx->run.rtol, 2e-4);
+  ck_assert_double_eq(ctx->run.atol, 2e-4);
+  ck_assert_double_eq_tol(ctx->run.logdet_tol, 0.014, 1e-15);
+  ck_assert_int_eq(configure("ode.atol", "1e-6"), ENF_OK);
+  ck_assert_double_eq(ctx->run.rtol, 2e-4);
+  ck_assert_double_eq(ctx->run.atol, 1e-6);
+  enf_opts_destroy(opts);
+  ck_assert_int_eq(enf_opts_create(ctx, &opts), ENF_OK);
+  ck_assert_int_eq(configure("density.tol", "0"), ENF_OK);
+  ck_assert_double_eq(ctx->run.rtol, 1e-5);
+  ck_assert_double_eq(ctx->run.atol, 1e-6);
+  ck_assert_double_eq(ctx->run.logdet_tol, 1e-3);
+  ck_assert_int_eq(configure("ode.atol", "1e-5"), ENF_OK);
+  ck_assert_int_eq(configure("density.tol", "1e-5"), ENF_ERR_OPTION);
+  ck_assert_ptr_nonnull(strstr(enf_ctx_errmsg(ctx), "density.tol 1e-05 is below 0.0001"));
+  ck_assert_double_eq(ctx->run.rtol, 1e-5);
+  ck_assert_int_eq(configure("run.precision", "float64"), ENF_OK);
+  ck_assert_double_eq_tol(ctx->run.rtol, 1e-7, 1e-20);
+  ck_assert_double_eq(ctx->run.atol, 1e-5);
+}
+END_TEST
+
 int main(void) {
   TCase *c = tcase_create("context");
   tcase_add_checked_fixture(c, make, drop);
@@ -371,6 +395,7 @@ int main(void) {
   tcase_add_test(c, the_numbers_of_a_call_are_known_by_name);
   tcase_add_test(c, asking_for_a_number_changes_nothing);
   tcase_add_test(c, options_that_are_not_set_keep_their_value);
+  tcase_add_test(c, tolerances_follow_that_of_the_density_unless_they_are_set);
   tcase_add_test(c, float32_refuses_what_it_cannot_meet);
   tcase_add_test(c, kernels_the_processor_lacks_are_refused);
   tcase_add_test(c, configuring_checks_its_bag);
