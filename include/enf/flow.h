@@ -264,6 +264,7 @@ enf_status enf_log_prob_estimate(enf_ctx *ctx, const enf_flow *flow, size_t n, c
  * stereocentre, (a - c) . ((b - c) x (d - c)) of three atoms a, b, d bonded to c, and reflect samples
  * with the other one (x -> -x): u stays the same, and log q of the chosen hand is logp + log 2. With
  * several stereocentres reflecting mends samples with all of them wrong; others are of no use.
+ * enf_reflect (enf/molecule.h) does it.
  * Out:  x     (n,N,D), mean-free
  *       logp  (n), the number enf_log_prob gives, to the tolerance; NULL if not wanted (cheaper)
  * Threads: flow may be shared; ctx not.
