@@ -49,6 +49,12 @@ module enf
     integer(c_int64_t) :: clipped = 0, forces_clipped = 0
   end type enf_step_info
 
+  type, bind(c) :: enf_lines
+    integer(c_size_t) :: struct_size = 72
+    real(c_double) :: n = 0, scale = 0, nll_isotropic = 0, nll_covariance = 0
+    real(c_double) :: nll_student = 0, student_df = 0, nll_ppca = 0, ppca_noise = 0
+  end type enf_lines
+
   type, bind(c) :: enf_frames
     integer(c_size_t) :: struct_size = 48
     real(c_double) :: scale = 0
@@ -570,6 +576,22 @@ module enf
       real(c_double), intent(in) :: x(*)
       real(c_double), intent(out) :: mean_logp
     end function enf_mixture_fit
+
+    integer(c_int32_t) function enf_reference_lines(ctx, flow, n, x, directions, out) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double, enf_lines
+      type(c_ptr), value :: ctx, flow
+      integer(c_size_t), value :: n, directions
+      real(c_double), intent(in) :: x(*)
+      type(enf_lines), intent(inout) :: out
+    end function enf_reference_lines
+
+    integer(c_int32_t) function enf_singular_values(ctx, flow, n, x, lowest, highest) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, flow
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: x(*)
+      real(c_double), intent(out) :: lowest(*), highest(*)
+    end function enf_singular_values
 
     ! mix is a flow, or c_null_ptr
     integer(c_int32_t) function enf_trainer_set_mixture(tr, mix) bind(c)

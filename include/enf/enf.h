@@ -18,6 +18,7 @@
 #include <enf/flow.h>
 #include <enf/infer.h>
 #include <enf/lattice.h>
+#include <enf/lines.h>
 #include <enf/mixture.h>
 #include <enf/molecule.h>
 #include <enf/status.h>

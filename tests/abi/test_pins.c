@@ -110,6 +110,16 @@ AT(enf_sim_info, evaluations, 80);
 AT(enf_sim_info, walkers, 88);
 AT(enf_sim_info, rungs, 96);
 
+SIZE(enf_lines, 72);
+AT(enf_lines, struct_size, 0);
+AT(enf_lines, n, 8);
+AT(enf_lines, scale, 16);
+AT(enf_lines, nll_isotropic, 24);
+AT(enf_lines, nll_covariance, 32);
+AT(enf_lines, nll_student, 40);
+AT(enf_lines, student_df, 48);
+AT(enf_lines, nll_ppca, 56);
+AT(enf_lines, ppca_noise, 64);
 SIZE(enf_step_info, 88);
 AT(enf_step_info, struct_size, 0);
 AT(enf_step_info, loss, 8);
