@@ -5,6 +5,7 @@
    flow and this stream. */
 #include "draw.h"
 #include "files.h"
+#include "molecules.h"
 #include "progress.h"
 
 #include <math.h>
@@ -126,8 +127,11 @@ static int finish(cli *c, const draws *d) {
 
 int run_sample(cli *c) {
   const bool resumes = cli_has(c, FLAG_RESUME);
+  bool done = false;
   int result = cli_require(c, FLAG_OUTPUT);
-  if (result != SUCCESS)
+  if (result == SUCCESS)
+    result = sample_molecules(c, &done);
+  if (result != SUCCESS || done)
     return result;
   if (resumes && streams(c))
     return cli_usage(c, "--resume needs the files of before, '-' has none");

@@ -470,6 +470,22 @@ rows_tell_log_z_of_a_poor_flow() {
   [ $? = 2 ] && grep -q 'rows FILE is --data FILE: give one of them' note
 }
 
+# Molecules of any size: a training that goes on is the one that was not stopped; samples have
+# elements and the sizes of the data.
+molecules_have_any_size() {
+  options="--features -q -j 1 -s model.hidden=8 -s model.layers=1 -s train.batch=4"
+  "$enf" train molecules.xyz $options --steps 6 -o m.safetensors >/dev/null || return 1
+  "$enf" sample m.safetensors -n 5 -q -j 1 -o m.xyz --logp m.npy >/dev/null || return 1
+  "$enf" check m.xyz --train molecules.xyz --json >m.json || return 1
+  [ "$(number molecules m.json)" = 5 ] && grep -q '^[HCNO] ' m.xyz || return 1
+  "$enf" sample m.safetensors -n 1 --particles 3 -q -o m.xyz >/dev/null && [ "$(head -1 m.xyz)" = 3 ] || return 1
+  "$enf" sample m.safetensors -n 1 --particles 4 -q -o m.xyz 2>note
+  [ $? = 1 ] && grep -q 'model.sizes has no configuration of that size' note || return 1
+  "$enf" train molecules.xyz $options --steps 6 --seconds 1e-9 -o n.safetensors >/dev/null || return 1
+  "$enf" train molecules.xyz --features -q -j 1 --steps 6 -s train.batch=4 --resume -o n.safetensors >/dev/null || return 1
+  cmp m.safetensors n.safetensors
+}
+
 . "$here/edges.sh"
 . "$here/atoms.sh"
 . "$here/molecule.sh"
@@ -477,7 +493,7 @@ rows_tell_log_z_of_a_poor_flow() {
 for args in "$here"/*.args; do
   run_case "$(basename "$args" .args)"
 done
-for check in resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' 'signal_saves HUP' \
+for check in molecules_have_any_size resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' 'signal_saves HUP' \
   stream_can_be_cut density_of_samples_is_theirs rows_tell_log_z_of_a_poor_flow \
   chain_is_made_of_samples picture_is_not_needed energy_training_learns energy_training_resumes a_budget_goes_on_with_a_finished_training \
   interrupted_scores_keep_the_report energies_come_from_a_file labels_become_species mistakes_are_told_at_once a_frame_far_outside_does_not_set_the_scale fine_tuning_improves metrics_tell_how_far_the_flow_is \

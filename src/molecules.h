@@ -1,0 +1,12 @@
+/* molecules.h -- flows of molecules of any size (model.elements): their training and samples. */
+#ifndef MOLECULES_H
+#define MOLECULES_H
+
+#include "cli.h"
+
+/* `enf train --features`. */
+int train_molecules(cli *c);
+/* `enf sample`, if the samples of the flow have any size; else *done is false. */
+int sample_molecules(cli *c, bool *done);
+
+#endif
