@@ -1,0 +1,198 @@
+/* Flows of particles with features: their densities do not change under rotations, translations and
+   permutations, integrate to 1, have the gradients of their differences, and are those of their
+   samples. */
+#include "core/random.h"
+#include "flow/bound.h"
+#include "suite.h"
+#include <enf/enf.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enf_ctx *ctx;
+static enf_flow *flow;
+static enf__sized view;
+
+static void set_up(const char *const options[][2], size_t count) {
+  enf_opts *opts;
+  ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK);
+  ck_assert_int_eq(enf_opts_create(ctx, &opts), ENF_OK);
+  for (size_t i = 0; i < count; i++)
+    ck_assert_msg(enf_opts_set(opts, options[i][0], options[i][1]) == ENF_OK, "%s",
+                  enf_opts_errmsg(opts));
+  ck_assert_int_eq(enf_ctx_configure(ctx, opts), ENF_OK);
+  ck_assert_msg(enf_create(ctx, &flow, opts) == ENF_OK, "%s", enf_ctx_errmsg(ctx));
+  enf_opts_destroy(opts);
+  for (size_t k = 0; k < flow->params.count; k++) { /* initial weights barely move positions */
+    const enf__tensor *t = &flow->params.tensor[k];
+    for (size_t i = 0; strstr(t->name, "coord_mlp.2") && i < t->rows * t->cols; i++)
+      flow->params.value[t->offset + i] *= 300;
+  }
+  for (size_t k = 0; k < flow->params.count; k++)
+    if (!strncmp(flow->params.tensor[k].name, "actnorm", 7))
+      enf__random_normal(3, 1, k, flow->params.tensor[k].cols,
+                         flow->params.value + flow->params.tensor[k].offset);
+  enf__flow_pack(flow);
+}
+
+static void tear_down(void) {
+  enf_destroy(flow);
+  enf_ctx_destroy(ctx);
+}
+
+#define COUNT(list) (sizeof(list) / sizeof *(list))
+
+static const char *const molecules[][2] = {
+    {"run.precision", "float64"}, {"ode.rtol", "1e-9"},      {"ode.atol", "1e-9"},
+    {"logdet.tol", "1e-8"},       {"logdet.checks", "0"},    {"model.elements", "H C O"},
+    {"model.charges", "1"},       {"model.actnorm", "1"},    {"model.hidden", "16"},
+    {"model.layers", "3"},        {"model.seed", "4"},       {"model.dequantiser", "variational"},
+    {"model.sizes", "4:3 5:1"},   {"model.data_scale", "1"}, {"model.reversed", "1"}};
+enum { N = 4, F = 4, STATE = N * (3 + F) };
+
+START_TEST(density_is_invariant) {
+  static const size_t order[N] = {2, 0, 3, 1};
+  const double c = cos(0.7), s = sin(0.7), R[9] = {c, -s, 0, s, c, 0, 0, 0, -1};
+  double x[2 * STATE], logp[2];
+  set_up(molecules, COUNT(molecules));
+  const enf_flow *here = enf__flow_at(&view, flow, N);
+  enf__random_normal(1, 1, 1, STATE, x);
+  for (size_t i = 0; i < N; i++) {
+    const double *from = x + 3 * order[i];
+    double *to = x + STATE + 3 * i;
+    for (size_t a = 0; a < 3; a++)
+      to[a] = R[3 * a] * from[0] + R[3 * a + 1] * from[1] + R[3 * a + 2] * from[2] + (double)a;
+    memcpy(x + STATE + 3 * N + i * F, x + 3 * N + order[i] * F, F * sizeof *x);
+  }
+  ck_assert_int_eq(enf_log_prob(ctx, here, 2, x, logp), ENF_OK);
+  ck_assert_double_eq_tol(logp[0], logp[1], 1e-6);
+  double again;
+  ck_assert_int_eq(enf_log_prob(ctx, here, 1, x + STATE, &again), ENF_OK);
+  ck_assert_mem_eq(&again, logp + 1, sizeof again); /* alone or among others */
+  tear_down();
+}
+END_TEST
+
+START_TEST(gradient_is_that_of_differences) {
+  const double h = 1e-4;
+  double x[STATE], grad[STATE], logp, ends[2], both[2 * STATE];
+  set_up(molecules, COUNT(molecules));
+  const enf_flow *here = enf__flow_at(&view, flow, N);
+  enf__random_normal(1, 1, 2, STATE, x);
+  ck_assert_int_eq(enf_log_prob_grad(ctx, here, 1, x, &logp, grad), ENF_OK);
+  for (size_t k = 0; k < STATE; k += 3) {
+    for (size_t e = 0; e < 2; e++) {
+      memcpy(both + e * STATE, x, sizeof x);
+      both[e * STATE + k] += e ? h : -h;
+    }
+    ck_assert_int_eq(enf_log_prob(ctx, here, 2, both, ends), ENF_OK);
+    ck_assert_double_eq_tol((ends[1] - ends[0]) / (2 * h), grad[k], 1e-4);
+  }
+  tear_down();
+}
+END_TEST
+
+START_TEST(samples_have_their_density) {
+  const uint64_t number[2] = {7, 3};
+  double x[2 * STATE], logp[2], again[2];
+  int32_t kind[N];
+  set_up(molecules, COUNT(molecules));
+  const enf_flow *here = enf__flow_at(&view, flow, N);
+  ck_assert_int_eq(enf__sample_numbers(ctx, here, 5, 2, number, x, logp), ENF_OK);
+  ck_assert_int_eq(enf_log_prob(ctx, here, 2, x, again), ENF_OK);
+  for (size_t i = 0; i < 2; i++)
+    ck_assert_double_eq_tol(logp[i], again[i], 1e-5);
+  ck_assert_int_eq(enf_sample(ctx, here, 5, 3, 1, x, NULL), ENF_OK);
+  enf__flow_decode(here, N, x + 3 * N, kind);
+  for (size_t i = 0; i < N; i++)
+    ck_assert(kind[i] >= 0 && kind[i] < 3);
+  tear_down();
+}
+END_TEST
+
+/* With more draws the bound rises, by no more than its error allows. */
+START_TEST(bound_rises_with_draws) {
+  const int32_t kind[N] = {1, 0, 2, 0};
+  double x[3 * N], logp[2], err[2];
+  enf_opts *opts;
+  set_up(molecules, COUNT(molecules));
+  const enf_flow *here = enf__flow_at(&view, flow, N);
+  enf__random_normal(1, 1, 3, 3 * N, x);
+  double mean = 0;
+  for (uint64_t seed = 0; seed < 8; seed++) {
+    ck_assert_int_eq(enf__log_prob_kinds(ctx, here, 1, kind, x, seed, logp, err), ENF_OK);
+    ck_assert(isnan(err[0]));
+    mean += logp[0] / 8;
+  }
+  ck_assert_int_eq(enf_opts_create(ctx, &opts), ENF_OK);
+  ck_assert_int_eq(enf_opts_set(opts, "dequant.samples", "64"), ENF_OK);
+  ck_assert_int_eq(enf_ctx_configure(ctx, opts), ENF_OK);
+  enf_opts_destroy(opts);
+  ck_assert_int_eq(enf__log_prob_kinds(ctx, here, 1, kind, x, 9, logp + 1, err + 1), ENF_OK);
+  ck_assert(err[1] > 0 && err[1] <= 1);
+  ck_assert_double_gt(logp[1], mean);
+  ck_assert_double_eq_tol(enf__flow_size_log(flow, 4), log(0.75), 1e-12);
+  ck_assert(enf__flow_size_log(flow, 3) == -(double)INFINITY);
+  tear_down();
+}
+END_TEST
+
+/* Gauss and Legendre's node and weight k of n on (0,end). */
+static double legendre(size_t n, size_t k, double end, double *weight) {
+  double z = cos(3.14159265358979323846 * ((double)k + 0.75) / ((double)n + 0.5)), slope = 1;
+  for (int round = 0; round < 50; round++) {
+    double p = 1, last = 0;
+    for (size_t j = 1; j <= n; j++) {
+      const double next = ((2 * (double)j - 1) * z * p - ((double)j - 1) * last) / (double)j;
+      last = p;
+      p = next;
+    }
+    slope = (double)n * (z * p - last) / (z * z - 1);
+    z -= p / slope;
+  }
+  *weight = end / ((1 - z * z) * slope * slope);
+  return end * (1 + z) / 2;
+}
+
+/* Two particles in the plane with one feature each: s = (x1 - x2) / sqrt 2, whose angle integrates
+   to 2 pi, and the features, which may be exchanged. Nodes crowd at s = 0, where |s| has a cusp. */
+START_TEST(density_of_two_integrates_to_one) {
+  static const char *const pair[][2] = {
+      {"run.precision", "float64"}, {"ode.rtol", "1e-6"},     {"ode.atol", "1e-6"},
+      {"logdet.tol", "1e-5"},       {"logdet.checks", "0"},   {"model.dimensions", "2"},
+      {"model.features", "1"},      {"model.hidden", "8"},    {"model.layers", "2"},
+      {"model.seed", "2"},          {"model.data_scale", "1"}};
+  enum { RADII = 20, SIDE = 17, MOST = RADII * SIDE * SIDE };
+  const double step = 0.7, far = 6, pi = 3.14159265358979323846;
+  double sum = 0, *x = calloc(MOST * 6, sizeof *x), *logp = calloc(MOST, sizeof *logp);
+  double *weight = calloc(MOST, sizeof *weight), share;
+  size_t n = 0;
+  set_up(pair, COUNT(pair));
+  for (size_t r = 0; r < RADII; r++)
+    for (size_t a = 0; a < SIDE; a++)
+      for (size_t b = a; b < SIDE; b++, n++) {
+        const double v = legendre(RADII, r, 1, &share), s = far * v * v;
+        x[n * 6] = s / sqrt(2), x[n * 6 + 2] = -s / sqrt(2);
+        x[n * 6 + 4] = step * ((double)a - SIDE / 2);
+        x[n * 6 + 5] = step * ((double)b - SIDE / 2);
+        weight[n] = 2 * pi * s * (2 * far * v * share) * step * step * (a == b ? 1 : 2);
+      }
+  ck_assert_int_eq(enf_log_prob(ctx, enf__flow_at(&view, flow, 2), n, x, logp), ENF_OK);
+  for (size_t i = 0; i < n; i++)
+    sum += weight[i] * exp(logp[i]);
+  ck_assert_double_eq_tol(sum, 1, 1e-5);
+  free(x), free(logp), free(weight);
+  tear_down();
+}
+END_TEST
+
+int main(void) {
+  TCase *tc = tcase_create("features");
+  tcase_set_timeout(tc, 60);
+  tcase_add_test(tc, density_is_invariant);
+  tcase_add_test(tc, gradient_is_that_of_differences);
+  tcase_add_test(tc, samples_have_their_density);
+  tcase_add_test(tc, bound_rises_with_draws);
+  tcase_add_test(tc, density_of_two_integrates_to_one);
+  return run_suite("flows of features", tc);
+}
