@@ -11,8 +11,9 @@
 /* U(1), then SU(n): number n - 1. */
 #define ENF__CHOICES_GROUP(X) X(ENF__U1, "u1") X(ENF__SU2, "su2") X(ENF__SU3, "su3") X(ENF__SU4, "su4") X(ENF__SU5, "su5") X(ENF__SU6, "su6") X(ENF__SU7, "su7") X(ENF__SU8, "su8")
 /* Words of model.map. */
-#define ENF__CHOICES_MAP(X) X(ENF__MAP_CNF, "cnf") X(ENF__MAP_LINEAR, "linear") X(ENF__MAP_SPLINE, "spline") X(ENF__MAP_RESIDUAL, "residual") X(ENF__MAP_ACTNORM, "actnorm")
-#define ENF__CHOICES_RESIDUAL(X) X(ENF__RESIDUAL_MONOTONE, "monotone") X(ENF__RESIDUAL_KERNEL, "kernel")
+#define ENF__CHOICES_MAP(X) X(ENF__MAP_CNF, "cnf") X(ENF__MAP_LINEAR, "linear") X(ENF__MAP_SPLINE, "spline") X(ENF__MAP_RESIDUAL, "residual") X(ENF__MAP_ACTNORM, "actnorm") X(ENF__MAP_AUTOREGRESSIVE, "autoregressive")
+#define ENF__CHOICES_RESIDUAL(X) X(ENF__RESIDUAL_MONOTONE, "monotone") X(ENF__RESIDUAL_KERNEL, "kernel") X(ENF__RESIDUAL_MLP, "mlp")
+#define ENF__CHOICES_LINEAR_GRADIENT(X) X(ENF__LINEAR_EXACT, "exact") X(ENF__LINEAR_SELF_NORMALIZING, "self-normalizing")
 /* The side that a residual map leads to by a formula. */
 #define ENF__CHOICES_EXPLICIT(X) X(ENF__TO_PRIOR, "to-prior") X(ENF__TO_DATA, "to-data")
 #define ENF__CHOICES_FIELD(X) X(ENF__FIELD_EGNN, "egnn") X(ENF__FIELD_PAIR_KERNEL, "pair-kernel") X(ENF__FIELD_MLP, "mlp")
@@ -64,6 +65,7 @@ enum { ENF__CHOICES_SPACE(ENF__CHOICE_NUMBER) ENF__SPACES };
 enum { ENF__CHOICES_GROUP(ENF__CHOICE_NUMBER) ENF__GROUPS };
 enum { ENF__CHOICES_MAP(ENF__CHOICE_NUMBER) ENF__MAPS };
 enum { ENF__CHOICES_RESIDUAL(ENF__CHOICE_NUMBER) ENF__RESIDUALS };
+enum { ENF__CHOICES_LINEAR_GRADIENT(ENF__CHOICE_NUMBER) ENF__LINEAR_GRADIENTS };
 enum { ENF__CHOICES_EXPLICIT(ENF__CHOICE_NUMBER) ENF__EXPLICITS };
 enum { ENF__CHOICES_FIELD(ENF__CHOICE_NUMBER) ENF__FIELDS };
 enum { ENF__CHOICES_AGGREGATION(ENF__CHOICE_NUMBER) ENF__AGGREGATIONS };

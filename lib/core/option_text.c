@@ -152,6 +152,18 @@ bool enf__check_sizes(const char *text, char *why, size_t size) {
   return true;
 }
 
+bool enf__check_symmetry(const char *text, char *why, size_t size) {
+  const size_t digits = *text ? strspn(text + 1, "0123456789") : 0;
+  const int n = digits == 1   ? text[1] - '0'
+                : digits == 2 ? 10 * (text[1] - '0') + text[2] - '0'
+                              : 0;
+  const bool group = (*text == 'c' || *text == 'd') && !text[1 + digits] && text[1] != '0';
+  if (!strcmp(text, "none") || (group && n >= 2 && n <= 16))
+    return true;
+  enf__format(why, size, "\"%.40s\" is none of none, c2 ... c16, d2 ... d16", text);
+  return false;
+}
+
 /* ---- model.map ------------------------------------------------------------------------------- */
 
 enum { MOST_LAYERS = 64 };

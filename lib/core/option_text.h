@@ -11,6 +11,7 @@ typedef bool (*enf__text_check)(const char *text, char *why, size_t size);
 bool enf__check_species(const char *text, char *why, size_t size);
 bool enf__check_data_scale(const char *text, char *why, size_t size);
 bool enf__check_any(const char *text, char *why, size_t size); /* what is read elsewhere */
+bool enf__check_symmetry(const char *text, char *why, size_t size);
 bool enf__check_map(const char *text, char *why, size_t size);
 bool enf__check_lattice(const char *text, char *why, size_t size); /* or empty */
 

@@ -100,6 +100,7 @@ static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts) {
   } rows[] = {{ENF__MOLECULE, ENF__OPT_MODEL_MAP, map},
               {ENF__VECTOR, ENF__OPT_MODEL_FIELD, "mlp"},
               {ENF__VECTOR, ENF__OPT_MODEL_HIDDEN, "64"},
+              {ENF__VECTOR, ENF__OPT_MODEL_RESIDUAL, "mlp"},
               {ENF__MOLECULE, ENF__OPT_MODEL_PRIOR, "internal"},
               {ENF__MOLECULE, ENF__OPT_MODEL_HIDDEN, "64"},
               {ENF__GROUP, ENF__OPT_MODEL_PRIOR, "haar"},

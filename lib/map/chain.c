@@ -7,8 +7,8 @@ static const enf__map_ops *const table[] = {[ENF__MAP_CNF] = &enf__cnf_ops,
                                             [ENF__MAP_LINEAR] = &enf__linear_ops,
                                             [ENF__MAP_SPLINE] = &enf__spline_ops,
                                             [ENF__MAP_RESIDUAL] = &enf__residual_ops,
-
-                                            [ENF__MAP_ACTNORM] = &enf__actnorm_ops};
+                                            [ENF__MAP_ACTNORM] = &enf__actnorm_ops,
+                                            [ENF__MAP_AUTOREGRESSIVE] = &enf__autoregressive_ops};
 ENF__ROW_FOR_EVERY(ENF__MAPS, table);
 
 /* ---- making ---------------------------------------------------------------------------------- */

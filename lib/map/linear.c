@@ -7,8 +7,17 @@
 
    Through it, with cotangents dz and dl of the log-determinant: dx = W^T dz, dW += dz x^T + dl
    W^-T, db += dz. Back, with dx and dl: dz = W^-T dx, dW -= dz x^T + dl W^-T, db -= dz. A singular
-   W has no inverse: the samples fail with NONFINITE. Everything is double. */
+   W has no inverse: the samples fail with NONFINITE. Everything is double.
+
+   With model.linear_gradient self-normalizing (Keller et al. 2020, arXiv:2011.07248) a second
+   matrix R learns to be W^-1, and through a layer to the prior, for the weight v = -dl of a sample,
+
+     dW += (dz x^T - v R^T)/2 + 2 v lambda R^T e x^T,  e = R W x - x
+     dR += (v W^T - dx (W x)^T)/2 + 2 v lambda e (W x)^T
+
+   The factor 1/2 is the publication's, the mean of the likelihoods of W and of R. */
 #include "map/formula.h"
+#include "math/lu.h"
 #include <math.h>
 #include <string.h>
 
@@ -17,6 +26,7 @@ enum { NEWTON_STEPS = 60 };
 
 typedef struct {
   const double *w, *b; /* (D,D) and (D), of the flow's parameters */
+  const double *r;     /* (D,D) R, or NULL */
   double *inverse;     /* (D,D) W^-1 */
   double log_det;      /* log |det W|; NaN if it is singular */
 } layer;
@@ -25,8 +35,10 @@ typedef struct {
   enf__formula head;
   size_t dim;
   size_t *weight, *bias; /* (M) their offsets */
-  layer *layer;          /* (M) */
-  double *block;         /* of all inverses, and scratch of (D,D) */
+  size_t *second;        /* (M) those of R, or NULL */
+  double lambda;
+  layer *layer;  /* (M) */
+  double *block; /* of all inverses, and scratch of (D,D) */
 } linear;
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -36,6 +48,7 @@ static void destroy(enf__map *map) {
   const enf_alloc alloc = map->alloc;
   enf__free(&alloc, l->weight);
   enf__free(&alloc, l->bias);
+  enf__free(&alloc, l->second);
   enf__free(&alloc, l->layer);
   enf__free(&alloc, l->block);
   enf__free(&alloc, l);
@@ -52,11 +65,17 @@ static enf_status plan(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec) 
   linear *l = enf__alloc(&ctx->alloc, sizeof *l);
   if (!l)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a map");
-  *l = (linear){.head = {.base.alloc = ctx->alloc, .formula = &formula}, .dim = D};
+  *l = (linear){.head = {.base.alloc = ctx->alloc, .formula = &formula},
+                .dim = D,
+                .lambda = enf__opts_real(spec->options, ENF__OPT_MODEL_LINEAR_LAMBDA)};
+  const bool learns =
+      enf__opts_int(spec->options, ENF__OPT_MODEL_LINEAR_GRADIENT) == ENF__LINEAR_SELF_NORMALIZING;
   l->weight = enf__alloc_array(&ctx->alloc, M, sizeof *l->weight);
   l->bias = enf__alloc_array(&ctx->alloc, M, sizeof *l->bias);
   l->layer = enf__alloc_array(&ctx->alloc, M, sizeof *l->layer);
-  if (!l->weight || !l->bias || !l->layer) {
+  if (learns)
+    l->second = enf__alloc_array(&ctx->alloc, M, sizeof *l->second);
+  if (!l->weight || !l->bias || !l->layer || (learns && !l->second)) {
     destroy(&l->head.base);
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a map");
   }
@@ -66,6 +85,10 @@ static enf_status plan(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec) 
         "linear.%zu.weight", m);
     l->bias[m] =
         enf__params_add(spec->params, (enf__tensor){.rows = D, .cols = 1}, "linear.%zu.bias", m);
+    if (learns)
+      l->second[m] = enf__params_add(
+          spec->params, (enf__tensor){.rows = D, .cols = D, .diagonal = 1, .turns = true},
+          "linear.%zu.inverse", m);
   }
   *map = &l->head.base;
   return ENF_OK;
@@ -84,50 +107,6 @@ static enf_status allocate(enf_ctx *ctx, enf__map *map) {
 
 /* ---- the inverse ----------------------------------------------------------------------------- */
 
-static void exchange(size_t n, double *a, double *b) {
-  for (size_t k = 0; k < n; k++) {
-    const double keep = a[k];
-    a[k] = b[k];
-    b[k] = keep;
-  }
-}
-
-static size_t pivot_of(size_t n, const double *a, size_t column) {
-  size_t best = column;
-  for (size_t i = column + 1; i < n; i++)
-    if (fabs(a[i * n + column]) > fabs(a[best * n + column]))
-      best = i;
-  return best;
-}
-
-/* inverse (n,n) = a^-1 by Gauss and Jordan's elimination, which a (n,n) does not survive; returns
-   log |det a|, NaN for a singular one. */
-static double invert(size_t n, double *a, double *inverse) {
-  double log_det = 0;
-  memset(inverse, 0, n * n * sizeof *inverse);
-  for (size_t i = 0; i < n; i++)
-    inverse[i * n + i] = 1;
-  for (size_t c = 0; c < n; c++) {
-    const size_t p = pivot_of(n, a, c);
-    exchange(p == c ? 0 : n, a + p * n, a + c * n);
-    exchange(p == c ? 0 : n, inverse + p * n, inverse + c * n);
-    const double pivot = a[c * n + c];
-    log_det += log(fabs(pivot));
-    for (size_t k = 0; k < n; k++) {
-      a[c * n + k] /= pivot;
-      inverse[c * n + k] /= pivot;
-    }
-    for (size_t i = 0; i < n; i++) {
-      const double factor = a[i * n + c];
-      for (size_t k = 0; i != c && k < n; k++) {
-        a[i * n + k] -= factor * a[c * n + k];
-        inverse[i * n + k] -= factor * inverse[c * n + k];
-      }
-    }
-  }
-  return isfinite(log_det) ? log_det : (double)NAN;
-}
-
 static void pack(enf__map *map, const double *params) {
   linear *l = (linear *)map;
   const size_t D = l->dim;
@@ -136,8 +115,9 @@ static void pack(enf__map *map, const double *params) {
     layer *at = &l->layer[m];
     at->w = params + l->weight[m];
     at->b = params + l->bias[m];
+    at->r = l->second ? params + l->second[m] : NULL;
     memcpy(scratch, at->w, D * D * sizeof *scratch);
-    at->log_det = invert(D, scratch, at->inverse);
+    at->log_det = enf__lu_invert(D, scratch, at->inverse);
   }
 }
 
@@ -227,6 +207,31 @@ static void add_parameters(const linear *l, size_t m, double sign, const double 
   }
 }
 
+/* The surrogate: dx is W^T dz, work (2 D) scratch. */
+static void add_surrogate(const linear *l, size_t m, const double *dz, const double *x,
+                          const double *z, const double *dx, double dlogdet, double *work,
+                          double *dparams) {
+  const size_t n = l->dim;
+  const layer *at = &l->layer[m];
+  double *dw = dparams + l->weight[m], *db = dparams + l->bias[m];
+  double *dr = dparams + l->second[m], *e = work, *back = work + n;
+  const double weight = -dlogdet, pull = 2 * l->lambda * weight;
+  for (size_t i = 0; i < n; i++) {
+    e[i] = -x[i];
+    for (size_t k = 0; k < n; k++)
+      e[i] += at->r[i * n + k] * (z[k] - at->b[k]);
+  }
+  times(n, at->r, true, e, back);
+  for (size_t i = 0; i < n; i++) {
+    db[i] += dz[i];
+    for (size_t k = 0; k < n; k++) {
+      dw[i * n + k] += (dz[i] * x[k] - weight * at->r[k * n + i]) / 2 + pull * back[i] * x[k];
+      dr[i * n + k] += (weight * at->w[k * n + i] - dx[i] * (z[k] - at->b[k])) / 2 +
+                       pull * e[i] * (z[k] - at->b[k]);
+    }
+  }
+}
+
 /* Cotangents a of what left the layer become those of what entered it; x and z are its points, x
    on the side of the data. */
 static void pull_layer(const linear *l, size_t m, bool back, const double *x, const double *z,
@@ -243,7 +248,9 @@ static void pull_layer(const linear *l, size_t m, bool back, const double *x, co
     for (size_t i = 0; i < n; i++)
       a[i] = last ? work[i] : (work[i] - dlogdet * bend(z[i])) / slope(z[i]);
   }
-  if (dparams)
+  if (dparams && l->second && !back)
+    add_surrogate(l, m, work, x, z, a, dlogdet, work + n, dparams);
+  else if (dparams)
     add_parameters(l, m, back ? -1 : 1, work, x, dlogdet, dparams);
 }
 
@@ -262,7 +269,7 @@ static size_t workspace(const enf__map *map, const enf__run *run, size_t S) {
   (void)run;
   (void)S;
   enf__arena count = {0};
-  ENF__TAKE(&count, double, ((const linear *)map)->dim);
+  ENF__TAKE(&count, double, 3 * ((const linear *)map)->dim);
   return count.used;
 }
 
@@ -298,7 +305,7 @@ static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bo
                  double *dparams) {
   const linear *l = (const linear *)map;
   const size_t D = l->dim, M = map->layers, kept = record_of(map);
-  double *work = ENF__TAKE(arena, double, D);
+  double *work = ENF__TAKE(arena, double, 3 * D);
   (void)run;
   for (size_t i = 0; i < S; i++)
     for (size_t k = 0; k < M; k++) {

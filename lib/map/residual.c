@@ -12,7 +12,8 @@
 
 static const enf__residual_kind *const kinds[] = {[ENF__RESIDUAL_MONOTONE] =
                                                       &enf__residual_pairwise,
-                                                  [ENF__RESIDUAL_KERNEL] = &enf__residual_pairwise};
+                                                  [ENF__RESIDUAL_KERNEL] = &enf__residual_pairwise,
+                                                  [ENF__RESIDUAL_MLP] = &enf__residual_mlp};
 ENF__ROW_FOR_EVERY(ENF__RESIDUALS, kinds);
 
 enum { TOGETHER = 8 };
@@ -60,7 +61,7 @@ static enf_status make(enf_ctx *ctx, residual_map *r, const enf__map_spec *spec)
   r->kind->alloc = ctx->alloc;
   r->kind->layers = M;
   r->kind->bound = bound;
-  const enf__tensor scale = {.rows = 1, .cols = 1};
+  const enf__tensor scale = {.rows = 1, .cols = 1, .turns = true};
   for (size_t m = 0; m < M; m++) {
     r->offset[m] = enf__params_add(spec->params, scale, "residual.%zu.log_scale", m);
     ops->add(r->kind, m, spec->params);

@@ -43,6 +43,6 @@ struct enf__residual {
   double bound; /* c */
 };
 
-extern const enf__residual_kind enf__residual_pairwise;
+extern const enf__residual_kind enf__residual_pairwise, enf__residual_mlp;
 
 #endif

@@ -87,8 +87,9 @@ static enf_status create(enf_ctx *ctx, enf__residual **kind, const enf__map_spec
 
 static void add(enf__residual *kind, size_t layer, enf__params *params) {
   pairwise *p = (pairwise *)kind;
-  p->weight[layer] = enf__params_add(params, (enf__tensor){.rows = p->rows, .cols = p->cells},
-                                     "residual.%zu.weight", layer);
+  p->weight[layer] =
+      enf__params_add(params, (enf__tensor){.rows = p->rows, .cols = p->cells, .turns = true},
+                      "residual.%zu.weight", layer);
 }
 
 static enf_status allocate(enf_ctx *ctx, enf__residual *kind) {

@@ -106,7 +106,8 @@ static enf_status check_maps(enf_ctx *ctx, const enf_opts *opts, const enf_flow 
 
 /* Likelihood, where the flow has no velocity field: its density costs little. For a molecule
    batches are larger than flow matching's, and steps fewer. refine begins with a flow that is
-   nearly right; its weights see what the flow makes too seldom. */
+   nearly right; its weights see what the flow makes too seldom. Functions of distance bear longer
+   steps than networks. */
 static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts, const enf_flow *flow) {
   static const struct {
     enf__opt id;
@@ -118,6 +119,8 @@ static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts, const enf_flow *flo
       {ENF__OPT_TRAIN_LR, false, "1e-3", "2e-3"},  {ENF__OPT_TRAIN_CLIP, false, "20", "20"},
       {ENF__OPT_TRAIN_EMA, false, "0.99", "0.998"}};
   const bool molecule = flow->space.ops == &enf__molecule_ops;
+  const bool pairwise = flow->chain.count == 1 && flow->space.ops == &enf__particles_ops &&
+                        flow->chain.map[0]->ops == &enf__residual_ops;
   enf_status status = ENF_OK;
   if (!has_field(flow))
     status = enf__opts_default(ctx, opts, ENF__OPT_TRAIN_OBJECTIVE, "likelihood");
@@ -127,6 +130,10 @@ static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts, const enf_flow *flo
     if (value && (rows[i].everywhere || molecule))
       status = enf__opts_default(ctx, opts, rows[i].id, value);
   }
+  if (status == ENF_OK && pairwise && !refine)
+    status = enf__opts_default(ctx, opts, ENF__OPT_TRAIN_LR, "3e-2");
+  if (status == ENF_OK && pairwise)
+    status = enf__opts_default(ctx, opts, ENF__OPT_TRAIN_CLIP, "10");
   return status;
 }
 

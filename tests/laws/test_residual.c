@@ -344,6 +344,7 @@ START_TEST(what_cannot_be_is_refused) {
                                         {"model.space", "vector", "model.space particles"}};
   set("model.map", "residual");
   set(rows[_i][0], rows[_i][1]);
+  set("model.residual", "monotone");
   set("model.particles", _i ? "1" : "3");
   ck_assert_int_eq(enf_create(ctx, &flow, opts), ENF_ERR_OPTION);
   ck_assert_ptr_nonnull(strstr(enf_ctx_errmsg(ctx), rows[_i][2]));

@@ -1,0 +1,67 @@
+/* The autoregressive map against golden vectors: z, log-determinant, density under a normal prior,
+   and the gradients of the mean of -log q under one of independent t_2. */
+#include "flows.h"
+
+enum { CASES = 2, MOST = 600 };
+static const char *const cases[CASES][4] = {{"paper.", "2", "4", "autoregressive*3"},
+                                            {"wide.", "5", "8", "autoregressive*2"}};
+
+static void open_case(int i) {
+  const char *rows[][2] = {{"model.space", "vector"},
+                           {"model.dimensions", cases[i][1]},
+                           {"model.hidden", cases[i][2]},
+                           {"model.map", cases[i][3]},
+                           {NULL, NULL}};
+  open_flow("families_maf", rows);
+  golden_case = cases[i][0];
+  for (size_t k = 0; k < flow->params.count; k++)
+    set(flow->params.tensor[k].name, flow->params.tensor[k].name);
+}
+
+START_TEST(map_agrees_with_golden_vectors) {
+  open_case(_i);
+  size_t count;
+  double *x = numbers("x", &count), z[MOST], logdet[MOST], back[MOST], logq[MOST];
+  const size_t n = count / enf__space_state(&flow->space);
+  ck_assert_int_eq(enf_transport(g.ctx, flow, n, 1, 0, x, z, logdet), ENF_OK);
+  expect("z", count, z);
+  expect("logdet", n, logdet);
+  ck_assert_int_eq(enf_log_prob(g.ctx, flow, n, x, logq), ENF_OK);
+  expect("logp_normal", n, logq);
+  ck_assert_int_eq(enf_transport(g.ctx, flow, n, 0, 1, z, back, logdet), ENF_OK);
+  expect_within(1e-9, "x", count, back);
+  free(x);
+  close_flow();
+}
+END_TEST
+
+START_TEST(gradients_agree_with_golden_vectors) {
+  open_case(_i);
+  size_t count;
+  double *x = numbers("x", &count), *z = numbers("z", NULL), dlogdet[MOST], dx[MOST];
+  double *gradient = calloc(flow->params.size, sizeof *gradient);
+  const size_t n = count / enf__space_state(&flow->space);
+  for (size_t k = 0; k < count; k++)
+    z[k] = 3 * z[k] / (2 + z[k] * z[k]) / (double)n;
+  for (size_t i = 0; i < n; i++)
+    dlogdet[i] = -1 / (double)n;
+  there_and_back(n, 1, 0, x, z, dlogdet, NULL, NULL, dx, gradient);
+  expect_within(1e-10, "grad.x", count, dx);
+  for (size_t k = 0; k < flow->params.count; k++) {
+    char name[96];
+    snprintf(name, sizeof name, "grad.%s", flow->params.tensor[k].name);
+    expect_part(1e-10, name, gradient, flow->params.tensor[k].name);
+  }
+  free(gradient);
+  free(z);
+  free(x);
+  close_flow();
+}
+END_TEST
+
+int main(void) {
+  TCase *c = tcase_create("golden autoregressive");
+  tcase_add_loop_test(c, map_agrees_with_golden_vectors, 0, CASES);
+  tcase_add_loop_test(c, gradients_agree_with_golden_vectors, 0, CASES);
+  return run_suite("golden autoregressive", c);
+}
