@@ -84,18 +84,11 @@ static enf_status choose_coupling(enf_ctx *ctx, enf_opts *opts, const enf__space
   return enf_opts_set(opts, name, "ot");
 }
 
-static bool has_field(const enf_flow *flow) {
-  for (size_t i = 0; i < flow->chain.count; i++)
-    if (flow->chain.map[i]->ops == &enf__cnf_ops)
-      return true;
-  return false;
-}
-
 /* Flow matching is of one velocity field and nothing behind it. */
 static enf_status check_maps(enf_ctx *ctx, const enf_opts *opts, const enf_flow *flow) {
   const bool matching =
       enf__opts_int(opts, ENF__OPT_TRAIN_OBJECTIVE) == ENF__OBJECTIVE_FLOW_MATCHING;
-  if (!matching || (flow->chain.count == 1 && has_field(flow)))
+  if (!matching || enf__chain_field(&flow->chain))
     return ENF_OK;
   return enf__fail(
       ctx, ENF_ERR_OPTION,
@@ -104,10 +97,10 @@ static enf_status check_maps(enf_ctx *ctx, const enf_opts *opts, const enf_flow 
       enf__opts_text(flow->options, ENF__OPT_MODEL_MAP));
 }
 
-/* Likelihood, where the flow has no velocity field: its density costs little. For a molecule
-   batches are larger than flow matching's, and steps fewer. refine begins with a flow that is
-   nearly right; its weights see what the flow makes too seldom. Functions of distance bear longer
-   steps than networks. */
+/* Likelihood, where the flow is more than a velocity field: flow matching is not for it. For a
+   molecule batches are larger than flow matching's, and steps fewer. refine begins with a flow that
+   is nearly right; its weights see what the flow makes too seldom. Functions of distance bear
+   longer steps than networks. */
 static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts, const enf_flow *flow) {
   static const struct {
     enf__opt id;
@@ -122,7 +115,7 @@ static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts, const enf_flow *flo
   const bool pairwise = flow->chain.count == 1 && flow->space.ops == &enf__particles_ops &&
                         flow->chain.map[0]->ops == &enf__residual_ops;
   enf_status status = ENF_OK;
-  if (!has_field(flow))
+  if (!enf__chain_field(&flow->chain))
     status = enf__opts_default(ctx, opts, ENF__OPT_TRAIN_OBJECTIVE, "likelihood");
   const bool refine = enf__opts_int(opts, ENF__OPT_TRAIN_OBJECTIVE) == ENF__OBJECTIVE_REFINE;
   for (size_t i = 0; i < sizeof rows / sizeof *rows && status == ENF_OK; i++) {
