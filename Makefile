@@ -342,6 +342,28 @@ docs/options.md: $(BUILD)/gen_options
 $(BUILD)/gen_options: docs/gen_options.c $(BUILD)/libenf.a
 	$(Q)$(CC) $(CLIENT_CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libenf.a $(PRIVATE_LIBS)
 
+# ---- Python --------------------------------------------------------------------------------------
+
+# The wheel has the library inside, built without a BLAS: python/wheel.py.
+PYTHON ?= python3
+WHEEL_BUILD := $(if $(WITH_BLAS),$(BUILD)/python,$(BUILD))
+wheel:
+	+@$(MAKE) --no-print-directory BUILD=$(WHEEL_BUILD) BLAS=none $(WHEEL_BUILD)/$(SO)
+	@mkdir -p $(BUILD)/wheel
+	$(Q)strip --strip-unneeded -o $(BUILD)/wheel/$(SONAME) $(WHEEL_BUILD)/$(SO)
+	$(Q)$(PYTHON) python/wheel.py $(BUILD)/wheel/$(SONAME) $(VERSION) $(BUILD)/wheel
+check-python: wheel
+	@PYTHON='$(PYTHON)' bash tests/project/python.sh $(BUILD)/wheel
+
+# ---- hosts ---------------------------------------------------------------------------------------
+
+# examples/hosts inside the codes they are for; what is not installed is skipped with a message.
+HOSTS := lammps openmm xtb ase ipi
+$(HOSTS:%=check-%): check-%: all wheel
+	@echo '== $*'
+	@BUILD='$(BUILD)' CC='$(CC)' PYTHON='$(PYTHON)' bash tests/project/hosts.sh $*
+check-hosts: $(HOSTS:%=check-%)
+
 # ---- install -------------------------------------------------------------------------------------
 
 # Paths may have spaces, so they are quoted for the shell and never words of a list.
@@ -399,6 +421,8 @@ help:
 	@echo 'make bench           speed and memory beside the machine'
 	@echo 'make reproduce-dw4 reproduce-lj13 reproduce-lj55 reproduce-internal   the tables of docs/results.md, in hours'
 	@echo 'make check-asan check-ubsan check-tsan check-valgrind check-avx512 check-blas check-long fuzz'
+	@echo 'make wheel           the Python package with the library inside;  make check-python tests it'
+	@echo 'make check-hosts     examples/hosts: $(HOSTS), as far as they are installed'
 	@echo 'make abi-baseline    record what the headers declare;  make docs, format, clean'
 	@echo 'BLAS=none|openblas|blas   CC=  CFLAGS=  BUILD=  JOBS=  V=1  WERROR=1'
 
@@ -407,4 +431,5 @@ help:
 FORCE:
 .SECONDARY:
 .PHONY: all man docs check check-asan check-ubsan check-tsan check-valgrind check-avx512 check-blas check-long fuzz \
-  abi-baseline demo demo-molecule reproduce-dw4 reproduce-lj13 reproduce-lj55 reproduce-internal bench deps deps-first install uninstall installcheck clean format help FORCE
+  $(HOSTS:%=check-%) check-hosts wheel check-python abi-baseline demo demo-molecule reproduce-dw4 reproduce-lj13 reproduce-lj55 \
+  reproduce-internal bench deps deps-first install uninstall installcheck clean format help FORCE

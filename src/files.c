@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum { CONFIGURATIONS, NUMBERS, FLOW, PICTURE, SYSTEM, TOPOLOGY, MOLECULES } kind;
+typedef enum { CONFIGURATIONS, NUMBERS, FLOW, PICTURE, SYSTEM, TOPOLOGY, MOLECULES, TEXT } kind;
 
 static const struct {
   flag name;
@@ -26,6 +26,7 @@ static const struct {
     {FLAG_PLOT, 0, REWEIGHT | INFO | CHECK, PICTURE},
     {FLAG_PLOT_DISTANCES, 0, REWEIGHT, PICTURE},
     {FLAG_PLOT_2D, 0, REWEIGHT, PICTURE},
+    {FLAG_COLVAR, 0, REWEIGHT, TEXT},
     {FLAG_X, REWEIGHT, 0, CONFIGURATIONS},
     {FLAG_U, LOGPROB | REWEIGHT, 0, NUMBERS},
     {FLAG_DATA, REWEIGHT, 0, CONFIGURATIONS},
@@ -141,8 +142,10 @@ static int check_kind(const cli *c, const file *f) {
     return configurations || f->holds == NUMBERS
                ? check_type(c, f)
                : cli_usage(c, "'-' is for configurations and numbers, not for a %s",
-                           f->holds == PICTURE ? "picture" : "flow");
-  if (!f->written || f->holds == FLOW)
+                           f->holds == PICTURE ? "picture"
+                           : f->holds == TEXT  ? "text"
+                                               : "flow");
+  if (!f->written || f->holds == FLOW || f->holds == TEXT)
     return SUCCESS;
   if (f->holds == PICTURE)
     return plot_can(f->path) ? SUCCESS

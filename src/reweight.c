@@ -5,6 +5,7 @@
 #include "atoms.h"
 #include "bridge.h"
 #include "chain.h"
+#include "colvar.h"
 #include "draw.h"
 #include "histogram.h"
 #include "pairs.h"
@@ -312,6 +313,8 @@ static void print_reweighting(const cli *c, const reweighting *w) {
   }
   if (cli_has(c, FLAG_LOGW))
     report_text(&r, "logw", "log-weights", c->value[FLAG_LOGW]);
+  if (cli_has(c, FLAG_COLVAR))
+    report_text(&r, "colvar", "torsions with weights", c->value[FLAG_COLVAR]);
   if (w->picture != NULL)
     report_text(&r, "plot", "energy histogram", w->picture);
   if (w->distance_picture != NULL)
@@ -358,6 +361,8 @@ int run_reweight(cli *c) {
     result = weigh(c, &w);
   if (result == SUCCESS)
     result = torsions_measure(c, &w.samples.data, w.logw, &w.torsions);
+  if (result == SUCCESS && cli_has(c, FLAG_COLVAR))
+    result = colvar_write(c->value[FLAG_COLVAR], w.samples.data.n, w.logw, &w.torsions);
   if (result == SUCCESS && cli_has(c, FLAG_LOGW))
     result = vector_write(c, c->value[FLAG_LOGW], w.samples.data.n, w.logw);
   if (result == SUCCESS && cli_has(c, FLAG_OUTPUT))

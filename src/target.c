@@ -83,6 +83,7 @@ static int open_builtin(cli *c, target *t) {
 static int open_plugin(target *t) {
   const int result = plugin_open(t->spec, &t->plugin);
   t->fn = t->plugin.fn;
+  t->user = t->plugin.user;
   t->N = t->plugin.N;
   t->D = t->plugin.D;
   return result;

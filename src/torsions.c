@@ -53,8 +53,9 @@ static int read_states(const cli *c, torsions *t) {
 
 int torsions_flags(const cli *c, torsions *t) {
   *t = (torsions){.count = 0};
-  if (!cli_has(c, FLAG_CV) && (cli_has(c, FLAG_STATES) || cli_has(c, FLAG_PLOT_2D)))
-    return cli_usage(c, "--states and --plot-2d are of torsions: they need --cv");
+  if (!cli_has(c, FLAG_CV) &&
+      (cli_has(c, FLAG_STATES) || cli_has(c, FLAG_PLOT_2D) || cli_has(c, FLAG_COLVAR)))
+    return cli_usage(c, "--states, --plot-2d and --colvar are of torsions: they need --cv");
   int result = read_torsions(c, t);
   if (result == SUCCESS)
     result = read_states(c, t);

@@ -4,7 +4,7 @@
 edges='no_input_is_overwritten no_output_replaces_another unwritable_outputs_are_told_at_once interrupted_sampling_is_kept
   sampling_goes_on failed_trainings_are_told the_last_good_flow_is_kept a_training_is_saved_on_request no_file_is_left_behind
   other_data_are_not_gone_on_with energies_that_are_no_numbers_are_told names_need_not_be_text whole_numbers_may_have_exponents
-  plugins_may_include_the_library a_build_describes_itself arrays_pass_through_pipes'
+  plugins_may_include_the_library plugins_take_arguments a_build_describes_itself arrays_pass_through_pipes'
 
 small='-q --steps 2 --set model.hidden=4 --set model.layers=1 --set train.batch=4'
 
@@ -252,6 +252,22 @@ plugins_may_include_the_library() {
     return 1
   "$enf" simulate new.so -n 20 -q -o e.npy >/dev/null &&
   "$enf" simulate old.so --set model.particles=3 --set model.dimensions=2 -n 20 -q -o f.npy >/dev/null && cmp e.npy f.npy
+}
+
+# What follows the colon goes to the plugin, which may refuse it with a sentence of its own.
+plugins_take_arguments() {
+  command -v ${CC:-cc} >/dev/null || return 0
+  { echo '#include <enf/plugin.h>' && echo '#include <stdio.h>' && echo '#include <stdlib.h>' && echo 'static double k;' &&
+    echo 'int enf_plugin_open(const char *a, void **user, char *m, size_t n) { k = atof(a); *user = &k; snprintf(m, n, "k is %g", k); return !(k > 0); }' &&
+    echo 'void enf_plugin_close(void *user) { *(double *)user = 0; fputs("closed\n", stderr); }' &&
+    echo 'int enf_plugin_energy(void *user, size_t n, const double *x, double *u, double *g) {' &&
+    echo 'for (size_t i = 0; i < n; i++) { u[i] = 0; for (int j = 0; j < 6; j++) { u[i] += *(double *)user * x[6 * i + j] * x[6 * i + j] / 2;' &&
+    echo 'if (g) g[6 * i + j] = *(double *)user * x[6 * i + j]; } } return 0; }'; } | compile ./spring.so || return 1
+  shape='--set model.particles=3 --set model.dimensions=2'
+  "$enf" simulate spring.so:4 $shape -n 20000 -q -o e.npy --json >text 2>note && grep -q '^closed$' note || return 1
+  awk -v u="$(number mean_u text)" 'BEGIN {exit !(u > 1.9 && u < 2.1)}' || return 1 # 4 degrees of freedom
+  refuses 1 'spring.so: k is -1' simulate spring.so:-1 $shape -n 20 -q -o e.npy && refuses 1 './spring.so: k is 0' simulate ./spring.so $shape -n 2 -q -o e.npy &&
+    refuses 1 'new.so takes no arguments' simulate new.so:2 -n 20 -q -o e.npy
 }
 
 # Threads by default are those of the affinity mask.

@@ -83,14 +83,17 @@ torsions_have_states() {
   "$enf" sample ala2.safetensors -n 3000 -q -o uniform.npy >/dev/null &&
     "$enf" logprob ala2.safetensors alike.xyz -q -o alike.npy >/dev/null || return 1
   flat="reweight --x frames.xyz --logp frames_logp.npy -e lj:n=22 -q"
-  refuses 2 '--states and --plot-2d are of torsions: they need --cv' $flat --states phi:0:115 &&
+  refuses 2 '--states, --plot-2d and --colvar are of torsions: they need --cv' $flat --states phi:0:115 &&
     refuses 2 "--cv has no torsion 'psi'" $flat --cv phi=torsion:4,6,8,14 --states psi:0:115 &&
     refuses 2 '--states takes NAME:LOWEST:HIGHEST in degrees' $flat --cv phi=torsion:4,6,8,14 --states phi:115:0 &&
     refuses 2 "--cv takes NAME=torsion:I,J,K,L (atoms from 0), not 'phi=4,6,8,14'" $flat --cv phi=4,6,8,14 &&
     refuses 2 '--plot-2d draws two torsions, and --cv has 1' $flat --cv phi=torsion:4,6,8,14 --plot-2d n.svg &&
     refuses 1 'dihedral 0 is of atom 22: there are 22, numbered from 0' $flat --cv phi=torsion:4,6,8,22 || return 1
   "$enf" reweight --x uniform.npy --logp alike.npy --u alike.npy -q --cv 'phi=torsion:4,6,8,14 psi=torsion:6,8,14,15' \
-    --states phi:-60:60 --json >text 2>note || return 1
+    --states phi:-60:60 --colvar COLVAR --json >text 2>note || return 1
+  [ "$(head -3 COLVAR | tr '\n' '|')" = '#! FIELDS time phi psi logweight weight|#! SET min_phi -pi|#! SET max_phi pi|' ] &&
+    awk '!/^#/ { n++; sum += exp($4); mean += $5 / 3000; inside += $2 > -atan2(0, -1) / 3 && $2 < atan2(0, -1) / 3 ? $5 : 0 }
+      END { exit !(n == 3000 && (sum - 1) ^ 2 < 1e-10 && (mean - 1) ^ 2 < 1e-10 && inside > 900 && inside < 1100) }' COLVAR || return 1
   awk -v f="$(number free_energy text)" -v e="$(number free_energy_err text)" 'BEGIN { d = f - log(2); exit !(d * d < 16 * e * e && e < 0.06) }'
 }
 

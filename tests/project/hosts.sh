@@ -1,0 +1,63 @@
+#!/bin/bash
+# examples/hosts with the packages that they are for: hosts.sh lammps|openmm|xtb|ase|ipi. What is not installed is skipped
+# with a message. Energies must equal the package's own, or libenf's of the same system, to 1e-6.
+#   lammps  liblammps-dev and an MPI        xtb  libxtb-dev
+#   openmm, ase, ipi (ASE as the client)    from pip, into a virtual environment with the wheel of this build
+set -u
+host=$1 build=$(cd "${BUILD:-build}" && pwd) here=$(cd "$(dirname "$0")/../.." && pwd)
+hosts=$here/examples/hosts flow=$here/bench/data/lj13.safetensors
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+skip() { echo "  skipped: check-$host ($1)"; exit 0; }
+
+compile() { # compile NAME PACKAGE...
+  name=$1
+  shift
+  [ $# = 0 ] || pkg-config --exists "$@" || skip "pkg-config does not find $*"
+  # shellcheck disable=SC2046
+  ${CC:-cc} -std=c99 -D_POSIX_C_SOURCE=200809L -O2 -Wall -Wextra -I"$here/include" $([ $# = 0 ] || pkg-config --cflags "$@") -o "$work/$name" \
+    "$hosts/$name.c" -L"$build" -Wl,-rpath,"$build" -lenf $([ $# = 0 ] || pkg-config --libs "$@") -lm || exit 1
+}
+
+# A virtual environment with these packages and the wheel; kept beside the build, as it is large.
+python_with() {
+  python=$build/hosts-python/bin/python
+  [ -x "$python" ] || "${PYTHON:-python3}" -m venv "$build/hosts-python" 2>/dev/null || skip 'python3-venv is not installed'
+  "$python" -m pip install -q "$@" >"$work/log" 2>&1 || skip "pip cannot install $*"
+  "$python" -m pip install -q --no-index --force-reinstall --no-deps "$build"/wheel/enf-*.whl || exit 1
+}
+
+cd "$work" || exit 1
+case $host in
+lammps)
+  compile lammps_energy liblammps ompi-c && compile lammps_jump liblammps ompi-c &&
+    ./lammps_energy "$flow" "$hosts/lj13.lammps" 50 && ./lammps_jump "$flow" "$hosts/lj13.lammps" "${CYCLES:-20}" ;;
+xtb)
+  compile xtb_weights xtb
+  printf '3\n\nO 0 0 0.119\nH 0 0.763 -0.477\nH 0 -0.763 -0.477\n' >water.xyz
+  for angle in 0.70 0.72 0.74 0.76 0.78 0.80; do printf '3\n\nO 0 0 0.119\nH 0 %s -0.477\nH 0.01 -%s -0.45\n' $angle $angle; done >>water.xyz
+  "$build/enf" train water.xyz --set model.space=molecule --steps 30 --set train.batch=7 -q -o water.safetensors >/dev/null &&
+    ./xtb_weights water.safetensors 'O H H' 20 ;;
+openmm)
+  python_with numpy openmm && "$python" "$hosts/openmm_ala2.py" "$hosts/ala2.pdb" "${EFFORT:-0.003}" &&
+    "$python" -m unittest "$here/python/tests/test_hosts.py" ;;
+ase)
+  python_with numpy ase && "$python" "$hosts/ase_energy.py" "$flow" 30 && "$python" -m unittest "$here/python/tests/test_hosts.py" ;;
+ipi)
+  python_with numpy ase
+  compile ipi_server
+  ./ipi_server "$flow" "enf_$$" 11604.518 20 &
+  server=$!
+  for _ in 1 2 3 4 5 6 7 8 9 10; do [ -S "/tmp/ipi_enf_$$" ] && break; sleep 1; done
+  "$python" "$hosts/ipi_client.py" "enf_$$"
+  wait $server || exit 1
+  "$python" -c "
+import enf, numpy as np
+x = enf.Flow.load('$flow').sample(20, seed=1, log_prob=False)
+own, u = enf.Energy('lj:n=13,eps=2,rm=1,spring=0')(x), np.load('u.npy')
+worst = abs((u - own) / (1 + abs(own))).max()
+print('energies differ by %.1e' % worst)
+raise SystemExit(not worst < 1e-6)" ;;
+*) echo "hosts.sh lammps|openmm|xtb|ase|ipi"; exit 2 ;;
+esac
