@@ -74,6 +74,7 @@ TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/%.o)
 BENCH_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c))
 HEADERS := $(wildcard include/enf/*.h)
 FORTRAN_MODULE := include/enf/enf.f90
+CXX_HEADER := include/enf/enf.hpp
 
 SO := libenf.so.$(VERSION)
 SONAME := libenf.so.$(SOVERSION)
@@ -379,7 +380,7 @@ install: all
 	$(SAY) INSTALL '$(DESTDIR)$(prefix)'
 	$(Q)$(INSTALL) -d '$(call IN,$(includedir))/enf' '$(call IN,$(libdir))' '$(call IN,$(pkgconfigdir))' \
 	  '$(call IN,$(cmakedir))' '$(call IN,$(bindir))' '$(call IN,$(mandir))/man1' '$(call IN,$(mandir))/man3'
-	$(Q)$(INSTALL) -m 644 $(HEADERS) $(FORTRAN_MODULE) '$(call IN,$(includedir))/enf'
+	$(Q)$(INSTALL) -m 644 $(HEADERS) $(CXX_HEADER) $(FORTRAN_MODULE) '$(call IN,$(includedir))/enf'
 	$(Q)$(INSTALL) -m 644 $(BUILD)/libenf.a '$(call IN,$(libdir))'
 	$(Q)$(INSTALL) -m 755 $(BUILD)/$(SO) '$(call IN,$(libdir))'
 	$(Q)ln -sf $(SO) '$(call IN,$(libdir))/$(SONAME)'
@@ -394,7 +395,7 @@ install: all
 
 uninstall: man
 	$(SAY) REMOVE '$(DESTDIR)$(prefix)'
-	$(Q)for file in $(notdir $(HEADERS) $(FORTRAN_MODULE)); do rm -f '$(call IN,$(includedir))'/enf/$$file; done
+	$(Q)for file in $(notdir $(HEADERS) $(CXX_HEADER) $(FORTRAN_MODULE)); do rm -f '$(call IN,$(includedir))'/enf/$$file; done
 	$(Q)for file in libenf.a libenf.so $(SONAME) $(SO); do rm -f '$(call IN,$(libdir))'/$$file; done
 	$(Q)for file in $(CMAKE_FILES); do rm -f '$(call IN,$(cmakedir))'/$$file; done
 	$(Q)rm -f '$(call IN,$(pkgconfigdir))/enf.pc' '$(call IN,$(bindir))/enf'
