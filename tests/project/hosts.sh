@@ -41,9 +41,9 @@ xtb)
     ./xtb_weights water.safetensors 'O H H' 20 ;;
 openmm)
   python_with numpy openmm && "$python" "$hosts/openmm_ala2.py" "$hosts/ala2.pdb" "${EFFORT:-0.003}" &&
-    "$python" -m unittest "$here/python/tests/test_hosts.py" ;;
+    "$python" "$here/python/tests/test_hosts.py" ;;
 ase)
-  python_with numpy ase && "$python" "$hosts/ase_energy.py" "$flow" 30 && "$python" -m unittest "$here/python/tests/test_hosts.py" ;;
+  python_with numpy ase && "$python" "$hosts/ase_energy.py" "$flow" 30 && "$python" "$here/python/tests/test_hosts.py" ;;
 ipi)
   python_with numpy ase
   compile ipi_server
