@@ -64,8 +64,8 @@ X86 := $(filter x86_64 amd64,$(MACHINE))
 
 # ---- what there is -------------------------------------------------------------------------------
 
-LIB_SRC := $(wildcard lib/*/*.c lib/math/baseline/*.c) $(if $(WITH_BLAS),$(wildcard lib/math/blas/*.c)) \
-           $(if $(X86),$(wildcard lib/math/avx2/*.c lib/math/avx512/*.c))
+LIB_SRC := $(wildcard lib/*/*.c lib/math/baseline/*.c lib/field/gauge/baseline/*.c) $(if $(WITH_BLAS),$(wildcard lib/math/blas/*.c)) \
+           $(if $(X86),$(wildcard lib/math/avx2/*.c lib/math/avx512/*.c lib/field/gauge/avx2/*.c lib/field/gauge/avx512/*.c))
 # Sources that are compiled once per precision.
 REAL_SRC := $(filter-out $(if $(WITH_BLAS),,%_blas.c) $(if $(X86),,%_avx2.c %_avx512.c),$(wildcard lib/field/*/*.c lib/map/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(REAL_SRC:%.c=$(BUILD)/%_f32.o) $(REAL_SRC:%.c=$(BUILD)/%_f64.o)
@@ -107,13 +107,13 @@ all: $(BUILD)/libenf.a $(SO_LINKS) $(if $(TOOL_SRC),$(BUILD)/enf) man
 ISA = 
 $(BUILD)/lib/math/baseline/%.o: ISA = -O3
 $(BUILD)/lib/field/%.o: ISA = -O3
-$(BUILD)/lib/math/avx2/%.o $(BUILD)/lib/field/avx2/%.o: ISA = -O3 -mavx2 -mfma
-$(BUILD)/lib/math/avx512/%.o $(BUILD)/lib/field/avx512/%.o: ISA = -O3 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma \
+$(BUILD)/lib/math/avx2/%.o $(BUILD)/lib/field/avx2/%.o $(BUILD)/lib/field/gauge/avx2/%.o: ISA = -O3 -mavx2 -mfma
+$(BUILD)/lib/math/avx512/%.o $(BUILD)/lib/field/avx512/%.o $(BUILD)/lib/field/gauge/avx512/%.o: ISA = -O3 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma \
                                     -mprefer-vector-width=512
 $(BUILD)/lib/math/blas/%.o $(BUILD)/lib/field/blas/%.o: ISA = -O3 $(BLAS_CFLAGS)
 # The avx512 kernels in software, and a processor that is believed to have everything.
 ifdef EMULATE
-$(BUILD)/lib/math/avx512/%.o $(BUILD)/lib/field/avx512/%.o: ISA = -O3 -mavx2 -mfma -Wno-psabi -include tests/emulated_avx512.h
+$(BUILD)/lib/math/avx512/%.o $(BUILD)/lib/field/avx512/%.o $(BUILD)/lib/field/gauge/avx512/%.o: ISA = -O3 -mavx2 -mfma -Wno-psabi -include tests/emulated_avx512.h
 $(BUILD)/lib/core/context.o: ISA = '-D__builtin_cpu_supports(feature)=1'
 endif
 

@@ -16,7 +16,7 @@
 #define ENF__CHOICES_LINEAR_GRADIENT(X) X(ENF__LINEAR_EXACT, "exact") X(ENF__LINEAR_SELF_NORMALIZING, "self-normalizing")
 /* The side that a residual map leads to by a formula. */
 #define ENF__CHOICES_EXPLICIT(X) X(ENF__TO_PRIOR, "to-prior") X(ENF__TO_DATA, "to-data")
-#define ENF__CHOICES_FIELD(X) X(ENF__FIELD_EGNN, "egnn") X(ENF__FIELD_PAIR_KERNEL, "pair-kernel") X(ENF__FIELD_MLP, "mlp")
+#define ENF__CHOICES_FIELD(X) X(ENF__FIELD_EGNN, "egnn") X(ENF__FIELD_PAIR_KERNEL, "pair-kernel") X(ENF__FIELD_MLP, "mlp") X(ENF__FIELD_CLASS, "class") X(ENF__FIELD_DRAIN, "drain") X(ENF__FIELD_LOCAL, "local")
 #define ENF__CHOICES_AGGREGATION(X) X(ENF__SUM, "sum") X(ENF__MEAN, "mean")
 #define ENF__CHOICES_PRIOR(X) X(ENF__GAUSSIAN_PRIOR, "gaussian") X(ENF__STUDENT_PRIOR, "student-t") X(ENF__INTERNAL_PRIOR, "internal") X(ENF__HAAR_PRIOR, "haar")
 #define ENF__CHOICES_COVARIANCE(X) X(ENF__COVARIANCE_ISOTROPIC, "isotropic") X(ENF__COVARIANCE_DATA, "data")

@@ -7,7 +7,10 @@ enum { MOST_PIECES = 16 };
 static const enf__field_ops *const fields[] = {
     [ENF__FIELD_EGNN] = &enf__egnn_ops,
     [ENF__FIELD_PAIR_KERNEL] = &enf__pair_kernel_ops,
-    [ENF__FIELD_MLP] = &enf__mlp_ops};
+    [ENF__FIELD_MLP] = &enf__mlp_ops,
+    [ENF__FIELD_CLASS] = &enf__class_field_ops,
+    [ENF__FIELD_DRAIN] = &enf__drain_field_ops,
+    [ENF__FIELD_LOCAL] = &enf__local_field_ops};
 ENF__ROW_FOR_EVERY(ENF__FIELDS, fields);
 
 enf_status enf__field_plan(enf_ctx *ctx, enf__field **field, const enf__model *model,
@@ -51,9 +54,16 @@ size_t enf__field_workspace(const enf__field *field, const enf__run *run, const 
   return field->ops->workspace(field, run, shape, work);
 }
 
+bool enf__field_closed(const enf__field *field) { return field->ops->closed; }
+
+size_t enf__field_whole(const enf__field *field, size_t size) {
+  const size_t group = field->ops->group;
+  return group ? (size + group - 1) / group * group : size;
+}
+
 size_t enf__field_chunk(const enf__field *field, const enf__shape *shape, enf__work work) {
   const double samples = 3e7 / field->ops->cost(field, shape, work);
-  return samples < 1 ? 1 : samples > 64 ? 64 : (size_t)samples;
+  return enf__field_whole(field, samples < 1 ? 1 : samples > 64 ? 64 : (size_t)samples);
 }
 
 size_t enf__field_pieces(const enf__field *field, const enf__shape *shape, enf__work work,

@@ -14,6 +14,7 @@
 
 #include "core/options.h"
 #include "core/params.h"
+#include "space/links.h"
 #include "space/shape.h"
 
 /* The model.* options that define the network. */
@@ -31,6 +32,8 @@ typedef struct {
   const char *prefix;           /* of the tensors' names, NULL: none */
   size_t kernels, kernel_times; /* pair kernel: functions of distance, of time */
   double kernel_range;          /* their first centers cover distances up to this */
+  enf__links links;             /* matrices */
+  size_t degree, times, pairs;
 } enf__model;
 
 typedef struct enf__field enf__field;
@@ -65,6 +68,13 @@ void enf__field_pack(enf__field *field, const double *params);
 /* Bytes of arena one call needs; any number of samples per call. */
 size_t enf__field_workspace(const enf__field *field, const enf__run *run, const enf__shape *shape,
                             enf__work work);
+
+/* Is the exact divergence had for next to nothing? Then it is always taken, and integrated with the
+   path; probes (jvp, eps) the field has not. */
+bool enf__field_closed(const enf__field *field);
+/* The number of samples, or a few more, that the field works on without loss: for `size` of one task.
+ */
+size_t enf__field_whole(const enf__field *field, size_t size);
 
 /* Samples that make about a millisecond of this work: the pieces that parallel loops cut. A
    function of shapes only. */
@@ -125,7 +135,9 @@ void enf__field_vjp_trace(const enf__field *field, const enf__run *run, enf__are
 
 /* What a field of its own file provides; one row of the table in field.c. */
 typedef struct {
-  int space; /* model.space of its points */
+  int space;    /* model.space of its points */
+  size_t group; /* samples that it works on together; 0: any */
+  bool closed;  /* enf__field_closed; jvp is NULL */
   enf_status (*plan)(enf_ctx *ctx, enf__field **field, const enf__model *model,
                      enf__params *params);
   enf_status (*allocate)(enf__field *field); /* NOMEM */
@@ -155,6 +167,7 @@ struct enf__field {
   enf__model model;
 };
 
-extern const enf__field_ops enf__egnn_ops, enf__pair_kernel_ops, enf__mlp_ops;
+extern const enf__field_ops enf__egnn_ops, enf__pair_kernel_ops, enf__mlp_ops, enf__class_field_ops,
+    enf__drain_field_ops, enf__local_field_ops;
 
 #endif

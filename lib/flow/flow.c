@@ -103,8 +103,10 @@ static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts) {
               {ENF__VECTOR, ENF__OPT_MODEL_RESIDUAL, "mlp"},
               {ENF__MOLECULE, ENF__OPT_MODEL_PRIOR, "internal"},
               {ENF__MOLECULE, ENF__OPT_MODEL_HIDDEN, "64"},
+              {ENF__GROUP, ENF__OPT_MODEL_FIELD, "class"},
               {ENF__GROUP, ENF__OPT_MODEL_PRIOR, "haar"},
               {ENF__GROUP, ENF__OPT_MODEL_DEGREE, "6"},
+              {ENF__LATTICE, ENF__OPT_MODEL_FIELD, "drain"},
               {ENF__LATTICE, ENF__OPT_MODEL_PRIOR, "haar"}};
   enf_status status = ENF_OK;
   if (enf__opts_int(opts, ENF__OPT_MODEL_ACTNORM))

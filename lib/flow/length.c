@@ -109,7 +109,7 @@ static enf_status measure(void *user, size_t task, enf__arena *arena) {
   const size_t row = task * m->group, left = m->n - row;
   group g = {.m = m, .arena = arena, .S = left < m->group ? left : m->group, .dim = dimension(m)};
   layout(&g);
-  const enf__ode ode = {m->run, enf__rate_of, &g.rate, g.dim + 1, 0, 1};
+  const enf__ode ode = {m->run, enf__rate_of, &g.rate, g.dim + 1, 0, 1, &m->flow->space};
   start(&g, row);
   enf__ode_solve(&ode, arena, g.S, g.pair, g.result, NULL);
   finish(&g, row, m->reports + task);

@@ -14,6 +14,10 @@ static enf__model model_of(const enf__map_spec *spec) {
                       .kernels = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_KERNELS),
                       .kernel_times = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_KERNEL_TIMES),
                       .kernel_range = enf__opts_real(opts, ENF__OPT_MODEL_KERNEL_RANGE),
+                      .links = spec->space->links,
+                      .degree = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_DEGREE),
+                      .times = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_TIMES),
+                      .pairs = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_PAIRS),
                       .attention = enf__opts_int(opts, ENF__OPT_MODEL_ATTENTION) != 0,
                       .tanh = enf__opts_int(opts, ENF__OPT_MODEL_TANH) != 0,
                       .features = F,
@@ -37,7 +41,8 @@ static enf_status check_space(enf_ctx *ctx, const enf_opts *opts) {
     return ENF_OK;
   return enf__fail(ctx, ENF_ERR_OPTION,
                    "model.field is %s and model.space %s: egnn and pair-kernel are fields of "
-                   "particles, mlp of a vector, and a molecule has none",
+                   "particles, mlp of a vector, class of a group, drain and local of a lattice, and "
+                   "a molecule has none",
                    enf__opts_print(opts, ENF__OPT_MODEL_FIELD, field),
                    enf__opts_print(opts, ENF__OPT_MODEL_SPACE, space));
 }

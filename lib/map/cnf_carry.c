@@ -12,6 +12,8 @@
    along its one path; their mean, and s^2/m for the variance of that mean. Where the record is too
    small, x and these integrals are integrated together.
 
+   A field whose divergence is closed has it integrated with the path, whatever logdet.method says.
+
    Everything is in units of the data scale, which log |dy/dx| is free of. */
 #include "map/cnf.h"
 #include "map/probe.h"
@@ -46,8 +48,9 @@ typedef struct {
   double *form;            /* (S) */
 } group;
 
-static bool by_quadrature(const enf__carry *c) {
-  return c->logdet && (c->probes || c->run->logdet_method == ENF__LOGDET_QUADRATURE);
+static bool by_quadrature(const enf__field *field, const enf__carry *c) {
+  return c->logdet && !enf__field_closed(field) &&
+         (c->probes || c->run->logdet_method == ENF__LOGDET_QUADRATURE);
 }
 
 /* Steps of a record: by shapes only. */
@@ -131,7 +134,7 @@ static group lay_out(const enf__map *map, enf__carry *c, enf__arena *arena) {
     g.pairs = ENF__TAKE(arena, double, g.S *(g.dim + g.lines));
     enf__rate_take(&g.pair, g.S, arena);
   }
-  if (by_quadrature(c))
+  if (by_quadrature(cnf->field, c))
     lay_out_paths(&g);
   return g;
 }
@@ -163,7 +166,7 @@ static void note_result(group *g, size_t i, const char *what) {
 
 static void carry_points(group *g) {
   const enf__carry *c = g->c;
-  const enf__ode ode = {c->run, enf__rate_of, &g->velocity, g->dim, c->t0, c->t1};
+  const enf__ode ode = {c->run, enf__rate_of, &g->velocity, g->dim, c->t0, c->t1, g->cnf->base.space};
   enf__ode_solve(&ode, g->arena, g->S, c->x, g->result, g->path);
   for (size_t i = 0; i < g->S; i++)
     if (is_well(g, i))
@@ -201,7 +204,7 @@ static void note_lines(group *g, size_t i, const double *value) {
 static void carry_pairs(group *g, const double *x, double *to) {
   const enf__carry *c = g->c;
   const size_t dim = g->dim, width = dim + g->lines;
-  const enf__ode ode = {c->run, enf__rate_of, &g->pair, width, c->t0, c->t1};
+  const enf__ode ode = {c->run, enf__rate_of, &g->pair, width, c->t0, c->t1, g->cnf->base.space};
   bool chosen[MOST_SAMPLES];
   for (size_t i = 0; i < g->S; i++) {
     double *pair = g->pairs + i * width;
@@ -268,7 +271,7 @@ void enf__cnf_carry(const enf__map *map, enf__arena *arena, enf__carry *c) {
   group g = lay_out(map, c, arena);
   g.pair.user = &g;
   begin(&g);
-  if (c->logdet && !by_quadrature(c)) {
+  if (c->logdet && !by_quadrature(g.cnf->field, c)) {
     carry_pairs(&g, c->x, c->x);
     return;
   }
@@ -279,9 +282,10 @@ void enf__cnf_carry(const enf__map *map, enf__arena *arena, enf__carry *c) {
 
 size_t enf__cnf_carry_group(const enf__map *map, size_t probes) {
   const enf__shape *shape = &map->space->shape;
-  const size_t chunk = enf__field_chunk(enf__cnf_of(map)->field, shape, ENF__VELOCITY) / 2;
+  const enf__field *field = enf__cnf_of(map)->field;
+  const size_t chunk = enf__field_chunk(field, shape, ENF__VELOCITY) / 2;
   const size_t most = probes ? MOST_SAMPLES / probes : MOST_SAMPLES;
-  return most < 1 || chunk < 1 ? 1 : chunk < most ? chunk : most;
+  return enf__field_whole(field, most < 1 || chunk < 1 ? 1 : chunk < most ? chunk : most);
 }
 
 size_t enf__cnf_carry_workspace(const enf__map *map, const enf__carry *carry) {

@@ -137,7 +137,7 @@ static void store_end(const enf__cnf_group *g, enf__cnf_task *task) {
 
 static void forward_group(enf__cnf_group *g, enf__cnf_task *task) {
   const enf__way *way = g->way;
-  const enf__ode ode = {g->rate.run, enf__rate_of, &g->rate, g->width, way->t0, way->t1};
+  const enf__ode ode = {g->rate.run, enf__rate_of, &g->rate, g->width, way->t0, way->t1, g->p->map->space};
   if (enf__cnf_is_late(way))
     enf__cnf_rate_of_points(g);
   else
@@ -223,8 +223,13 @@ static void points_rate(void *user, size_t S, const size_t *sample, const double
 }
 
 static void reverse_group(enf__cnf_group *g, enf__cnf_task *task) {
-  const enf__adjoint adjoint = {g->rate.run, points_rate, enf__cnf_pull,
-                                g,           g->width,    g->sum != NULL};
+  const enf__adjoint adjoint = {.run = g->rate.run,
+                                .f = points_rate,
+                                .pull = enf__cnf_pull,
+                                .user = g,
+                                .dim = g->width,
+                                .params = g->sum != NULL,
+                                .space = g->p->map->space};
   do {
     memset(g->gradient, 0, g->p->map->params * sizeof *g->gradient);
     memset(g->late, 0, 2 * g->S * sizeof *g->late);

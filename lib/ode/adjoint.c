@@ -11,6 +11,9 @@
    new point do not influence y', so a dopri5 step costs 6 reverse passes and no evaluation. Samples
    walk side by side, each through steps of its own.
 
+   Where the space of y is a surface, y' was brought back to it at last, and lambda begins with the
+   reverse of that. The continuous way does without.
+
    Continuous (Chen et al. 2018, arXiv:1806.07366): y' = f, a' = -a^T df/dy backward from t1, with
    error control on y and a; a is scaled by its largest number first, as tolerances have no other
    measure. dL/dtheta = int a^T df/dtheta dt along the recorded path by Gauss's rule with three
@@ -129,6 +132,20 @@ static void restore_stages(walk *w) {
   }
 }
 
+/* lambda, of the new point, before the space had it back: y + h sum_i b_i k_i. */
+static void reverse_restore(walk *w) {
+  const enf__space *space = w->adjoint->space;
+  const size_t dim = w->adjoint->dim, count = w->active * dim;
+  if (!space || !space->ops->restore)
+    return;
+  memset(w->kappa, 0, count * sizeof(double));
+  for (size_t i = 0; i < w->stages; i++)
+    add(count, w->method->a[w->stages][i], w->k[i], w->kappa);
+  step_by(w, w->y[0], w->kappa);
+  for (size_t row = 0; row < w->active; row++)
+    space->ops->restore_pull(space, w->kappa + row * dim, w->lambda + row * dim);
+}
+
 static void reverse_stages(walk *w) {
   const enf__adjoint *adj = w->adjoint;
   const size_t count = w->active * adj->dim;
@@ -157,6 +174,7 @@ void enf__adjoint_discrete(const enf__adjoint *adjoint, enf__arena *arena, size_
   while (w.active) {
     load_steps(&w, path);
     restore_stages(&w);
+    reverse_restore(&w);
     reverse_stages(&w);
     /* from the end, so that the row that fills a gap has been looked at */
     for (size_t row = w.active; row-- > 0;)
@@ -280,7 +298,7 @@ size_t enf__adjoint_continuous(const enf__adjoint *adjoint, enf__arena *arena, d
                                const double *y, double *a) {
   const size_t mark = arena->used, dim = adjoint->dim;
   back w = {.adjoint = adjoint};
-  const enf__ode ode = {adjoint->run, pair_rate, &w, 2 * dim, t1, t0};
+  const enf__ode ode = {adjoint->run, pair_rate, &w, 2 * dim, t1, t0, NULL};
   size_t need = 0;
   lay_out_back(&w, arena, S, dim);
   load_pairs(&w, S, y, a);

@@ -11,7 +11,7 @@
 #ifndef ENF__ODE_H
 #define ENF__ODE_H
 
-#include "core/core.h"
+#include "space/space.h"
 
 /* ---- methods ------------------------------------------------------------------------------- */
 
@@ -44,6 +44,9 @@ typedef struct {
   void *user;
   size_t dim;
   double t0, t1; /* either order */
+  /* Whose states y begins with: its `restore`, if it has one, brings the new point of every step
+     back before f is asked there. NULL: nothing does. */
+  const enf__space *space;
 } enf__ode;
 
 /* What became of one sample. */

@@ -255,12 +255,21 @@ static bool last_stage_is_idle(const solver *s) {
   return s->result[s->sample[0]].accepted + 1 == fixed_steps(s->ode);
 }
 
+/* The new point of a row, back on the surface that it is to lie on. */
+static void restore(const solver *s, size_t row) {
+  const enf__space *space = s->ode->space;
+  if (space && space->ops->restore)
+    space->ops->restore(space, s->stage + row * s->ode->dim);
+}
+
 static void try_step(const solver *s) {
   size_t stages = s->method->stages;
   for (size_t m = 1; m < stages; m++) {
     for (size_t row = 0; row < s->active; row++) {
       const slot *c = s->slot + row;
       combine(s, row, m);
+      if (m + 1 == stages)
+        restore(s, row);
       s->t[row] = c->h == s->ode->t1 - c->t && s->method->c[m] == 1 ? s->ode->t1
                                                                     : c->t + s->method->c[m] * c->h;
     }

@@ -93,7 +93,7 @@ static void begin(problem *p, enf__run run, double t0, double t1, size_t S) {
 static double cotangent(size_t i) { return cos(3.0 * (double)i); }
 
 static void forward(problem *p) {
-  const enf__ode ode = {&p->run, rate, NULL, DIM, p->t0, p->t1};
+  const enf__ode ode = {&p->run, rate, NULL, DIM, p->t0, p->t1, NULL};
   for (size_t i = 0; i < p->S; i++)
     p->path[i].steps = 0;
   memcpy(p->end, p->start, sizeof p->end);
@@ -101,7 +101,7 @@ static void forward(problem *p) {
 }
 
 static size_t backward(problem *p, bool continuous) {
-  const enf__adjoint adjoint = {&p->run, cheap_rate, pull, NULL, DIM, true};
+  const enf__adjoint adjoint = {&p->run, cheap_rate, pull, NULL, DIM, true, NULL};
   enf__arena arena = p->arena;
   memset(gradient, 0, sizeof gradient);
   pulls = 0;
@@ -260,7 +260,7 @@ START_TEST(continuous_is_linear_in_the_cotangents) {
   forward(&p);
   backward(&p, true);
   memcpy(once, p.a, sizeof once);
-  const enf__adjoint adjoint = {&p.run, cheap_rate, pull, NULL, DIM, true};
+  const enf__adjoint adjoint = {&p.run, cheap_rate, pull, NULL, DIM, true, NULL};
   const double g = gradient[0], unit = 1.0 / (1 << 20);
   memset(gradient, 0, sizeof gradient);
   for (size_t i = 0; i < p.S * DIM; i++)
@@ -282,7 +282,7 @@ START_TEST(a_sample_does_not_depend_on_the_others) {
     begin(&some, defaults, 1, 0, n);
     memcpy(some.start, all.start + first * DIM, n * DIM * sizeof(double));
     forward(&some);
-    const enf__adjoint adjoint = {&some.run, cheap_rate, pull, NULL, DIM, true};
+    const enf__adjoint adjoint = {&some.run, cheap_rate, pull, NULL, DIM, true, NULL};
     for (size_t i = 0; i < n * DIM; i++)
       some.a[i] = cotangent(first * DIM + i);
     if (_i)

@@ -79,7 +79,7 @@ static double fixed_error(int method, size_t steps, size_t *evaluations) {
   enf__run run = defaults;
   run.ode_method = method;
   run.ode_steps = steps;
-  const enf__ode ode = {&run, spin, NULL, 2, 0, 1};
+  const enf__ode ode = {&run, spin, NULL, 2, 0, 1, NULL};
   double y[2] = {1, 0};
   enf__ode_result result = {0};
   solve(&ode, 1, y, &result, NULL);
@@ -106,7 +106,7 @@ START_TEST(dopri5_has_order_five) {
   for (int i = 0; i < 2; i++) {
     enf__run run = defaults;
     run.rtol = run.atol = i ? 1e-11 : 1e-7;
-    const enf__ode ode = {&run, spin, NULL, 2, 0, 1};
+    const enf__ode ode = {&run, spin, NULL, 2, 0, 1, NULL};
     double y[2] = {1, 0};
     enf__ode_result result = {0};
     solve(&ode, 1, y, &result, NULL);
@@ -130,7 +130,7 @@ START_TEST(polynomials_are_exact) {
   int degree = row[_i].degree;
   run.ode_method = row[_i].method;
   run.ode_steps = 3;
-  const enf__ode ode = {&run, power, &degree, 2, 0, 1};
+  const enf__ode ode = {&run, power, &degree, 2, 0, 1, NULL};
   double y[2] = {2, 3};
   enf__ode_result result = {0};
   solve(&ode, 1, y, &result, NULL);
@@ -197,7 +197,7 @@ static void many(double *y) {
 START_TEST(a_sample_does_not_depend_on_the_others) {
   enf__run run = defaults;
   run.ode_method = _i;
-  const enf__ode ode = {&run, hazard, NULL, 2, 0, 1};
+  const enf__ode ode = {&run, hazard, NULL, 2, 0, 1, NULL};
   double together[2 * MANY], apart[2 * MANY];
   enf__ode_result a[MANY] = {{0}}, b[MANY] = {{0}};
   many(together);
@@ -217,7 +217,7 @@ START_TEST(a_sample_does_not_depend_on_the_others) {
 END_TEST
 
 START_TEST(a_failing_sample_fails_alone) {
-  const enf__ode ode = {&defaults, hazard, NULL, 2, 0, 1};
+  const enf__ode ode = {&defaults, hazard, NULL, 2, 0, 1, NULL};
   double y[] = {1, 0, 1, 1, 0.5, 2, 2, 3, 1, 0};
   enf__ode_result r[5] = {{0}};
   solve(&ode, 5, y, r, NULL);
@@ -295,7 +295,7 @@ static double interpolant_error(int method, double tol, size_t fixed, double t0,
   run.ode_method = method;
   run.rtol = run.atol = tol;
   run.ode_steps = fixed;
-  const enf__ode ode = {&run, spin, NULL, 2, t0, t1};
+  const enf__ode ode = {&run, spin, NULL, 2, t0, t1, NULL};
   double y[2] = {cos(t0 + t0 * t0 / 2), sin(t0 + t0 * t0 / 2)}, worst = 0, at[2];
   enf__ode_result result = {0};
   enf__ode_path path;
@@ -331,7 +331,7 @@ END_TEST
 START_TEST(recording_changes_nothing_and_says_when_it_is_full) {
   enf__run run = defaults;
   run.rtol = run.atol = 1e-9;
-  const enf__ode ode = {&run, spin, NULL, 2, 0, 1};
+  const enf__ode ode = {&run, spin, NULL, 2, 0, 1, NULL};
   double a[2] = {1, 0}, b[2] = {1, 0};
   enf__ode_result r = {0}, s = {0};
   enf__ode_path path;

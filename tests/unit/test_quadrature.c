@@ -34,7 +34,7 @@ static void circle(void *user, size_t S, const size_t *sample, const double *t, 
 /* Paths of S samples with phases 0, 1, ..., and the integral of g along them. */
 static void integrate(enf__integrand g, double tol, double t0, double t1, size_t S, size_t phase,
                       enf__integral *out) {
-  const enf__ode ode = {&run, circle, NULL, 2, t0, t1};
+  const enf__ode ode = {&run, circle, NULL, 2, t0, t1, NULL};
   enf__quadrature q = {g, NULL, 2, tol, 1e-14, lean};
   enf__arena arena = {memory, 0, BYTES};
   enf__ode_path path[MOST];
