@@ -206,11 +206,11 @@ enf_status enf_prior_fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x
  * hands of a chiral molecule share the probability: enf_sample); x need not be centred. Units: log of (length unit)^-(N-1)D. The error is controlled by ode.rtol,
  * ode.atol and logdet.tol. Cost: one transport and some dozens of divergences per sample.
  * With logdet.method hutchinson, here and in enf_sample and enf_transport, the log-determinant is
- * an estimate: that of enf_log_prob_estimate with seed 0 (enf_sample: its own seed).
+ * an estimate: that of enf_log_prob_estimate with seed 0 (enf_sample: its own seed). Of matrices (model.space group, lattice) densities are with respect to normalised Haar measure (U(1): dtheta/2pi), logarithm 0 before the flow; the way is there and back by ode.rtol, ode.atol alone.
  * In:   x     (n,N,D)
  * Out:  logp  (n)
  * Threads: flow may be shared; ctx not.
- * Statuses: ARG, NONFINITE, ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM.
+ * Statuses: ARG, NONFINITE, RANGE (a matrix not in its group, by more than 1e-6), UNSUPPORTED (probes, float32 of matrices), ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM.
  * Source: Satorras et al. 2021, arXiv:2105.09016, eq. 4. Since 0.1.
  */
 enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
@@ -228,7 +228,7 @@ enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
  * those on the way back: some five to nine times an enf_log_prob.
  * In:   x     (n,N,D)
  * Out:  logp  (n)
- *       grad  (n,N,D)
+ *       grad  (n,N,D); of matrices (densities by Haar measure) sum_a T_a (d_a log q) U of each
  * Threads: flow may be shared; ctx not.
  * Statuses: ARG, NONFINITE, ODE_STEPS, ODE_STEPSIZE, ADJOINT (a gradient is not finite), CANCELLED,
  * NOMEM. Since 0.1.
@@ -265,8 +265,8 @@ enf_status enf_log_prob_estimate(enf_ctx *ctx, const enf_flow *flow, size_t n, c
  * with the other one (x -> -x): u stays the same, and log q of the chosen hand is logp + log 2. With
  * several stereocentres reflecting mends samples with all of them wrong; others are of no use.
  * enf_reflect (enf/molecule.h) does it.
- * Out:  x     (n,N,D), mean-free
- *       logp  (n), the number enf_log_prob gives, to the tolerance; NULL if not wanted (cheaper)
+ * Out:  x     (n,N,D), mean-free; matrices: U(1) angles unwrapped
+ *       logp  (n), the number enf_log_prob gives, to the tolerance (of matrices by Haar measure); NULL if not wanted (cheaper)
  * Threads: flow may be shared; ctx not.
  * Statuses: ARG, RANGE (first+n overflows), NONFINITE, ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM.
  * Since 0.1.
@@ -281,7 +281,7 @@ enf_status enf_sample(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_
  * A state is what prior and maps see of a configuration: for particles its coordinates, mean-free,
  * in units of the data scale (so that data_scale times z is where enf_transport begins); for
  * vectors the same; for a molecule its internal coordinates, each less its centre and in units of
- * its width. enf_get_int "state" tells how many numbers it has.
+ * its width; for matrices the sample itself. enf_get_int "state" tells how many numbers it has.
  * Out:  z  (n,state)
  * Threads: flow may be shared; ctx not.
  * Statuses: ARG, RANGE (first+n overflows). Since 0.1.
@@ -295,7 +295,7 @@ enf_status enf_prior_sample(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, u
  * above that in the host's units.
  *
  * In:   z     (n,state), as enf_prior_sample gives them
- * Out:  logp  (n)
+ * Out:  logp  (n); 0 of the haar prior, whose measure is that of densities
  * Threads: flow may be shared; ctx not.
  * Statuses: ARG, NONFINITE, NOMEM. Since 0.1.
  */
@@ -325,8 +325,8 @@ enf_status enf_path_lengths(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, u
 /**
  * enf_transport: carry x from time t0 to t1 along the flow (prior at 0, data at 1).
  *
- * Out:  y       (n,N,D), with the mean of x
- *       logdet  (n), log |dy/dx| on the mean-free subspace; NULL if not wanted (cheaper)
+ * Out:  y       (n,N,D), with the mean of x; U(1) angles are not wrapped
+ *       logdet  (n), log |dy/dx| on the mean-free subspace, of matrices by Haar measure; NULL if not wanted (cheaper)
  * Statuses: ARG, RANGE (t outside [0,1]), NONFINITE, ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM.
  * Since 0.1.
  */
@@ -339,8 +339,8 @@ enf_status enf_transport(enf_ctx *ctx, const enf_flow *flow, size_t n, double t0
  * In:   t    (n), each in [0,1]; a sample outside fails with RANGE
  *       x    (n,N,D)
  * Out:  v    (n,N,D), host units per unit of flow time
- *       div  (n), exact; NULL if not wanted (cheaper)
- * Cost: O(N^2 H^2 L) for v, about 6 to 20 velocities for div.
+ *       div  (n), exact; NULL if not wanted (cheaper). Of matrices v is A U with dU/dt = A U (U(1): a number), div by Haar measure
+ * Cost: O(N^2 H^2 L) for v, about 6 to 20 velocities for div; of a lattice O(N) for both.
  * Statuses: ARG, RANGE, NONFINITE, CANCELLED, NOMEM. Since 0.1.
  */
 enf_status enf_velocity(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *t,

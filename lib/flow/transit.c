@@ -96,6 +96,11 @@ enf_status enf__transit_run(enf_ctx *ctx, enf__transit *c) {
   c->run = &ctx->run;
   if (!c->probes && c->run->logdet_method == ENF__LOGDET_HUTCHINSON)
     c->probes = c->run->probes;
+  const enf__field *field = enf__chain_field(&c->flow->chain);
+  if (c->logdet && c->probes && field && enf__field_closed(field))
+    return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
+                     "an estimate by probes (logdet.method hutchinson): this field has its "
+                     "divergence in closed form");
   c->group = enf__chain_carry_group(&c->flow->chain, c->probes);
   return enf__batch_run(ctx, c->n, c->group, workspace(c), run_task, c, &c->reports);
 }

@@ -11,8 +11,8 @@
    new point do not influence y', so a dopri5 step costs 6 reverse passes and no evaluation. Samples
    walk side by side, each through steps of its own.
 
-   Where the space of y is a surface, y' was brought back to it at last, and lambda begins with the
-   reverse of that. The continuous way does without.
+   Where the space of y is a surface, every Y_i and y' were brought back to it, and lambda and mu_i
+   have the reverse of that. The continuous way does without.
 
    Continuous (Chen et al. 2018, arXiv:1806.07366): y' = f, a' = -a^T df/dy backward from t1, with
    error control on y and a; a is scaled by its largest number first, as tolerances have no other
@@ -34,6 +34,7 @@ typedef struct {
   double *t0, *h, *t, *weight;
   double *y[ENF__ODE_STAGES], *k[ENF__ODE_STAGES]; /* (S,dim) Y_i; k_i, then mu_i */
   double *lambda, *kappa;
+  double *point; /* (S,dim) Y_i, or what the space makes of it */
 } walk;
 
 static void lay_out_walk(walk *w, enf__arena *arena, size_t S, size_t dim) {
@@ -46,6 +47,7 @@ static void lay_out_walk(walk *w, enf__arena *arena, size_t S, size_t dim) {
   w->weight = ENF__TAKE(arena, double, S);
   w->lambda = ENF__TAKE(arena, double, state);
   w->kappa = ENF__TAKE(arena, double, state);
+  w->point = ENF__TAKE(arena, double, state);
   for (size_t i = 0; i + 1 < ENF__ODE_STAGES; i++) {
     w->y[i] = ENF__TAKE(arena, double, state);
     w->k[i] = ENF__TAKE(arena, double, state);
@@ -132,18 +134,40 @@ static void restore_stages(walk *w) {
   }
 }
 
+static bool has_surface(const walk *w) {
+  return w->adjoint->space && w->adjoint->space->ops->restore;
+}
+
+/* Where f was asked in stage i. */
+static const double *point_of(const walk *w, size_t i) {
+  const enf__space *space = w->adjoint->space;
+  const size_t dim = w->adjoint->dim;
+  if (i == 0 || !has_surface(w))
+    return w->y[i];
+  memcpy(w->point, w->y[i], w->active * dim * sizeof *w->point);
+  for (size_t row = 0; row < w->active; row++)
+    space->ops->restore(space, w->adjoint->run->kernel, w->point + row * dim);
+  return w->point;
+}
+
+/* Cotangents a of where the space has brought y: to those of y. */
+static void pull_restore(const walk *w, const double *y, double *a) {
+  const enf__space *space = w->adjoint->space;
+  const size_t dim = w->adjoint->dim;
+  for (size_t row = 0; has_surface(w) && row < w->active; row++)
+    space->ops->restore_pull(space, y + row * dim, a + row * dim);
+}
+
 /* lambda, of the new point, before the space had it back: y + h sum_i b_i k_i. */
 static void reverse_restore(walk *w) {
-  const enf__space *space = w->adjoint->space;
-  const size_t dim = w->adjoint->dim, count = w->active * dim;
-  if (!space || !space->ops->restore)
+  const size_t count = w->active * w->adjoint->dim;
+  if (!has_surface(w))
     return;
   memset(w->kappa, 0, count * sizeof(double));
   for (size_t i = 0; i < w->stages; i++)
     add(count, w->method->a[w->stages][i], w->k[i], w->kappa);
   step_by(w, w->y[0], w->kappa);
-  for (size_t row = 0; row < w->active; row++)
-    space->ops->restore_pull(space, w->kappa + row * dim, w->lambda + row * dim);
+  pull_restore(w, w->kappa, w->lambda);
 }
 
 static void reverse_stages(walk *w) {
@@ -157,8 +181,10 @@ static void reverse_stages(walk *w) {
       add(count, w->method->a[j][i], w->k[j], w->kappa);
     step_by(w, NULL, w->kappa);
     set_times(w, i);
-    adj->pull(adj->user, w->active, w->sample, w->t, w->y[i], w->kappa, w->weight, w->k[i],
+    adj->pull(adj->user, w->active, w->sample, w->t, point_of(w, i), w->kappa, w->weight, w->k[i],
               adj->params);
+    if (i > 0)
+      pull_restore(w, w->y[i], w->k[i]);
   }
   for (size_t i = 0; i < w->stages; i++)
     add(count, 1, w->k[i], w->lambda);

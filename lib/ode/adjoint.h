@@ -28,7 +28,7 @@ typedef struct {
   void *user;
   size_t dim;
   bool params;             /* are their gradients wanted */
-  const enf__space *space; /* that of the solve; discrete: the way back to it is reversed, too */
+  const enf__space *space; /* that of the solve; discrete: its `restore` is reversed, too */
 } enf__adjoint;
 
 /* Walk back the recorded steps, which need their stages: a (S,dim) holds dL/dy(t1) and gets

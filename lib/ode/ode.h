@@ -44,8 +44,8 @@ typedef struct {
   void *user;
   size_t dim;
   double t0, t1; /* either order */
-  /* Whose states y begins with: its `restore`, if it has one, brings the new point of every step
-     back before f is asked there. NULL: nothing does. */
+  /* Whose states y begins with: its `restore`, if it has one, brings every point back at which f is
+     asked, those of a step's stages, too. NULL: nothing does. */
   const enf__space *space;
 } enf__ode;
 

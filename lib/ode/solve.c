@@ -86,6 +86,13 @@ static double error_norm(const solver *s, size_t row, double h) {
   return sqrt(sum / (double)ode->dim);
 }
 
+/* The point of a row's stage, back on the surface that it is to lie on. */
+static void restore(const solver *s, size_t row) {
+  const enf__space *space = s->ode->space;
+  if (space && space->ops->restore)
+    space->ops->restore(space, s->ode->run->kernel, s->stage + row * s->ode->dim);
+}
+
 /* stage = y + h sum_j a_j k_j over the stages before `stage`. */
 static void combine(const solver *s, size_t row, size_t stage) {
   size_t dim = s->ode->dim, offset = row * dim;
@@ -226,6 +233,7 @@ static void start_adaptive(solver *s) {
     s->t[row] = c->t + c->h;
     for (size_t i = row * dim; i < (row + 1) * dim; i++)
       s->stage[i] = s->y[i] + c->h * s->k[0][i];
+    restore(s, row);
   }
   evaluate(s, s->stage, s->k[1]);
   for (size_t row = 0; row < s->active; row++)
@@ -255,21 +263,13 @@ static bool last_stage_is_idle(const solver *s) {
   return s->result[s->sample[0]].accepted + 1 == fixed_steps(s->ode);
 }
 
-/* The new point of a row, back on the surface that it is to lie on. */
-static void restore(const solver *s, size_t row) {
-  const enf__space *space = s->ode->space;
-  if (space && space->ops->restore)
-    space->ops->restore(space, s->stage + row * s->ode->dim);
-}
-
 static void try_step(const solver *s) {
   size_t stages = s->method->stages;
   for (size_t m = 1; m < stages; m++) {
     for (size_t row = 0; row < s->active; row++) {
       const slot *c = s->slot + row;
       combine(s, row, m);
-      if (m + 1 == stages)
-        restore(s, row);
+      restore(s, row);
       s->t[row] = c->h == s->ode->t1 - c->t && s->method->c[m] == 1 ? s->ode->t1
                                                                     : c->t + s->method->c[m] * c->h;
     }

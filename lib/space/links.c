@@ -8,6 +8,7 @@
 #include "space/links.h"
 #include "core/option_text.h"
 #include "math/sun.h"
+#include "math/sun_kernels.h"
 #include "space/space.h"
 #include <math.h>
 #include <string.h>
@@ -139,10 +140,10 @@ static void project(const enf__space *space, double *x) {
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
-static void restore(const enf__space *space, double *y) {
+static void restore(const enf__space *space, int kernel, double *y) {
   const enf__links *l = &space->links;
-  for (size_t k = 0; l->n > 1 && k < enf__links_count(l); k++)
-    enf__sun_restore(l->n, y + k * enf__links_width(l));
+  if (l->n > 1)
+    enf__sun_restore_all(kernel, l->n, enf__links_count(l), y);
 }
 
 static void restore_pull(const enf__space *space, const double *y, double *dy) {

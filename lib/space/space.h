@@ -81,8 +81,8 @@ typedef struct {
   /* Off a tangent or a point, outside or inside, what is not the space's: the mean of particles. */
   void (*project)(const enf__space *space, double *x);
   /* For states on a surface, which a step of an integrator leaves by its own error: y near it put
-     back, in place; cotangents dy of what comes out -> of y. NULL: none. */
-  void (*restore)(const enf__space *space, double *y);
+     back, in place, at a kernel level; cotangents dy of what comes out -> of y. NULL: none. */
+  void (*restore)(const enf__space *space, int kernel, double *y);
   void (*restore_pull)(const enf__space *space, const double *y, double *dy);
   /* Is coordinate k of a state one of a circle (-pi,pi]? NULL: none is. */
   bool (*is_circle)(const enf__space *space, size_t k);

@@ -130,6 +130,27 @@ static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts, const enf_flow *flo
   return status;
 }
 
+/* A field whose divergence is closed has no probes, and moves on a curved space: its defaults, and
+   what it cannot. */
+static enf_status settle_closed(enf_ctx *ctx, enf_opts *opts, const enf_flow *flow) {
+  enf_status status = ENF_OK;
+  const enf__field *field = enf__chain_field(&flow->chain);
+  if (!field || !enf__field_closed(field))
+    return ENF_OK;
+  TRY(enf__opts_default(ctx, opts, ENF__OPT_TRAIN_OBJECTIVE, "energy"));
+  TRY(enf__opts_default(ctx, opts, ENF__OPT_TRAIN_TRACE, "exact"));
+  if (enf__opts_int(opts, ENF__OPT_TRAIN_OBJECTIVE) == ENF__OBJECTIVE_FLOW_MATCHING)
+    TRY(enf__fail(ctx, ENF_ERR_UNSUPPORTED,
+                  "train.objective flow-matching: there are no straight paths between matrices; "
+                  "energy, path-gradient, mixed and likelihood train such a flow"));
+  if (enf__opts_int(opts, ENF__OPT_TRAIN_TRACE) != ENF__EXACT)
+    TRY(enf__fail(ctx, ENF_ERR_UNSUPPORTED,
+                  "train.trace hutchinson: this field has its divergence in closed form, and no "
+                  "probes; set exact"));
+out:
+  return status;
+}
+
 /* auto: where other axes pay for every tensor. */
 bool enf__trainer_uses_soap(const enf_opts *opts, const enf__params *params) {
   const int64_t kind = enf__opts_int(opts, ENF__OPT_TRAIN_OPTIMIZER);
@@ -147,6 +168,7 @@ enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **out, enf_flow *flow,
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a trainer");
   *tr = (enf_trainer){.magic = ENF__MAGIC_TRAINER, .alloc = ctx->alloc, .flow = flow};
   TRY(enf__opts_copy(ctx, &tr->alloc, &tr->options, opts));
+  TRY(settle_closed(ctx, tr->options, flow));
   TRY(set_defaults(ctx, tr->options, flow));
   TRY(check_options(ctx, tr->options));
   TRY(choose_coupling(ctx, tr->options, &flow->space));

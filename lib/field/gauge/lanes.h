@@ -13,8 +13,10 @@
 #ifndef ENF__GAUGE_LANES_H
 #define ENF__GAUGE_LANES_H
 
-#define ENF__DOUBLE 1
-#include "math/simd.h"
+#if ENF__N
+#define ENF__UNROLL
+#endif
+#include "math/matrix_lanes.h"
 
 enum {
   MOST = ENF__N ? ENF__N : 8, /* ENF__N 0: n is known at run time only */
@@ -23,11 +25,6 @@ enum {
 };
 
 #define SIZED(n) (ENF__N ? (size_t)ENF__N : (n))
-#if ENF__N
-#define EACH _Pragma("GCC unroll 3") for
-#else
-#define EACH for
-#endif
 /* A product is long enough to be called, and there are many of them. */
 #define CALLED static __attribute__((noinline))
 
@@ -41,33 +38,6 @@ INLINE void vecs_add(size_t count, double factor, const vec *a, vec *out) {
   EACH(size_t i = 0; i < count; i++) out[i] = vec_fma(f, a[i], out[i]);
 }
 
-/* ---- complex numbers ------------------------------------------------------------------------- */
-
-typedef struct {
-  vec re, im;
-} cvec;
-
-INLINE cvec c_at(const vec *m, size_t element) { return (cvec){m[2 * element], m[2 * element + 1]}; }
-INLINE void c_put(vec *m, size_t element, cvec c) {
-  m[2 * element] = c.re;
-  m[2 * element + 1] = c.im;
-}
-INLINE cvec c_conj(cvec a) { return (cvec){a.re, -a.im}; }
-INLINE cvec c_scale(double f, cvec a) { return (cvec){vec_set(f) * a.re, vec_set(f) * a.im}; }
-/* c + a b, c + a b*, c + a* b */
-INLINE cvec c_fma(cvec a, cvec b, cvec c) {
-  c.re = vec_fma(-a.im, b.im, vec_fma(a.re, b.re, c.re));
-  c.im = vec_fma(a.im, b.re, vec_fma(a.re, b.im, c.im));
-  return c;
-}
-INLINE cvec c_fma_right(cvec a, cvec b, cvec c) {
-  c.re = vec_fma(a.im, b.im, vec_fma(a.re, b.re, c.re));
-  c.im = vec_fma(a.im, b.re, vec_fma(-a.re, b.im, c.im));
-  return c;
-}
-INLINE cvec c_fma_left(cvec a, cvec b, cvec c) { return c_fma_right(b, a, c); }
-static const cvec c_zero = {{0}, {0}};
-
 /* ---- matrices -------------------------------------------------------------------------------- */
 
 INLINE void identity(size_t n, vec *c) {
@@ -77,32 +47,13 @@ INLINE void identity(size_t n, vec *c) {
 }
 
 CALLED void product(size_t n, const vec *a, const vec *b, vec *c) {
-  n = SIZED(n);
-  EACH(size_t i = 0; i < n; i++) EACH(size_t j = 0; j < n; j++) {
-    cvec sum = c_zero;
-    EACH(size_t k = 0; k < n; k++) sum = c_fma(c_at(a, i * n + k), c_at(b, k * n + j), sum);
-    c_put(c, i * n + j, sum);
-  }
+  matrix_product(SIZED(n), a, b, c);
 }
-
-/* a b^+ */
 CALLED void product_adjoint(size_t n, const vec *a, const vec *b, vec *c) {
-  n = SIZED(n);
-  EACH(size_t i = 0; i < n; i++) EACH(size_t j = 0; j < n; j++) {
-    cvec sum = c_zero;
-    EACH(size_t k = 0; k < n; k++) sum = c_fma_right(c_at(a, i * n + k), c_at(b, j * n + k), sum);
-    c_put(c, i * n + j, sum);
-  }
+  matrix_product_adjoint(SIZED(n), a, b, c);
 }
-
-/* a^+ b */
 CALLED void adjoint_product(size_t n, const vec *a, const vec *b, vec *c) {
-  n = SIZED(n);
-  EACH(size_t i = 0; i < n; i++) EACH(size_t j = 0; j < n; j++) {
-    cvec sum = c_zero;
-    EACH(size_t k = 0; k < n; k++) sum = c_fma_left(c_at(a, k * n + i), c_at(b, k * n + j), sum);
-    c_put(c, i * n + j, sum);
-  }
+  matrix_adjoint_product(SIZED(n), a, b, c);
 }
 
 /* ---- the algebra ----------------------------------------------------------------------------- */

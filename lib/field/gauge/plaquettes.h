@@ -19,12 +19,13 @@ static void find_loop(const job *j, size_t x, vec *t, vec *s, vec *p) {
 }
 
 static void pull_loop(const job *j, size_t x, const vec *t, const vec *s, const vec *dp) {
-  const size_t n = size_of(j), x0 = ahead(j, x, 0), x1 = ahead(j, x, 1);
+  const size_t n = size_of(j);
   vec dt[MATRIX], ds[MATRIX], d[MATRIX];
   if (j->shape->lift == ENF__LIFT_CLASS) {
     vecs_add(j->matrix, 1, dp, j->du);
     return;
   }
+  const size_t x0 = ahead(j, x, 0), x1 = ahead(j, x, 1);
   product(n, dp, s, dt);
   adjoint_product(n, dp, t, ds);
   product_adjoint(n, dt, link_at(j, 1, x0), d);
