@@ -205,7 +205,6 @@ static void store_pulled(const enf__cnf_group *g) {
 
 static size_t solve_back(enf__cnf_group *g, const enf__adjoint *adjoint) {
   const enf__passage *p = g->p;
-  enf__cnf_rate_of_points(g);
   for (size_t i = 0; i < g->S; i++) {
     double *end = g->end + i * g->width;
     memcpy(end, p->y + (g->first + i) * g->dim, g->dim * sizeof *end);
@@ -230,6 +229,7 @@ static void reverse_group(enf__cnf_group *g, enf__cnf_task *task) {
                                 .dim = g->width,
                                 .params = g->sum != NULL,
                                 .space = g->p->map->space};
+  enf__cnf_rate_of_points(g);
   do {
     memset(g->gradient, 0, g->p->map->params * sizeof *g->gradient);
     memset(g->late, 0, 2 * g->S * sizeof *g->late);

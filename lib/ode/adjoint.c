@@ -134,9 +134,7 @@ static void restore_stages(walk *w) {
   }
 }
 
-static bool has_surface(const walk *w) {
-  return w->adjoint->space && w->adjoint->space->ops->restore;
-}
+static bool has_surface(const walk *w) { return enf__space_is_surface(w->adjoint->space); }
 
 /* Where f was asked in stage i. */
 static const double *point_of(const walk *w, size_t i) {
@@ -158,11 +156,15 @@ static void pull_restore(const walk *w, const double *y, double *a) {
     space->ops->restore_pull(space, y + row * dim, a + row * dim);
 }
 
-/* lambda, of the new point, before the space had it back: y + h sum_i b_i k_i. */
+/* lambda, of the new point, before the space had it back: y + h sum_i b_i k_i, the last k anew, as the
+   record has no use for it else. */
 static void reverse_restore(walk *w) {
-  const size_t count = w->active * w->adjoint->dim;
+  const enf__adjoint *adj = w->adjoint;
+  const size_t count = w->active * adj->dim, last = w->stages - 1;
   if (!has_surface(w))
     return;
+  set_times(w, last);
+  adj->f(adj->user, w->active, w->sample, w->t, point_of(w, last), w->k[last]);
   memset(w->kappa, 0, count * sizeof(double));
   for (size_t i = 0; i < w->stages; i++)
     add(count, w->method->a[w->stages][i], w->k[i], w->kappa);

@@ -23,7 +23,7 @@ typedef void (*enf__ode_pull)(void *user, size_t S, const size_t *sample, const 
 
 typedef struct {
   const enf__run *run; /* of the solve; continuous: tolerances and method of the way back */
-  enf__ode_rhs f;      /* continuous; may give 0 for components that f does not depend on */
+  enf__ode_rhs f;      /* continuous, and where space is a surface; may give 0 for components that f does not depend on */
   enf__ode_pull pull;
   void *user;
   size_t dim;

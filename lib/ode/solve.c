@@ -89,7 +89,7 @@ static double error_norm(const solver *s, size_t row, double h) {
 /* The point of a row's stage, back on the surface that it is to lie on. */
 static void restore(const solver *s, size_t row) {
   const enf__space *space = s->ode->space;
-  if (space && space->ops->restore)
+  if (enf__space_is_surface(space))
     space->ops->restore(space, s->ode->run->kernel, s->stage + row * s->ode->dim);
 }
 

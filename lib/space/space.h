@@ -141,6 +141,11 @@ static inline bool enf__space_is_circle(const enf__space *space, size_t k) {
   return space->ops->is_circle && space->ops->is_circle(space, k);
 }
 
+/* Do its states lie on a surface that steps have to be brought back to? */
+static inline bool enf__space_is_surface(const enf__space *space) {
+  return space && space->ops->restore && space->links.n > 1;
+}
+
 extern const enf__space_ops enf__particles_ops, enf__featured_ops, enf__vector_ops,
     enf__molecule_ops, enf__group_ops, enf__lattice_ops;
 
