@@ -69,9 +69,10 @@ INLINE void restore_some(size_t n, size_t count, double *x) {
       u[k][lane] = x[(lane < count ? lane : 0) * width + k];
   newton(n, u, v);
   newton(n, v, u);
-  const cvec phase = phase_of(n, determinant(n, u));
+  newton(n, u, v);
+  const cvec phase = phase_of(n, determinant(n, v));
   for (size_t k = 0; k < n * n; k++)
-    c_put(u, k, c_fma(c_at(u, k), phase, c_zero));
+    c_put(u, k, c_fma(c_at(v, k), phase, c_zero));
   for (size_t lane = 0; lane < count; lane++)
     for (size_t k = 0; k < width; k++)
       x[lane * width + k] = u[k][lane];

@@ -229,9 +229,10 @@ static void turn(size_t n, double *v, double phase[2]) {
 }
 
 void enf__sun_restore(size_t n, double *u) {
-  double v[ENF__SUN_DOUBLES], phase[2];
+  double v[ENF__SUN_DOUBLES], w[ENF__SUN_DOUBLES], phase[2];
   newton(n, u, v);
-  newton(n, v, u);
+  newton(n, v, w);
+  newton(n, w, u);
   turn(n, u, phase);
 }
 
@@ -265,12 +266,15 @@ static void turn_pull(size_t n, const double *v, const double *out, const double
 }
 
 void enf__sun_restore_pull(size_t n, const double *u, double *du) {
-  double once[ENF__SUN_DOUBLES], twice[ENF__SUN_DOUBLES], out[ENF__SUN_DOUBLES], phase[2];
+  double once[ENF__SUN_DOUBLES], twice[ENF__SUN_DOUBLES], thrice[ENF__SUN_DOUBLES];
+  double out[ENF__SUN_DOUBLES], phase[2];
   newton(n, u, once);
   newton(n, once, twice);
-  memcpy(out, twice, 2 * n * n * sizeof *out);
+  newton(n, twice, thrice);
+  memcpy(out, thrice, 2 * n * n * sizeof *out);
   turn(n, out, phase);
-  turn_pull(n, twice, out, phase, du);
+  turn_pull(n, thrice, out, phase, du);
+  newton_pull(n, twice, du);
   newton_pull(n, once, du);
   newton_pull(n, u, du);
 }

@@ -32,8 +32,8 @@ void enf__sun_exp(size_t n, double scale, const double *m, double *out);
 /* How far u is from the group: the largest entry of |u^+ u - 1|, or |det u - 1| if that is more;
    not finite where u is not. */
 double enf__sun_distance(size_t n, const double *u);
-/* The way back to the group for u near it: u <- u (3 - u^+ u)/2 twice, the polar factor to fourth
-   order in the distance, then u <- u exp(-i arg(det u)/n). In place. */
+/* The way back to the group for u near it: u <- u (3 - u^+ u)/2 three times, the polar factor to
+   eighth order in the distance, then u <- u exp(-i arg(det u)/n). In place. */
 void enf__sun_restore(size_t n, double *u);
 /* Its reverse: du from the cotangents (by the 2 n^2 numbers) of what it makes of u to those of u.
  */
