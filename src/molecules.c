@@ -36,13 +36,9 @@ static void print_samples(const cli *c, uint64_t n, uint64_t seed, uint64_t fail
 static int draw_molecules(cli *c, const enf_flow *flow) {
   uint64_t n, seed, first, particles, failed = 0;
   enf_batch *batch = NULL;
-  if (cli_count(c, FLAG_COUNT, 1, 0, &n) != SUCCESS || cli_count(c, FLAG_SEED, 0, 0, &seed) ||
+  if (cli_count(c, FLAG_COUNT, 1, 1, &n) != SUCCESS || cli_count(c, FLAG_SEED, 0, 0, &seed) ||
       cli_count(c, FLAG_FIRST, 0, 0, &first) || cli_count(c, FLAG_PARTICLES, 2, 0, &particles))
     return USAGE;
-  if (cli_configure(c) != SUCCESS)
-    return FAILURE;
-  if (n == 0)
-    return cli_require(c, FLAG_COUNT);
   if (cli_has(c, FLAG_RESUME))
     return cli_usage(c, "--resume is not for samples of molecules of any size; --first goes on");
   double *logp = cli_has(c, FLAG_LOGP) ? cli_alloc(n, sizeof *logp) : NULL;
@@ -62,8 +58,12 @@ static int draw_molecules(cli *c, const enf_flow *flow) {
 
 int sample_molecules(cli *c, bool *done) {
   enf_flow *flow = NULL;
+  int result = cli_configure(c);
+  *done = result != SUCCESS;
+  if (*done)
+    return result;
   const enf_status status = enf_load(c->ctx, &flow, c->operand[0]);
-  int result = status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
+  result = status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
   *done = result != SUCCESS || is_any_size(flow);
   if (result == SUCCESS && *done)
     result = draw_molecules(c, flow);

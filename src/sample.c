@@ -130,6 +130,8 @@ int run_sample(cli *c) {
   bool done = false;
   int result = cli_require(c, FLAG_OUTPUT);
   if (result == SUCCESS)
+    result = cli_require(c, FLAG_COUNT);
+  if (result == SUCCESS)
     result = sample_molecules(c, &done);
   if (result != SUCCESS || done)
     return result;
