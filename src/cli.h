@@ -23,7 +23,8 @@ enum {
   OPTIONS = 64,
   IMPORT = 128,
   CHECK = 256,
-  RUNS = SIMULATE | TRAIN | SAMPLE | LOGPROB | REWEIGHT | IMPORT,
+  MIX = 512,
+  RUNS = SIMULATE | TRAIN | SAMPLE | LOGPROB | REWEIGHT | IMPORT | MIX,
   ALL = RUNS | INFO | OPTIONS | CHECK
 };
 
@@ -100,6 +101,7 @@ int run_logprob(cli *c);
 int run_reweight(cli *c);
 int run_info(cli *c);
 int run_import(cli *c);
+int run_mix(cli *c);
 int run_check(cli *c);
 int run_options(cli *c);
 

@@ -138,6 +138,15 @@ static const command commands[] = {
      "have the names of proteins if the topology was a PDB file: phi; phi' where it is about the\n"
      "same bond with another atom at an end.\n",
      run_info},
+    {MIX, "mix", "FLOW...", 1, OPERANDS, "Join flows to a mixture",
+     "The mixture is a flow for every other command; its weights are equal, or of greatest "
+     "likelihood:\n"
+     "with --data for configurations of a file, with --energy for its own samples (-n of every "
+     "FLOW, 4000)\n"
+     "weighed by that energy, so that flows of basins that no simulation connects learn how "
+     "probable each\n"
+     "is. Prints the weights.\n",
+     run_mix},
     {IMPORT, "import", "FILE [DEQUANTISER]", 1, 2, "Make a flow of a published network's weights",
      "FILE is a state dict as safetensors, with tensors egnn.embedding.weight, "
      "egnn.gcl_0.edge_mlp.0.weight\n"

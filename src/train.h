@@ -26,6 +26,7 @@ typedef struct {
   dataset start;     /* --start */
   double angstrom;   /* the unit of the rows; 0: not known */
   enf_flow *flow;
+  enf_flow *beside; /* of --boost, or NULL */
   enf_trainer *trainer;
   size_t batch;
   double budget; /* seconds of this session; infinite: none */

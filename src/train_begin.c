@@ -314,8 +314,26 @@ static int fix_data(training *t) {
   return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
 }
 
-/* The trainer's energy is not in its file. */
+/* The mixture that the flow is to be the next part of. */
+static int join_mixture(training *t) {
+  const char *path = t->c->value[FLAG_BOOST];
+  if (path == NULL)
+    return SUCCESS;
+  enf_status status = enf_load(t->c->ctx, &t->beside, path);
+  if (status != ENF_OK)
+    return cli_fail_status(t->c, status);
+  status = enf_trainer_set_mixture(t->trainer, t->beside);
+  if (status == ENF_ERR_SHAPE)
+    return cli_fail("%s is of another shape than the flow", path);
+  return status == ENF_OK
+             ? SUCCESS
+             : cli_usage(t->c, "--boost is of one flow with --objective likelihood or energy");
+}
+
+/* The trainer's energy is not in its file, nor is the mixture. */
 static int ready_trainer(training *t) {
+  if (join_mixture(t) != SUCCESS)
+    return FAILURE;
   if (t->objective->needs_energy)
     enf_trainer_set_energy(t->trainer, t->target.fn, t->target.user);
   if (t->objective->needs_energy && check_gradient(t) != SUCCESS)
@@ -378,6 +396,7 @@ int training_begin(training *t) {
 void training_free(training *t) {
   enf_trainer_destroy(t->trainer);
   enf_destroy(t->flow);
+  enf_destroy(t->beside);
   molecule_close(t);
   watch_free(&t->watch);
   data_free(&t->data);
