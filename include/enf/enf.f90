@@ -37,6 +37,22 @@ module enf
     real(c_double) :: u = 0, logp = 0
   end type enf_chain
 
+  ! move and move_user: the c_funloc of the host's moves and its data
+  type, bind(c) :: enf_anneal_plan
+    integer(c_size_t) :: struct_size = 64
+    integer(c_int64_t) :: seed = 0
+    real(c_double) :: ess_step = 0.9d0, ess_resample = 0.5d0
+    integer(c_int64_t) :: moves = 2, leapfrog = 10
+    type(c_funptr) :: move = c_null_funptr
+    type(c_ptr) :: move_user = c_null_ptr
+  end type enf_anneal_plan
+
+  type, bind(c) :: enf_annealing
+    integer(c_size_t) :: struct_size = 80
+    real(c_double) :: beta = 0, log_z = 0, log_z_err = 0, ess = 0, step = 0
+    integer(c_int64_t) :: bridges = 0, resamplings = 0, proposals = 0, accepted = 0
+  end type enf_annealing
+
   type, bind(c) :: enf_jump_info
     integer(c_size_t) :: struct_size = 24
     integer(c_int64_t) :: proposals = 0, accepted = 0
@@ -523,6 +539,18 @@ module enf
       real(c_double), intent(inout) :: x(*), u(*), logq(*)
       type(enf_jump_info), intent(inout) :: info
     end function enf_jump
+
+    integer(c_int32_t) function enf_anneal(ctx, flow, fn, user, plan, most, state, n, x, u, logq, logw, family) bind(c)
+      import :: c_ptr, c_funptr, c_int32_t, c_int64_t, c_size_t, c_double, enf_anneal_plan, enf_annealing
+      type(c_ptr), value :: ctx, flow, user
+      type(c_funptr), value :: fn
+      type(enf_anneal_plan), intent(in) :: plan
+      integer(c_int64_t), value :: most
+      type(enf_annealing), intent(inout) :: state
+      integer(c_size_t), value :: n
+      real(c_double), intent(inout) :: x(*), u(*), logq(*), logw(*)
+      integer(c_int64_t), intent(inout) :: family(*)
+    end function enf_anneal
   end interface
 
   interface ! of a molecule (enf/molecule.h); numbers of atoms begin at 0

@@ -188,6 +188,28 @@ AT(enf_chain, accepted, 24);
 AT(enf_chain, u, 32);
 AT(enf_chain, logp, 40);
 
+SIZE(enf_anneal_plan, 64);
+AT(enf_anneal_plan, struct_size, 0);
+AT(enf_anneal_plan, seed, 8);
+AT(enf_anneal_plan, ess_step, 16);
+AT(enf_anneal_plan, ess_resample, 24);
+AT(enf_anneal_plan, moves, 32);
+AT(enf_anneal_plan, leapfrog, 40);
+AT(enf_anneal_plan, move, 48);
+AT(enf_anneal_plan, move_user, 56);
+
+SIZE(enf_annealing, 80);
+AT(enf_annealing, struct_size, 0);
+AT(enf_annealing, beta, 8);
+AT(enf_annealing, log_z, 16);
+AT(enf_annealing, log_z_err, 24);
+AT(enf_annealing, ess, 32);
+AT(enf_annealing, step, 40);
+AT(enf_annealing, bridges, 48);
+AT(enf_annealing, resamplings, 56);
+AT(enf_annealing, proposals, 64);
+AT(enf_annealing, accepted, 72);
+
 SIZE(enf_jump_info, 24);
 AT(enf_jump_info, struct_size, 0);
 AT(enf_jump_info, proposals, 8);

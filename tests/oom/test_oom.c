@@ -259,6 +259,20 @@ static enf_status jump(world *w) {
   return status;
 }
 
+static enf_status anneal(world *w) {
+  enf_anneal_plan plan = ENF_ANNEAL_PLAN_INIT;
+  enf_annealing state = ENF_ANNEALING_INIT;
+  double walkers[B * ND], u[B], logq[B], logw[B];
+  uint64_t family[B];
+  plan.moves = 1;
+  plan.leapfrog = 2;
+  const enf_status status = enf_anneal(w->ctx, w->flow, enf_energy_eval, w->energy, &plan, 2, &state,
+                                       B, walkers, u, logq, logw, family);
+  if (status == ENF_OK)
+    memcpy(w->out, walkers, sizeof walkers);
+  return status;
+}
+
 static enf_status zmatrix_from_bonds(world *w) {
   static const size_t bonds[3][2] = {{0, 1}, {1, 2}, {2, 3}};
   char text[96];
@@ -364,6 +378,7 @@ static const scenario scenarios[] = {
     {"log_prob_estimate", log_prob_estimate, HOT, {{"logdet.probes", "2"}}},
     {"sample", sample, HOT, {{0}}},
     {"jump", jump, HOT, {{0}}},
+    {"anneal", anneal, HOT, {{0}}},
     {"path_lengths", path_lengths, HOT, {{0}}},
     {"data_scale", data_scale, COLD, {{0}}},
     {"trainer_create", trainer_create, COLD, {{0}}},
