@@ -42,7 +42,8 @@ static const double some[B] = {-1, 2, 0.5};
 static char directory[32];
 static const char *const files[] = {
     "flow.safetensors",    "training.safetensors", "x.npy",          "x.xyz",
-    "written.safetensors", "written.npy",          "written.extxyz", "trained.safetensors"};
+    "written.safetensors", "written.npy",          "written.extxyz", "trained.safetensors",
+    "batch.xyz"};
 
 static const char *at(const char *name, char path[128]) {
   snprintf(path, 128, "%s/%s", directory, name);
