@@ -62,6 +62,10 @@ static void print_integer(report *r, const enf_flow *flow, const char *const row
 
 static void print_field(report *r, const enf_flow *flow) {
   const bool pairs = rows_of(flow, pair_kernel[0][2]) > 0;
+  if (rows_of(flow, "class") > 0) {
+    report_text(r, "field", "field", "of matrices (class, drain or local)");
+    return;
+  }
   report_text(r, "field", "field", pairs ? "pair-kernel" : "egnn");
   for (size_t i = 0; pairs && i < sizeof pair_kernel / sizeof *pair_kernel; i++)
     report_count(r, pair_kernel[i][0], pair_kernel[i][1], rows_of(flow, pair_kernel[i][2]));

@@ -1,7 +1,8 @@
 /* target.c -- the energy that a flow is compared with, and what is known exactly about it.
 
    Exact values of log Z (integral of exp(-u) over the mean-free subspace) and <u> by quadrature:
-   the double wells and the Gaussians; by thermodynamic integration and long simulations: LJ13 with eps = 2. They are
+   the double wells and the Gaussians; of gauge
+   fields by character expansion; by thermodynamic integration and long simulations: LJ13 with eps = 2. They are
    shown for exactly these parameters only. */
 #include "target.h"
 
@@ -66,6 +67,18 @@ static void look_up(target *t) {
     }
 }
 
+/* Of gauge fields log Z and <u> can be computed, unless beta is too large for that. */
+static void look_up_lattice(cli *c, target *t) {
+  int64_t group = 0;
+  enf_lattice_exact exact = ENF_LATTICE_EXACT_INIT;
+  t->whole = enf_energy_get_int(t->builtin, "group", &group) == ENF_OK;
+  if (!t->whole || enf_lattice_exact_values(c->ctx, t->spec, &exact) != ENF_OK)
+    return;
+  t->log_z = exact.log_z;
+  t->mean_u = exact.action_mean;
+  t->log_z_err = t->mean_u_err = 0;
+}
+
 static int open_builtin(cli *c, target *t) {
   int64_t N = 0, D = 0;
   if (enf_energy_builtin(c->ctx, &t->builtin, t->spec) != ENF_OK)
@@ -77,6 +90,7 @@ static int open_builtin(cli *c, target *t) {
   t->N = (size_t)N;
   t->D = (size_t)D;
   look_up(t);
+  look_up_lattice(c, t);
   return SUCCESS;
 }
 
@@ -132,8 +146,9 @@ int target_check(const target *t, const char *what, size_t N, size_t D) {
 
 /* ---- energies ------------------------------------------------------------------------------ */
 
-/* Row i of the data without its mean, unless it is one vector; false if it is not finite. */
-static bool center(const dataset *data, size_t i, double *x) {
+/* Row i of the data without its mean, unless it is one vector or matrices; false if it is not
+   finite. */
+static bool center(const target *t, const dataset *data, size_t i, double *x) {
   const size_t N = data->N, D = data->D;
   const double *from = data->x + i * N * D;
   for (size_t a = 0; a < D; a++) {
@@ -143,7 +158,7 @@ static bool center(const dataset *data, size_t i, double *x) {
     if (!isfinite(sum))
       return false;
     for (size_t p = 0; p < N; p++)
-      x[p * D + a] = N > 1 ? from[p * D + a] - sum / (double)N : sum;
+      x[p * D + a] = N > 1 && !t->whole ? from[p * D + a] - sum / (double)N : from[p * D + a];
   }
   return true;
 }
@@ -157,7 +172,7 @@ static int eval_block(const target *t, const dataset *data, size_t first, double
   double value[BLOCK];
   for (size_t i = first; i < last; i++) {
     u[i] = INFINITY;
-    if (center(data, i, x + used * data->N * data->D))
+    if (center(t, data, i, x + used * data->N * data->D))
       row[used++] = i;
   }
   const int failed = used > 0 ? t->fn(t->user, used, x, value, NULL) : 0;

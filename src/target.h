@@ -11,6 +11,7 @@ typedef struct {
   enf_energy_fn fn; /* NULL: no --energy */
   void *user;
   size_t N, D; /* 0: the plugin does not say */
+  bool whole;  /* rows are matrices or angles, of which no mean is taken */
   /* Exact values with their uncertainty (0: all digits shown); NaN where unknown. */
   double log_z, log_z_err, mean_u, mean_u_err;
   size_t given; /* of --u: how many energies, */

@@ -1,6 +1,7 @@
 /* train.c -- `enf train`: a flow from configurations, from an energy, or from both.
 
    The training is enf_fit's; here are its plan, from flags, and the answers to it, from signals. */
+#include "lattice.h"
 #include "molecules.h"
 #include "train.h"
 
@@ -78,6 +79,8 @@ static int run(training *t) {
 int run_train(cli *c) {
   if (cli_has(c, FLAG_FEATURES))
     return train_molecules(c);
+  if (cli_has(c, FLAG_LIFT))
+    return lattice_lift(c);
   training t = {.c = c, .report = ENF_FIT_REPORT_INIT};
   int result = training_begin(&t);
   if (result == SUCCESS)

@@ -2,6 +2,7 @@
 #include "atoms.h"
 #include "files.h"
 #include "frames.h"
+#include "lattice.h"
 #include "progress.h"
 #include "train.h"
 #include "train_molecule.h"
@@ -21,6 +22,7 @@ static const objective objectives[] = {
     {"mixed", "lambda (-log q) + (1 - lambda) (u + log q)", true, true, false},
     {"path-gradient", "mean of u + log q", false, true, false},
     {"refine", "mean of u + log q", false, true, false},
+    {"least-squares", "share of Var u that is left", false, true, true},
 };
 enum { OBJECTIVES = sizeof objectives / sizeof objectives[0] };
 
@@ -177,7 +179,11 @@ static bool is_vector(cli *c) {
 /* The shape is that of the flow; of a new one, what the options, the energy or the data say. */
 static int read_data(training *t) {
   if (t->flow == NULL) {
-    const size_t known = is_vector(t->c)      ? 1
+    const int result = lattice_options(t->c, &t->target);
+    if (result != SUCCESS)
+      return result;
+    const size_t known = lattice_is(&t->target) ? t->target.N
+                         : is_vector(t->c)      ? 1
                          : t->c->operands > 0 ? t->target.N
                                               : molecule_size(t);
     t->N = cli_setting_or(t->c, "model.particles", known);
@@ -250,8 +256,8 @@ static void set_number(cli *c, const char *name, double value) {
 
 static int create_flow(training *t) {
   enf_opts *opts = t->c->opts;
-  if (enf_opts_set_int(opts, "model.particles", (int64_t)t->N) != ENF_OK ||
-      enf_opts_set_int(opts, "model.dimensions", (int64_t)t->D) != ENF_OK)
+  if (!lattice_is(&t->target) && (enf_opts_set_int(opts, "model.particles", (int64_t)t->N) != ENF_OK ||
+       enf_opts_set_int(opts, "model.dimensions", (int64_t)t->D) != ENF_OK))
     return cli_usage(t->c, "%s", enf_opts_errmsg(opts));
   const enf_status status = enf_create(t->c->ctx, &t->flow, opts);
   return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);

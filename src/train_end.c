@@ -1,5 +1,6 @@
 /* train_end.c -- how a training ends: the picture, the NLL of the validation, the report. */
 #include "curve.h"
+#include "lattice.h"
 #include "score.h"
 #include "train.h"
 
@@ -106,6 +107,8 @@ static void print_training(const training *t, const score *s) {
     report_text(&r, "validation", "validation", t->c->value[FLAG_VALIDATION]);
     score_report(&r, s);
   }
+  if (t->flow != NULL && training_fault(t) == NULL)
+    lattice_report(&r, t->c, t->flow, &t->target);
   report_text(&r, "output", "flow", t->c->value[FLAG_OUTPUT]);
   if (t->report.saved)
     report_text(&r, "trainer", "trainer", t->trainer_path);

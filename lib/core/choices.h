@@ -43,7 +43,8 @@
   X(ENF__OBJECTIVE_ENERGY, "energy")                                                               \
   X(ENF__OBJECTIVE_MIXED, "mixed")                                                                 \
   X(ENF__OBJECTIVE_PATH_GRADIENT, "path-gradient")                                                 \
-  X(ENF__OBJECTIVE_REFINE, "refine")
+  X(ENF__OBJECTIVE_REFINE, "refine")                                                               \
+  X(ENF__OBJECTIVE_LEAST_SQUARES, "least-squares")
 #define ENF__CHOICES_COUPLING(X)                                                                   \
   X(ENF__INDEPENDENT, "independent") X(ENF__OT, "ot") X(ENF__EQUIVARIANT_OT, "equivariant-ot")
 #define ENF__CHOICES_SCHEDULE(X)                                                                   \

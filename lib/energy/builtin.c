@@ -215,7 +215,7 @@ enf_status enf__energy_read(enf_ctx *ctx, const char *spec, enf_energy *energy) 
                          .particles = (size_t)row.value[ENF__ENERGY_N],
                          .dimensions = (size_t)row.value[ENF__ENERGY_DIM]};
   memcpy(energy->value, row.value, sizeof energy->value);
-  enf__gauge_shape(energy);
+  enf__gauge_take_shape(energy);
   return ENF_OK;
 }
 

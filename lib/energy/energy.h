@@ -64,7 +64,7 @@ void enf__toy_sample(const enf_energy *energy, uint64_t seed, uint64_t index, do
 
 /* Particles and dimensions of wilson and class, which follow from their numbers; no other system's
    change. */
-void enf__gauge_shape(enf_energy *energy);
+void enf__gauge_take_shape(enf_energy *energy);
 /* Group and lattice of wilson and class; n = 0 for every other system. */
 enf__links enf__energy_links(const enf_energy *energy);
 void enf__wilson_eval(const enf_energy *energy, size_t n, const double *x, double *u, double *grad);

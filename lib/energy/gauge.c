@@ -40,7 +40,7 @@ enf__links enf__energy_links(const enf_energy *e) {
   return (enf__links){0};
 }
 
-void enf__gauge_shape(enf_energy *energy) {
+void enf__gauge_take_shape(enf_energy *energy) {
   const enf__links links = enf__energy_links(energy);
   if (!links.n)
     return;

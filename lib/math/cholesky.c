@@ -50,3 +50,13 @@ void enf__cholesky_inverse(size_t n, const double *l, double *inverse) {
     for (size_t k = 0; k < i; k++)
       inverse[i * n + k] = inverse[k * n + i];
 }
+
+void enf__cholesky_solve(size_t n, const double *l, double *x) {
+  for (size_t i = 0; i < n; i++)
+    x[i] = (x[i] - dot(i, l + i * n, x)) / l[i * n + i];
+  for (size_t i = n; i-- > 0;) {
+    for (size_t k = i + 1; k < n; k++)
+      x[i] -= l[k * n + i] * x[k];
+    x[i] /= l[i * n + i];
+  }
+}

@@ -66,11 +66,29 @@ static void copy_fixed(const enf__params *params, const double *from, double *to
   }
 }
 
+/* Parameters that an objective has found itself, into the average of those of all steps. */
+static enf_status learn_found(enf_ctx *ctx, enf_trainer *tr, const enf__slope *slope) {
+  const double *found = slope->found;
+  double *value = tr->work->params.value;
+  const size_t count = tr->work->params.size;
+  if (!isfinite(slope->loss) || !enf__all_finite(count, found)) {
+    tr->counters[ENF__SKIPPED]++;
+    return ENF_OK;
+  }
+  const double steps = (double)(tr->counters[ENF__STEP] - tr->counters[ENF__SKIPPED]);
+  for (size_t i = 0; i < count; i++)
+    value[i] += (found[i] - value[i]) / steps;
+  memcpy(tr->optimiser.average, value, count * sizeof *value);
+  return enf__parallel_for(ctx, 2, renew, tr, 0, 0);
+}
+
 /* The update, if loss and gradient are finite. */
 static enf_status learn(enf_ctx *ctx, enf_trainer *tr, const enf__slope *slope, double rate,
                         double norm) {
   const enf_opts *o = tr->options;
   const double clip = enf__opts_real(o, ENF__OPT_TRAIN_CLIP);
+  if (slope->found)
+    return learn_found(ctx, tr, slope);
   if (!isfinite(slope->loss) || !isfinite(norm)) {
     tr->counters[ENF__SKIPPED]++;
     return ENF_OK;
@@ -140,6 +158,7 @@ static enf_status reserve(enf_ctx *ctx, const enf_trainer *tr, const rows *r,
   ENF__TAKE(&count, double, batch->n *enf__space_state(&batch->flow->space));
   ENF__TAKE(&count, double, batch->n);
   ENF__TAKE(&count, double, enf__flow_fit_doubles(batch->flow, batch->n));
+  ENF__TAKE(&count, double, batch->flow->params.size);
   const size_t call =
       count.used + objective->call_bytes(batch) + enf__gradient_bytes(tr->optimiser.params);
   const size_t loss = objective->worker_bytes(batch, &ctx->run);
@@ -193,12 +212,22 @@ static enf_status fill_batch(enf_ctx *ctx, enf_trainer *tr, const rows *r, enf__
   return status;
 }
 
-/* Loss and gradient; meanwhile the host's callbacks may not use the trainer. */
+/* Loss and gradient, or what was found; meanwhile the host's callbacks may not use the trainer. */
 static enf_status find_slope(enf_ctx *ctx, enf_trainer *tr, const enf__batch *batch,
                              enf__slope *slope, double *norm) {
+  const enf__params *params = &tr->work->params;
+  const enf__objective *objective = enf__trainer_objective(tr);
   enf_status status;
   tr->busy = true;
-  TRY(enf__trainer_objective(tr)->evaluate(ctx, batch, slope));
+  *norm = 0;
+  if (objective->find) {
+    *slope = (enf__slope){.found = ENF__TAKE(&ctx->arena, double, params->size)};
+    memcpy(slope->found, params->value, params->size * sizeof *slope->found);
+    TRY(objective->find(ctx, batch, slope, slope->found));
+    goto out;
+  }
+  TRY(objective->evaluate(ctx, batch, slope));
+  slope->found = NULL;
   TRY(enf__gradient_sum(ctx, tr->optimiser.params, slope->buffers, slope->gradients, norm));
 out:
   tr->busy = false;

@@ -45,21 +45,25 @@ typedef struct {
   double share;          /* of the flow in the mixture, with boosting */
   size_t buffers;
   double *gradients; /* (buffers,P): their sum is the gradient */
+  double *found;     /* (P) parameters in its place, or NULL */
 } enf__slope;
 
 /* A row of the table of objectives, in the order of train.objective. */
 typedef struct {
   size_t (*call_bytes)(const enf__batch *batch);
   size_t (*worker_bytes)(const enf__batch *batch, const enf__run *run);
+  /* One of the two: loss and gradient; or loss and parameters (P) themselves, which have the working
+     weights before, and are averaged over the steps. */
   enf_status (*evaluate)(enf_ctx *ctx, const enf__batch *batch, enf__slope *slope);
+  enf_status (*find)(enf_ctx *ctx, const enf__batch *batch, enf__slope *slope, double *params);
   size_t passes; /* times that a batch goes along the flow, there or back */
   bool needs_data, needs_energy;
   bool weighs; /* has a mean with weights; else rows with weights are resampled */
 } enf__objective;
 
 extern const enf__objective enf__flow_matching, enf__likelihood, enf__energy_objective, enf__mixed,
-    enf__path_gradient, enf__refine, enf__mixture_likelihood, enf__mixture_energy,
-    enf__boost_likelihood, enf__boost_energy;
+    enf__path_gradient, enf__refine, enf__least_squares, enf__mixture_likelihood,
+    enf__mixture_energy, enf__boost_likelihood, enf__boost_energy;
 
 /* Counters of a training, in the order of its file. */
 enum {

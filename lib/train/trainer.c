@@ -13,7 +13,8 @@ static const enf__objective *const objectives[] = {
     [ENF__OBJECTIVE_ENERGY] = &enf__energy_objective,
     [ENF__OBJECTIVE_MIXED] = &enf__mixed,
     [ENF__OBJECTIVE_PATH_GRADIENT] = &enf__path_gradient,
-    [ENF__OBJECTIVE_REFINE] = &enf__refine};
+    [ENF__OBJECTIVE_REFINE] = &enf__refine,
+    [ENF__OBJECTIVE_LEAST_SQUARES] = &enf__least_squares};
 ENF__ROW_FOR_EVERY(ENF__OBJECTIVES, objectives);
 
 /* What they are of a mixture, and of a part beside one; NULL: nothing. */
@@ -67,6 +68,22 @@ static enf_status check_mixture(enf_ctx *ctx, const enf_opts *opts, const enf_fl
                    "or energy, without penalties on paths",
                    enf__opts_print(opts, ENF__OPT_TRAIN_OBJECTIVE, name),
                    enf__opts_real(opts, ENF__OPT_TRAIN_KINETIC));
+}
+
+/* What enf__least_squares marches along. */
+static enf_status check_linear(enf_ctx *ctx, const enf_opts *opts, const enf_flow *flow) {
+  const enf__field *field = enf__chain_field(&flow->chain);
+  if (enf__opts_int(opts, ENF__OPT_TRAIN_OBJECTIVE) != ENF__OBJECTIVE_LEAST_SQUARES)
+    return ENF_OK;
+  if (!field || !enf__field_closed(field))
+    return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
+                     "train.objective least-squares is for fields that are linear in their weights: "
+                     "class, drain and local");
+  if (enf__field_model(field)->times < 2)
+    return enf__fail(ctx, ENF_ERR_OPTION,
+                     "model.times is 1: train.objective least-squares goes from knot to knot and "
+                     "needs 2 or more");
+  return ENF_OK;
 }
 
 /* Only configurations of particles are alike up to rotations and exchanges; elsewhere the default
@@ -137,12 +154,18 @@ static enf_status settle_closed(enf_ctx *ctx, enf_opts *opts, const enf_flow *fl
   const enf__field *field = enf__chain_field(&flow->chain);
   if (!field || !enf__field_closed(field))
     return ENF_OK;
-  TRY(enf__opts_default(ctx, opts, ENF__OPT_TRAIN_OBJECTIVE, "energy"));
+  TRY(enf__opts_default(ctx, opts, ENF__OPT_TRAIN_OBJECTIVE,
+                        enf__field_model(field)->times > 1 ? "least-squares" : "energy"));
+  if (enf__opts_int(opts, ENF__OPT_TRAIN_OBJECTIVE) == ENF__OBJECTIVE_LEAST_SQUARES) {
+    TRY(enf__opts_default(ctx, opts, ENF__OPT_TRAIN_BATCH, "4096"));
+    TRY(enf__opts_default(ctx, opts, ENF__OPT_TRAIN_STEPS, "1"));
+  }
   TRY(enf__opts_default(ctx, opts, ENF__OPT_TRAIN_TRACE, "exact"));
   if (enf__opts_int(opts, ENF__OPT_TRAIN_OBJECTIVE) == ENF__OBJECTIVE_FLOW_MATCHING)
     TRY(enf__fail(ctx, ENF_ERR_UNSUPPORTED,
                   "train.objective flow-matching: there are no straight paths between matrices; "
-                  "energy, path-gradient, mixed and likelihood train such a flow"));
+                  "least-squares, energy, path-gradient, mixed and likelihood train such a "
+                  "flow"));
   if (enf__opts_int(opts, ENF__OPT_TRAIN_TRACE) != ENF__EXACT)
     TRY(enf__fail(ctx, ENF_ERR_UNSUPPORTED,
                   "train.trace hutchinson: this field has its divergence in closed form, and no "
@@ -171,6 +194,7 @@ enf_status enf__trainer_make(enf_ctx *ctx, enf_trainer **out, enf_flow *flow,
   TRY(settle_closed(ctx, tr->options, flow));
   TRY(set_defaults(ctx, tr->options, flow));
   TRY(check_options(ctx, tr->options));
+  TRY(check_linear(ctx, tr->options, flow));
   TRY(choose_coupling(ctx, tr->options, &flow->space));
   TRY(check_maps(ctx, tr->options, flow));
   TRY(check_mixture(ctx, tr->options, flow));

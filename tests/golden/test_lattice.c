@@ -1,4 +1,5 @@
-/* Energies of gauge fields and of matrices of SU(n), and their gradients, against recorded numbers. */
+/* Gauge fields and matrices of SU(n) against recorded numbers: energies and their gradients,
+   plaquettes, charges, loops, eigenangles; through the public calls. */
 #include "io/io.h"
 #include "suite.h"
 #include <enf/enf.h>
@@ -17,6 +18,7 @@ enum { LATTICES = 5, MATRICES = 3, MOST = 4096 };
 
 static enf_ctx *ctx;
 static enf__st_file file;
+static enf_flow *flow;
 static size_t B;
 static double x[MOST];
 
@@ -36,14 +38,25 @@ static size_t doubles(const char *name, double *out) {
 
 static void open_case(const char *name) {
   char path[256];
+  enf_opts *opts;
   snprintf(path, sizeof path, GOLDEN_DIR "/gauge_%s.safetensors", name);
   OK(enf_ctx_create(&ctx, NULL));
   OK(enf__st_read(ctx, &file, path));
+  const char *lattice = enf__st_meta_find(&file, "lattice");
+  const bool one = !strcmp(lattice, "one");
+  OK(enf_opts_create(ctx, &opts));
+  ck_assert_int_eq(enf_opts_set(opts, "model.space", one ? "group" : "lattice"), ENF_OK);
+  ck_assert_int_eq(enf_opts_set(opts, "model.group", enf__st_meta_find(&file, "group")), ENF_OK);
+  if (!one)
+    ck_assert_int_eq(enf_opts_set(opts, "model.lattice", lattice), ENF_OK);
+  OK(enf_create(ctx, &flow, opts));
+  enf_opts_destroy(opts);
   doubles("x", x);
   B = enf__st_find(&file, "x")->shape[0];
 }
 
 static void close_case(void) {
+  enf_destroy(flow);
   enf__st_free(&file);
   enf_ctx_destroy(ctx);
 }
@@ -100,9 +113,64 @@ START_TEST(class_energies_and_gradients_are_the_recorded_ones) {
 }
 END_TEST
 
+START_TEST(plaquettes_and_charges_are_the_recorded_ones) {
+  static double mean[MOST], each[MOST], charge[MOST], expected[MOST], pairs[MOST];
+  open_case(lattices[_i]);
+  const bool circle = !strcmp(enf__st_meta_find(&file, "group"), "u1");
+  OK(enf_lattice_plaquettes(ctx, flow, B, x, mean, each, circle ? charge : NULL));
+  const size_t V = doubles("plaquette", pairs) / (2 * B);
+  for (size_t k = 0; k < B * V; k++)
+    expected[k] = pairs[2 * k];
+  check("plaquette", B * V, each, expected, 1e-12);
+  for (size_t i = 0; i < B; i++) {
+    double sum = 0;
+    for (size_t k = 0; k < V; k++)
+      sum += expected[i * V + k] / (double)V;
+    ck_assert_double_eq_tol(mean[i], sum, 1e-13);
+  }
+  if (circle) {
+    doubles("charge", expected);
+    for (size_t i = 0; i < B; i++)
+      ck_assert_double_eq_tol(charge[i], expected[i], 1e-12);
+  }
+  close_case();
+}
+END_TEST
+
+START_TEST(loops_are_the_recorded_ones) {
+  static double w[MOST], expected[MOST];
+  open_case(lattices[_i]);
+  const size_t V = enf__st_find(&file, "plaquette")->count / (2 * B);
+  for (size_t a = 1; a <= 2; a++)
+    for (size_t b = 1; b <= 2; b++) {
+      char name[32];
+      snprintf(name, sizeof name, "loop.%zux%zu", a, b);
+      OK(enf_lattice_loop(ctx, flow, B, x, a, b, w));
+      doubles(name, expected);
+      for (size_t i = 0; i < B; i++)
+        ck_assert_double_eq_tol(w[i], expected[i] / (double)V, 1e-13);
+    }
+  close_case();
+}
+END_TEST
+
+START_TEST(eigenangles_are_the_recorded_ones) {
+  double angles[64], log_haar[8], expected[64];
+  open_case(matrices[_i]);
+  OK(enf_group_angles(ctx, flow, B, x, angles, log_haar));
+  check("eig.angles", doubles("eig.angles", expected), angles, expected, 1e-13);
+  check("eig.log_haar", doubles("eig.log_haar", expected), log_haar, expected, 1e-12);
+  OK(enf_group_angles(ctx, flow, B, x, angles, NULL));
+  close_case();
+}
+END_TEST
+
 int main(void) {
-  TCase *c = tcase_create("golden lattice energy");
+  TCase *c = tcase_create("golden lattice");
   tcase_add_loop_test(c, wilson_energies_and_gradients_are_the_recorded_ones, 0, LATTICES);
   tcase_add_loop_test(c, class_energies_and_gradients_are_the_recorded_ones, 0, MATRICES);
-  return run_suite("golden lattice energy", c);
+  tcase_add_loop_test(c, plaquettes_and_charges_are_the_recorded_ones, 0, LATTICES);
+  tcase_add_loop_test(c, loops_are_the_recorded_ones, 0, LATTICES);
+  tcase_add_loop_test(c, eigenangles_are_the_recorded_ones, 0, MATRICES);
+  return run_suite("golden lattice", c);
 }
