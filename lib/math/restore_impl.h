@@ -64,9 +64,11 @@ INLINE cvec phase_of(size_t n, cvec det) {
 INLINE void restore_some(size_t n, size_t count, double *x) {
   const size_t width = 2 * n * n;
   vec u[MATRIX], v[MATRIX];
-  for (size_t k = 0; k < width; k++)
-    for (size_t lane = 0; lane < (size_t)ENF__LANES; lane++)
-      u[k][lane] = x[(lane < count ? lane : 0) * width + k];
+  for (size_t k = 0; k < width; k++) {
+    u[k] = vec_set(x[k]);
+    for (size_t lane = 1; lane < count; lane++)
+      u[k][lane] = x[lane * width + k];
+  }
   newton(n, u, v);
   newton(n, v, u);
   newton(n, u, v);
