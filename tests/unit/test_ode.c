@@ -146,10 +146,10 @@ START_TEST(backward_undoes_forward) {
   run.ode_steps = 200;
   double y[2] = {0.3, -0.8};
   enf__ode_result result = {0};
-  solve(&(enf__ode){&run, spin, NULL, 2, 0.25, 0.75}, 1, y, &result, NULL);
+  solve(&(enf__ode){&run, spin, NULL, 2, 0.25, 0.75, NULL}, 1, y, &result, NULL);
   ck_assert_double_gt(hypot(y[0] - 0.3, y[1] + 0.8), 0.1);
   ck_assert_double_eq(result.t, 0.75);
-  solve(&(enf__ode){&run, spin, NULL, 2, 0.75, 0.25}, 1, y, &result, NULL);
+  solve(&(enf__ode){&run, spin, NULL, 2, 0.75, 0.25, NULL}, 1, y, &result, NULL);
   ck_assert_double_eq(result.t, 0.25);
   ck_assert_double_eq_tol(y[0], 0.3, 1e-8);
   ck_assert_double_eq_tol(y[1], -0.8, 1e-8);
@@ -159,7 +159,7 @@ END_TEST
 START_TEST(an_empty_interval_costs_nothing) {
   double y[2] = {1, 2};
   enf__ode_result result = {0};
-  solve(&(enf__ode){&defaults, spin, NULL, 2, 0.5, 0.5}, 1, y, &result, NULL);
+  solve(&(enf__ode){&defaults, spin, NULL, 2, 0.5, 0.5, NULL}, 1, y, &result, NULL);
   ck_assert_int_eq(result.status, ENF_OK);
   ck_assert_uint_eq(result.evaluations, 0);
   ck_assert_double_eq(y[0], 1);
@@ -177,7 +177,7 @@ START_TEST(fixed_steps_scale_with_the_interval) {
   run.ode_method = ENF__RK4;
   double y[2] = {1, 0};
   enf__ode_result result = {0};
-  solve(&(enf__ode){&run, spin, NULL, 2, row[_i].t0, row[_i].t1}, 1, y, &result, NULL);
+  solve(&(enf__ode){&run, spin, NULL, 2, row[_i].t0, row[_i].t1, NULL}, 1, y, &result, NULL);
   ck_assert_uint_eq(result.accepted, row[_i].steps);
   ck_assert_double_eq(result.t, row[_i].t1);
 }
@@ -241,7 +241,7 @@ START_TEST(too_many_steps_is_said) {
   run.rtol = run.atol = 1e-10;
   double y[2] = {1, 0};
   enf__ode_result result = {0};
-  solve(&(enf__ode){&run, spin, NULL, 2, 0, 1}, 1, y, &result, NULL);
+  solve(&(enf__ode){&run, spin, NULL, 2, 0, 1, NULL}, 1, y, &result, NULL);
   ck_assert_int_eq(result.status, ENF_ERR_ODE_STEPS);
   ck_assert_uint_eq(result.tried, 3);
   ck_assert_double_gt(result.t, 0);
@@ -262,7 +262,7 @@ static void comb(void *user, size_t S, const size_t *sample, const double *t, co
 START_TEST(a_vanishing_step_is_said) {
   double y[1] = {1};
   enf__ode_result result = {0};
-  solve(&(enf__ode){&defaults, comb, NULL, 1, 0, 1}, 1, y, &result, NULL);
+  solve(&(enf__ode){&defaults, comb, NULL, 1, 0, 1, NULL}, 1, y, &result, NULL);
   ck_assert_int_eq(result.status, ENF_ERR_ODE_STEPSIZE);
   ck_assert_double_eq_tol(result.t, 0.3, 1e-6);
 }
@@ -271,7 +271,7 @@ END_TEST
 START_TEST(samples_marked_as_failed_are_left_alone) {
   double y[] = {NAN, 0, 1, 0};
   enf__ode_result r[2] = {{.status = ENF_ERR_NONFINITE, .t = 7}, {0}};
-  solve(&(enf__ode){&defaults, hazard, NULL, 2, 0, 1}, 2, y, r, NULL);
+  solve(&(enf__ode){&defaults, hazard, NULL, 2, 0, 1, NULL}, 2, y, r, NULL);
   ck_assert_int_eq(r[0].status, ENF_ERR_NONFINITE);
   ck_assert_double_eq(r[0].t, 7);
   ck_assert(isnan(y[0]));
@@ -282,7 +282,7 @@ END_TEST
 START_TEST(a_non_finite_start_is_said) {
   double y[] = {INFINITY, 0, 1, 0};
   enf__ode_result r[2] = {{0}, {0}};
-  solve(&(enf__ode){&defaults, hazard, NULL, 2, 0, 1}, 2, y, r, NULL);
+  solve(&(enf__ode){&defaults, hazard, NULL, 2, 0, 1, NULL}, 2, y, r, NULL);
   ck_assert_int_eq(r[0].status, ENF_ERR_NONFINITE);
   ck_assert_int_eq(r[1].status, ENF_OK);
 }

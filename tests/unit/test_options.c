@@ -34,14 +34,14 @@ static bool is_one_of(const char *text, const char *const *list, size_t n) {
 
 START_TEST(every_row_is_sound) {
   static const char *const types[] = {"int", "real", "bool", "choice", "text", "seed"};
-  static const char *const groups[] = {"model.",  "run.",   "ode.", "logdet.", "inverse.",
-                                       "sample.", "train.", "sim.", "dequant."};
+  static const char *const groups[] = {"model.",  "run.",   "ode.", "logdet.",  "inverse.",
+                                       "sample.", "train.", "sim.", "dequant.", "density."};
   enf_opt_info info = ENF_OPT_INFO_INIT;
   size_t index = 0;
   for (; enf_opts_info(index, &info) == ENF_OK; index++) {
     char group[16] = "", buffer[32];
     strncat(group, info.name, strcspn(info.name, ".") + 1);
-    ck_assert_msg(is_one_of(group, groups, 9), "%s", info.name);
+    ck_assert_msg(is_one_of(group, groups, 10), "%s", info.name);
     ck_assert_msg(is_one_of(info.type, types, 6), "%s", info.name);
     ck_assert_msg(*info.help, "%s", info.name);
     ck_assert_msg(!!*info.choices == !strcmp(info.type, "choice"), "%s", info.name);
