@@ -151,6 +151,13 @@ module enf
     end function enf_energy_fn
 
     ! One of enf_fit_go_on, enf_fit_save_now, enf_fit_stop.
+    integer(c_int) function enf_reduce_fn(user, n, sum) bind(c)
+      import :: c_ptr, c_int, c_size_t, c_double
+      type(c_ptr), value :: user
+      integer(c_size_t), value :: n
+      real(c_double), intent(inout) :: sum(n)
+    end function enf_reduce_fn
+
     integer(c_int) function enf_fit_fn(user, event) bind(c)
       import :: c_ptr, c_int, enf_fit_event
       type(c_ptr), value :: user
@@ -278,6 +285,14 @@ module enf
       type(c_ptr), value :: trainer, user
       type(c_funptr), value :: fn
     end function enf_trainer_set_energy
+
+    ! fn is c_funloc of an enf_reduce_fn, or c_null_funptr.
+    integer(c_int32_t) function enf_trainer_set_reduce(trainer, fn, user, rank, ranks) bind(c)
+      import :: c_ptr, c_funptr, c_int32_t, c_int
+      type(c_ptr), value :: trainer, user
+      type(c_funptr), value :: fn
+      integer(c_int), value :: rank, ranks
+    end function enf_trainer_set_reduce
 
     ! x is c_loc of configurations (D,N,n); c_null_ptr where the objective is the energy.
     integer(c_int32_t) function enf_train_step(ctx, trainer, n, x, info) bind(c)

@@ -169,6 +169,38 @@ void enf_trainer_destroy(enf_trainer *tr);
  */
 enf_status enf_trainer_set_mixture(enf_trainer *tr, const enf_flow *mix);
 
+/**
+ * enf_reduce_fn: add sum (n) over the ranks, in place, in any order (MPI_Allreduce with MPI_SUM).
+ *
+ * 0, or anything else for failure. Since 0.1.
+ */
+typedef int (*enf_reduce_fn)(void *user, size_t n, double *sum);
+
+/**
+ * enf_trainer_set_reduce: spread every batch of the trainer over ranks.
+ *
+ * Every rank has a trainer of the same flow and options, with the same run.kernel and
+ * run.precision, and gives enf_train_step its part of the global batch: rows rank*n ... of
+ * ranks*n, all the same n (enf_trainer_rows of the global batch, of which a rank takes its own).
+ * Counts, loss and gradient are reduced together; then every rank makes the same update. Sums go
+ * along a fixed binary tree over 64 leaves of the global batch, each rank's in a slot of its own:
+ * 1, 2, 4 ... 64 ranks have the same weights, to the bit, whatever order fn adds in, and enf_step_info
+ * is of the global batch. Training without a reduce function adds in another order.
+ * In:   fn, user     called once a step, on its thread, with ranks (8 + parameters) doubles; NULL takes
+ *                    it away. Kept by the trainer, not in its file. It may not use the step's context,
+ *                    flow or trainer.
+ *       rank, ranks  0 <= rank < ranks; ranks is a power of two up to 64
+ * Steps answer UNSUPPORTED, with the sentence: objectives other than flow-matching and likelihood,
+ * mixtures, rows with weights, batches of many sizes, enf_fit, an open data scale
+ * (set model.data_scale), and optimal transport whose blocks (train.ot_block) ranks would cut.
+ * CALLBACK if fn fails, has not added, another rank's step has failed or is another one. A step
+ * refused for its arguments (rows that are not finite among them) does not call fn: end all ranks.
+ * A failure that one rank alone has can leave the others a step ahead: go on from a file.
+ * Statuses: ARG, STATE (inside a step). Since 0.1.
+ */
+enf_status enf_trainer_set_reduce(enf_trainer *tr, enf_reduce_fn fn, void *user, int rank,
+                                  int ranks);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

@@ -258,6 +258,10 @@ enf_status enf_fit(enf_ctx *ctx, enf_trainer *tr, size_t n, const double *x,
   if (status != ENF_OK)
     return status;
   TRY(enf__trainer_check(ctx, tr));
+  if (tr->reduce.fn)
+    TRY(enf__fail(ctx, ENF_ERR_UNSUPPORTED,
+                  "enf_fit chooses rows for one rank: with a reduce function make the steps by "
+                  "enf_train_step"));
   TRY(enf__fit_begin(&f, plan));
   TRY(run(&f));
   ctx->errmsg[0] = '\0';

@@ -26,7 +26,7 @@ typedef struct {
   double noise; /* standard deviation in the middle of a path */
   uint64_t seed;
   size_t dim, params, chunks;
-  double *x0;        /* (n,N,D) */
+  const double *x0;  /* (n,N,D) */
   double *losses;    /* (n) */
   double *gradients; /* (chunks,P) */
 } job;
@@ -42,22 +42,22 @@ static job make_job(const enf__batch *b, const enf__run *run) {
   return j;
 }
 
-static void lay_out(job *j, enf__arena *arena) {
-  j->x0 = ENF__TAKE(arena, double, j->batch->n * j->dim);
+/* draws: of the coupling */
+static void lay_out(job *j, double **draws, enf__arena *arena) {
+  *draws = ENF__TAKE(arena, double, j->batch->n * j->dim);
   j->losses = ENF__TAKE(arena, double, j->batch->n);
   j->gradients = ENF__TAKE(arena, double, j->chunks * j->params);
 }
 
-static enf__coupling coupling_of(const job *j) {
-  const enf__batch *b = j->batch;
+static enf__coupling coupling_of(const enf__batch *b, double *draws) {
   return (enf__coupling){.kind = (int)enf__opts_int(b->options, ENF__OPT_TRAIN_COUPLING),
                          .block = (size_t)enf__opts_int(b->options, ENF__OPT_TRAIN_OT_BLOCK),
                          .prior = &b->flow->prior,
-                         .seed = j->seed,
+                         .seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED),
                          .first = b->first,
                          .n = b->n,
                          .x1 = b->x,
-                         .x0 = j->x0,
+                         .x0 = draws,
                          .species = b->flow->space.shape.kind,
                          .reflect = enf__opts_int(b->options, ENF__OPT_TRAIN_REFLECT) != 0};
 }
@@ -142,8 +142,9 @@ static enf_status run_chunk(void *user, size_t index, enf__arena *arena) {
 static size_t call_bytes(const enf__batch *b) {
   enf__arena count = {0};
   job j = make_job(b, NULL);
-  const enf__coupling coupling = coupling_of(&j);
-  lay_out(&j, &count);
+  double *draws;
+  const enf__coupling coupling = coupling_of(b, NULL);
+  lay_out(&j, &draws, &count);
   enf__arena_take(&count, enf__coupling_call_bytes(&coupling));
   return count.used;
 }
@@ -151,7 +152,7 @@ static size_t call_bytes(const enf__batch *b) {
 static size_t worker_bytes(const enf__batch *b, const enf__run *run) {
   enf__arena count = {0};
   const job j = make_job(b, run);
-  const enf__coupling coupling = coupling_of(&j);
+  const enf__coupling coupling = coupling_of(b, NULL);
   lay_out_chunk(&j, (b->n + j.chunks - 1) / j.chunks, &count);
   const size_t chunk_bytes =
       count.used +
@@ -160,12 +161,19 @@ static size_t worker_bytes(const enf__batch *b, const enf__run *run) {
   return chunk_bytes > coupling_bytes ? chunk_bytes : coupling_bytes;
 }
 
+static enf_status pair(enf_ctx *ctx, const enf__batch *b, double *draws) {
+  const enf__coupling coupling = coupling_of(b, draws);
+  return enf__coupling_draw(ctx, &coupling);
+}
+
 static enf_status evaluate(enf_ctx *ctx, const enf__batch *b, enf__slope *slope) {
   enf_status status;
   job j = make_job(b, &ctx->run);
-  lay_out(&j, &ctx->arena);
-  const enf__coupling coupling = coupling_of(&j);
-  TRY(enf__coupling_draw(ctx, &coupling));
+  double *draws;
+  lay_out(&j, &draws, &ctx->arena);
+  if (!b->draws)
+    TRY(pair(ctx, b, draws));
+  j.x0 = b->draws ? b->draws : draws;
   const size_t most = (b->n + j.chunks - 1) / j.chunks;
   TRY(enf__parallel_for(ctx, j.chunks, run_chunk, &j, most, b->n));
   *slope = (enf__slope){.evaluations = b->n, .buffers = j.chunks, .gradients = j.gradients};
@@ -178,5 +186,6 @@ out:
 const enf__objective enf__flow_matching = {.call_bytes = call_bytes,
                                            .worker_bytes = worker_bytes,
                                            .evaluate = evaluate,
+                                           .pair = pair,
                                            .passes = 1,
                                            .needs_data = true};

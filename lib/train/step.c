@@ -12,6 +12,7 @@
 #include "core/random.h"
 #include "flow/mixture.h"
 #include "math/finite.h"
+#include "train/ranks.h"
 #include "train/weighted.h"
 #include <math.h>
 #include <string.h>
@@ -128,6 +129,10 @@ static enf_status check_step(enf_ctx *ctx, const enf_trainer *tr, rows *r,
   if (!r->x && objective->needs_data)
     return enf__fail(ctx, ENF_ERR_ARG, "x is NULL: train.objective %s needs data",
                      enf__opts_print(tr->options, ENF__OPT_TRAIN_OBJECTIVE, name));
+  if (r->logw && tr->reduce.fn)
+    return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
+                     "rows with weights do not go with a reduce function: a rank does not know the "
+                     "weights of the others");
   if (r->logw && !objective->needs_data)
     return enf__fail(ctx, ENF_ERR_ARG, "train.objective %s takes no rows that logw could weigh",
                      enf__opts_print(tr->options, ENF__OPT_TRAIN_OBJECTIVE, name));
@@ -135,6 +140,9 @@ static enf_status check_step(enf_ctx *ctx, const enf_trainer *tr, rows *r,
     return enf__fail(ctx, ENF_ERR_STATE,
                      "train.objective %s needs an energy: call enf_trainer_set_energy first",
                      enf__opts_print(tr->options, ENF__OPT_TRAIN_OBJECTIVE, name));
+  status = enf__ranks_check(ctx, tr, r->n);
+  if (status != ENF_OK)
+    return status;
   if (r->logw)
     status = enf__weights_check(ctx, r->n, r->logw, &r->top, &r->left);
   if (status != ENF_OK || !objective->needs_data)
@@ -159,6 +167,8 @@ static enf_status reserve(enf_ctx *ctx, const enf_trainer *tr, const rows *r,
   ENF__TAKE(&count, double, batch->n);
   ENF__TAKE(&count, double, enf__flow_fit_doubles(batch->flow, batch->n));
   ENF__TAKE(&count, double, batch->flow->params.size);
+  if (tr->reduce.fn)
+    enf__arena_take(&count, enf__ranks_bytes(tr, batch));
   const size_t call =
       count.used + objective->call_bytes(batch) + enf__gradient_bytes(tr->optimiser.params);
   const size_t loss = objective->worker_bytes(batch, &ctx->run);
@@ -226,7 +236,10 @@ static enf_status find_slope(enf_ctx *ctx, enf_trainer *tr, const enf__batch *ba
     TRY(objective->find(ctx, batch, slope, slope->found));
     goto out;
   }
-  TRY(objective->evaluate(ctx, batch, slope));
+  if (tr->reduce.fn)
+    TRY(enf__ranks_slope(ctx, tr, batch, slope));
+  else
+    TRY(objective->evaluate(ctx, batch, slope));
   slope->found = NULL;
   TRY(enf__gradient_sum(ctx, tr->optimiser.params, slope->buffers, slope->gradients, norm));
 out:
@@ -286,6 +299,11 @@ out:
   return status;
 }
 
+/* Rows of the batch on all ranks, for n on each. */
+static size_t rows_of_ranks(const enf_trainer *tr, size_t n) {
+  return tr->reduce.fn ? n * tr->reduce.ranks : n;
+}
+
 static enf_status make_step(enf_ctx *ctx, enf_trainer *tr, rows r, enf_step_info *info) {
   enf_status status;
   const double started = enf__seconds();
@@ -293,7 +311,7 @@ static enf_status make_step(enf_ctx *ctx, enf_trainer *tr, rows r, enf_step_info
   enf__batch batch = {.options = tr->options,
                       .flow = tr->work,
                       .n = rows_of_batch(tr, &r),
-                      .first = tr->counters[ENF__SAMPLES],
+                      .first = tr->counters[ENF__SAMPLES] + tr->reduce.rank * r.n,
                       .progress = progress_of(tr),
                       .passes = passes_of(tr),
                       .mixture = tr->mixture,
@@ -308,7 +326,7 @@ static enf_status make_step(enf_ctx *ctx, enf_trainer *tr, rows r, enf_step_info
   TRY(find_slope(ctx, tr, &batch, &slope, &norm));
   settle(tr);
   tr->share = slope.share;
-  TRY(enf__step_end(ctx, tr, &slope, norm, batch.n, started, info));
+  TRY(enf__step_end(ctx, tr, &slope, norm, rows_of_ranks(tr, batch.n), started, info));
 out:
   return status;
 }

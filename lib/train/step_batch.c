@@ -123,6 +123,9 @@ static enf_status check(enf_ctx *ctx, const enf_trainer *tr, const enf_batch *ba
     return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
                      "train.objective is %s: a batch trains by flow-matching or likelihood",
                      enf__opts_print(tr->options, ENF__OPT_TRAIN_OBJECTIVE, name));
+  if (tr->reduce.fn)
+    return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
+                     "a batch of many sizes does not go with a reduce function");
   if (tr->mixture)
     return enf__fail(ctx, ENF_ERR_UNSUPPORTED, "a batch trains a flow, not beside a mixture");
   if (batch->count == 0)

@@ -21,6 +21,7 @@ typedef struct {
   const double *x; /* (n,state) in the flow's space, NaN where a row cannot be; NULL for sizing or
                       no data */
   const double *volume; /* (n) its log-volumes */
+  const double *draws;  /* (n,state) of flow matching that are paired with x, or NULL: it pairs */
   const int32_t *kind;  /* (n,N) of molecules whose features are those of kinds, or NULL; with a
                            dequantiser the likelihood makes them anew */
   const double *weight; /* (n) of its rows in the mean, or NULL: 1 each */
@@ -56,6 +57,8 @@ typedef struct {
      weights before, and are averaged over the steps. */
   enf_status (*evaluate)(enf_ctx *ctx, const enf__batch *batch, enf__slope *slope);
   enf_status (*find)(enf_ctx *ctx, const enf__batch *batch, enf__slope *slope, double *params);
+  /* Prior draws (n,state) that go with the rows, where the loss is of pairs; or NULL. */
+  enf_status (*pair)(enf_ctx *ctx, const enf__batch *batch, double *draws);
   size_t passes; /* times that a batch goes along the flow, there or back */
   bool needs_data, needs_energy;
   bool weighs; /* has a mean with weights; else rows with weights are resampled */
@@ -74,6 +77,13 @@ enum {
   ENF__COUNTERS
 };
 
+/* The host's sum over ranks; not in the file. */
+typedef struct {
+  enf_reduce_fn fn; /* or NULL: there is one rank, and no tree */
+  void *user;
+  size_t rank, ranks;
+} enf__reduce;
+
 struct enf_trainer {
   uint32_t magic;
   enf_alloc alloc;
@@ -85,6 +95,7 @@ struct enf_trainer {
   enf_energy_fn energy; /* the host's, or NULL; not in the file */
   void *energy_user;
   const enf_flow *mixture; /* the host's, or NULL; not in the file */
+  enf__reduce reduce;
   double share;            /* of the flow in it so far, 0: none yet */
   uint64_t data;           /* fingerprint of the data set; 0: not told */
   bool busy;               /* inside a step: its energy may not use the trainer */

@@ -1,0 +1,178 @@
+/* test_ranks.c -- ranks as threads: 1, 2 and 4 of them have the same weights to the bit, in any
+   order of sums, and the gradient is that of a step without them; what cannot be is told. */
+#include "laws/objectives.h"
+
+enum { ALL = 32, MOST_RANKS = 4 };
+
+typedef struct {
+  pthread_mutex_t lock;
+  pthread_barrier_t barrier;
+  int ranks;
+  double *sum;
+  size_t size;
+} meeting;
+
+static meeting meet;
+static double many[ALL * MOST_DIM];
+
+/* Ranks add to shared memory as they come. */
+static int add_all(void *user, size_t n, double *sum) {
+  meeting *m = user;
+  pthread_mutex_lock(&m->lock);
+  if (m->size == 0)
+    m->sum = calloc(m->size = n, sizeof *m->sum);
+  for (size_t k = 0; k < n; k++)
+    m->sum[k] += sum[k];
+  pthread_mutex_unlock(&m->lock);
+  pthread_barrier_wait(&m->barrier);
+  memcpy(sum, m->sum, n * sizeof *sum);
+  if (pthread_barrier_wait(&m->barrier) == PTHREAD_BARRIER_SERIAL_THREAD) {
+    free(m->sum);
+    m->size = 0;
+  }
+  pthread_barrier_wait(&m->barrier);
+  return 0;
+}
+
+typedef struct {
+  int rank, steps;
+  enf_flow *flow;
+  enf_step_info info;
+  enf_status status;
+} member;
+
+static void *run_rank(void *user) {
+  member *m = user;
+  enf_ctx *own = NULL;
+  enf_trainer *trainer = NULL;
+  const size_t n = (size_t)(ALL / meet.ranks);
+  m->info = (enf_step_info)ENF_STEP_INFO_INIT;
+  m->status = enf_ctx_create(&own, NULL);
+  if (m->status == ENF_OK)
+    m->status = enf_ctx_configure(own, opts);
+  if (m->status == ENF_OK)
+    m->status = enf_create(own, &m->flow, opts);
+  if (m->status == ENF_OK)
+    m->status = enf_trainer_create(own, &trainer, m->flow, opts);
+  if (m->status == ENF_OK)
+    m->status = enf_trainer_set_reduce(trainer, add_all, &meet, m->rank, meet.ranks);
+  for (int i = 0; i < m->steps && m->status == ENF_OK; i++)
+    m->status = enf_train_step(own, trainer, n, many + (size_t)m->rank * n * dim, &m->info);
+  enf_trainer_destroy(trainer);
+  enf_ctx_destroy(own);
+  return NULL;
+}
+
+/* Weights of rank 0 after the steps, which all ranks have. */
+static double *train_ranks(int ranks, int steps, enf_step_info *info, size_t *bytes) {
+  member all[MOST_RANKS];
+  pthread_t thread[MOST_RANKS];
+  meet = (meeting){.ranks = ranks};
+  pthread_mutex_init(&meet.lock, NULL);
+  pthread_barrier_init(&meet.barrier, NULL, (unsigned)ranks);
+  for (int r = 0; r < ranks; r++) {
+    all[r] = (member){.rank = r, .steps = steps};
+    ck_assert_int_eq(pthread_create(&thread[r], NULL, run_rank, &all[r]), 0);
+  }
+  for (int r = 0; r < ranks; r++)
+    pthread_join(thread[r], NULL);
+  *bytes = all[0].flow->params.size * sizeof(double);
+  double *out = malloc(*bytes);
+  memcpy(out, all[0].flow->params.value, *bytes);
+  *info = all[0].info;
+  info->seconds = 0;
+  for (int r = 0; r < ranks; r++) {
+    ck_assert_int_eq(all[r].status, ENF_OK);
+    ck_assert_mem_eq(all[r].flow->params.value, out, *bytes);
+    enf_destroy(all[r].flow);
+  }
+  return out;
+}
+
+static const char *const kinds[] = {"flow-matching", "likelihood"};
+
+static void open_ranks(void) {
+  open_bag();
+  set("train.ot_block", "4");
+}
+
+static void take_many(void) {
+  begin();
+  for (size_t i = 0; i < ALL; i++)
+    enf__space_normal(&flow->space, 1.1, 5, 61, i, many + i * dim);
+  end();
+}
+
+START_TEST(ranks_have_the_same_weights) {
+  set("train.objective", kinds[_i]);
+  take_many();
+  enf_step_info first, info;
+  size_t bytes;
+  double *one = train_ranks(1, 50, &first, &bytes);
+  ck_assert_uint_eq(first.step, 50);
+  for (int ranks = 2; ranks <= MOST_RANKS; ranks *= 2) {
+    double *other = train_ranks(ranks, 50, &info, &bytes);
+    ck_assert_mem_eq(one, other, bytes);
+    ck_assert_mem_eq(&first, &info, sizeof info);
+    free(other);
+  }
+  free(one);
+}
+END_TEST
+
+static int leave(void *user, size_t n, double *sum) {
+  (void)n, (void)sum;
+  return *(int *)user;
+}
+
+/* Loss and gradient are those of a step without ranks, to rounding. */
+START_TEST(a_rank_is_a_step) {
+  int zero = 0;
+  enf_step_info info[2] = {ENF_STEP_INFO_INIT, ENF_STEP_INFO_INIT};
+  set("train.objective", kinds[_i]);
+  take_many();
+  for (int with = 0; with < 2; with++) {
+    begin();
+    if (with)
+      ck_assert_int_eq(enf_trainer_set_reduce(tr, leave, &zero, 0, 1), ENF_OK);
+    OK(enf_train_step(ctx, tr, ALL, many, &info[with]));
+    end();
+  }
+  ck_assert_double_eq_tol(info[0].loss, info[1].loss, 1e-12 * fabs(info[0].loss));
+  ck_assert_double_eq_tol(info[0].grad_norm, info[1].grad_norm, 1e-10 * info[0].grad_norm);
+  ck_assert_uint_eq(info[0].evaluations, info[1].evaluations);
+}
+END_TEST
+
+START_TEST(what_cannot_be_is_told) {
+  int value = 7;
+  set("train.objective", "likelihood");
+  take_many();
+  begin();
+  ck_assert_int_eq(enf_trainer_set_reduce(tr, leave, &value, 0, 3), ENF_ERR_ARG);
+  ck_assert_int_eq(enf_trainer_set_reduce(tr, leave, &value, 2, 2), ENF_ERR_ARG);
+  ck_assert_int_eq(enf_trainer_set_reduce(NULL, leave, &value, 0, 1), ENF_ERR_ARG);
+  ck_assert_int_eq(enf_trainer_set_reduce(tr, leave, &value, 0, 2), ENF_OK);
+  ck_assert_int_eq(try_step(NULL), ENF_ERR_CALLBACK);
+  ck_assert_str_eq(enf_ctx_errmsg(ctx), "the reduce function returned 7");
+  value = 0;
+  ck_assert_int_eq(try_step(NULL), ENF_ERR_CALLBACK);
+  ck_assert_str_eq(enf_ctx_errmsg(ctx),
+                   "rank 1 is 0 times in the sums of the reduce function, not once");
+  ck_assert_uint_eq(tr->counters[ENF__STEP], 0);
+  end();
+  set("train.objective", "energy");
+  begin();
+  ck_assert_int_eq(enf_trainer_set_reduce(tr, leave, &value, 0, 1), ENF_OK);
+  ck_assert_int_eq(try_step(NULL), ENF_ERR_UNSUPPORTED);
+}
+END_TEST
+
+int main(void) {
+  TCase *tests = tcase_create("laws");
+  tcase_add_checked_fixture(tests, open_ranks, close_bag);
+  tcase_add_loop_test(tests, ranks_have_the_same_weights, 0, 2);
+  tcase_add_loop_test(tests, a_rank_is_a_step, 0, 2);
+  tcase_add_test(tests, what_cannot_be_is_told);
+  return run_suite("ranks", tests);
+}
