@@ -1,26 +1,8 @@
 /* Exact values of lattice gauge theories against the tables of another program, and refusals. */
-#include "suite.h"
-#include <enf/enf.h>
+#include "host.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-static enf_ctx *ctx;
-
-static void setup(void) { ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK); }
-static void teardown(void) { enf_ctx_destroy(ctx); }
-
-#define OK(call)                                                                                   \
-  do {                                                                                             \
-    const enf_status got = (call);                                                                 \
-    ck_assert_msg(got == ENF_OK, "%s: %d %s", #call, (int)got, enf_ctx_errmsg(ctx));               \
-  } while (0)
-
-#define REFUSED(status, words, call)                                                               \
-  do {                                                                                             \
-    ck_assert_int_eq((call), (status));                                                            \
-    ck_assert_msg(strstr(enf_ctx_errmsg(ctx), (words)) != NULL, "%s", enf_ctx_errmsg(ctx));        \
-  } while (0)
 
 /* ---- exact values --------------------------------------------------------------------------- */
 

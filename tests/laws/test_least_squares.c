@@ -1,36 +1,11 @@
 /* Training by least squares: densities of one matrix against exact values, their coefficients on a
    lattice, U(1) with pairs; averages over steps, threads, refusals. */
-#include "suite.h"
-#include <enf/enf.h>
+#include "host.h"
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static enf_ctx *ctx;
-
-static void setup(void) { ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK); }
-static void teardown(void) { enf_ctx_destroy(ctx); }
-
-#define OK(call)                                                                                   \
-  do {                                                                                             \
-    const enf_status got = (call);                                                                 \
-    ck_assert_msg(got == ENF_OK, "%s: %d %s", #call, (int)got, enf_ctx_errmsg(ctx));               \
-  } while (0)
-
-static enf_opts *options(const char *text) {
-  enf_opts *opts;
-  char copy[400], *rest = copy;
-  OK(enf_opts_create(ctx, &opts));
-  snprintf(copy, sizeof copy, "%s", text);
-  for (char *item; (item = strtok_r(rest, ",", &rest)) != NULL;) {
-    char *equals = strchr(item, '=');
-    *equals = '\0';
-    ck_assert_msg(enf_opts_set(opts, item, equals + 1) == ENF_OK, "%s", enf_opts_errmsg(opts));
-  }
-  return opts;
-}
 
 static enf_flow *make_flow(const char *text) {
   enf_opts *opts = options(text);

@@ -1,6 +1,5 @@
 /* Gauge fields as a host sees them: what no gauge transformation changes, known fields, and every refusal with its sentence. */
-#include "suite.h"
-#include <enf/enf.h>
+#include "host.h"
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -8,23 +7,6 @@
 #include <string.h>
 
 enum { ROWS = 3, MOST = 4096 };
-
-static enf_ctx *ctx;
-
-static void setup(void) { ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK); }
-static void teardown(void) { enf_ctx_destroy(ctx); }
-
-#define OK(call)                                                                                   \
-  do {                                                                                             \
-    const enf_status got = (call);                                                                 \
-    ck_assert_msg(got == ENF_OK, "%s: %d %s", #call, (int)got, enf_ctx_errmsg(ctx));               \
-  } while (0)
-
-#define REFUSED(status, words, call)                                                               \
-  do {                                                                                             \
-    ck_assert_int_eq((call), (status));                                                            \
-    ck_assert_msg(strstr(enf_ctx_errmsg(ctx), (words)) != NULL, "%s", enf_ctx_errmsg(ctx));        \
-  } while (0)
 
 /* ---- observables ---------------------------------------------------------------------------- */
 

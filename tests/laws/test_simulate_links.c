@@ -1,7 +1,6 @@
 /* Hybrid Monte Carlo of gauge fields and of one matrix: averages against exact values, what a
    host's gradient may be, one chain in order, and refusals. */
-#include "suite.h"
-#include <enf/enf.h>
+#include "host.h"
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,30 +8,6 @@
 #include <string.h>
 
 enum { BLOCKS = 20, MOST = 2000 };
-
-static enf_ctx *ctx;
-
-static void setup(void) { ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK); }
-static void teardown(void) { enf_ctx_destroy(ctx); }
-
-#define OK(call)                                                                                   \
-  do {                                                                                             \
-    const enf_status got = (call);                                                                 \
-    ck_assert_msg(got == ENF_OK, "%s: %d %s", #call, (int)got, enf_ctx_errmsg(ctx));               \
-  } while (0)
-
-static enf_opts *options(const char *text) {
-  enf_opts *opts;
-  char copy[400], *rest = copy;
-  OK(enf_opts_create(ctx, &opts));
-  snprintf(copy, sizeof copy, "%s", text);
-  for (char *item; (item = strtok_r(rest, ",", &rest)) != NULL;) {
-    char *equals = strchr(item, '=');
-    *equals = '\0';
-    ck_assert_msg(enf_opts_set(opts, item, equals + 1) == ENF_OK, "%s", enf_opts_errmsg(opts));
-  }
-  return opts;
-}
 
 /* Mean and its error from blocks of the chain. */
 static void average(size_t n, const double *v, double *mean, double *error) {
