@@ -11,13 +11,17 @@ shift $(($# < 3 ? $# : 3))
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# system, work and rate of every row, from the JSON of one run
+# system, work and rate of every row, from the JSON of one run; growth's rows are its seconds
 rates() {
   "$1" --runs 1 --threads 1 --cpu-clock --json "$scratch/json" "${@:2}" >/dev/null
+  local number='\([0-9.e+-]*\)'
   tr '{' '\n' <"$scratch/json" | sed -n \
     -e 's/^"system": "\([^"]*\)".*/system \1/p' \
-    -e 's/^"work": "\([^"]*\)".*"rate": \([0-9.e+-]*\).*/\1 \2/p' |
-    awk '$1 == "system" {of = $2; next} {print of, $1, $2}'
+    -e "s/^\"work\": \"\([^\"]*\)\".*\"rate\": $number.*/\1 \2/p" \
+    -e "s/^\"layers\": $number, \"hidden\": $number, \"particles\": $number, \"velocity_seconds\": $number, \"divergence_seconds\": $number}.*/growth \1x\2 \3 \4 \5/p" |
+    awk '$1 == "system" {of = $2; next}
+         $1 == "growth" {print $2 ":" $3, "velocity", 1 / $4; print $2 ":" $3, "divergence", 1 / $5; next}
+         {print of, $1, $2}'
 }
 
 for run in $(seq "$runs"); do

@@ -98,6 +98,14 @@ typedef struct {
   void (*spread)(size_t rows, size_t n, size_t copies, size_t apart, const ENF__REAL *f,
                  const ENF__REAL *y, const ENF__REAL *g, const ENF__REAL *z, ENF__REAL *out);
 
+  /* Positions, for all n displacements: out = a - b; y += f x; and a particle's part in the move of
+     another, v += c r_dot + r (c_s s_dot + c_q q_dot). */
+  void (*difference)(size_t n, const ENF__REAL *a, const ENF__REAL *b, ENF__REAL *out);
+  void (*add_scaled)(size_t n, ENF__REAL f, const ENF__REAL *x, ENF__REAL *y);
+  void (*move_tangent)(size_t n, ENF__REAL c, const ENF__REAL *r_dot, ENF__REAL r, ENF__REAL c_s,
+                       const ENF__REAL *s_dot, ENF__REAL c_q, const ENF__REAL *q_dot,
+                       ENF__REAL *v);
+
   /* ---- values with one tangent each, for gradients of eps^T J eps: foo_dot is the tangent of foo,
      "bar" marks the derivative of the loss by a value, "hat" that by a tangent. No products here.
    */

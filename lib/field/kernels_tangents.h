@@ -119,3 +119,33 @@ static void spread(size_t rows, size_t n, size_t copies, size_t apart, const REA
     }
   }
 }
+
+/* ---- numbers of one edge for all displacements: n of any size, in the order of plain C --------- */
+
+static void difference(size_t n, const REAL *a, const REAL *b, REAL *out) {
+  size_t t = 0;
+  for (; t + (size_t)L <= n; t += (size_t)L)
+    vec_store(out + t, vec_load(a + t) - vec_load(b + t));
+  for (; t < n; t++)
+    out[t] = a[t] - b[t];
+}
+
+static void add_scaled(size_t n, REAL f, const REAL *x, REAL *y) {
+  size_t t = 0;
+  for (; t + (size_t)L <= n; t += (size_t)L)
+    vec_store(y + t, vec_load(y + t) + vec_set(f) * vec_load(x + t));
+  for (; t < n; t++)
+    y[t] += f * x[t];
+}
+
+static void move_tangent(size_t n, REAL c, const REAL *r_dot, REAL r, REAL c_s, const REAL *s_dot,
+                         REAL c_q, const REAL *q_dot, REAL *v) {
+  size_t t = 0;
+  for (; t + (size_t)L <= n; t += (size_t)L) {
+    const vec c_dot = vec_set(c_s) * vec_load(s_dot + t) + vec_set(c_q) * vec_load(q_dot + t);
+    const vec move = vec_load(r_dot + t) * vec_set(c) + vec_set(r) * c_dot;
+    vec_store(v + t, vec_load(v + t) + move);
+  }
+  for (; t < n; t++)
+    v[t] += r_dot[t] * c + r * (c_s * s_dot[t] + c_q * q_dot[t]);
+}

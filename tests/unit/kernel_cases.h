@@ -306,6 +306,23 @@ WANT(spread) {
       y[0][t * n + c] += (double)coef[t] * (double)A[r * n + c] + (double)ds_dot[t] * (double)w4[c];
 }
 
+RUN(difference) { k->field->difference(count, q + first, q0 + first, y[0] + first); }
+WANT(difference) { EACH_ROW y[0][r] = (double)q[r] - (double)q0[r]; }
+
+RUN(add_scaled) { k->field->add_scaled(count, (REAL)0.3, q + first, y[0] + first); }
+WANT(add_scaled) { EACH_ROW y[0][r] += (double)(REAL)0.3 * (double)q[r]; }
+
+RUN(move_tangent) {
+  k->field->move_tangent(count, (REAL)0.3, q + first, (REAL)1.7, (REAL)0.9, ds + first, (REAL)-1.1,
+                         q0 + first, y[0] + first);
+}
+WANT(move_tangent) {
+  EACH_ROW {
+    const double c_dot = (double)(REAL)0.9 * (double)ds[r] + (double)(REAL)-1.1 * (double)q0[r];
+    y[0][r] += (double)(REAL)0.3 * (double)q[r] + (double)(REAL)1.7 * c_dot;
+  }
+}
+
 RUN(dots) { k->math->dots(count, n, wq, A + first * (n + 32), n + 32, y[0] + first); }
 WANT(dots) { EACH_ROW y[0][r] = times(n, A + r * (n + 32), wq, 1, 0); }
 
@@ -615,6 +632,9 @@ static const kernel_case cases[] = {
     CASE(coordinate_grad, 8, 8, false, 0),
     CASE(edge_scatter, 1, 3, false, 0),
     CASE(spread, 1, 1, false, 0),
+    CASE(difference, 1, 1, false, 0),
+    CASE(add_scaled, 1, 1, false, 0),
+    CASE(move_tangent, 1, 1, false, 0),
     CASE(dots, 1, 1, false, 0),
     CASE(silu_slope, 1, 1, false, 0),
     CASE(pair_input, 2, 4, false, 0),

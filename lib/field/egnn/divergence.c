@@ -38,38 +38,28 @@ void egnn_list_dense_rows(const tangents *d) {
 }
 
 /* r_dot, q_dot, q0_dot of edge (i,j) for all tangents. */
-void egnn_edge_tangents(const layer *y, tangents *d, size_t e, size_t i, size_t j) {
+void egnn_edge_tangents(const group *g, const layer *y, tangents *d, size_t e, size_t i, size_t j) {
   const size_t T = d->T, D = d->D, N = d->N;
   memset(d->edge_dot.q, 0, T * sizeof(REAL));
   memset(d->edge_dot.q0, 0, T * sizeof(REAL));
   for (size_t b = 0; b < D; b++) {
-    const REAL *vi = d->v_dot + (i * D + b) * T, *vj = d->v_dot + (j * D + b) * T;
-    const REAL two_r = 2 * r_of(d, y, e, b), two_r0 = 2 * d->r_first[(b * N + i) * N + j];
-    REAL *r_dot = d->edge_dot.r + b * T, *q_dot = d->edge_dot.q;
-    for (size_t t = 0; t < T; t++)
-      r_dot[t] = vi[t] - vj[t];
+    const REAL two_r0 = 2 * d->r_first[(b * N + i) * N + j];
+    REAL *r_dot = d->edge_dot.r + b * T;
+    g->fk->difference(T, d->v_dot + (i * D + b) * T, d->v_dot + (j * D + b) * T, r_dot);
     r_dot[b * N + i] += 1;
     r_dot[b * N + j] -= 1;
-    for (size_t t = 0; t < T; t++)
-      q_dot[t] += two_r * r_dot[t];
+    g->fk->add_scaled(T, 2 * r_of(d, y, e, b), r_dot, d->edge_dot.q);
     d->edge_dot.q0[b * N + i] += two_r0;
     d->edge_dot.q0[b * N + j] -= two_r0;
   }
 }
 
 /* v_next_i += r_dot c + r (c_s s_dot + c_q q_dot) */
-void egnn_move_tangents(const layer *y, tangents *d, size_t e, size_t i) {
-  const size_t T = d->T, ge = d->e0 + e;
-  const REAL c = y->c[ge], c_s = y->c_s[ge], c_q = y->c_q[ge];
-  for (size_t t = 0; t < T; t++)
-    d->list.dot[t] = c_s * d->edge_dot.s[t] + c_q * d->edge_dot.q[t];
-  for (size_t b = 0; b < d->D; b++) {
-    const REAL r = r_of(d, y, e, b);
-    REAL *v = d->v_next + (i * d->D + b) * T;
-    const REAL *r_dot = d->edge_dot.r + b * T;
-    for (size_t t = 0; t < T; t++)
-      v[t] += r_dot[t] * c + r * d->list.dot[t];
-  }
+void egnn_move_tangents(const group *g, const layer *y, tangents *d, size_t e, size_t i) {
+  const size_t T = d->T, D = d->D, ge = d->e0 + e;
+  for (size_t b = 0; b < D; b++)
+    g->fk->move_tangent(T, y->c[ge], d->edge_dot.r + b * T, r_of(d, y, e, b), y->c_s[ge],
+                        d->edge_dot.s, y->c_q[ge], d->edge_dot.q, d->v_next + (i * D + b) * T);
 }
 
 /* The message tangents of edge e: rows listed in coef, src, cq, c0, out. */
@@ -345,9 +335,9 @@ void egnn_middle_layer(group *g, size_t l, tangents *d) {
     egnn_list_dense_rows(d);
   for (size_t e = 0; e < d->E; e++) {
     const size_t i = (size_t)d->recv[e], j = (size_t)d->send[e];
-    egnn_edge_tangents(y, d, e, i, j);
+    egnn_edge_tangents(g, y, d, e, i, j);
     (contract ? contracted_edge : split ? sent_edge : dense_edge)(g, y, d, e, i, j);
-    egnn_move_tangents(y, d, e, i);
+    egnn_move_tangents(g, y, d, e, i);
   }
   REAL *v = d->v_dot;
   d->v_dot = d->v_next;

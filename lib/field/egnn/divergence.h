@@ -7,9 +7,9 @@
 #define egnn_list_dense_rows SUFFIX(enf__egnn_list_dense_rows)
 void egnn_list_dense_rows(const tangents *d);
 #define egnn_edge_tangents SUFFIX(enf__egnn_edge_tangents)
-void egnn_edge_tangents(const layer *y, tangents *d, size_t e, size_t i, size_t j);
+void egnn_edge_tangents(const group *g, const layer *y, tangents *d, size_t e, size_t i, size_t j);
 #define egnn_move_tangents SUFFIX(enf__egnn_move_tangents)
-void egnn_move_tangents(const layer *y, tangents *d, size_t e, size_t i);
+void egnn_move_tangents(const group *g, const layer *y, tangents *d, size_t e, size_t i);
 #define egnn_list_contracted_rows SUFFIX(enf__egnn_list_contracted_rows)
 void egnn_list_contracted_rows(tangents *d, size_t i);
 #define egnn_contract_scalars SUFFIX(enf__egnn_contract_scalars)

@@ -75,9 +75,15 @@ static inline size_t edge_of(const tangents *d, size_t i, size_t j) {
 /* First edge of receiver i; of i = N, E. */
 static inline size_t edges_of(const tangents *d, size_t i) { return enf__shape_start(d->shape, i); }
 
-/* Numbers of the edges of receiver i, one by one, go where their senders are in (N); others 0. */
+/* Numbers of the edges of receiver i, one by one, go where their senders are in (N); others 0.
+   Where all others send, as they mostly do, that is one move. */
 static inline void place_by_sender(const tangents *d, size_t i, REAL *out) {
   size_t first = edges_of(d, i), left = edges_of(d, i + 1) - first;
+  if (left + 1 == d->N) {
+    memmove(out + i + 1, out + i, (d->N - 1 - i) * sizeof(REAL));
+    out[i] = 0;
+    return;
+  }
   for (size_t k = d->N; k-- > 0;)
     out[k] = left && (size_t)d->send[first + left - 1] == k ? out[--left] : 0;
 }
@@ -85,6 +91,10 @@ static inline void place_by_sender(const tangents *d, size_t i, REAL *out) {
 /* And back. */
 static inline void gather_by_sender(const tangents *d, size_t i, REAL *out) {
   const size_t first = edges_of(d, i), count = edges_of(d, i + 1) - first;
+  if (count + 1 == d->N) {
+    memmove(out + i, out + i + 1, (d->N - 1 - i) * sizeof(REAL));
+    return;
+  }
   for (size_t row = 0; row < count; row++)
     out[row] = out[d->send[first + row]];
 }

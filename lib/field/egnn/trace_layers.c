@@ -302,11 +302,11 @@ static void between_edges(group *g, trace_work *w, const layer *y, bool contract
     egnn_list_dense_rows(d);
   for (size_t e = 0; e < d->E; e++) {
     const size_t i = (size_t)g->recv[e], j = (size_t)g->send[e];
-    egnn_edge_tangents(y, d, e, i, j);
+    egnn_edge_tangents(g, y, d, e, i, j);
     begin_edge(y, w, e, i);
     couple(g, w, e, i, 0);
     couple(g, w, e, j, d->H);
-    egnn_move_tangents(y, d, e, i);
+    egnn_move_tangents(g, y, d, e, i);
     sum_edge(y, w, e, i);
     (contract ? contracted_edge_grad : dense_edge_grad)(g, w, y, e, i, j);
     end_edge(y, w, e, i, j);
