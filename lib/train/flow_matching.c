@@ -12,40 +12,63 @@
    crosses the places where optimal transport parts one mode from another, and what the field is
    there is left to chance.
 
-   The batch is cut into chunks, each with its own gradient buffer; losses are kept per sample and
-   summed in their order. So the bits depend on the batch only. */
+   The samples are cut into chunks, each with its own gradient buffer; losses are kept per sample
+   and summed in their order. So the bits depend on the batch only. Batches of many shapes, one each,
+   are one loss: chunks are cut from all of them behind one another, at equal shares of pairs, so
+   the number of buffers does not grow with that of shapes. */
+#include "train/flow_matching.h"
 #include "core/parallel.h"
 #include "core/random.h"
 #include "train/coupling.h"
-#include "train/train.h"
 #include <string.h>
 
 typedef struct {
-  const enf__batch *batch;
+  const enf__batch *batch; /* (count), one shape each */
+  size_t count;
   const enf__run *run;
   double noise; /* standard deviation in the middle of a path */
   uint64_t seed;
-  size_t dim, params, chunks;
-  const double *x0;  /* (n,N,D) */
-  double *losses;    /* (n) */
-  double *gradients; /* (chunks,P) */
+  size_t n, params, chunks; /* n: samples of all */
+  uint64_t pairs;           /* of all */
+  double weight;            /* 1 / coordinates of all */
+  double *x0;               /* of all, pairs of their x */
+  double *losses;           /* (n) */
+  double *gradients;        /* (chunks,P) */
 } job;
 
-static job make_job(const enf__batch *b, const enf__run *run) {
-  job j = {.batch = b, .run = run};
+static size_t width(const enf__batch *b) { return enf__space_state(&b->flow->space); }
+
+static uint64_t pairs_of(const enf__batch *b) {
+  const uint64_t N = b->flow->space.shape.particles;
+  return N * N;
+}
+
+static size_t coordinates(size_t count, const enf__batch *b) {
+  size_t sum = 0;
+  for (size_t k = 0; k < count; k++)
+    sum += b[k].n * width(b + k);
+  return sum;
+}
+
+static job make_job(size_t count, const enf__batch *b, const enf__run *run) {
+  job j = {.batch = b, .count = count, .run = run};
   j.noise = enf__opts_real(b->options, ENF__OPT_TRAIN_SIGMA);
   j.seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED);
-  j.dim = enf__space_state(&b->flow->space);
   j.params = b->flow->params.size;
-  j.chunks = enf__field_pieces(enf__chain_field(&b->flow->chain), &b->flow->space.shape, ENF__VJP,
-                               1, b->n);
+  j.weight = 1 / (double)coordinates(count, b);
+  for (size_t k = 0; k < count; k++) {
+    j.n += b[k].n;
+    j.pairs += b[k].n * pairs_of(b + k);
+  }
+  for (size_t k = 0; k < count; k++) /* as if all were of the shape that wants most */
+    j.chunks = enf__larger(j.chunks, enf__field_pieces(enf__chain_field(&b[k].flow->chain),
+                                                       &b[k].flow->space.shape, ENF__VJP, 1, j.n));
   return j;
 }
 
-/* draws: of the coupling */
-static void lay_out(job *j, double **draws, enf__arena *arena) {
-  *draws = ENF__TAKE(arena, double, j->batch->n * j->dim);
-  j->losses = ENF__TAKE(arena, double, j->batch->n);
+static void lay_out(job *j, enf__arena *arena) {
+  j->x0 = ENF__TAKE(arena, double, coordinates(j->count, j->batch));
+  j->losses = ENF__TAKE(arena, double, j->n);
   j->gradients = ENF__TAKE(arena, double, j->chunks * j->params);
 }
 
@@ -64,44 +87,49 @@ static enf__coupling coupling_of(const enf__batch *b, double *draws) {
 
 /* ---- one chunk ----------------------------------------------------------------------------- */
 
+/* Samples of one batch in a chunk. */
 typedef struct {
+  const enf__batch *batch;
+  const double *x0;       /* of all samples of the batch */
   double *t, *x, *target; /* (S), (S,N,D), (S,N,D) */
   double *noise;          /* (N,D) */
   double *losses;         /* (S) */
   size_t dim;
-  double weight; /* 1 / (n N D) */
-} chunk;
+  double weight; /* 1 / coordinates of all batches */
+} span;
 
-static chunk lay_out_chunk(const job *j, size_t S, enf__arena *arena) {
-  return (chunk){.t = ENF__TAKE(arena, double, S),
-                 .x = ENF__TAKE(arena, double, S * j->dim),
-                 .target = ENF__TAKE(arena, double, S * j->dim),
-                 .noise = ENF__TAKE(arena, double, j->dim),
-                 .dim = j->dim,
-                 .weight = 1 / ((double)j->batch->n * (double)j->dim)};
+static span lay_out_span(const job *j, const enf__batch *b, size_t S, enf__arena *arena) {
+  const size_t dim = width(b);
+  return (span){.batch = b,
+                .t = ENF__TAKE(arena, double, S),
+                .x = ENF__TAKE(arena, double, S * dim),
+                .target = ENF__TAKE(arena, double, S * dim),
+                .noise = ENF__TAKE(arena, double, dim),
+                .dim = dim,
+                .weight = j->weight};
 }
 
 /* Adds the noise of time t to a point and the target velocity there. */
-static void add_noise(const job *j, const chunk *c, uint64_t number, double t, double *x,
+static void add_noise(const job *j, const span *c, uint64_t number, double t, double *x,
                       double *target) {
   if (j->noise == 0)
     return;
-  enf__space_normal(&j->batch->flow->space, j->noise, j->seed, ENF__STREAM_TRAIN_NOISE, number,
+  enf__space_normal(&c->batch->flow->space, j->noise, j->seed, ENF__STREAM_TRAIN_NOISE, number,
                     c->noise);
   const double width = 4 * t * (1 - t), speed = 4 - 8 * t;
-  for (size_t k = 0; k < j->dim; k++) {
+  for (size_t k = 0; k < c->dim; k++) {
     x[k] += width * c->noise[k];
     target[k] += speed * c->noise[k];
   }
 }
 
-/* The point on the path of row `i` of the batch, and its velocity: sample s of the chunk. */
-static void make_point(const job *j, const chunk *c, size_t i, size_t s) {
-  const uint64_t number = j->batch->first + i;
-  const double *x0 = j->x0 + i * j->dim, *x1 = j->batch->x + i * j->dim;
-  double *x = c->x + s * j->dim, *target = c->target + s * j->dim;
+/* The point on the path of row `i` of the batch, and its velocity: sample s of the span. */
+static void make_point(const job *j, const span *c, size_t i, size_t s) {
+  const uint64_t number = c->batch->first + i;
+  const double *x0 = c->x0 + i * c->dim, *x1 = c->batch->x + i * c->dim;
+  double *x = c->x + s * c->dim, *target = c->target + s * c->dim;
   enf__random_uniform(j->seed, ENF__STREAM_TRAIN_TIME, number, 1, c->t + s);
-  for (size_t k = 0; k < j->dim; k++) {
+  for (size_t k = 0; k < c->dim; k++) {
     x[k] = (1 - c->t[s]) * x0[k] + c->t[s] * x1[k];
     target[k] = x1[k] - x0[k];
   }
@@ -109,7 +137,7 @@ static void make_point(const job *j, const chunk *c, size_t i, size_t s) {
 }
 
 static void compare(void *user, size_t first, size_t S, const double *v, double *a) {
-  const chunk *c = user;
+  const span *c = user;
   const double *target = c->target + first * c->dim;
   for (size_t s = 0; s < S; s++) {
     double square = 0;
@@ -122,65 +150,114 @@ static void compare(void *user, size_t first, size_t S, const double *v, double 
   }
 }
 
-static enf_status run_chunk(void *user, size_t index, enf__arena *arena) {
-  const job *j = user;
-  const size_t n = j->batch->n, begin = n * index / j->chunks, end = n * (index + 1) / j->chunks;
-  double *gradient = j->gradients + index * j->params;
-  chunk c = lay_out_chunk(j, end - begin, arena);
-  c.losses = j->losses + begin;
-  memset(gradient, 0, j->params * sizeof *gradient);
+/* Rows begin ... end-1 of batch b. */
+static void run_span(const job *j, const enf__batch *b, const double *x0, double *losses,
+                     size_t begin, size_t end, enf__arena *arena, double *gradient) {
+  const size_t mark = arena->used;
+  span c = lay_out_span(j, b, end - begin, arena);
+  c.x0 = x0;
+  c.losses = losses + begin;
   for (size_t i = begin; i < end; i++)
     make_point(j, &c, i, i - begin);
-  const enf_flow *flow = j->batch->flow;
-  const enf__points at = {&flow->space.shape, end - begin, c.t, c.x};
-  enf__field_vjp(enf__chain_field(&flow->chain), j->run, arena, &at, compare, &c, NULL, gradient);
+  const enf__points at = {&b->flow->space.shape, end - begin, c.t, c.x};
+  enf__field_vjp(enf__chain_field(&b->flow->chain), j->run, arena, &at, compare, &c, NULL,
+                 gradient);
+  arena->used = mark;
+}
+
+/* Samples of a batch that are before a place counted in pairs from its beginning. */
+static size_t samples_before(const enf__batch *b, uint64_t begin, uint64_t place) {
+  const uint64_t samples = place > begin ? (place - begin) / pairs_of(b) : 0;
+  return samples < b->n ? (size_t)samples : b->n;
+}
+
+static enf_status run_chunk(void *user, size_t index, enf__arena *arena) {
+  const job *j = user;
+  const uint64_t from = j->pairs * index / j->chunks, to = j->pairs * (index + 1) / j->chunks;
+  double *gradient = j->gradients + index * j->params, *losses = j->losses;
+  const double *x0 = j->x0;
+  uint64_t place = 0; /* of the batch's beginning */
+  memset(gradient, 0, j->params * sizeof *gradient);
+  for (const enf__batch *b = j->batch; b < j->batch + j->count; b++) {
+    const size_t begin = samples_before(b, place, from), end = samples_before(b, place, to);
+    if (begin < end)
+      run_span(j, b, x0, losses, begin, end, arena, gradient);
+    place += b->n * pairs_of(b);
+    x0 += b->n * width(b);
+    losses += b->n;
+  }
   return ENF_OK;
 }
 
 /* ---- the objective ------------------------------------------------------------------------- */
-
-static size_t call_bytes(const enf__batch *b) {
-  enf__arena count = {0};
-  job j = make_job(b, NULL);
-  double *draws;
-  const enf__coupling coupling = coupling_of(b, NULL);
-  lay_out(&j, &draws, &count);
-  enf__arena_take(&count, enf__coupling_call_bytes(&coupling));
-  return count.used;
-}
-
-static size_t worker_bytes(const enf__batch *b, const enf__run *run) {
-  enf__arena count = {0};
-  const job j = make_job(b, run);
-  const enf__coupling coupling = coupling_of(b, NULL);
-  lay_out_chunk(&j, (b->n + j.chunks - 1) / j.chunks, &count);
-  const size_t chunk_bytes =
-      count.used +
-      enf__field_workspace(enf__chain_field(&b->flow->chain), run, &b->flow->space.shape, ENF__VJP);
-  const size_t coupling_bytes = enf__coupling_worker_bytes(&coupling, run);
-  return chunk_bytes > coupling_bytes ? chunk_bytes : coupling_bytes;
-}
 
 static enf_status pair(enf_ctx *ctx, const enf__batch *b, double *draws) {
   const enf__coupling coupling = coupling_of(b, draws);
   return enf__coupling_draw(ctx, &coupling);
 }
 
-static enf_status evaluate(enf_ctx *ctx, const enf__batch *b, enf__slope *slope) {
+/* Memory of the call, the pairing of a batch that is to come behind it. */
+size_t enf__flow_matching_bytes(size_t count, const enf__batch *b) {
+  enf__arena own = {0};
+  size_t coupling_bytes = 0;
+  job j = make_job(count, b, NULL);
+  lay_out(&j, &own);
+  for (size_t k = 0; k < count; k++) {
+    const enf__coupling coupling = coupling_of(b + k, NULL);
+    coupling_bytes = enf__larger(coupling_bytes, enf__coupling_call_bytes(&coupling));
+  }
+  enf__arena_take(&own, coupling_bytes);
+  return own.used;
+}
+
+size_t enf__flow_matching_worker_bytes(size_t count, const enf__batch *b, const enf__run *run) {
+  const job j = make_job(count, b, run);
+  const size_t share = (j.pairs + j.chunks - 1) / j.chunks;
+  size_t most = 0;
+  for (size_t k = 0; k < count; k++) {
+    enf__arena own = {0};
+    const enf__coupling coupling = coupling_of(b + k, NULL);
+    const size_t samples = share / pairs_of(b + k) + 1;
+    lay_out_span(&j, b + k, samples < b[k].n ? samples : b[k].n, &own);
+    const size_t field_bytes = enf__field_workspace(enf__chain_field(&b[k].flow->chain), run,
+                                                    &b[k].flow->space.shape, ENF__VJP);
+    most = enf__larger(most, own.used + field_bytes);
+    most = enf__larger(most, enf__coupling_worker_bytes(&coupling, run));
+  }
+  return most;
+}
+
+enf_status enf__flow_matching_evaluate(enf_ctx *ctx, size_t count, const enf__batch *b,
+                                       enf__slope *slope) {
   enf_status status;
-  job j = make_job(b, &ctx->run);
-  double *draws;
-  lay_out(&j, &draws, &ctx->arena);
-  if (!b->draws)
-    TRY(pair(ctx, b, draws));
-  j.x0 = b->draws ? b->draws : draws;
-  const size_t most = (b->n + j.chunks - 1) / j.chunks;
-  TRY(enf__parallel_for(ctx, j.chunks, run_chunk, &j, most, b->n));
-  *slope = (enf__slope){.evaluations = b->n, .buffers = j.chunks, .gradients = j.gradients};
-  for (size_t i = 0; i < b->n; i++)
+  job j = make_job(count, b, &ctx->run);
+  lay_out(&j, &ctx->arena);
+  double *x0 = j.x0;
+  for (size_t k = 0; k < count; k++) {
+    const size_t mark = ctx->arena.used, dim = width(b + k);
+    if (b[k].draws)
+      memcpy(x0, b[k].draws, b[k].n * dim * sizeof *x0);
+    else
+      TRY(pair(ctx, b + k, x0));
+    ctx->arena.used = mark;
+    x0 += b[k].n * dim;
+  }
+  TRY(enf__parallel_for(ctx, j.chunks, run_chunk, &j, (j.n + j.chunks - 1) / j.chunks, j.n));
+  *slope = (enf__slope){.evaluations = j.n, .buffers = j.chunks, .gradients = j.gradients};
+  for (size_t i = 0; i < j.n; i++)
     slope->loss += j.losses[i];
 out:
   return status;
+}
+
+static size_t call_bytes(const enf__batch *b) { return enf__flow_matching_bytes(1, b); }
+
+static size_t worker_bytes(const enf__batch *b, const enf__run *run) {
+  return enf__flow_matching_worker_bytes(1, b, run);
+}
+
+static enf_status evaluate(enf_ctx *ctx, const enf__batch *b, enf__slope *slope) {
+  return enf__flow_matching_evaluate(ctx, 1, b, slope);
 }
 
 const enf__objective enf__flow_matching = {.call_bytes = call_bytes,

@@ -1,13 +1,13 @@
-/* step_batch.c -- a step on configurations of any size: groups of one shape, each the objective's
-   batch, whose losses and gradients are added with their weights.
-
-   The mean is over coordinates for flow matching, over configurations for the likelihood. A group
+/* step_batch.c -- a step on configurations of any size, in groups of one shape. For flow matching all
+   groups are one loss, a mean over coordinates. For the likelihood each is the objective's batch, and
+   losses and gradients are added with their weights to a mean over configurations. A group
    without a finite loss (all its integrations failed) is left out of it; if all are, the step
    changes nothing. Samples are numbered in the order of the groups. Kinds are features as they are,
    one-hot numbers and charges, and for the likelihood of a flow with a dequantiser what that makes
    of them. */
 #include "flow/groups.h"
 #include "math/center.h"
+#include "train/flow_matching.h"
 #include "train/kinds.h"
 #include "train/step.h"
 #include <enf/batch.h>
@@ -17,14 +17,35 @@
 typedef struct {
   enf_trainer *tr;
   const enf_batch *batch;
-  bool by_coordinate;
+  enf__arena memory;
   size_t done;
-  double weight, *total; /* (P) */
   enf__slope sum;
+  /* of a loss for every group */
+  double weight, *total; /* (P) */
+  /* of one loss for all */
+  size_t parts;
+  enf__batch *part;        /* (parts) */
+  enf__sized *view;        /* (parts) */
+  double *state;           /* of the next part */
   enf__actnorm_sums first; /* of a fresh flow */
 } job;
 
 /* ---- rows ------------------------------------------------------------------------------------ */
+
+/* Numbers of all states. */
+static size_t states_of(const job *j) {
+  const enf__shape *shape = &j->tr->work->space.shape;
+  return j->batch->atoms * (shape->dimensions + shape->features);
+}
+
+/* Memory of whichever of the two ways a step goes. */
+static size_t memory_of(const job *j) {
+  enf__arena count = {0};
+  ENF__TAKE(&count, double, j->tr->optimiser.params + states_of(j));
+  ENF__TAKE(&count, enf__batch, j->batch->count);
+  ENF__TAKE(&count, enf__sized, j->batch->count);
+  return count.used;
+}
 
 /* Positions and features of configuration `index` in the host's units. */
 static void row_of(const job *j, const enf__group *g, size_t index, double *row) {
@@ -65,10 +86,43 @@ static void enter(const job *j, const enf__group *g) {
 
 /* ---- a group --------------------------------------------------------------------------------- */
 
+static enf__batch batch_of(const job *j, const enf__group *g) {
+  const enf_trainer *tr = j->tr;
+  const double steps = (double)enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS);
+  return (enf__batch){.options = tr->options,
+                      .flow = g->flow,
+                      .n = g->n,
+                      .x = g->out,
+                      .volume = g->a,
+                      .kind = g->way ? g->kind : NULL,
+                      .first = tr->counters[ENF__SAMPLES] + j->done,
+                      .progress = fmin(1, (double)tr->counters[ENF__STEP] / steps),
+                      .passes = enf__trainer_objective(tr)->passes,
+                      .step = tr->counters[ENF__STEP]};
+}
+
+/* Keeps the group for the loss of all. */
+static enf_status keep(enf_ctx *ctx, const enf__group *g, void *user) {
+  job *j = user;
+  const size_t k = j->parts++, size = enf__space_state(&g->flow->space);
+  (void)ctx;
+  enter(j, g);
+  j->part[k] = batch_of(j, g);
+  j->part[k].x = memcpy(j->state, g->out, g->n * size * sizeof *j->state);
+  j->part[k].volume = NULL;
+  j->part[k].kind = NULL;
+  if (g->flow != j->tr->work) {
+    j->part[k].flow = enf__flow_at(j->view + k, j->tr->work, g->N);
+    j->view[k].flow.space.shape.kind = g->flow->space.shape.kind;
+  }
+  j->state += g->n * size;
+  j->done += g->n;
+  return ENF_OK;
+}
+
 static void add(job *j, const enf__group *g, const enf__slope *s, double norm) {
   const size_t params = j->tr->optimiser.params;
-  const double weight =
-      (double)g->n * (j->by_coordinate ? (double)enf__space_state(&g->flow->space) : 1);
+  const double weight = (double)g->n;
   j->sum.evaluations += s->evaluations;
   j->sum.steps += s->steps;
   j->sum.failed += s->failed;
@@ -85,17 +139,7 @@ static enf_status run_group(enf_ctx *ctx, const enf__group *g, void *user) {
   job *j = user;
   const enf_trainer *tr = j->tr;
   const enf__objective *objective = enf__trainer_objective(tr);
-  const double steps = (double)enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS);
-  const enf__batch batch = {.options = tr->options,
-                            .flow = g->flow,
-                            .n = g->n,
-                            .x = g->out,
-                            .volume = g->a,
-                            .kind = g->way ? g->kind : NULL,
-                            .first = tr->counters[ENF__SAMPLES] + j->done,
-                            .progress = fmin(1, (double)tr->counters[ENF__STEP] / steps),
-                            .passes = objective->passes,
-                            .step = tr->counters[ENF__STEP]};
+  const enf__batch batch = batch_of(j, g);
   enf__slope slope;
   double norm;
   enter(j, g);
@@ -138,12 +182,16 @@ out:
   return status;
 }
 
-/* The mean of the groups, and the update by it. */
-static enf_status end(enf_ctx *ctx, job *j, double started, enf_step_info *info) {
+/* The mean of the groups' losses, and the update by it. */
+static enf_status step_by_groups(enf_ctx *ctx, job *j, const enf__item *item, double started,
+                                 enf_step_info *info) {
   enf_status status;
   enf_trainer *tr = j->tr;
   const size_t params = tr->optimiser.params;
   double norm;
+  j->total = ENF__TAKE(&j->memory, double, params);
+  memset(j->total, 0, params * sizeof *j->total);
+  TRY(enf__groups_run(ctx, tr->work, j->batch->count, item, run_group, j));
   for (size_t k = 0; k < params; k++)
     j->total[k] /= j->weight;
   j->sum.loss /= j->weight;
@@ -156,18 +204,40 @@ out:
   return status;
 }
 
+/* The loss of all groups, and the update by it. */
+static enf_status step_by_all(enf_ctx *ctx, job *j, const enf__item *item, double started,
+                              enf_step_info *info) {
+  enf_status status;
+  enf_trainer *tr = j->tr;
+  const size_t params = tr->optimiser.params, n = j->batch->count;
+  double norm;
+  j->part = ENF__TAKE(&j->memory, enf__batch, n);
+  j->view = ENF__TAKE(&j->memory, enf__sized, n);
+  j->state = ENF__TAKE(&j->memory, double, states_of(j));
+  TRY(enf__groups_run(ctx, tr->work, n, item, keep, j));
+  const size_t loss = enf__flow_matching_worker_bytes(j->parts, j->part, &ctx->run);
+  TRY(enf__reserve(ctx,
+                   enf__flow_matching_bytes(j->parts, j->part) + enf__gradient_bytes(params),
+                   enf__larger(loss, enf__optimiser_worker_bytes(&tr->optimiser))));
+  TRY(enf__flow_matching_evaluate(ctx, j->parts, j->part, &j->sum));
+  TRY(enf__gradient_sum(ctx, params, j->sum.buffers, j->sum.gradients, &norm));
+  TRY(enf__step_end(ctx, tr, &j->sum, norm, n, started, info));
+out:
+  ctx->arena.used = 0;
+  return status;
+}
+
 static enf_status run(enf_ctx *ctx, job *j, const enf__item *item, double started,
                       enf_step_info *info) {
   enf_status status = ENF_OK;
   enf_trainer *tr = j->tr;
-  const size_t n = j->batch->count;
+  const bool together = enf__trainer_objective(tr) == &enf__flow_matching;
   if (!tr->flow->scale_fixed) {
-    TRY(enf__groups_run(ctx, tr->work, n, item, look, j));
+    TRY(enf__groups_run(ctx, tr->work, j->batch->count, item, look, j));
     enf__train_settle(tr, &j->first);
   }
   tr->work->space.scale = tr->flow->space.scale;
-  TRY(enf__groups_run(ctx, tr->work, n, item, run_group, j));
-  TRY(end(ctx, j, started, info));
+  TRY((together ? step_by_all : step_by_groups)(ctx, j, item, started, info));
 out:
   return status;
 }
@@ -182,15 +252,12 @@ enf_status enf_train_step_batch(enf_ctx *ctx, enf_trainer *tr, const enf_batch *
   job j = {.tr = tr, .batch = batch};
   TRY(enf__enter(ctx));
   TRY(check(ctx, tr, batch, info));
-  j.by_coordinate = enf__trainer_objective(tr) == &enf__flow_matching;
   TRY(enf__items_of(ctx, tr->work, batch, true, &item, &kinds));
-  j.total = enf__alloc_array(&ctx->alloc, tr->optimiser.params, sizeof *j.total);
-  if (!j.total)
-    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a gradient"));
-  memset(j.total, 0, tr->optimiser.params * sizeof *j.total);
+  if (!enf__arena_reserve(&ctx->alloc, &j.memory, memory_of(&j)))
+    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a step on %zu molecules", batch->count));
   TRY(run(ctx, &j, item, started, info));
 out:
-  enf__free(&ctx->alloc, j.total);
+  enf__arena_free(&ctx->alloc, &j.memory);
   enf__free(&ctx->alloc, item);
   enf__free(&ctx->alloc, kinds);
   return status;

@@ -131,6 +131,42 @@ START_TEST(how_sizes_are_mixed_leaves_no_trace) {
 }
 END_TEST
 
+/* The chains of N particles. */
+static enf_batch *chains_of(size_t N) {
+  enf_batch *batch;
+  ck_assert_int_eq(enf_batch_create(ctx, &batch, 3), ENF_OK);
+  for (size_t i = 0; i < COUNT; i++)
+    if (2 + i % 3 == N)
+      append(batch, i, true);
+  return batch;
+}
+
+/* With no update between, sizes one after another have the draws that they have in one step. */
+START_TEST(loss_of_all_sizes_is_the_mean_over_coordinates) {
+  option list[] = {
+      MOLECULES, {"train.lr", "0"}, {"model.data_scale", "1"}, {"run.precision", "float64"}};
+  training together = begin(10, list), apart = begin(10, list);
+  enf_step_info info = ENF_STEP_INFO_INIT;
+  enf_batch *all = chains(false, true);
+  double sum = 0, coordinates = 0;
+  for (size_t N = 2; N <= MOST; N++) {
+    enf_batch *some = chains_of(N);
+    const double weight = (double)(enf_batch_count(some) * N * 6);
+    ck_assert_msg(enf_train_step_batch(ctx, apart.trainer, some, &info) == ENF_OK, "%s",
+                  enf_ctx_errmsg(ctx));
+    sum += weight * info.loss;
+    coordinates += weight;
+    enf_batch_destroy(some);
+  }
+  ck_assert_int_eq(enf_train_step_batch(ctx, together.trainer, all, &info), ENF_OK);
+  ck_assert_double_lt(fabs(info.loss - sum / coordinates), 1e-12 * info.loss);
+  ck_assert_uint_eq(info.evaluations, COUNT);
+  enf_batch_destroy(all);
+  end(together);
+  end(apart);
+}
+END_TEST
+
 START_TEST(molecules_are_learned) {
   option matching[] = {MOLECULES};
   option likelihood[] = {MOLECULES,
@@ -185,6 +221,7 @@ int main(void) {
   tcase_add_checked_fixture(tests, open_context, close_context);
   tcase_add_test(tests, one_size_is_the_step_there_is);
   tcase_add_test(tests, how_sizes_are_mixed_leaves_no_trace);
+  tcase_add_test(tests, loss_of_all_sizes_is_the_mean_over_coordinates);
   tcase_add_test(tests, molecules_are_learned);
   tcase_add_test(tests, what_cannot_be_trained_on_is_refused);
   return run_suite("training on batches", tests);
