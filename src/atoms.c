@@ -5,7 +5,9 @@
    meets a flow. Kinds may be finer than labels (two carbons of a chain that never change places),
    so what must hold is that atoms of one kind have one label. */
 #include "atoms.h"
+#include "bonds.h"
 #include "frames.h"
+#include "hands.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -35,14 +37,27 @@ static bool same(word a, word b) {
 /* Kinds are numbers or symbols of elements. */
 static bool is_element(word kind) { return kind.length > 0 && isalpha((unsigned char)*kind.at); }
 
-/* model.species of the flow as text; NULL with the sentence printed. The caller frees it. */
-static char *kinds_of(const enf_flow *flow) {
+/* A text of the flow's, empty where it has none; NULL with the sentence printed. The caller frees
+   it. */
+static char *text_of(const enf_flow *flow, const char *name,
+                     enf_status get(const enf_flow *, const char *, char *, size_t, size_t *)) {
   size_t bytes = 1;
-  enf_get_text(flow, "model.species", NULL, 0, &bytes);
-  char *kinds = cli_alloc(bytes, 1);
-  if (kinds != NULL)
-    enf_get_text(flow, "model.species", kinds, bytes, NULL);
-  return kinds;
+  get(flow, name, NULL, 0, &bytes);
+  char *text = cli_alloc(bytes, 1);
+  if (text != NULL)
+    get(flow, name, text, bytes, NULL);
+  return text;
+}
+
+static char *kinds_of(const enf_flow *flow) { return text_of(flow, "model.species", enf_get_text); }
+
+/* Kinds that are elements say which; finer ones have them in the file. */
+static char *elements_of(const enf_flow *flow) {
+  char *kinds = kinds_of(flow);
+  if (kinds == NULL || is_element(word_at(kinds, 0)))
+    return kinds;
+  free(kinds);
+  return text_of(flow, "elements", enf_meta_get);
 }
 
 /* Number of the first atom of the kind of atom i; all atoms of an empty list are of one. */
@@ -53,14 +68,14 @@ static size_t first_alike(const char *kinds, size_t i) {
   return first;
 }
 
-static int fit_kind(const char *kinds, const char *name, const dataset *data, const char *path,
-                    size_t i) {
+static int fit_kind(const char *kinds, const char *elements, const char *name, const dataset *data,
+                    const char *path, size_t i) {
   const size_t first = first_alike(kinds, i);
-  const word kind = word_at(kinds, i), label = word_at(data->labels, i),
+  const word element = word_at(elements, i), label = word_at(data->labels, i),
              other = word_at(data->labels, first);
-  if (is_element(kind) && !same(kind, label))
+  if (is_element(element) && !same(element, label))
     return cli_fail("%s: atom %zu is %.*s, which is %.*s for %s; are the atoms in another order?",
-                    path, i + 1, label.length, label.at, kind.length, kind.at, name);
+                    path, i + 1, label.length, label.at, element.length, element.at, name);
   if (same(label, other))
     return SUCCESS;
   return cli_fail(
@@ -110,10 +125,13 @@ static int map_atoms(const char *kinds, const char *name, dataset *data, const c
   return result;
 }
 
-static int fit_kinds(const char *kinds, const char *name, const dataset *data, const char *path) {
-  int result = SUCCESS;
+static int fit_kinds(const enf_flow *flow, const char *kinds, const char *name,
+                     const dataset *data, const char *path) {
+  char *elements = elements_of(flow);
+  int result = elements != NULL ? SUCCESS : FAILURE;
   for (size_t i = 0; i < data->N && result == SUCCESS; i++)
-    result = fit_kind(kinds, name, data, path, i);
+    result = fit_kind(kinds, elements, name, data, path, i);
+  free(elements);
   return result;
 }
 
@@ -122,7 +140,8 @@ static int fit_labels(const enf_flow *flow, const char *name, dataset *data, con
   char *kinds = kinds_of(flow);
   if (kinds == NULL)
     return FAILURE;
-  const int result = maps ? map_atoms(kinds, name, data, path) : fit_kinds(kinds, name, data, path);
+  const int result =
+      maps ? map_atoms(kinds, name, data, path) : fit_kinds(flow, kinds, name, data, path);
   free(kinds);
   return result;
 }
@@ -135,9 +154,14 @@ int atoms_fit_flow(const cli *c, const enf_flow *flow, const char *name, dataset
     return cli_fail("%s has no labels for --map-atoms", path);
   if (data->labels != NULL)
     result = fit_labels(flow, name, data, path, maps);
+  if (result == SUCCESS)
+    result = frames_fit_size(c, flow, name, data, path);
+  if (result == SUCCESS)
+    result = bonds_fit_flow(c, flow, name, data, path);
   if (result == SUCCESS && c->command->bit != TRAIN) /* which leaves other frames out */
     result = frames_fit_flow(c, flow, name, data, path);
-  return result;
+  return result == SUCCESS && c->command->bit != TRAIN ? hands_fit_flow(c, flow, name, data, path)
+                                                       : result;
 }
 
 int atoms_fit_file(const dataset *known, const char *name, const dataset *data, const char *path) {
@@ -154,19 +178,19 @@ int atoms_fit_file(const dataset *known, const char *name, const dataset *data, 
 
 int atoms_label(const enf_flow *flow, dataset *samples) {
   size_t used = 0;
-  char *kinds = kinds_of(flow);
-  if (kinds == NULL)
+  char *elements = elements_of(flow);
+  if (elements == NULL)
     return FAILURE;
   for (size_t i = 0; i < samples->N; i++) {
-    const word kind = word_at(kinds, i);
-    if (!is_element(kind)) {
-      free(kinds);
+    const word element = word_at(elements, i);
+    if (!is_element(element)) {
+      free(elements);
       return SUCCESS;
     }
-    memmove(kinds + used, kind.at, (size_t)kind.length); /* one blank between words */
-    used += (size_t)kind.length + 1;
-    kinds[used - 1] = i + 1 < samples->N ? ' ' : '\0';
+    memmove(elements + used, element.at, (size_t)element.length); /* one blank between words */
+    used += (size_t)element.length + 1;
+    elements[used - 1] = i + 1 < samples->N ? ' ' : '\0';
   }
-  samples->labels = kinds;
+  samples->labels = elements;
   return SUCCESS;
 }

@@ -54,14 +54,17 @@ static int settle_piece(drawing *w, enf_status status) {
 
 static int draw_piece(drawing *w, draws *d) {
   const size_t left = d->data.n - d->done, n = w->piece < left ? w->piece : left;
+  double *x = d->data.x + d->done * d->data.N * d->data.D;
+  double *logp = d->logp != NULL ? d->logp + d->done : NULL;
   const double start = cli_seconds();
   progress_part(&w->progress, d->done, d->data.n);
   const enf_status status =
-      enf_sample(w->c->ctx, w->flow, d->seed, d->first + d->done, n,
-                 d->data.x + d->done * d->data.N * d->data.D, d->logp ? d->logp + d->done : NULL);
+      enf_sample(w->c->ctx, w->flow, d->seed, d->first + d->done, n, x, logp);
   const double seconds = cli_seconds() - start;
   const effort piece = effort_read(w->c, n, seconds);
-  const int result = settle_piece(w, status);
+  int result = settle_piece(w, status);
+  if (result == SUCCESS && status != ENF_ERR_CANCELLED)
+    result = hands_settle(w->c, &d->hands, n, d->data.N, x, logp);
   if (result != SUCCESS || status == ENF_ERR_CANCELLED)
     return result;
   d->effort = effort_add(&d->effort, &piece);
@@ -156,6 +159,8 @@ int draw_samples(cli *c, const char *path, bool density, draws *d) {
   result = make_room(c, density, d);
   if (result == SUCCESS)
     result = atoms_label(flow, &d->data);
+  if (result == SUCCESS)
+    result = hands_of_flow(c, flow, &d->hands);
   if (result == SUCCESS && d->recall != NULL)
     result = d->recall(c, flow, d);
   if (result == SUCCESS)
@@ -166,6 +171,7 @@ int draw_samples(cli *c, const char *path, bool density, draws *d) {
 
 void draws_free(draws *d) {
   data_free(&d->data);
+  hands_free(&d->hands);
   free(d->logp);
   d->logp = NULL;
 }

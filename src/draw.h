@@ -2,8 +2,8 @@
 #ifndef DRAW_H
 #define DRAW_H
 
-#include "data.h"
 #include "effort.h"
+#include "hands.h"
 
 typedef struct draws draws;
 
@@ -12,6 +12,7 @@ struct draws {
   size_t done;  /* of data.n: fewer where the drawing was interrupted */
   double *logp; /* NULL if not wanted */
   uint64_t seed, first, failed;
+  hands hands; /* samples of the other one are mirrored */
   effort effort;
   /* What finds samples of before (d->done) once there is a flow, and what keeps those so far;
      either may be NULL. */

@@ -1,6 +1,7 @@
-/* frames.c -- whether configurations are of the molecule of a flow in internal coordinates.
+/* frames.c -- whether configurations are of the molecule and in the unit of length of a flow.
 
-   Such a flow gives any configuration of as many atoms a density, which is next to nothing for a
+   A flow of particles knows the size of what it was trained on (the root mean square of its
+   coordinates). One in internal coordinates gives any configuration of as many atoms a density, which is next to nothing for a
    mirror image, for lengths in another unit and for another order of the atoms: so frames are
    compared with the flow's centres wherever a file meets it (enf_frames_compare). */
 #include "frames.h"
@@ -8,11 +9,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool flow_is_molecule(const enf_flow *flow) {
+static bool space_is(const enf_flow *flow, const char *space) {
   char text[16];
   return enf_get_text(flow, "model.space", text, sizeof text, NULL) == ENF_OK &&
-         strcmp(text, "molecule") == 0;
+         strcmp(text, space) == 0;
 }
+
+bool flow_is_molecule(const enf_flow *flow) { return space_is(flow, "molecule"); }
+
+bool flow_is_of_particles(const enf_flow *flow) { return space_is(flow, "particles"); }
+
+/* ---- size ------------------------------------------------------------------------------------ */
+
+int frames_fit_size(const cli *c, const enf_flow *flow, const char *name, const dataset *data,
+                    const char *path) {
+  char text[32];
+  double size = 0;
+  if (data->n == 0 || enf_meta_get(flow, "rms", text, sizeof text, NULL) != ENF_OK ||
+      enf_data_scale(c->ctx, flow, data->n, data->x, &size, NULL) != ENF_OK)
+    return SUCCESS;
+  const double times = size / strtod(text, NULL);
+  if (times > 3 || times < 1.0 / 3)
+    return cli_fail("%s: coordinates are %.2g times as large as those that %s was trained on; are "
+                    "lengths in another unit (nm, angstrom, bohr)?",
+                    path, times, name);
+  if (times > 1.5 || times < 1 / 1.5)
+    cli_note("%s: coordinates are %.2g times as large as those that %s was trained on; is it the "
+             "same system, in the same unit of length?",
+             path, times, name);
+  return SUCCESS;
+}
+
+/* ---- molecules ------------------------------------------------------------------------------- */
 
 static bool has_centres(const enf_flow *flow) {
   int64_t fixed = 0;

@@ -30,6 +30,22 @@ static int find_excess(const target *t, const dataset *data, const double *logp,
   return result;
 }
 
+/* A flow that is kept to one hand has twice the density there, and none elsewhere. */
+static int settle_hands(const cli *c, const enf_flow *flow, const dataset *data, double *logp) {
+  hands h;
+  size_t others = 0;
+  bool *wrong = cli_alloc(data->n, sizeof *wrong);
+  int result = wrong != NULL ? hands_of_flow(c, flow, &h) : FAILURE;
+  if (result == SUCCESS)
+    result = hands_compare(c, &h, data, wrong, &others);
+  for (size_t i = 0; i < data->n && result == SUCCESS && h.count > 0; i++)
+    logp[i] = wrong[i] ? -INFINITY : logp[i] + log(2);
+  if (wrong != NULL)
+    hands_free(&h);
+  free(wrong);
+  return result;
+}
+
 int score_flow(cli *c, const enf_flow *flow, const dataset *data, const target *t, double *logp,
                score *s) {
   progress p = progress_begin(c, "log-density", "samples", 0);
@@ -42,7 +58,9 @@ int score_flow(cli *c, const enf_flow *flow, const dataset *data, const target *
   enf_ctx_set_progress(c->ctx, NULL, NULL);
   if (status == ENF_ERR_CANCELLED)
     return s->n = 0, SUCCESS;
-  const int result = settle_failed(c, status, data->n, &s->failed);
+  int result = settle_failed(c, status, data->n, &s->failed);
+  if (result == SUCCESS)
+    result = settle_hands(c, flow, data, logp);
   if (result != SUCCESS)
     return result;
   mean_of(data->n, logp, &s->nll, &s->nll_err);
@@ -71,7 +89,7 @@ static void print_score(const cli *c, const score *s) {
   report_end(&r);
 }
 
-static int evaluate(cli *c, const enf_flow *flow, const dataset *data, const target *t) {
+static int evaluate(cli *c, const enf_flow *flow, const dataset *data, target *t) {
   score s;
   double *logp = cli_alloc(data->n, sizeof(double));
   int result = logp != NULL ? target_check(t, "the configurations", data->N, data->D) : FAILURE;
@@ -87,7 +105,7 @@ static int evaluate(cli *c, const enf_flow *flow, const dataset *data, const tar
   return result;
 }
 
-static int load_and_evaluate(cli *c, const target *t) {
+static int load_and_evaluate(cli *c, target *t) {
   enf_flow *flow = NULL;
   dataset data = {0};
   size_t N = 0, D = 0;

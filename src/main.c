@@ -43,11 +43,10 @@ static const command commands[] = {
      "model.data_scale=S; of DATA only shape, labels and length unit are taken. --init FLOW\n"
      "begins with a trained flow, its model and scale: flow matching first, then likelihood or\n"
      "path-gradient. train.batch is the number of configurations or of own samples in a step.\n\n"
-     "Atoms are known by their place: like labels of an .xyz file are interchangeable, and files "
-     "with\n"
-     "another order are refused. Configurations in a periodic cell are refused without "
-     "--unwrapped.\n"
-     "Mirror images are alike for a flow: its samples of a chiral molecule come in both hands.\n\n"
+     "Atoms are known by their place; files in another order, or wrapped into a cell, are refused.\n"
+     "Where labels are elements and bonds make one molecule of the first configuration, alike are\n"
+     "only atoms that hang on one neighbour, as a methyl's hydrogens (--kinds elements: all of a\n"
+     "label), and samples have that configuration's hand (--chiral none: both).\n\n"
      "One molecule with fixed bonds has a far cheaper flow, in internal coordinates, of one hand\n"
      "and with labelled atoms: --topology FILE.pdb, or --set model.space=molecule for rows with\n"
      "elements (--unit nm where lengths are not in angstrom), and --objective likelihood, energy,\n"
@@ -89,11 +88,9 @@ static const command commands[] = {
      "the samples so far are kept (so they are every minute), and --resume with the same flags "
      "goes\n"
      "on with them; a larger -n makes more of them.\n\n"
-     "Samples of a chiral molecule come in both hands, equally often. For one hand reflect those "
-     "with\n"
-     "the other (x -> -x), told by the sign of a triple product of bonds at the stereocentre: u "
-     "is\n"
-     "the same, and log q of the chosen hand is log q + log 2.\n",
+     "Of a flow that knows its stereocentres (enf train --chiral) samples of the other hand are\n"
+     "mirrored, and log q is that of one hand: log 2 more. Other flows of particles give a chiral\n"
+     "molecule both hands, equally often; --chiral names centres, none leaves both.\n",
      run_sample},
     {LOGPROB, "logprob", "FLOW X...", 2, OPERANDS, "Evaluate the exact log-density of configurations",
      "Prints the mean negative log-likelihood (NLL) with its standard error, in nats per\n"

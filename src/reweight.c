@@ -61,6 +61,11 @@ static int check_flags(const cli *c) {
     return cli_usage(c, "--u has the energies of --x and --logp: they are needed");
   if (cli_has(c, FLAG_MAP_ATOMS) && (c->operands == 0 || reference_of(c) == NULL))
     return cli_usage(c, "--map-atoms needs FLOW and --data or --reference");
+  if (cli_has(c, FLAG_CHIRAL) && c->operands == 0)
+    return cli_usage(c, "--chiral needs FLOW: --x has samples of one hand, or is to have both");
+  if (reference_of(c) == NULL &&
+      (cli_has(c, FLAG_SKIP) || cli_has(c, FLAG_LAST) || cli_has(c, FLAG_STRIDE)))
+    return cli_usage(c, "--skip, --last and --stride need --data or --reference");
   if (cli_has(c, FLAG_ROWS) && reference_of(c) == NULL)
     return cli_usage(c, "--rows needs --data or --reference");
   return SUCCESS;
@@ -152,17 +157,36 @@ static void find_mean(size_t n, const double *u, const double *logw, double *mea
   *error = sqrt(squares);
 }
 
+/* Samples of which some centres have one hand and some the other are impossible. */
+static int refuse_hands(const cli *c, reweighting *w) {
+  const size_t n = w->samples.data.n;
+  size_t others = 0;
+  bool *wrong = cli_alloc(n, sizeof *wrong);
+  const int result =
+      wrong != NULL ? hands_compare(c, &w->samples.hands, &w->samples.data, wrong, &others)
+                    : FAILURE;
+  for (size_t i = 0; i < n && others > 0; i++)
+    w->u[i] = wrong[i] ? INFINITY : w->u[i];
+  free(wrong);
+  if (others > 0)
+    cli_note("%zu of %zu samples have stereocentres of both hands, or flat ones: they weigh nothing",
+             others, n);
+  return result;
+}
+
 static int weigh(cli *c, reweighting *w) {
   const size_t n = w->samples.data.n;
   w->u = cli_alloc(n, sizeof(double));
   w->logw = cli_alloc(n, sizeof(double));
   if (w->u == NULL || w->logw == NULL)
     return FAILURE;
-  if (target_eval(&w->target, &w->samples.data, w->u) != SUCCESS)
+  if (target_eval(&w->target, &w->samples.data, w->u) != SUCCESS ||
+      refuse_hands(c, w) != SUCCESS)
     return FAILURE;
   const enf_status status = enf_reweight(c->ctx, n, w->samples.logp, w->u, w->logw, &w->weights);
   if (status != ENF_OK)
     return cli_fail_status(c, status);
+  target_check_unit(n, w->u, w->samples.logp);
   find_mean(n, w->u, w->logw, &w->mean_u, &w->mean_u_err);
   if (w->weights.n_nonfinite > w->samples.failed)
     cli_note("%llu of %zu samples have an energy or a log-density that is no number (NaN, or "

@@ -28,6 +28,7 @@ static bool same_sample(const cli *c, const enf_flow *flow, const draws *d, size
   double logp = 0;
   bool same = true;
   enf_sample(c->ctx, flow, d->seed, d->first + i, 1, x, d->logp != NULL ? &logp : NULL);
+  hands_settle(c, &d->hands, 1, d->data.N, x, &logp);
   for (size_t k = 0; k < width; k++)
     same = same && same_number(x[k], d->data.x[i * width + k], single);
   return same && (d->logp == NULL || same_number(logp, d->logp[i], false));
@@ -93,7 +94,21 @@ static bool streams(const cli *c) {
          (cli_has(c, FLAG_LOGP) && is_stream(c->value[FLAG_LOGP]));
 }
 
-static void print_draws(const cli *c, const draws *d) {
+/* Samples of which some centres have one hand and some the other are no samples of the molecule. */
+static int count_others(const cli *c, const draws *d, size_t *others) {
+  dataset samples = d->data;
+  samples.n = d->done;
+  bool *wrong = cli_alloc(d->done, sizeof *wrong);
+  const int result =
+      wrong != NULL ? hands_compare(c, &d->hands, &samples, wrong, others) : FAILURE;
+  free(wrong);
+  if (result == SUCCESS && *others > 0)
+    cli_note("%zu of %zu samples have stereocentres of both hands, or flat ones: give them weight 0",
+             *others, d->done);
+  return result;
+}
+
+static void print_draws(const cli *c, const draws *d, size_t others) {
   double mean = 0, error = 0;
   report r = report_begin(c);
   report_text(&r, "flow", "flow", c->operand[0]);
@@ -101,6 +116,8 @@ static void print_draws(const cli *c, const draws *d) {
   report_count(&r, "seed", "seed", d->seed);
   report_count(&r, "first", "first sample", d->first);
   report_count(&r, "failed", "failed", d->failed);
+  if (d->hands.count > 0)
+    report_count(&r, "of_both_hands", "of both hands", others);
   if (d->logp != NULL) {
     mean_of(d->done, d->logp, &mean, &error);
     report_measured(&r, "mean_logp", "mean log-density", mean, error, (double)NAN, 0);
@@ -116,10 +133,13 @@ static void print_draws(const cli *c, const draws *d) {
 static int finish(cli *c, const draws *d) {
   if (d->done == 0)
     return cli_fail_status(c, ENF_ERR_CANCELLED);
-  const int result = keep(c, d);
+  size_t others = 0;
+  int result = keep(c, d);
+  if (result == SUCCESS)
+    result = count_others(c, d, &others);
   if (result != SUCCESS)
     return result;
-  print_draws(c, d);
+  print_draws(c, d, others);
   return d->done == d->data.n ? SUCCESS
                               : cli_fail("interrupted; %s has %zu of %zu samples, --resume goes on",
                                          c->value[FLAG_OUTPUT], d->done, d->data.n);

@@ -116,12 +116,44 @@ static int open_target(cli *c, target *t) {
   return plugin_named(t->spec) ? open_plugin(t) : open_builtin(c, t);
 }
 
+/* An enf_energy_fn: the energy in units of kT. */
+static int reduced(void *user, size_t n, const double *x, double *u, double *grad) {
+  const target *t = user;
+  const int failed = t->unreduced(t->unreduced_user, n, x, u, grad);
+  const size_t width = grad != NULL ? n * t->N * t->D : 0;
+  for (size_t i = 0; i < n; i++)
+    u[i] /= t->kT;
+  for (size_t k = 0; k < width; k++)
+    grad[k] /= t->kT;
+  return failed;
+}
+
+/* What is known exactly is known for kT = 1. */
+static int divide_by_kT(const cli *c, target *t) {
+  const int result = cli_real(c, FLAG_KT, 0, 1, &t->kT);
+  if (result != SUCCESS || !cli_has(c, FLAG_KT))
+    return result;
+  t->unreduced = t->fn;
+  t->unreduced_user = t->user;
+  if (t->fn != NULL) {
+    t->fn = reduced;
+    t->user = t;
+  }
+  for (size_t i = 0; i < t->given; i++)
+    t->u[i] /= t->kT;
+  t->log_z = t->mean_u = (double)NAN;
+  return SUCCESS;
+}
+
 int target_make(cli *c, const char *spec, target *t) {
-  *t = (target){.spec = spec, .log_z = (double)NAN, .mean_u = (double)NAN};
+  *t = (target){.spec = spec, .kT = 1, .log_z = (double)NAN, .mean_u = (double)NAN};
   if (spec == NULL && !cli_has(c, FLAG_U))
-    return cli_has(c, FLAG_LOG_Z) ? cli_usage(c, "--log-z is of no use without an energy")
-                                  : SUCCESS;
-  const int result = open_target(c, t);
+    return cli_has(c, FLAG_LOG_Z) || cli_has(c, FLAG_KT)
+               ? cli_usage(c, "--log-z and --kT are of no use without an energy")
+               : SUCCESS;
+  int result = open_target(c, t);
+  if (result == SUCCESS)
+    result = divide_by_kT(c, t);
   if (result != SUCCESS)
     return result;
   if (cli_has(c, FLAG_LOG_Z))
@@ -136,10 +168,13 @@ void target_free(target *t) {
   *t = (target){0};
 }
 
-int target_check(const target *t, const char *what, size_t N, size_t D) {
+int target_check(target *t, const char *what, size_t N, size_t D) {
   const size_t wanted_N = t->N > 0 ? t->N : N, wanted_D = t->D > 0 ? t->D : D;
-  if (wanted_N == N && wanted_D == D)
+  if (wanted_N == N && wanted_D == D) {
+    t->N = N;
+    t->D = D;
     return SUCCESS;
+  }
   return cli_fail("%s has %zu particles in %zu dimensions, %s %zu in %zu", t->spec, wanted_N,
                   wanted_D, what, N, D);
 }
@@ -261,4 +296,52 @@ int target_eval(const target *t, const dataset *data, double *u) {
     cli_note("%zu of %zu energies of %s are NaN or -infinity; they count as +infinity: impossible",
              odd, data->n, t->spec);
   return result;
+}
+
+/* ---- units ----------------------------------------------------------------------------------- */
+
+static int ascending(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* Pairs (u, -log q) of the samples without the tenth of highest energy: those may be collisions. */
+static size_t take_calm(size_t n, const double *u, const double *logp, double (*pair)[2]) {
+  size_t used = 0;
+  for (size_t i = 0; i < n; i++)
+    if (isfinite(u[i]) && isfinite(logp[i])) {
+      pair[used][0] = u[i];
+      pair[used++][1] = -logp[i];
+    }
+  qsort(pair, used, sizeof *pair, ascending);
+  return used - used / 10;
+}
+
+/* How many times as far as -log q energies spread; 0 where they do not follow it. */
+static double find_slope(size_t n, const double (*pair)[2]) {
+  double mean[2] = {0, 0}, square[2] = {0, 0}, product = 0;
+  for (size_t i = 0; i < n; i++)
+    for (int k = 0; k < 2; k++)
+      mean[k] += pair[i][k] / (double)n;
+  for (size_t i = 0; i < n; i++) {
+    const double a = pair[i][0] - mean[0], b = pair[i][1] - mean[1];
+    square[0] += a * a;
+    square[1] += b * b;
+    product += a * b;
+  }
+  const double follows = product / sqrt(square[0] * square[1]);
+  return follows > 0.9 ? sqrt(square[0] / square[1]) : 0;
+}
+
+void target_check_unit(size_t n, const double *u, const double *logp) {
+  enum { FEW = 30 };
+  double(*pair)[2] = cli_alloc(n, sizeof *pair);
+  const size_t calm = pair != NULL ? take_calm(n, u, logp, pair) : 0;
+  const double slope = calm >= FEW ? find_slope(calm, (const double(*)[2])pair) : 0;
+  free(pair);
+  if (slope > 1.6 || (slope > 0 && slope < 1 / 1.6))
+    cli_note("energies rise %.3g times as fast as -log q, which they follow: are they in kT, and of "
+             "this temperature? --kT divides them: 2.494 those in kJ/mol at 300 K, 0.596 those in "
+             "kcal/mol, 0.02585 those in eV",
+             slope);
 }

@@ -10,6 +10,9 @@ typedef struct {
   const char *spec;
   enf_energy_fn fn; /* NULL: no --energy */
   void *user;
+  double kT;                /* of --kT */
+  enf_energy_fn unreduced;  /* the energy in that unit; NULL: fn is it */
+  void *unreduced_user;
   size_t N, D; /* 0: the plugin does not say */
   bool whole;  /* rows are matrices or angles, of which no mean is taken */
   /* Exact values with their uncertainty (0: all digits shown); NaN where unknown. */
@@ -21,16 +24,20 @@ typedef struct {
 } target;
 
 /* From a spec or the name of a plugin, or of the energies in the file of --u; --log-z, if given,
-   replaces the table's log Z. With neither an empty target. */
+   replaces the table's log Z; --kT divides them. t must stay where it is. With neither an empty target. */
 int target_make(cli *c, const char *spec, target *t);
 void target_free(target *t);
-/* Refuse another shape; `what` has it: "the configurations". */
-int target_check(const target *t, const char *what, size_t N, size_t D);
+/* Refuse another shape; `what` has it: "the configurations". A plugin that does not say its own has
+   it from now on. */
+int target_check(target *t, const char *what, size_t N, size_t D);
 /* Note a plugin whose gradient at the mean-free configuration x is not that of its energy, by
    central differences over `step`; one that fails there is left to fail where it is needed. */
 int target_check_gradient(const target *t, size_t N, size_t D, const double *x, double step);
 /* u (n): energies of the mean-free configurations, +infinity where they or it are not finite. Those
    of --u are those of the n configurations it is asked for, as they are. */
 int target_eval(const target *t, const dataset *data, double *u);
+/* Note energies that rise much faster or slower than -log q of the samples on which they otherwise
+   depend: they are in another unit than kT. */
+void target_check_unit(size_t n, const double *u, const double *logp);
 
 #endif

@@ -15,12 +15,16 @@ enum { UNITS = sizeof units / sizeof units[0] };
 
 /* ---- units --------------------------------------------------------------------------------- */
 
+double unit_named(const char *name) {
+  for (size_t i = 0; i < UNITS; i++)
+    if (strcmp(name, units[i].name) == 0)
+      return units[i].angstrom;
+  return 0;
+}
+
 int unit_read(const cli *c, double *angstrom) {
   const char *name = c->value[FLAG_UNIT];
-  *angstrom = 0;
-  for (size_t i = 0; i < UNITS && name != NULL; i++)
-    if (strcmp(name, units[i].name) == 0)
-      *angstrom = units[i].angstrom;
+  *angstrom = name != NULL ? unit_named(name) : 0;
   if (name != NULL && *angstrom == 0)
     return cli_usage(c, "--unit is angstrom, nm or bohr, not '%s'", name);
   return SUCCESS;
@@ -160,4 +164,77 @@ int topology_of_frames(cli *c, const char *path, const dataset *data, topology *
   if (result != SUCCESS)
     topology_free(t);
   return result;
+}
+
+/* ---- a molecule, if there is one ------------------------------------------------------------- */
+
+/* Do bonds lead from atom 0 to every other? */
+static bool is_whole(const topology *t, bool *reached) {
+  size_t count = 1, before = 0;
+  memset(reached, 0, t->N * sizeof *reached);
+  for (reached[0] = true; count > before;) {
+    before = count;
+    for (size_t k = 0; k < t->bonds; k++) {
+      const size_t i = t->bond[k][0], j = t->bond[k][1];
+      count += reached[i] != reached[j];
+      reached[i] = reached[j] = reached[i] || reached[j];
+    }
+  }
+  return count == t->N;
+}
+
+/* Every hydrogen has one bond, and there are no more than two for every atom. */
+static bool is_chemistry(const topology *t) {
+  const int32_t hydrogen = 1;
+  for (size_t i = 0; i < t->N; i++) {
+    size_t own = 0;
+    for (size_t k = 0; k < t->bonds && t->element[i] == hydrogen; k++)
+      own += t->bond[k][0] == i || t->bond[k][1] == i;
+    if (own > 1)
+      return false;
+  }
+  return t->bonds <= 2 * t->N;
+}
+
+/* The number of bonds in this unit; 0: they make no molecule. */
+static size_t bonds_in(cli *c, topology *t, double angstrom, bool *reached) {
+  const size_t most = t->N * (t->N - 1) / 2;
+  const enf_status status =
+      enf_bonds_from_frame(c->ctx, t->N, t->element, t->x, angstrom, most, t->bond, &t->bonds);
+  return status == ENF_OK && is_chemistry(t) && is_whole(t, reached) ? t->bonds : 0;
+}
+
+/* Too long a unit makes atoms bonded that are not: of those that fit, that with the fewest bonds. */
+static void find_unit(cli *c, double asked, topology *t, bool *reached) {
+  size_t fewest = SIZE_MAX;
+  for (size_t i = 0; i < UNITS; i++) {
+    if (asked > 0 && units[i].angstrom != asked)
+      continue;
+    const size_t bonds = bonds_in(c, t, units[i].angstrom, reached);
+    if (bonds > 0 && bonds < fewest)
+      fewest = bonds, t->angstrom = units[i].angstrom;
+  }
+  if (fewest < SIZE_MAX)
+    bonds_in(c, t, t->angstrom, reached);
+  else
+    topology_free(t);
+}
+
+int topology_guess(cli *c, const dataset *data, topology *t) {
+  double asked;
+  const int result = unit_read(c, &asked);
+  *t = (topology){.angstrom = 1};
+  if (result != SUCCESS || data->labels == NULL || data->D != 3 || data->N < 3)
+    return result;
+  bool *reached = cli_alloc(data->N, sizeof *reached);
+  const bool room = topology_alloc(t, data->N, data->N * (data->N - 1) / 2) && reached != NULL;
+  t->N = data->N;
+  if (room)
+    memcpy(t->x, data->x, 3 * data->N * sizeof *t->x);
+  if (room && all_elements(data->labels, t))
+    find_unit(c, asked, t, reached);
+  else
+    topology_free(t);
+  free(reached);
+  return room ? SUCCESS : FAILURE;
 }

@@ -6,9 +6,9 @@
 #ifndef TRAIN_H
 #define TRAIN_H
 
+#include "hands.h"
 #include "progress.h"
 #include "target.h"
-#include "topology.h"
 #include "watch.h"
 
 typedef struct {
@@ -22,7 +22,8 @@ typedef struct {
   size_t N, D;
   dataset data; /* n = 0: none */
   target target;
-  topology topology; /* of a molecule */
+  topology topology; /* of a molecule; N = 0: none is known */
+  hands hands;       /* of a flow of particles */
   dataset start;     /* --start */
   double angstrom;   /* the unit of the rows; 0: not known */
   enf_flow *flow;

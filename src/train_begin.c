@@ -5,6 +5,7 @@
 #include "lattice.h"
 #include "progress.h"
 #include "train.h"
+#include "train_kinds.h"
 #include "train_molecule.h"
 #include "trajectory.h"
 
@@ -81,6 +82,10 @@ static int set_seeds(cli *c) {
 static int check_needs(const training *t) {
   if (t->objective->needs_data && t->c->operands == 0)
     return cli_usage(t->c, "the objective %s needs DATA", t->objective->name);
+  if (t->c->operands == 0 &&
+      (cli_has(t->c, FLAG_SKIP) || cli_has(t->c, FLAG_LAST) || cli_has(t->c, FLAG_STRIDE)))
+    return cli_usage(t->c, "--skip, --last and --stride choose configurations of DATA: it is "
+                           "needed");
   if (cli_has(t->c, FLAG_ROWS) && !cli_has(t->c, FLAG_VALIDATION))
     return cli_usage(t->c, "--rows is of the validation: it needs --validation FILE");
   if (t->objective->needs_energy && !cli_has(t->c, FLAG_ENERGY))
@@ -220,32 +225,6 @@ static int compare_atoms(training *t) {
   return result;
 }
 
-/* species: NULL if all labels are alike. */
-static void tell_species(const training *t, const char *species) {
-  static const char hint[] =
-      "like atoms are interchangeable; where they never change places, as the "
-      "carbons of a chain, set model.species to tell them apart";
-  if (cli_has(t->c, FLAG_QUIET))
-    return;
-  if (species != NULL)
-    cli_note("model.species \"%s\", from the labels of %s: %s", species, t->c->operand[0], hint);
-  else
-    cli_note("all labels of %s are alike: %s", t->c->operand[0], hint);
-}
-
-/* A new flow tells apart what the file does. It knows elements by name, so that no others can take
-   their places later; other labels only say which atoms are alike. */
-static int fix_species(training *t) {
-  const char *labels = t->data.labels, *species = t->data.species;
-  if (t->flow != NULL || labels == NULL || cli_setting(t->c, "model.species") != NULL)
-    return SUCCESS;
-  if (species != NULL && strpbrk(labels, "0123456789") == NULL &&
-      enf_opts_set(t->c->opts, "model.species", labels) == ENF_OK)
-    species = labels;
-  tell_species(t, species);
-  return species != NULL ? cli_set(t->c, "model.species", species) : SUCCESS;
-}
-
 static void set_number(cli *c, const char *name, double value) {
   char text[32];
   snprintf(text, sizeof text, "%.9g", value);
@@ -350,24 +329,50 @@ static int ready_trainer(training *t) {
 
 /* ---- the beginning --------------------------------------------------------------------------- */
 
+/* Rows of the other hand are turned before anything is taken from them. */
+static int settle_hands(training *t, bool fresh) {
+  int result = SUCCESS;
+  if (!fresh && !flow_is_molecule(t->flow))
+    result = hands_of_flow(t->c, t->flow, &t->hands);
+  return result == SUCCESS ? kinds_settle_data(t) : result;
+}
+
+/* What the flow's file is to tell, and whether the validation is of its molecule. */
+static int settle_meta(training *t, bool fresh) {
+  int result = SUCCESS;
+  if (!flow_is_molecule(t->flow))
+    result = fresh ? kinds_keep(t) : hands_keep(t->c, t->flow, &t->hands);
+  if (result == SUCCESS)
+    result = molecule_check_data(t);
+  return result == SUCCESS ? hands_fit_flow(t->c, t->flow, t->c->value[FLAG_OUTPUT],
+                                            &t->watch.data, t->c->value[FLAG_VALIDATION])
+                           : result;
+}
+
 static int start_fresh(training *t) {
   const bool fresh = t->flow == NULL;
-  int result = molecule_wanted(t) ? molecule_set_options(t) : fix_species(t);
+  int result = SUCCESS;
+  if (fresh)
+    result = molecule_wanted(t) ? molecule_set_options(t) : kinds_set_options(t);
   if (result == SUCCESS && fresh)
     result = create_flow(t);
   if (result == SUCCESS && fresh)
     result = compare_atoms(t);
   if (result == SUCCESS)
+    result = settle_hands(t, fresh);
+  if (result == SUCCESS)
     result = fix_scale(t, fresh);
   if (result == SUCCESS)
-    result = molecule_check_data(t);
+    result = settle_meta(t, fresh);
   if (result == SUCCESS)
     result = create_trainer(t);
   return result == SUCCESS ? ready_trainer(t) : result;
 }
 
 static int start_again(training *t) {
-  const int result = molecule_check_data(t);
+  int result = settle_hands(t, false);
+  if (result == SUCCESS)
+    result = settle_meta(t, false);
   return result == SUCCESS ? ready_trainer(t) : result;
 }
 
@@ -385,6 +390,8 @@ int training_begin(training *t) {
   int result = read_flags(t);
   if (result == SUCCESS)
     result = load(t);
+  if (result == SUCCESS)
+    result = kinds_check_flags(t);
   if (result == SUCCESS)
     result = molecule_open(t);
   if (result == SUCCESS)
@@ -404,6 +411,7 @@ void training_free(training *t) {
   enf_destroy(t->flow);
   enf_destroy(t->beside);
   molecule_close(t);
+  hands_free(&t->hands);
   watch_free(&t->watch);
   data_free(&t->data);
   target_free(&t->target);

@@ -22,22 +22,33 @@ bool molecule_wanted(const training *t) {
 
 size_t molecule_size(const training *t) { return t->topology.N > 0 ? t->topology.N : t->target.N; }
 
+/* With --kinds a topology tells a flow of particles its kinds. */
+static bool of_particles(const training *t) {
+  const char *space = cli_setting(t->c, "model.space");
+  return space == NULL ? !cli_has(t->c, FLAG_TOPOLOGY) || cli_has(t->c, FLAG_KINDS)
+                       : strcmp(space, "particles") == 0;
+}
+
+static bool fits_particles(const training *t, flag f) {
+  return f == FLAG_UNIT || (f == FLAG_TOPOLOGY && cli_has(t->c, FLAG_KINDS));
+}
+
 static int check_flags(training *t) {
   static const flag own[] = {FLAG_TOPOLOGY, FLAG_KEEP, FLAG_UNIT, FLAG_START};
   cli *c = t->c;
   const char *space = cli_setting(c, "model.space");
   for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
-    if (cli_has(c, own[i]) && t->flow != NULL)
+    if (!cli_has(c, own[i]) || (of_particles(t) && t->flow == NULL && fits_particles(t, own[i])))
+      continue;
+    if (t->flow != NULL)
       return cli_usage(c, "the flow has its molecule: --topology, --keep, --unit and --start are "
                           "for new ones");
-    if (cli_has(c, own[i]) && space != NULL && strcmp(space, "molecule") != 0)
+    if (space != NULL && strcmp(space, "molecule") != 0)
       return cli_usage(c,
-                       "--topology, --keep, --unit and --start are for model.space molecule, "
-                       "not for %s",
-                       space);
-    if (i > 0 && cli_has(c, own[i]) && space == NULL && !cli_has(c, FLAG_TOPOLOGY))
-      return cli_usage(c, "--keep, --unit and --start need --topology FILE or "
-                          "--set model.space=molecule");
+                       "--topology, --keep and --start are for model.space molecule, not for %s%s",
+                       space, own[i] == FLAG_TOPOLOGY ? "; --kinds auto takes kinds from it" : "");
+    if (space == NULL && of_particles(t))
+      return cli_usage(c, "--keep and --start need --topology FILE or --set model.space=molecule");
   }
   return SUCCESS;
 }
@@ -62,7 +73,8 @@ int molecule_open(training *t) {
     result = unit_read(c, &t->angstrom);
   if (result != SUCCESS || !cli_has(c, FLAG_TOPOLOGY))
     return result;
-  result = cli_set(c, "model.space", "molecule");
+  if (!of_particles(t))
+    result = cli_set(c, "model.space", "molecule");
   return result == SUCCESS ? read_topology(c, &t->topology) : result;
 }
 
@@ -133,7 +145,7 @@ static int compare_rows(training *t) {
   return check_order(t, rows->x, ratio);
 }
 
-static int find_topology(training *t) {
+int molecule_find_topology(training *t) {
   topology *top = &t->topology;
   const dataset *rows = rows_of(t);
   if (top->N == 0 && rows->n > 0 && topology_of_frames(t->c, rows_path(t), rows, top) != SUCCESS)
@@ -218,7 +230,7 @@ static int take_bonds(training *t, const char *zmatrix, const char *bonds) {
   topology *top = &t->topology;
   if (zmatrix != NULL || bonds != NULL)
     return topology_of_text(t->c, zmatrix != NULL ? NULL : bonds, t->N, rows_of(t), top);
-  return find_topology(t);
+  return molecule_find_topology(t);
 }
 
 int molecule_set_options(training *t) {
@@ -226,7 +238,7 @@ int molecule_set_options(training *t) {
   const char *bonds = cli_setting(t->c, "model.bonds");
   int result = read_start(t);
   if (result == SUCCESS && cli_has(t->c, FLAG_TOPOLOGY))
-    result = find_topology(t);
+    result = molecule_find_topology(t);
   else if (result == SUCCESS)
     result = take_bonds(t, zmatrix, bonds);
   if (result == SUCCESS && zmatrix == NULL)
@@ -237,7 +249,7 @@ int molecule_set_options(training *t) {
 /* ---- the flow ---------------------------------------------------------------------------------
  */
 
-static int keep_labels(training *t) {
+int molecule_keep_labels(const training *t) {
   const topology *top = &t->topology;
   char *text = cli_alloc(top->N + 1, TOPOLOGY_LABEL);
   enf_status status = ENF_OK;
@@ -261,7 +273,7 @@ int molecule_fix_centres(training *t) {
   const enf_status status = enf_prior_fit(t->c->ctx, t->flow, rows->n, rows->x);
   if (status != ENF_OK)
     return cli_fail("%s: %s", rows_path(t), enf_ctx_errmsg(t->c->ctx));
-  const int result = keep_labels(t);
+  const int result = molecule_keep_labels(t);
   return result == SUCCESS ? rings_keep(t->c, t->flow, &t->topology, rows) : result;
 }
 

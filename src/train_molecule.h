@@ -10,6 +10,10 @@ int molecule_open(training *t);
 size_t molecule_size(const training *t);
 /* Is the new flow one of a molecule? */
 bool molecule_wanted(const training *t);
+/* The topology of --topology, or of the rows' labels and first frame, compared with the rows. */
+int molecule_find_topology(training *t);
+/* Labels and unit in the flow's file. */
+int molecule_keep_labels(const training *t);
 /* Before the flow: model.zmatrix and model.species, told. */
 int molecule_set_options(training *t);
 /* Of a new flow: centres and widths, from DATA or from --start; labels and unit in its file. */

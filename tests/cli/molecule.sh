@@ -99,9 +99,9 @@ torsions_have_states() {
 
 topology_flags_are_checked() {
   refuses 2 'the flow has its molecule: --topology' train frames.xyz --init ala2.safetensors --topology ala2.pdb -q -o n.safetensors &&
-    refuses 2 '--topology, --keep, --unit and --start are for model.space molecule, not for vector' \
+    refuses 2 '--topology, --keep and --start are for model.space molecule, not for vector' \
       train frames.xyz --set model.space=vector --topology ala2.pdb $rows -o n.safetensors &&
-    refuses 2 '--keep, --unit and --start need --topology FILE or' train frames.xyz --unit nm $rows -o n.safetensors &&
+    refuses 2 '--keep and --start need --topology FILE or' train frames.xyz --keep 4-6 $rows -o n.safetensors &&
     refuses 2 "--unit is angstrom, nm or bohr, not 'm'" train frames.xyz --topology ala2.pdb --unit m $rows -o n.safetensors &&
     refuses 2 "--keep takes bonds as atoms' numbers from 0, 5-7,7-9, not '4=6'" \
       train frames.xyz --topology ala2.pdb --keep 4=6 $rows -o n.safetensors &&

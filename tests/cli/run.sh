@@ -286,7 +286,7 @@ energies_come_from_a_file() {
 labels_become_species() {
   for k in 1 2 3 4 5 6; do printf '3\n\nO 0 0 0.0%s\nH 1 0.%s 0\nH 0 1 0.1\n' $k $k; done >water.xyz
   "$enf" train water.xyz --steps 1 -o water.safetensors >/dev/null 2>note &&
-    grep -q '^enf: model.species "O H H", from the labels of water.xyz: like atoms are interchangeable; where' note &&
+    grep -q '^enf: 3 atoms, 2 kinds: 2 hydrogens of O1 alike (by their bonds; ' note &&
     "$enf" info water.safetensors | grep -q '^species *2$' || return 1
   "$enf" train water.xyz --steps 1 -q --set "model.species=0 1 2" -o water.safetensors >/dev/null &&
     "$enf" info water.safetensors | grep -q '^species *3$' || return 1
@@ -489,6 +489,7 @@ molecules_have_any_size() {
 . "$here/edges.sh"
 . "$here/atoms.sh"
 . "$here/molecule.sh"
+. "$here/traps.sh"
 
 for args in "$here"/*.args; do
   run_case "$(basename "$args" .args)"
@@ -501,7 +502,7 @@ for check in molecules_have_any_size resumed_training_is_the_same time_budget_en
   long_budgets_are_planned one_particle_has_no_distances \
   watched_training_resumes a_flow_lost_is_the_trainers patience_keeps_the_best looks_are_told watching_is_checked \
   plugin_is_an_energy gradients_are_checked plugins_are_checked plugins_see_no_mean pictures_are_drawn lost_output_is_told \
-  $edges $molecule \
+  $edges $molecule $traps \
   other_atoms_are_refused kinds_are_elements_or_finer atoms_are_mapped_if_asked like_atoms_are_told_of periodic_cells_are_refused trajectories_are_chosen_from forms_of_a_file_are_one links_are_followed; do
   $check
   report "$check" $?
