@@ -298,17 +298,6 @@ static void pack(enf__field *field, const double *params) {
 
 /* ---- work ------------------------------------------------------------------------------------ */
 
-static size_t workspace(const enf__field *field, const enf__run *run, const enf__shape *shape,
-                        enf__work work) {
-  const enf__egnn *f = (const enf__egnn *)field;
-  enf__arena count = {0};
-  if (run->precision == ENF__FLOAT64)
-    enf__egnn_layout_f64(f, shape, work, &count);
-  else
-    enf__egnn_layout_f32(f, shape, work, &count);
-  return count.used;
-}
-
 /* With features the exact divergence has a tangent for every number of the state. */
 static double tangents_of(const enf__shape *shape, enf__work work) {
   const bool exact = work == ENF__DIVERGENCE || work == ENF__VJP_TRACE;
@@ -325,59 +314,11 @@ static double cost(const enf__field *field, const enf__shape *shape, enf__work w
          (double)(m->edge_depth * enf__shape_edges(shape) + (3 + m->node_depth) * shape->particles);
 }
 
-/* name(field, run, ...) = the precision's own, with the kernel level. */
-#define IN_PRECISION(name, ...)                                                                    \
-  do {                                                                                             \
-    const enf__egnn *f = (const enf__egnn *)field;                                                 \
-    if (run->precision == ENF__FLOAT64)                                                            \
-      enf__egnn_##name##_f64(f, run->kernel, arena, at, __VA_ARGS__);                              \
-    else                                                                                           \
-      enf__egnn_##name##_f32(f, run->kernel, arena, at, __VA_ARGS__);                              \
-  } while (0)
-
-static void velocity(const enf__field *field, const enf__run *run, enf__arena *arena,
-                     const enf__points *at, double *v) {
-  IN_PRECISION(velocity, v);
-}
-
-static void divergence(const enf__field *field, const enf__run *run, enf__arena *arena,
-                       const enf__points *at, double *v, double *div) {
-  if (field->model.features)
-    IN_PRECISION(features_divergence, v, div);
-  else
-    IN_PRECISION(divergence, v, div);
-}
-
-static void jvp(const enf__field *field, const enf__run *run, enf__arena *arena,
-                const enf__points *at, const double *eps, double *v, double *v_dot, double *form) {
-  IN_PRECISION(jvp, eps, v, v_dot, form);
-}
-
-static void vjp(const enf__field *field, const enf__run *run, enf__arena *arena,
-                const enf__points *at, enf__cotangent_fn cotangent, void *user, double *dx,
-                double *dparams) {
-  IN_PRECISION(vjp, cotangent, user, dx, dparams);
-}
-
-static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena,
-                      const enf__points *at, const enf__cotangent *of, const enf__gradient *out) {
-  if (of->eps)
-    IN_PRECISION(vjp_trace, of, out);
-  else if (field->model.features)
-    IN_PRECISION(units_grad, of, out);
-  else
-    IN_PRECISION(trace_grad, of, out);
-}
-
 const enf__field_ops enf__egnn_ops = {.space = ENF__PARTICLES,
                                       .plan = plan,
                                       .allocate = allocate,
                                       .destroy = destroy,
                                       .pack = pack,
-                                      .workspace = workspace,
                                       .cost = cost,
-                                      .velocity = velocity,
-                                      .divergence = divergence,
-                                      .jvp = jvp,
-                                      .vjp = vjp,
-                                      .vjp_trace = vjp_trace};
+                                      .float32 = &enf__egnn_passes_f32,
+                                      .float64 = &enf__egnn_passes_f64};

@@ -53,32 +53,6 @@ typedef struct {
   double *packed_f64;
 } enf__egnn;
 
-/* The two compiled precisions of the work. */
-#define ENF__EGNN_PRECISION(suffix)                                                                \
-  void enf__egnn_layout_##suffix(const enf__egnn *f, const enf__shape *shape, enf__work work,      \
-                                 enf__arena *arena);                                               \
-  void enf__egnn_velocity_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,              \
-                                   const enf__points *at, double *v);                              \
-  void enf__egnn_divergence_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,            \
-                                     const enf__points *at, double *v, double *div);               \
-  void enf__egnn_features_divergence_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,   \
-                                              const enf__points *at, double *v, double *div);      \
-  void enf__egnn_jvp_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,                   \
-                              const enf__points *at, const double *eps, double *v, double *v_dot,  \
-                              double *form);                                                       \
-  void enf__egnn_vjp_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,                   \
-                              const enf__points *at, enf__cotangent_fn cotangent, void *user,      \
-                              double *dx, double *dparams);                                        \
-  void enf__egnn_vjp_trace_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,             \
-                                    const enf__points *at, const enf__cotangent *of,               \
-                                    const enf__gradient *out);                                     \
-  void enf__egnn_units_grad_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,            \
-                                     const enf__points *at, const enf__cotangent *of,              \
-                                     const enf__gradient *out);                                    \
-  void enf__egnn_trace_grad_##suffix(const enf__egnn *f, int kernel, enf__arena *arena,            \
-                                     const enf__points *at, const enf__cotangent *of,              \
-                                     const enf__gradient *out);
-ENF__EGNN_PRECISION(f32)
-ENF__EGNN_PRECISION(f64)
+extern const enf__field_passes enf__egnn_passes_f32, enf__egnn_passes_f64;
 
 #endif

@@ -49,9 +49,13 @@ void enf__field_pack(enf__field *field, const double *params) { field->ops->pack
 
 /* ---- work ------------------------------------------------------------------------------------ */
 
+static const enf__field_passes *passes_of(const enf__field *field, const enf__run *run) {
+  return run->precision == ENF__FLOAT64 ? field->ops->float64 : field->ops->float32;
+}
+
 size_t enf__field_workspace(const enf__field *field, const enf__run *run, const enf__shape *shape,
                             enf__work work) {
-  return field->ops->workspace(field, run, shape, work);
+  return passes_of(field, run)->workspace(field, run->kernel, shape, work);
 }
 
 bool enf__field_closed(const enf__field *field) { return field->ops->closed; }
@@ -77,28 +81,28 @@ size_t enf__field_pieces(const enf__field *field, const enf__shape *shape, enf__
 
 void enf__field_velocity(const enf__field *field, const enf__run *run, enf__arena *arena,
                          const enf__points *at, double *v) {
-  field->ops->velocity(field, run, arena, at, v);
+  passes_of(field, run)->forward(field, run->kernel, arena, at, NULL, v, NULL, NULL);
 }
 
 void enf__field_divergence(const enf__field *field, const enf__run *run, enf__arena *arena,
                            const enf__points *at, double *v, double *div) {
-  field->ops->divergence(field, run, arena, at, v, div);
+  passes_of(field, run)->forward(field, run->kernel, arena, at, NULL, v, NULL, div);
 }
 
 void enf__field_jvp(const enf__field *field, const enf__run *run, enf__arena *arena,
                     const enf__points *at, const double *eps, double *v, double *v_dot,
                     double *form) {
-  field->ops->jvp(field, run, arena, at, eps, v, v_dot, form);
+  passes_of(field, run)->forward(field, run->kernel, arena, at, eps, v, v_dot, form);
 }
 
 void enf__field_vjp(const enf__field *field, const enf__run *run, enf__arena *arena,
                     const enf__points *at, enf__cotangent_fn cotangent, void *user, double *dx,
                     double *dparams) {
-  field->ops->vjp(field, run, arena, at, cotangent, user, dx, dparams);
+  passes_of(field, run)->vjp(field, run->kernel, arena, at, cotangent, user, dx, dparams);
 }
 
 void enf__field_vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena,
                           const enf__points *at, const enf__cotangent *of,
                           const enf__gradient *out) {
-  field->ops->vjp_trace(field, run, arena, at, of, out);
+  passes_of(field, run)->vjp_trace(field, run->kernel, arena, at, of, out);
 }

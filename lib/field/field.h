@@ -133,31 +133,31 @@ void enf__field_vjp_trace(const enf__field *field, const enf__run *run, enf__are
 /* ---- for the fields themselves ----------------------------------------------------------------
  */
 
+/* The work itself in one precision, with the kernels of a level (core/choices.h). */
+typedef struct {
+  size_t (*workspace)(const enf__field *field, int kernel, const enf__shape *shape, enf__work work);
+  /* The three calls above in one: velocity (eps and form NULL), divergence (eps NULL) and jvp. */
+  void (*forward)(const enf__field *field, int kernel, enf__arena *arena, const enf__points *at,
+                  const double *eps, double *v, double *v_dot, double *form);
+  void (*vjp)(const enf__field *field, int kernel, enf__arena *arena, const enf__points *at,
+              enf__cotangent_fn cotangent, void *user, double *dx, double *dparams);
+  void (*vjp_trace)(const enf__field *field, int kernel, enf__arena *arena, const enf__points *at,
+                    const enf__cotangent *of, const enf__gradient *out);
+} enf__field_passes;
+
 /* What a field of its own file provides; one row of the table in field.c. */
 typedef struct {
   int space;    /* model.space of its points */
   size_t group; /* samples that it works on together; 0: any */
-  bool closed;  /* enf__field_closed; jvp is NULL */
+  bool closed;  /* enf__field_closed; forward has no eps */
   enf_status (*plan)(enf_ctx *ctx, enf__field **field, const enf__model *model,
                      enf__params *params);
   enf_status (*allocate)(enf__field *field); /* NOMEM */
   void (*destroy)(enf__field *field);
   void (*pack)(enf__field *field, const double *params);
-  size_t (*workspace)(const enf__field *field, const enf__run *run, const enf__shape *shape,
-                      enf__work work);
   /* multiply-adds per sample, roughly */
   double (*cost)(const enf__field *field, const enf__shape *shape, enf__work work);
-  void (*velocity)(const enf__field *field, const enf__run *run, enf__arena *arena,
-                   const enf__points *at, double *v);
-  void (*divergence)(const enf__field *field, const enf__run *run, enf__arena *arena,
-                     const enf__points *at, double *v, double *div);
-  void (*jvp)(const enf__field *field, const enf__run *run, enf__arena *arena,
-              const enf__points *at, const double *eps, double *v, double *v_dot, double *form);
-  void (*vjp)(const enf__field *field, const enf__run *run, enf__arena *arena,
-              const enf__points *at, enf__cotangent_fn cotangent, void *user, double *dx,
-              double *dparams);
-  void (*vjp_trace)(const enf__field *field, const enf__run *run, enf__arena *arena,
-                    const enf__points *at, const enf__cotangent *of, const enf__gradient *out);
+  const enf__field_passes *float32, *float64; /* the same, where all is computed in float64 */
 } enf__field_ops;
 
 /* The common head of every field's struct. */

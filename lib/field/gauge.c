@@ -182,17 +182,17 @@ static void take(group *g, const enf__gauge *f, size_t dim, enf__arena *arena) {
   g->value = ENF__TAKE(arena, double, 2 * ENF__GAUGE_GROUP);
 }
 
-static const enf__gauge_kernels *kernels_of(const enf__gauge *f, const enf__run *run) {
-  return enf__gauge_kernels_of(run->kernel, f->shape.links.n);
+static const enf__gauge_kernels *kernels_of(const enf__gauge *f, int kernel) {
+  return enf__gauge_kernels_of(kernel, f->shape.links.n);
 }
 
-static size_t workspace(const enf__field *field, const enf__run *run, const enf__shape *shape,
+static size_t workspace(const enf__field *field, int kernel, const enf__shape *shape,
                         enf__work work) {
   const enf__gauge *f = (const enf__gauge *)field;
   enf__arena count = {0};
   group g;
   take(&g, f, enf__shape_size(shape), &count);
-  return count.used + kernels_of(f, run)->workspace(&f->shape, work >= ENF__VJP);
+  return count.used + kernels_of(f, kernel)->workspace(&f->shape, work >= ENF__VJP);
 }
 
 /* Transports of a site count most, on a lattice. */
@@ -207,32 +207,27 @@ static size_t group_at(size_t S, size_t done) {
   return S - done < ENF__GAUGE_GROUP ? S - done : ENF__GAUGE_GROUP;
 }
 
-static void divergence(const enf__field *field, const enf__run *run, enf__arena *arena,
-                       const enf__points *at, double *v, double *div) {
+static void forward(const enf__field *field, int kernel, enf__arena *arena, const enf__points *at,
+                    const double *eps, double *v, double *v_dot, double *div) {
   const enf__gauge *f = (const enf__gauge *)field;
+  (void)eps, (void)v_dot; /* a closed field has none */
   const size_t mark = arena->used, dim = enf__shape_size(at->shape);
   group g;
   take(&g, f, dim, arena);
   for (size_t done = 0; done < at->S; done += ENF__GAUGE_GROUP) {
     const size_t S = group_at(at->S, done);
     find_coefficients(f, S, at->t + done, g.c);
-    kernels_of(f, run)->forward(&f->shape, arena, S, g.c, at->x + done * dim,
-                                v ? v + done * dim : NULL, div ? div + done : NULL);
+    kernels_of(f, kernel)->forward(&f->shape, arena, S, g.c, at->x + done * dim,
+                                   v ? v + done * dim : NULL, div ? div + done : NULL);
   }
   arena->used = mark;
 }
 
-static void velocity(const enf__field *field, const enf__run *run, enf__arena *arena,
-                     const enf__points *at, double *v) {
-  divergence(field, run, arena, at, v, NULL);
-}
-
-static void vjp(const enf__field *field, const enf__run *run, enf__arena *arena,
-                const enf__points *at, enf__cotangent_fn cotangent, void *user, double *dx,
-                double *dparams) {
+static void vjp(const enf__field *field, int kernel, enf__arena *arena, const enf__points *at,
+                enf__cotangent_fn cotangent, void *user, double *dx, double *dparams) {
   const enf__gauge *f = (const enf__gauge *)field;
   const size_t mark = arena->used, dim = enf__shape_size(at->shape);
-  const enf__gauge_kernels *kernels = kernels_of(f, run);
+  const enf__gauge_kernels *kernels = kernels_of(f, kernel);
   group g;
   take(&g, f, dim, arena);
   for (size_t done = 0; done < at->S; done += ENF__GAUGE_GROUP) {
@@ -249,7 +244,7 @@ static void vjp(const enf__field *field, const enf__run *run, enf__arena *arena,
   arena->used = mark;
 }
 
-static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena,
+static void vjp_trace(const enf__field *field, int kernel, enf__arena *arena,
                       const enf__points *at, const enf__cotangent *of, const enf__gradient *out) {
   const enf__gauge *f = (const enf__gauge *)field;
   const size_t mark = arena->used, dim = enf__shape_size(at->shape);
@@ -258,7 +253,7 @@ static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *
   for (size_t done = 0; done < at->S; done += ENF__GAUGE_GROUP) {
     const size_t S = group_at(at->S, done);
     find_coefficients(f, S, at->t + done, g.c);
-    kernels_of(f, run)->reverse(&f->shape, arena, S, g.c, at->x + done * dim, of->a + done * dim,
+    kernels_of(f, kernel)->reverse(&f->shape, arena, S, g.c, at->x + done * dim, of->a + done * dim,
                                 of->b + done, of->c ? of->c + done : NULL,
                                 out->dx ? out->dx + done * dim : NULL, out->dparams ? g.dc : NULL,
                                 out->value ? g.value : NULL);
@@ -274,7 +269,10 @@ static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *
   arena->used = mark;
 }
 
-/* ---- the three fields ------------------------------------------------------------------------ */
+/* ---- the three fields, in float64 always -------------------------------------------------------
+ */
+
+static const enf__field_passes passes = {workspace, forward, vjp, vjp_trace};
 
 #define GAUGE_FIELD(name, of_space, of_lift)                                                       \
   static enf_status plan_##name(enf_ctx *ctx, enf__field **field, const enf__model *model,         \
@@ -288,12 +286,9 @@ static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *
                                                   .allocate = allocate,                            \
                                                   .destroy = destroy,                              \
                                                   .pack = pack,                                    \
-                                                  .workspace = workspace,                          \
                                                   .cost = cost,                                    \
-                                                  .velocity = velocity,                            \
-                                                  .divergence = divergence,                        \
-                                                  .vjp = vjp,                                      \
-                                                  .vjp_trace = vjp_trace}
+                                                  .float32 = &passes,                              \
+                                                  .float64 = &passes}
 GAUGE_FIELD(class, ENF__GROUP, ENF__LIFT_CLASS);
 GAUGE_FIELD(local, ENF__LATTICE, ENF__LIFT_LOCAL);
 GAUGE_FIELD(drain, ENF__LATTICE, ENF__LIFT_DRAIN);

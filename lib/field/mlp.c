@@ -102,14 +102,6 @@ static void pack(enf__field *field, const double *params) {
 
 /* ---- work ------------------------------------------------------------------------------------ */
 
-static size_t workspace(const enf__field *field, const enf__run *run, const enf__shape *shape,
-                        enf__work work) {
-  const enf__mlp *f = (const enf__mlp *)field;
-  (void)shape;
-  return run->precision == ENF__FLOAT64 ? enf__mlp_workspace_f64(f, work)
-                                        : enf__mlp_workspace_f32(f, work);
-}
-
 static double cost(const enf__field *field, const enf__shape *shape, enf__work work) {
   const enf__mlp *f = (const enf__mlp *)field;
   const double vectors = (double)(1 + enf__mlp_tangents(f, work)), passes = work < ENF__VJP ? 1 : 3;
@@ -117,51 +109,11 @@ static double cost(const enf__field *field, const enf__shape *shape, enf__work w
   return passes * vectors * (double)(f->packed_count - f->grad_count);
 }
 
-/* name(field, run, ...) = the precision's own, with the kernel level. */
-#define IN_PRECISION(name, ...)                                                                    \
-  do {                                                                                             \
-    const enf__mlp *f = (const enf__mlp *)field;                                                   \
-    if (run->precision == ENF__FLOAT64)                                                            \
-      enf__mlp_##name##_f64(f, run->kernel, arena, at, __VA_ARGS__);                               \
-    else                                                                                           \
-      enf__mlp_##name##_f32(f, run->kernel, arena, at, __VA_ARGS__);                               \
-  } while (0)
-
-static void velocity(const enf__field *field, const enf__run *run, enf__arena *arena,
-                     const enf__points *at, double *v) {
-  IN_PRECISION(forward, NULL, v, NULL, NULL);
-}
-
-static void divergence(const enf__field *field, const enf__run *run, enf__arena *arena,
-                       const enf__points *at, double *v, double *div) {
-  IN_PRECISION(forward, NULL, v, NULL, div);
-}
-
-static void jvp(const enf__field *field, const enf__run *run, enf__arena *arena,
-                const enf__points *at, const double *eps, double *v, double *v_dot, double *form) {
-  IN_PRECISION(forward, eps, v, v_dot, form);
-}
-
-static void vjp(const enf__field *field, const enf__run *run, enf__arena *arena,
-                const enf__points *at, enf__cotangent_fn cotangent, void *user, double *dx,
-                double *dparams) {
-  IN_PRECISION(vjp, cotangent, user, dx, dparams);
-}
-
-static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena,
-                      const enf__points *at, const enf__cotangent *of, const enf__gradient *out) {
-  IN_PRECISION(vjp_trace, of, out);
-}
-
 const enf__field_ops enf__mlp_ops = {.space = ENF__VECTOR,
                                      .plan = plan,
                                      .allocate = allocate,
                                      .destroy = destroy,
                                      .pack = pack,
-                                     .workspace = workspace,
                                      .cost = cost,
-                                     .velocity = velocity,
-                                     .divergence = divergence,
-                                     .jvp = jvp,
-                                     .vjp = vjp,
-                                     .vjp_trace = vjp_trace};
+                                     .float32 = &enf__mlp_passes_f32,
+                                     .float64 = &enf__mlp_passes_f64};

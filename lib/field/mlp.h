@@ -38,20 +38,6 @@ static inline size_t enf__mlp_tangents(const enf__mlp *f, enf__work work) {
   return exact ? f->D : work == ENF__JVP || work == ENF__VJP_PROBE ? 1 : 0;
 }
 
-/* The two compiled precisions of the work. eps NULL: the form is div v; v, v_dot and form may be
-   NULL. */
-#define ENF__MLP_PRECISION(suffix)                                                                 \
-  size_t enf__mlp_workspace_##suffix(const enf__mlp *f, enf__work work);                           \
-  void enf__mlp_forward_##suffix(const enf__mlp *f, int kernel, enf__arena *arena,                 \
-                                 const enf__points *at, const double *eps, double *v,              \
-                                 double *v_dot, double *form);                                     \
-  void enf__mlp_vjp_##suffix(const enf__mlp *f, int kernel, enf__arena *arena,                     \
-                             const enf__points *at, enf__cotangent_fn cotangent, void *user,       \
-                             double *dx, double *dparams);                                         \
-  void enf__mlp_vjp_trace_##suffix(const enf__mlp *f, int kernel, enf__arena *arena,               \
-                                   const enf__points *at, const enf__cotangent *of,                \
-                                   const enf__gradient *out);
-ENF__MLP_PRECISION(f32)
-ENF__MLP_PRECISION(f64)
+extern const enf__field_passes enf__mlp_passes_f32, enf__mlp_passes_f64;
 
 #endif

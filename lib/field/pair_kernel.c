@@ -134,13 +134,6 @@ static void pack(enf__field *field, const double *params) {
 
 /* ---- work ------------------------------------------------------------------------------------ */
 
-static size_t workspace(const enf__field *field, const enf__run *run, const enf__shape *shape,
-                        enf__work work) {
-  const enf__pair_kernel *f = (const enf__pair_kernel *)field;
-  return run->precision == ENF__FLOAT64 ? enf__pair_kernel_workspace_f64(f, shape, work)
-                                        : enf__pair_kernel_workspace_f32(f, shape, work);
-}
-
 static double cost(const enf__field *field, const enf__shape *shape, enf__work work) {
   static const double factor[] = {
       [ENF__VELOCITY] = 20, [ENF__DIVERGENCE] = 30, [ENF__JVP] = 30,
@@ -150,51 +143,11 @@ static double cost(const enf__field *field, const enf__shape *shape, enf__work w
   return factor[work] * edges / 2 * (double)f->Kp + (double)f->Tp * columns;
 }
 
-/* name(field, run, ...) = the precision's own, with the kernel level. */
-#define IN_PRECISION(name, ...)                                                                    \
-  do {                                                                                             \
-    const enf__pair_kernel *f = (const enf__pair_kernel *)field;                                   \
-    if (run->precision == ENF__FLOAT64)                                                            \
-      enf__pair_kernel_##name##_f64(f, run->kernel, arena, at, __VA_ARGS__);                       \
-    else                                                                                           \
-      enf__pair_kernel_##name##_f32(f, run->kernel, arena, at, __VA_ARGS__);                       \
-  } while (0)
-
-static void velocity(const enf__field *field, const enf__run *run, enf__arena *arena,
-                     const enf__points *at, double *v) {
-  IN_PRECISION(forward, NULL, v, NULL, NULL);
-}
-
-static void divergence(const enf__field *field, const enf__run *run, enf__arena *arena,
-                       const enf__points *at, double *v, double *div) {
-  IN_PRECISION(forward, NULL, v, NULL, div);
-}
-
-static void jvp(const enf__field *field, const enf__run *run, enf__arena *arena,
-                const enf__points *at, const double *eps, double *v, double *v_dot, double *form) {
-  IN_PRECISION(forward, eps, v, v_dot, form);
-}
-
-static void vjp(const enf__field *field, const enf__run *run, enf__arena *arena,
-                const enf__points *at, enf__cotangent_fn cotangent, void *user, double *dx,
-                double *dparams) {
-  IN_PRECISION(vjp, cotangent, user, dx, dparams);
-}
-
-static void vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena,
-                      const enf__points *at, const enf__cotangent *of, const enf__gradient *out) {
-  IN_PRECISION(vjp_trace, of, out);
-}
-
 const enf__field_ops enf__pair_kernel_ops = {.space = ENF__PARTICLES,
                                              .plan = plan,
                                              .allocate = allocate,
                                              .destroy = destroy,
                                              .pack = pack,
-                                             .workspace = workspace,
                                              .cost = cost,
-                                             .velocity = velocity,
-                                             .divergence = divergence,
-                                             .jvp = jvp,
-                                             .vjp = vjp,
-                                             .vjp_trace = vjp_trace};
+                                             .float32 = &enf__pair_kernel_passes_f32,
+                                             .float64 = &enf__pair_kernel_passes_f64};

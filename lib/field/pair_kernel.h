@@ -50,21 +50,6 @@ static inline size_t enf__pair_kernel_group(const enf__pair_kernel *f) {
   return group < 1 ? 1 : group > GROUP_LIMIT ? GROUP_LIMIT : group;
 }
 
-/* The two compiled precisions of the work. form: div v for eps NULL, else eps^T J eps; v, v_dot =
-   J eps and form may be NULL. */
-#define ENF__PAIR_KERNEL_PRECISION(suffix)                                                         \
-  size_t enf__pair_kernel_workspace_##suffix(const enf__pair_kernel *f, const enf__shape *shape,   \
-                                             enf__work work);                                      \
-  void enf__pair_kernel_forward_##suffix(const enf__pair_kernel *f, int kernel, enf__arena *arena, \
-                                         const enf__points *at, const double *eps, double *v,      \
-                                         double *v_dot, double *form);                             \
-  void enf__pair_kernel_vjp_##suffix(const enf__pair_kernel *f, int kernel, enf__arena *arena,     \
-                                     const enf__points *at, enf__cotangent_fn cotangent,           \
-                                     void *user, double *dx, double *dparams);                     \
-  void enf__pair_kernel_vjp_trace_##suffix(const enf__pair_kernel *f, int kernel,                  \
-                                           enf__arena *arena, const enf__points *at,               \
-                                           const enf__cotangent *of, const enf__gradient *out);
-ENF__PAIR_KERNEL_PRECISION(f32)
-ENF__PAIR_KERNEL_PRECISION(f64)
+extern const enf__field_passes enf__pair_kernel_passes_f32, enf__pair_kernel_passes_f64;
 
 #endif

@@ -7,11 +7,7 @@
    a kernel must not touch must still be there. Bits of `option` leave out what may be NULL. */
 
 #define INPUTS(X)                                                                                  \
-  X(A)                                                                                             \
-  X(B)                                                                                             \
-  X(C)                                                                                             \
-  X(bias)                                                                                          \
-  X(P)                                                                                             \
+  X(A) X(B) X(C) X(bias) X(P)                                                                      \
   X(P_dot) X(wq) X(w0) X(q) X(q_dot) X(q0) X(q0_dot) X(wa) X(gate) X(gate_dot) X(w4) X(z2)         \
       X(z2_dot) X(z3) X(ds) X(ds_dot) X(dagg) X(dagg_dot) X(da) X(slope) X(coef) X(u) X(center)    \
           X(sharp) X(p0)
@@ -317,10 +313,9 @@ RUN(move_tangent) {
                          q0 + first, y[0] + first);
 }
 WANT(move_tangent) {
-  EACH_ROW {
-    const double c_dot = (double)(REAL)0.9 * (double)ds[r] + (double)(REAL)-1.1 * (double)q0[r];
-    y[0][r] += (double)(REAL)0.3 * (double)q[r] + (double)(REAL)1.7 * c_dot;
-  }
+  EACH_ROW y[0][r] += (double)(REAL)0.3 * (double)q[r] +
+                      (double)(REAL)1.7 * ((double)(REAL)0.9 * (double)ds[r] +
+                                           (double)(REAL)-1.1 * (double)q0[r]);
 }
 
 RUN(dots) { k->math->dots(count, n, wq, A + first * (n + 32), n + 32, y[0] + first); }

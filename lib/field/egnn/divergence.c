@@ -21,6 +21,7 @@
    "Pair rows" are the sparse form: row e(i,k) for every edge and, behind them, rows E + i D + a.
    The mean removal of v does not change the trace, because v is translation invariant. */
 #include "field/egnn/divergence.h"
+#include "field/egnn/features.h"
 
 /* ---- layers between -------------------------------------------------------------------------- */
 
@@ -416,13 +417,17 @@ static double trace_sample(group *g, tangents *d, size_t s) {
   return trace;
 }
 
-void SUFFIX(enf__egnn_divergence)(const enf__egnn *f, int kernel, enf__arena *arena,
-                                  const enf__points *at, double *v, double *div) {
+void egnn_divergence(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
+                     double *v, double *div) {
   const size_t mark = arena->used, size = enf__shape_size(at->shape);
   group g;
   tangents d;
+  feature_tangents of_features;
   egnn_open_group(&g, f, at->shape, ENF__DIVERGENCE, arena);
-  egnn_layout_tangents(&g, &d, arena);
+  if (g.F)
+    egnn_layout_feature_tangents(&g, &of_features, arena);
+  else
+    egnn_layout_tangents(&g, &d, arena);
   g.k = KERNELS_OF(kernel);
   g.fk = FIELD_KERNELS_OF(kernel);
   for (size_t s = 0, step = g.S; s < at->S; s += step) {
@@ -431,7 +436,7 @@ void SUFFIX(enf__egnn_divergence)(const enf__egnn *f, int kernel, enf__arena *ar
     if (v)
       egnn_velocity_out(&g, v + s * size);
     for (size_t i = 0; i < g.S; i++)
-      div[s + i] = trace_sample(&g, &d, i);
+      div[s + i] = g.F ? egnn_features_trace(&g, &of_features, i) : trace_sample(&g, &d, i);
   }
   arena->used = mark;
 }

@@ -24,5 +24,8 @@ void egnn_convert_rows(tangents *d, bool contract, size_t rows);
 void egnn_middle_layer(group *g, size_t l, tangents *d);
 #define egnn_last_products SUFFIX(enf__egnn_last_products)
 void egnn_last_products(group *g, const layer *y, tangents *d);
+#define egnn_divergence SUFFIX(enf__egnn_divergence)
+void egnn_divergence(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
+                     double *v, double *div);
 
 #endif

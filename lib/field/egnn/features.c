@@ -278,7 +278,7 @@ static double trace_of(const group *g, const feature_tangents *d) {
 }
 
 /* Divergence of sample s of the group, after its forward pass. */
-static double features_trace(group *g, feature_tangents *d, size_t s) {
+double egnn_features_trace(group *g, feature_tangents *d, size_t s) {
   d->of.e0 = s * d->of.E;
   d->of.n0 = s * g->N;
   d->of.stride = g->e;
@@ -286,24 +286,4 @@ static double features_trace(group *g, feature_tangents *d, size_t s) {
   for (size_t l = 0; l < g->layers; l++)
     add_layer(g, l, d);
   return trace_of(g, d);
-}
-
-void SUFFIX(enf__egnn_features_divergence)(const enf__egnn *f, int kernel, enf__arena *arena,
-                                           const enf__points *at, double *v, double *div) {
-  const size_t mark = arena->used, size = enf__shape_size(at->shape);
-  group g;
-  feature_tangents d;
-  egnn_open_group(&g, f, at->shape, ENF__DIVERGENCE, arena);
-  egnn_layout_feature_tangents(&g, &d, arena);
-  g.k = KERNELS_OF(kernel);
-  g.fk = FIELD_KERNELS_OF(kernel);
-  for (size_t s = 0, step = g.S; s < at->S; s += step) {
-    egnn_enter_samples(&g, at, s, next_samples(at, s, step));
-    egnn_forward(&g);
-    if (v)
-      egnn_velocity_out(&g, v + s * size);
-    for (size_t i = 0; i < g.S; i++)
-      div[s + i] = features_trace(&g, &d, i);
-  }
-  arena->used = mark;
 }

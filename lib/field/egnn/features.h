@@ -26,8 +26,15 @@ typedef struct {
 #define egnn_layout_feature_tangents SUFFIX(enf__egnn_layout_feature_tangents)
 void egnn_layout_feature_tangents(const group *g, feature_tangents *d, enf__arena *arena);
 
-/* Memory of the exact divergence's gradient (units.c); behind it comes that of a probe's. */
+/* Divergence of sample s of the group, after its forward pass. */
+#define egnn_features_trace SUFFIX(enf__egnn_features_trace)
+double egnn_features_trace(group *g, feature_tangents *d, size_t s);
+
+/* Gradient with the exact divergence (units.c), and its memory; behind it comes that of a probe's. */
 #define egnn_layout_units SUFFIX(enf__egnn_layout_units)
 void egnn_layout_units(const enf__shape *shape, enf__arena *arena);
+#define egnn_units_grad SUFFIX(enf__egnn_units_grad)
+void egnn_units_grad(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
+                     const enf__cotangent *of, const enf__gradient *out);
 
 #endif

@@ -160,8 +160,8 @@ void egnn_velocity_out(const group *g, double *v) {
   egnn_features_out(g, g->sign, g->rate, g->Fp, v);
 }
 
-void SUFFIX(enf__egnn_velocity)(const enf__egnn *f, int kernel, enf__arena *arena,
-                                const enf__points *at, double *v) {
+void egnn_velocity(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
+                   double *v) {
   const size_t mark = arena->used, size = enf__shape_size(at->shape);
   group g;
   egnn_open_group(&g, f, at->shape, ENF__VELOCITY, arena);

@@ -20,5 +20,8 @@ void egnn_forward(group *g);
 void egnn_mean_free_out(const group *g, double factor, const REAL *x, double *state);
 #define egnn_velocity_out SUFFIX(enf__egnn_velocity_out)
 void egnn_velocity_out(const group *g, double *v);
+#define egnn_velocity SUFFIX(enf__egnn_velocity)
+void egnn_velocity(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
+                   double *v);
 
 #endif

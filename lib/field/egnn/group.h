@@ -12,29 +12,10 @@
 #define ENF__EGNN_GROUP_H
 
 #include "field/egnn.h"
+#include "field/precision.h"
 
 #include <math.h>
 #include <string.h>
-
-#if ENF__DOUBLE
-typedef double REAL;
-typedef enf__kernels_f64 kernels;
-typedef enf__field_kernels_f64 field_kernels;
-#define SUFFIX(name) name##_f64
-#define KERNELS_OF enf__kernels_f64_of
-#define FIELD_KERNELS_OF enf__field_kernels_f64_of
-#define PACKED(f) ((f)->packed_f64)
-#define SQRT sqrt
-#else
-typedef float REAL;
-typedef enf__kernels_f32 kernels;
-typedef enf__field_kernels_f32 field_kernels;
-#define SUFFIX(name) name##_f32
-#define KERNELS_OF enf__kernels_f32_of
-#define FIELD_KERNELS_OF enf__field_kernels_f32_of
-#define PACKED(f) ((f)->packed_f32)
-#define SQRT sqrtf
-#endif
 
 typedef SUFFIX(enf__field_coordinate_grad) coordinate_grad;
 typedef SUFFIX(enf__field_pair_coordinate_grad) pair_coordinate_grad;

@@ -64,5 +64,12 @@ void egnn_layout_transposed(const group *g, enf__arena *arena);
 double egnn_square_of(const group *g, const REAL *in, size_t s);
 #define egnn_add_square_grad SUFFIX(enf__egnn_add_square_grad)
 void egnn_add_square_grad(const group *g, const REAL *in, const double *f, REAL *bar);
+#define egnn_jvp SUFFIX(enf__egnn_jvp)
+void egnn_jvp(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
+              const double *eps, double *v, double *v_dot, double *form);
+/* vjp_trace with eps. */
+#define egnn_probe_grad SUFFIX(enf__egnn_probe_grad)
+void egnn_probe_grad(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
+                     const enf__cotangent *of, const enf__gradient *out);
 
 #endif

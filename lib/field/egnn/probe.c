@@ -89,8 +89,8 @@ static void give_values(const group *g, const pair *p, const double *c, const do
   }
 }
 
-void SUFFIX(enf__egnn_jvp)(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
-                           const double *eps, double *v, double *v_dot, double *form) {
+void egnn_jvp(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
+              const double *eps, double *v, double *v_dot, double *form) {
   const size_t mark = arena->used, size = enf__shape_size(at->shape);
   group g;
   pair p;
@@ -193,7 +193,7 @@ static void find_transposed(const group *g, int kernel, enf__arena *arena, const
   const size_t size = enf__shape_size(g->shape);
   const enf__points here = {g->shape, g->S, at->t + first, at->x + first * size};
   probes p = {of->eps, size};
-  SUFFIX(enf__egnn_vjp)(g->f, kernel, arena, &here, give_probe, &p, t->w, NULL);
+  egnn_vjp(g->f, kernel, arena, &here, give_probe, &p, t->w, NULL);
   for (size_t i = 0; i < g->S * size; i++)
     t->direction[i] = of->b[i / size] * of->eps[i] + 2 * of->d[i / size] * t->w[i];
 }
@@ -230,9 +230,8 @@ static void pulled_out(const group *g, const pair *p, double *dx) {
   egnn_features_out(g, 1, p->in_bar, g->I, dx);
 }
 
-void SUFFIX(enf__egnn_vjp_trace)(const enf__egnn *f, int kernel, enf__arena *arena,
-                                 const enf__points *at, const enf__cotangent *of,
-                                 const enf__gradient *out) {
+void egnn_probe_grad(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
+                     const enf__cotangent *of, const enf__gradient *out) {
   const size_t mark = arena->used, size = enf__shape_size(at->shape);
   group g;
   pair p;

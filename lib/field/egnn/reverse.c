@@ -286,8 +286,8 @@ void egnn_unpack_gradient(const enf__egnn *f, const REAL *grad, double *dparams)
   }
 }
 
-void SUFFIX(enf__egnn_vjp)(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
-                           enf__cotangent_fn cotangent, void *user, double *dx, double *dparams) {
+void egnn_vjp(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
+              enf__cotangent_fn cotangent, void *user, double *dx, double *dparams) {
   const size_t mark = arena->used, size = enf__shape_size(at->shape);
   group g;
   reverse b;

@@ -56,5 +56,8 @@ void egnn_embedding_grad(const group *g, const REAL *in, const REAL *dh, REAL *g
 void egnn_reverse_end(const group *g, reverse *b);
 #define egnn_unpack_gradient SUFFIX(enf__egnn_unpack_gradient)
 void egnn_unpack_gradient(const enf__egnn *f, const REAL *grad, double *dparams);
+#define egnn_vjp SUFFIX(enf__egnn_vjp)
+void egnn_vjp(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
+              enf__cotangent_fn cotangent, void *user, double *dx, double *dparams);
 
 #endif

@@ -62,5 +62,9 @@ static inline void fill(size_t count, REAL value, REAL *x) {
 
 #define egnn_layout_trace SUFFIX(enf__egnn_layout_trace)
 void egnn_layout_trace(const group *g, trace_work *w, enf__arena *arena);
+/* vjp_trace with the exact divergence, without features. */
+#define egnn_trace_grad SUFFIX(enf__egnn_trace_grad)
+void egnn_trace_grad(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
+                     const enf__cotangent *of, const enf__gradient *out);
 
 #endif

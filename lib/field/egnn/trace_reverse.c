@@ -290,9 +290,8 @@ static double trace_grad_sample(group *g, trace_work *w, REAL f) {
   return trace;
 }
 
-void SUFFIX(enf__egnn_trace_grad)(const enf__egnn *f, int kernel, enf__arena *arena,
-                                  const enf__points *at, const enf__cotangent *of,
-                                  const enf__gradient *out) {
+void egnn_trace_grad(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
+                     const enf__cotangent *of, const enf__gradient *out) {
   const size_t mark = arena->used, size = enf__shape_size(at->shape);
   group g;
   trace_work w;

@@ -2,6 +2,7 @@
    have features: the divergence is the sum of e^T J e over the unit vectors e, and each is a probe.
    Of N (D + F) probes' cost; densities need values alone (features.c). */
 #include "field/egnn/features.h"
+#include "field/egnn/pair.h"
 
 enum { TOGETHER = 16 };
 
@@ -54,9 +55,8 @@ static void add_units(const enf__gradient *out, size_t size, size_t s, size_t fi
   }
 }
 
-void SUFFIX(enf__egnn_units_grad)(const enf__egnn *f, int kernel, enf__arena *arena,
-                                  const enf__points *at, const enf__cotangent *of,
-                                  const enf__gradient *out) {
+void egnn_units_grad(const enf__egnn *f, int kernel, enf__arena *arena, const enf__points *at,
+                     const enf__cotangent *of, const enf__gradient *out) {
   const size_t mark = arena->used, size = enf__shape_size(at->shape);
   units u = layout_units(at->shape, arena);
   const enf__gradient part = {out->dx ? u.dx : NULL, out->dparams, out->value ? u.value : NULL};
@@ -64,9 +64,9 @@ void SUFFIX(enf__egnn_units_grad)(const enf__egnn *f, int kernel, enf__arena *ar
     for (size_t first = 0; first < size; first += TOGETHER) {
       const size_t S = size - first < TOGETHER ? size - first : TOGETHER;
       fill_units(at, of, s, first, S, &u);
-      SUFFIX(enf__egnn_vjp_trace)
-      (f, kernel, arena, &(enf__points){at->shape, S, u.t, u.x},
-       &(enf__cotangent){u.eps, u.a, u.b, of->c ? u.c : NULL, NULL}, &part);
+      const enf__points points = {at->shape, S, u.t, u.x};
+      const enf__cotangent each = {u.eps, u.a, u.b, of->c ? u.c : NULL, NULL};
+      egnn_probe_grad(f, kernel, arena, &points, &each, &part);
       add_units(out, size, s, first, S, &u);
     }
   arena->used = mark;

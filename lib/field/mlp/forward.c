@@ -47,9 +47,10 @@ group mlp_open_group(const enf__mlp *f, int kernel, enf__work work, enf__arena *
   return g;
 }
 
-size_t SUFFIX(enf__mlp_workspace)(const enf__mlp *f, enf__work work) {
+size_t mlp_workspace(const enf__field *field, int kernel, const enf__shape *shape, enf__work work) {
   enf__arena count = {0};
-  mlp_open_group(f, ENF__KERNEL_BASELINE, work, &count);
+  (void)shape;
+  mlp_open_group((const enf__mlp *)field, kernel, work, &count);
   return count.used;
 }
 
@@ -154,9 +155,10 @@ void mlp_give(const group *g, const rows *r, double *out) {
       out[row * D + k] = (double)r->v[row * width + k];
 }
 
-void SUFFIX(enf__mlp_forward)(const enf__mlp *f, int kernel, enf__arena *arena,
-                              const enf__points *at, const double *eps, double *v, double *v_dot,
-                              double *form) {
+void mlp_passes_forward(const enf__field *field, int kernel, enf__arena *arena,
+                        const enf__points *at, const double *eps, double *v, double *v_dot,
+                        double *form) {
+  const enf__mlp *f = (const enf__mlp *)field;
   const size_t used = arena->used;
   const enf__work work = eps ? ENF__JVP : form ? ENF__DIVERGENCE : ENF__VELOCITY;
   const size_t n = samples_of(f, work);

@@ -102,8 +102,9 @@ static void enter_cotangents(const group *g, const double *a) {
 
 static void clear_gradient(const group *g) { memset(g->grad, 0, g->f->grad_count * sizeof(REAL)); }
 
-void SUFFIX(enf__mlp_vjp)(const enf__mlp *f, int kernel, enf__arena *arena, const enf__points *at,
-                          enf__cotangent_fn cotangent, void *user, double *dx, double *dparams) {
+static void vjp(const enf__field *field, int kernel, enf__arena *arena, const enf__points *at,
+                enf__cotangent_fn cotangent, void *user, double *dx, double *dparams) {
+  const enf__mlp *f = (const enf__mlp *)field;
   const size_t used = arena->used, n = samples_of(f, ENF__VJP);
   group g = mlp_open_group(f, kernel, ENF__VJP, arena);
   clear_gradient(&g);
@@ -166,9 +167,9 @@ static void enter_sample(const group *g, const enf__cotangent *of, size_t first,
   value[ENF__JACOBIAN_VALUE] = of->d ? bent : 0;
 }
 
-void SUFFIX(enf__mlp_vjp_trace)(const enf__mlp *f, int kernel, enf__arena *arena,
-                                const enf__points *at, const enf__cotangent *of,
-                                const enf__gradient *out) {
+static void vjp_trace(const enf__field *field, int kernel, enf__arena *arena,
+                      const enf__points *at, const enf__cotangent *of, const enf__gradient *out) {
+  const enf__mlp *f = (const enf__mlp *)field;
   const size_t used = arena->used;
   const enf__work work = of->eps ? ENF__VJP_PROBE : ENF__VJP_TRACE;
   const size_t n = samples_of(f, work);
@@ -189,3 +190,6 @@ void SUFFIX(enf__mlp_vjp_trace)(const enf__mlp *f, int kernel, enf__arena *arena
     unpack_gradient(f, g.grad, out->dparams);
   arena->used = used;
 }
+
+const enf__field_passes SUFFIX(enf__mlp_passes) = {mlp_workspace, mlp_passes_forward, vjp,
+                                                   vjp_trace};

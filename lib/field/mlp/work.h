@@ -17,27 +17,10 @@
 #define ENF__MLP_WORK_H
 
 #include "field/mlp.h"
+#include "field/precision.h"
 
 #include <math.h>
 #include <string.h>
-
-#if ENF__DOUBLE
-typedef double REAL;
-typedef enf__kernels_f64 kernels;
-typedef enf__field_kernels_f64 field_kernels;
-#define SUFFIX(name) name##_f64
-#define KERNELS_OF enf__kernels_f64_of
-#define FIELD_KERNELS_OF enf__field_kernels_f64_of
-#define PACKED(f) ((f)->packed_f64)
-#else
-typedef float REAL;
-typedef enf__kernels_f32 kernels;
-typedef enf__field_kernels_f32 field_kernels;
-#define SUFFIX(name) name##_f32
-#define KERNELS_OF enf__kernels_f32_of
-#define FIELD_KERNELS_OF enf__field_kernels_f32_of
-#define PACKED(f) ((f)->packed_f32)
-#endif
 
 /* Rows of one network, for all samples of the group or for all their tangents. What the reverse
    pass wants is kept layer by layer, `kept` numbers apart; else kept is 0, and a layer's place is
@@ -84,6 +67,12 @@ group mlp_open_group(const enf__mlp *f, int kernel, enf__work work, enf__arena *
 /* Samples first ... first+S-1, with tangents along eps, or along all axes if it is NULL. */
 #define mlp_enter SUFFIX(enf__mlp_enter)
 void mlp_enter(group *g, const enf__points *at, size_t first, size_t S, const double *eps);
+#define mlp_workspace SUFFIX(enf__mlp_workspace)
+size_t mlp_workspace(const enf__field *field, int kernel, const enf__shape *shape, enf__work work);
+#define mlp_passes_forward SUFFIX(enf__mlp_passes_forward)
+void mlp_passes_forward(const enf__field *field, int kernel, enf__arena *arena,
+                        const enf__points *at, const double *eps, double *v, double *v_dot,
+                        double *form);
 #define mlp_forward SUFFIX(enf__mlp_forward_group)
 void mlp_forward(group *g);
 /* The first D numbers of the rows of v (rows of values or tangents), as doubles. */

@@ -54,9 +54,9 @@ void pairs_forward_group(group *g, const double *x, const double *eps, double *v
   }
 }
 
-void SUFFIX(enf__pair_kernel_forward)(const enf__pair_kernel *f, int kernel, enf__arena *arena,
-                                      const enf__points *at, const double *eps, double *v,
-                                      double *v_dot, double *form) {
+void pairs_forward(const enf__field *field, int kernel, enf__arena *arena, const enf__points *at,
+                   const double *eps, double *v, double *v_dot, double *form) {
+  const enf__pair_kernel *f = (const enf__pair_kernel *)field;
   const size_t used = arena->used, n = enf__pair_kernel_group(f);
   group g = pairs_open_group(f, at->shape, kernel, false, arena);
   for (size_t s = 0; s < at->S; s += n) {

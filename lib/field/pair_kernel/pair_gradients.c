@@ -131,9 +131,9 @@ static void reverse_group(group *g, const double *x, const double *eps, const co
   add_params(g, dparams);
 }
 
-void SUFFIX(enf__pair_kernel_vjp)(const enf__pair_kernel *f, int kernel, enf__arena *arena,
-                                  const enf__points *at, enf__cotangent_fn cotangent, void *user,
-                                  double *dx, double *dparams) {
+static void vjp(const enf__field *field, int kernel, enf__arena *arena, const enf__points *at,
+                enf__cotangent_fn cotangent, void *user, double *dx, double *dparams) {
+  const enf__pair_kernel *f = (const enf__pair_kernel *)field;
   const size_t used = arena->used, n = enf__pair_kernel_group(f);
   group g = pairs_open_group(f, at->shape, kernel, true, arena);
   for (size_t s = 0; s < at->S; s += n) {
@@ -174,9 +174,9 @@ static void add_squares(group *g, const double *c, const double *d, cotangents *
   of->w = d ? g->v_hat : NULL;
 }
 
-void SUFFIX(enf__pair_kernel_vjp_trace)(const enf__pair_kernel *f, int kernel, enf__arena *arena,
-                                        const enf__points *at, const enf__cotangent *of,
-                                        const enf__gradient *out) {
+static void vjp_trace(const enf__field *field, int kernel, enf__arena *arena,
+                      const enf__points *at, const enf__cotangent *of, const enf__gradient *out) {
+  const enf__pair_kernel *f = (const enf__pair_kernel *)field;
   const size_t used = arena->used, n = enf__pair_kernel_group(f);
   const double *c = of->c, *d = of->d;
   double *value = out->value;
@@ -196,3 +196,6 @@ void SUFFIX(enf__pair_kernel_vjp_trace)(const enf__pair_kernel *f, int kernel, e
   }
   arena->used = used;
 }
+
+const enf__field_passes SUFFIX(enf__pair_kernel_passes) = {pairs_workspace, pairs_forward, vjp,
+                                                           vjp_trace};

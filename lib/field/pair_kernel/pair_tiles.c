@@ -40,10 +40,10 @@ group pairs_open_group(const enf__pair_kernel *f, const enf__shape *shape, int k
   return g;
 }
 
-size_t SUFFIX(enf__pair_kernel_workspace)(const enf__pair_kernel *f, const enf__shape *shape,
-                                          enf__work work) {
+size_t pairs_workspace(const enf__field *field, int kernel, const enf__shape *shape,
+                       enf__work work) {
   enf__arena count = {0};
-  pairs_open_group(f, shape, ENF__KERNEL_BASELINE, work >= ENF__VJP, &count);
+  pairs_open_group((const enf__pair_kernel *)field, shape, kernel, work >= ENF__VJP, &count);
   return count.used;
 }
 

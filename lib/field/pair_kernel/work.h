@@ -22,27 +22,10 @@
 #define ENF__PAIR_KERNEL_WORK_H
 
 #include "field/pair_kernel.h"
+#include "field/precision.h"
 
 #include <math.h>
 #include <string.h>
-
-#if ENF__DOUBLE
-typedef double REAL;
-typedef enf__kernels_f64 kernels;
-typedef enf__field_kernels_f64 field_kernels;
-#define SUFFIX(name) name##_f64
-#define KERNELS_OF enf__kernels_f64_of
-#define FIELD_KERNELS_OF enf__field_kernels_f64_of
-#define PACKED(f) ((f)->packed_f64)
-#else
-typedef float REAL;
-typedef enf__kernels_f32 kernels;
-typedef enf__field_kernels_f32 field_kernels;
-#define SUFFIX(name) name##_f32
-#define KERNELS_OF enf__kernels_f32_of
-#define FIELD_KERNELS_OF enf__field_kernels_f32_of
-#define PACKED(f) ((f)->packed_f32)
-#endif
 
 enum { TILE = 256, MOST_D = 3 };
 
@@ -109,6 +92,12 @@ static inline trace_term trace_of(const group *g, const pair *p, const double *e
   return y;
 }
 
+#define pairs_workspace SUFFIX(enf__pairs_workspace)
+size_t pairs_workspace(const enf__field *field, int kernel, const enf__shape *shape,
+                       enf__work work);
+#define pairs_forward SUFFIX(enf__pairs_forward)
+void pairs_forward(const enf__field *field, int kernel, enf__arena *arena, const enf__points *at,
+                   const double *eps, double *v, double *v_dot, double *form);
 #define pairs_open_group SUFFIX(enf__pairs_open_group)
 group pairs_open_group(const enf__pair_kernel *f, const enf__shape *shape, int kernel, bool reverse,
                        enf__arena *arena);
