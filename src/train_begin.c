@@ -242,10 +242,12 @@ static int create_flow(training *t) {
   return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
 }
 
-/* A prior with a covariance takes it from all of the data. */
+/* A prior with a covariance, or a copula with a correlation, takes it from all of the data. */
 static int fit_prior(training *t) {
   const char *covariance = cli_setting(t->c, "model.prior_covariance");
-  if (covariance == NULL || strcmp(covariance, "data") != 0)
+  const char *copula = cli_setting(t->c, "model.copula");
+  const bool correlated = copula != NULL && strcmp(copula, "independent") != 0;
+  if (!correlated && (covariance == NULL || strcmp(covariance, "data") != 0))
     return SUCCESS;
   const enf_status status = enf_prior_fit(t->c->ctx, t->flow, t->data.n, t->data.x);
   return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);

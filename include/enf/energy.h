@@ -33,6 +33,8 @@ typedef struct enf_energy enf_energy;
  *                        may escape; the tail index of |x| is 2 alpha (n-1) - dim
  *             "toy:u1" "toy:u6"  two half moons in the plane, one vector in 2-D, not normalised
  *                        (Giaquinto, Banerjee 2020, arXiv:2002.11896); no numbers to give
+ *             "gumbel:theta=2.5,df=2"  minus the log-density of two coordinates with Student-t
+ *                        margins and a Gumbel copula, one vector in 2-D
  *             "wilson:group=su3,l0=16,l1=16,beta=6"  -beta/n sum_x Re tr P(x), gauge fields of group
  *                        u1 (-beta sum cos P), su2 ... su8 on a periodic lattice (model.space
  *                        lattice; P: enf_lattice_plaquettes)
@@ -70,7 +72,7 @@ enf_status enf_energy_get_real(const enf_energy *energy, const char *name, doubl
 
 /**
  * enf_energy_sample: independent samples of exp(-u), of systems that can be drawn from ("gaussians", "toy:u1",
- * "toy:u6").
+ * "toy:u6", "gumbel").
  *
  * In:   seed, first  sample i is a function of (seed, first + i) alone
  * Out:  x  (n,N,D)

@@ -178,8 +178,9 @@ enf_status enf_data_scale(enf_ctx *ctx, const enf_flow *flow, size_t n, const do
  * model.prior_covariance data the covariance of the prior, of greatest likelihood among those that
  * are the same for like particles. Of a student-t prior the degrees of freedom and, if it is
  * isotropic, the width, by likelihood; a number that model.prior_df or model.prior_std has set
- * stays, unless model.prior_train trains it. Without this call the first step of a training takes
- * scale and covariance from its batch, or the centres.
+ * stays, unless model.prior_train trains it. Of a copula the numbers of the margins, by likelihood,
+ * under the same rule, and the correlation of their normal scores. Without this call the first step of a training takes
+ * scale and covariance, or correlation, from its batch, or the centres.
  * In:   x  (n,N,D), n >= 1
  * Threads: needs the flow for itself. Cost: O(n N); with a covariance O(n N^2 D), of student-t some
  * dozens of times.

@@ -32,6 +32,20 @@ const char *enf__sizes_next(const char *text, size_t *particles, double *count);
    Returns what follows; NULL at the end, and of a text that would be refused. */
 const char *enf__map_next(const char *text, int *map, size_t *layers);
 
+bool enf__check_margins(const char *text, char *why, size_t size); /* or empty */
+
+/* A margin of model.margins: a number of the choices LAW, its numbers, and which of df, loc and scale
+   the text sets. */
+typedef struct {
+  int law;
+  double df, loc, scale;
+  bool set[3];
+} enf__margin;
+
+/* The next margin. Returns what follows; NULL at the end, and of a text that would be refused. */
+const char *enf__margins_next(const char *text, enf__margin *margin);
+size_t enf__margins_count(const char *text);
+
 /* model.lattice; false for a text that would be refused, and for an empty one. */
 bool enf__read_lattice(const char *text, size_t side[2]);
 

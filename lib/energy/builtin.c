@@ -19,6 +19,7 @@
 #define GAS_NUMBERS (BIT(N) | BIT(DIM) | BIT(ALPHA))
 #define TOY_NUMBERS (BIT(RADIUS) | BIT(WIDTH) | BIT(STD))
 #define MODE_NUMBERS (BIT(MODES) | BIT(RADIUS) | BIT(STD))
+#define GUMBEL_NUMBERS (BIT(THETA) | BIT(DF))
 #define WILSON_NUMBERS (BIT(GAUGE) | BIT(L0) | BIT(L1) | BIT(BETA))
 #define CLASS_NUMBERS (BIT(GROUP) | BIT(BETA) | BIT(C1) | BIT(C2) | BIT(C3))
 
@@ -48,6 +49,8 @@ static const struct {
     [ENF__ENERGY_C1] = {"c1", -1e6, 1e6, false},
     [ENF__ENERGY_C2] = {"c2", -1e6, 1e6, false},
     [ENF__ENERGY_C3] = {"c3", -1e6, 1e6, false},
+    [ENF__ENERGY_THETA] = {"theta", 1, 100, false},
+    [ENF__ENERGY_DF] = {"df", 0.1, 1e6, false},
 };
 
 typedef struct {
@@ -82,6 +85,10 @@ typedef struct {
     [ENF__ENERGY_RADIUS] = 2.8284271247461903, [ENF__ENERGY_STD] = 0.35355339059327379             \
   }
 
+#define GUMBEL_VALUES                                                                              \
+  {                                                                                                \
+    [ENF__ENERGY_N] = 1, [ENF__ENERGY_DIM] = 2, [ENF__ENERGY_THETA] = 2.5, [ENF__ENERGY_DF] = 2    \
+  }
 #define WILSON_VALUES                                                                              \
   {                                                                                                \
     [ENF__ENERGY_GAUGE] = 3, [ENF__ENERGY_L0] = 16, [ENF__ENERGY_L1] = 16, [ENF__ENERGY_BETA] = 6  \
@@ -101,6 +108,7 @@ static const system_row systems[] = {
     {"loggas", ENF__LOG_GAS, GAS_NUMBERS, GAS_NUMBERS, GAS_VALUES, NULL},
     {"toy:u1", ENF__TOY, 0, TOY_NUMBERS, TOY_VALUES(2, 0.4, 0.6), enf__toy_sample},
     {"toy:u6", ENF__TOY, 0, TOY_NUMBERS, TOY_VALUES(1, 0.5, 0.2), enf__toy_sample},
+    {"gumbel", ENF__GUMBEL, GUMBEL_NUMBERS, GUMBEL_NUMBERS, GUMBEL_VALUES, enf__gumbel_sample},
     {"wilson", ENF__WILSON, WILSON_NUMBERS, WILSON_NUMBERS, WILSON_VALUES, NULL},
     {"class", ENF__CLASS, CLASS_NUMBERS, CLASS_NUMBERS, CLASS_VALUES, NULL},
 };

@@ -29,11 +29,13 @@ enum {
   ENF__ENERGY_C1,
   ENF__ENERGY_C2,
   ENF__ENERGY_C3,
+  ENF__ENERGY_THETA,
+  ENF__ENERGY_DF,
   ENF__ENERGY_NUMBERS
 };
 
 typedef enum { ENF__LENNARD_JONES, ENF__DOUBLE_WELL, ENF__GAUSSIANS, ENF__LOG_GAS, ENF__TOY,
-               ENF__WILSON, ENF__CLASS } enf__potential;
+               ENF__WILSON, ENF__CLASS, ENF__GUMBEL } enf__potential;
 
 /* Draw number `index` of exp(-u), a function of it and the seed. */
 typedef void (*enf__exact_fn)(const enf_energy *energy, uint64_t seed, uint64_t index, double *x);
@@ -61,6 +63,9 @@ void enf__gaussians_eval(const enf_energy *energy, size_t n, const double *x, do
 void enf__gaussians_sample(const enf_energy *energy, uint64_t seed, uint64_t index, double *x);
 void enf__toy_eval(const enf_energy *energy, size_t n, const double *x, double *u, double *grad);
 void enf__toy_sample(const enf_energy *energy, uint64_t seed, uint64_t index, double *x);
+
+void enf__gumbel_eval(const enf_energy *energy, size_t n, const double *x, double *u, double *grad);
+void enf__gumbel_sample(const enf_energy *energy, uint64_t seed, uint64_t index, double *x);
 
 /* Particles and dimensions of wilson and class, which follow from their numbers; no other system's
    change. */

@@ -96,6 +96,7 @@ static void (*const evaluations[])(const enf_energy *, size_t, const double *, d
     [ENF__TOY] = enf__toy_eval,
     [ENF__WILSON] = enf__wilson_eval,
     [ENF__CLASS] = enf__class_eval,
+    [ENF__GUMBEL] = enf__gumbel_eval,
 };
 
 void enf__potential_eval(const enf_energy *energy, size_t n, const double *x, double *u,

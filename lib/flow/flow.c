@@ -265,6 +265,7 @@ enf_status enf_create(enf_ctx *ctx, enf_flow **flow, const enf_opts *opts) {
   TRY(enf__opts_check(ctx, opts));
   TRY(enf__flow_make(ctx, flow, opts, false));
   enf__params_init(&(*flow)->params, enf__opts_seed(opts, ENF__OPT_MODEL_SEED));
+  enf__prior_start(&(*flow)->prior, (*flow)->params.value);
   enf__flow_pack(*flow);
 out:
   return status;

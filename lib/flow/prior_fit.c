@@ -4,6 +4,14 @@
 #include "prior/fit.h"
 #include <math.h>
 
+static enf_status refuse(enf_ctx *ctx, enf_flow *flow, size_t n, double before) {
+  flow->space.scale = before;
+  return enf__fail(ctx, ENF_ERR_RANGE,
+                   "the %zu configurations do not say how wide the prior is: their covariance is "
+                   "singular",
+                   n);
+}
+
 /* All of a fit, with the numbers that are wanted. */
 static enf_status fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x,
                       enf__prior_wanted wanted, double *work) {
@@ -17,6 +25,11 @@ static enf_status fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x,
   if (!isfinite(scale))
     return enf__fail(ctx, ENF_ERR_NONFINITE, "the coordinates are too large for a data scale");
   space->scale = scale > 0 ? scale : 1;
+  const enf__prior_rows all = {space, n, x, INFINITY};
+  if (prior->copula.on)
+    return enf__copula_fit(prior, &all, wanted.std, wanted.open, work, flow->params.value)
+               ? ENF_OK
+               : refuse(ctx, flow, n, before);
   const bool student = prior->ops == &enf__student_ops;
   if (!prior->ellipse.on && !(student && (wanted.std || wanted.df)))
     return ENF_OK;
@@ -24,11 +37,7 @@ static enf_status fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x,
                                 student ? (double)INFINITY : most / (space->scale * space->scale)};
   if (enf__prior_fit(prior, &rows, wanted, work, flow->params.value + prior->ellipse.offset))
     return ENF_OK;
-  space->scale = before;
-  return enf__fail(ctx, ENF_ERR_RANGE,
-                   "the %zu configurations do not say how wide the prior is: their covariance is "
-                   "singular",
-                   n);
+  return refuse(ctx, flow, n, before);
 }
 
 /* A fit that fails leaves what it found. */
@@ -45,7 +54,7 @@ static enf_status fit_or_restore(enf_ctx *ctx, enf_flow *flow, size_t n, const d
 }
 
 enf_status enf__flow_fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x, double *work) {
-  return fit_or_restore(ctx, flow, n, x, (enf__prior_wanted){false, false}, work);
+  return fit_or_restore(ctx, flow, n, x, (enf__prior_wanted){.std = false}, work);
 }
 
 /* Numbers that were set stay, but for those that training would move. */
@@ -53,6 +62,8 @@ static enf__prior_wanted wanted_of(const enf_flow *flow) {
   const bool open = flow->prior.trained || flow->fitted;
   const bool std = open || !enf__opts_isset(flow->options, ENF__OPT_MODEL_PRIOR_STD);
   const bool df = open || !enf__opts_isset(flow->options, ENF__OPT_MODEL_PRIOR_DF);
+  if (flow->prior.copula.on)
+    return (enf__prior_wanted){.std = true, .open = open};
   return (enf__prior_wanted){.std = std && !flow->prior.ellipse.on, .df = df};
 }
 

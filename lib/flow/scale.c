@@ -97,8 +97,10 @@ static enf_status check_finite(enf_ctx *ctx, size_t n, size_t host, const double
 }
 
 size_t enf__flow_fit_doubles(const enf_flow *flow, size_t n) {
-  return enf__larger(enf__scale_doubles(&flow->space, n),
-                     enf__prior_fit_doubles(&flow->space, flow->prior.ellipse.on, n));
+  const size_t fit = flow->prior.copula.on
+                         ? enf__copula_fit_doubles(&flow->space, n)
+                         : enf__prior_fit_doubles(&flow->space, flow->prior.ellipse.on, n);
+  return enf__larger(enf__scale_doubles(&flow->space, n), fit);
 }
 
 double enf__flow_scale(const enf_flow *flow, size_t n, const double *x, double *work,

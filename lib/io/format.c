@@ -44,7 +44,8 @@ static const struct {
     {ENF__OPT_MODEL_PAIRS, "0"},          {ENF__OPT_TRAIN_RIDGE, "1e-08"},
     {ENF__OPT_TRAIN_SAMPLE_CLIP, "50"},   {ENF__OPT_TRAIN_WEIGHT_CUT, "0.002"},
     {ENF__OPT_TRAIN_BOOST_LAMBDA, "0.7"}, {ENF__OPT_TRAIN_BOOST_CLIP, "10"},
-    {ENF__OPT_TRAIN_BOOST_CAP, "10"},
+    {ENF__OPT_TRAIN_BOOST_CAP, "10"},     {ENF__OPT_MODEL_COPULA, "independent"},
+    {ENF__OPT_MODEL_COPULA_DF, "5"},      {ENF__OPT_MODEL_MARGINS, ""},
 };
 
 size_t enf__format_metas(const char *format, enf__st_meta meta[ENF__FORMAT_METAS]) {

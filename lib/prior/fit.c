@@ -124,21 +124,22 @@ static void measure(fit *f) {
 
 /* ---- degrees of freedom ---------------------------------------------------------------------- */
 
-/* Of the mean log-density, by nu/2. */
-static double slope(const fit *f, double nu) {
-  const double k = (double)enf__space_freedom(f->rows->space);
-  double sum = 0;
-  for (size_t i = 0; i < f->rows->n; i++)
-    if (f->q[i] >= 0)
-      sum += (f->q[i] - k) / (nu + f->q[i]) - log1p(f->q[i] / nu);
-  return enf__digamma(0.5 * (nu + k)) - enf__digamma(0.5 * nu) + sum / (double)f->used;
+/* Of the sum of log-densities, by nu/2. */
+static double slope(size_t n, const double *q, double k, double nu) {
+  double sum = 0, used = 0;
+  for (size_t i = 0; i < n; i++)
+    if (q[i] >= 0) {
+      used++;
+      sum += (q[i] - k) / (nu + q[i]) - log1p(q[i] / nu);
+    }
+  return used * (enf__digamma(0.5 * (nu + k)) - enf__digamma(0.5 * nu)) + sum;
 }
 
-static double find_df(const fit *f) {
+double enf__prior_fit_df(size_t n, const double *q, double k) {
   double low = log(LEAST_DF), high = log(MOST_DF);
   for (int i = 0; i < HALVINGS; i++) {
     const double middle = 0.5 * (low + high);
-    if (slope(f, exp(middle)) > 0)
+    if (slope(n, q, k, exp(middle)) > 0)
       low = middle;
     else
       high = middle;
@@ -166,7 +167,8 @@ static bool fit_student(fit *f, enf__prior_wanted wanted) {
   for (int round = 0; round < ROUNDS; round++) {
     measure(f);
     if (wanted.df)
-      f->prior->df = find_df(f);
+      f->prior->df =
+          enf__prior_fit_df(f->rows->n, f->q, (double)enf__space_freedom(f->rows->space));
     const double now = score(f);
     if (now - before <= ENOUGH * fmax(1, fabs(now)))
       break;

@@ -5,7 +5,8 @@
 static const enf__prior_ops *const table[] = {[ENF__GAUSSIAN_PRIOR] = &enf__gaussian_ops,
                                               [ENF__STUDENT_PRIOR] = &enf__student_ops,
                                               [ENF__INTERNAL_PRIOR] = &enf__internal_prior_ops,
-                                              [ENF__HAAR_PRIOR] = &enf__haar_ops};
+                                              [ENF__HAAR_PRIOR] = &enf__haar_ops,
+                                              [ENF__COPULA_PRIOR] = &enf__copula_ops};
 ENF__ROW_FOR_EVERY(ENF__PRIORS, table);
 
 enf__prior enf__prior_make(int kind, const enf__space *space, double std) {
@@ -25,22 +26,34 @@ enf_status enf__prior_create(enf_ctx *ctx, enf__prior *prior, const enf_opts *op
     enf__params_add(params, (enf__tensor){.rows = 1, .cols = 1, .first = logs[k], .last = logs[k]},
                     "%s", names[k]);
   const enf_status status = prior->ops->check(ctx, space);
+  if (status == ENF_OK && prior->ops == &enf__copula_ops)
+    return enf__copula_plan(ctx, &prior->copula, options, space, prior->trained, params);
   const bool data = enf__opts_int(options, ENF__OPT_MODEL_PRIOR_COVARIANCE) == ENF__COVARIANCE_DATA;
   return status == ENF_OK && data ? enf__ellipse_plan(ctx, &prior->ellipse, space, params) : status;
 }
 
 enf_status enf__prior_allocate(enf_ctx *ctx, enf__prior *prior) {
-  return enf__ellipse_allocate(ctx, &prior->ellipse, prior->space);
+  const enf_status status = enf__ellipse_allocate(ctx, &prior->ellipse, prior->space);
+  return status == ENF_OK ? enf__copula_allocate(ctx, &prior->copula) : status;
+}
+
+void enf__prior_start(const enf__prior *prior, double *params) {
+  if (prior->copula.on)
+    enf__copula_start(&prior->copula, params);
 }
 
 void enf__prior_free(const enf_alloc *alloc, enf__prior *prior) {
   enf__ellipse_free(alloc, &prior->ellipse);
+  enf__copula_free(alloc, &prior->copula);
 }
 
 enf_status enf__prior_admit(enf_ctx *ctx, const enf__prior *prior, size_t offset,
                             const double *data) {
-  const bool mine = prior->ellipse.on && offset == prior->ellipse.offset;
-  return mine ? enf__ellipse_admit(ctx, prior->space, data) : ENF_OK;
+  if (prior->ellipse.on && offset == prior->ellipse.offset)
+    return enf__ellipse_admit(ctx, prior->space, data);
+  if (prior->copula.matrix && offset == prior->copula.correlation)
+    return enf__copula_admit(ctx, &prior->copula, data);
+  return ENF_OK;
 }
 
 void enf__prior_pack(enf__prior *prior, const double *params) {
@@ -49,10 +62,14 @@ void enf__prior_pack(enf__prior *prior, const double *params) {
     *numbers[k] = exp(params[prior->offset + k]);
   if (prior->ellipse.on)
     enf__ellipse_set(&prior->ellipse, prior->space, params + prior->ellipse.offset);
+  if (prior->copula.on)
+    enf__copula_pack(&prior->copula, params);
 }
 
 void enf__prior_pull(const enf__prior *prior, const double *z, double weight, double *dparams) {
   double by_log[2];
+  if (prior->trained && prior->copula.on)
+    enf__copula_pull(prior, z, weight, dparams);
   if (!prior->trained || prior->ops->logs == 0)
     return;
   prior->ops->gradient(prior, z, NULL, by_log);

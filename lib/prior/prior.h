@@ -5,6 +5,7 @@
 #ifndef ENF__PRIOR_H
 #define ENF__PRIOR_H
 
+#include "prior/copula.h"
 #include "prior/ellipse.h"
 
 typedef struct enf__prior enf__prior;
@@ -27,6 +28,7 @@ struct enf__prior {
   const enf__space *space;
   double std, df;
   enf__ellipse ellipse;
+  enf__copula copula;
   bool trained;
   size_t offset; /* of its logs, if they are trained */
 };
@@ -37,6 +39,8 @@ enf__prior enf__prior_make(int kind, const enf__space *space, double std);
 enf_status enf__prior_create(enf_ctx *ctx, enf__prior *prior, const enf_opts *options,
                              const enf__space *space, enf__params *params);
 enf_status enf__prior_allocate(enf_ctx *ctx, enf__prior *prior);
+/* What is initial of its parameters and no rule of their table: a copula's margins. */
+void enf__prior_start(const enf__prior *prior, double *params);
 void enf__prior_free(const enf_alloc *alloc, enf__prior *prior); /* fine on a zeroed one */
 /* RANGE, with the sentence, for values that its tensor at `offset` cannot have. */
 enf_status enf__prior_admit(enf_ctx *ctx, const enf__prior *prior, size_t offset,
@@ -45,6 +49,11 @@ enf_status enf__prior_admit(enf_ctx *ctx, const enf__prior *prior, size_t offset
 void enf__prior_pack(enf__prior *prior, const double *params);
 /* dparams (P) += weight times the gradient of the log-density by the prior's parameters. */
 void enf__prior_pull(const enf__prior *prior, const double *z, double weight, double *dparams);
+
+/* The same of a copula's margins. */
+void enf__copula_pull(const enf__prior *prior, const double *z, double weight, double *dparams);
+/* sqrt(nu/chi^2), chi^2 of nu degrees of freedom: what makes a normal draw one of Student's. */
+double enf__student_factor(double nu, uint64_t seed, uint32_t stream, uint64_t index);
 
 static inline void enf__prior_sample(const enf__prior *prior, uint64_t seed, uint32_t stream,
                                      uint64_t index, double *z) {
@@ -58,6 +67,6 @@ static inline void enf__prior_gradient(const enf__prior *prior, const double *z,
 }
 
 extern const enf__prior_ops enf__gaussian_ops, enf__student_ops, enf__internal_prior_ops,
-    enf__haar_ops;
+    enf__haar_ops, enf__copula_ops;
 
 #endif

@@ -53,10 +53,14 @@ static double draw_chi_square(double nu, uint64_t seed, uint32_t stream, uint64_
   return 2 * draw_gamma(a + 1, seed, stream | ENF__STREAM_GAMMA, index) * pow(u, 1 / a);
 }
 
+double enf__student_factor(double nu, uint64_t seed, uint32_t stream, uint64_t index) {
+  return sqrt(nu / draw_chi_square(nu, seed, stream, index));
+}
+
 static void sample(const enf__prior *prior, uint64_t seed, uint32_t stream, uint64_t index,
                    double *z) {
   const size_t count = enf__space_state(prior->space);
-  const double factor = sqrt(prior->df / draw_chi_square(prior->df, seed, stream, index));
+  const double factor = enf__student_factor(prior->df, seed, stream, index);
   enf__ellipse_normal(&prior->ellipse, prior->space, prior->std, seed, stream, index, z);
   for (size_t i = 0; i < count; i++)
     z[i] *= factor;
