@@ -24,7 +24,9 @@ enum {
   IMPORT = 128,
   CHECK = 256,
   MIX = 512,
-  RUNS = SIMULATE | TRAIN | SAMPLE | LOGPROB | REWEIGHT | IMPORT | MIX,
+  JUMP = 1024,
+  ANNEAL = 2048,
+  RUNS = SIMULATE | TRAIN | SAMPLE | LOGPROB | REWEIGHT | IMPORT | MIX | JUMP | ANNEAL,
   ALL = RUNS | INFO | OPTIONS | CHECK
 };
 
@@ -102,6 +104,8 @@ int run_reweight(cli *c);
 int run_info(cli *c);
 int run_import(cli *c);
 int run_mix(cli *c);
+int run_jump(cli *c);
+int run_anneal(cli *c);
 int run_check(cli *c);
 int run_options(cli *c);
 

@@ -1,7 +1,7 @@
 /* files.c -- the files that a command reads and writes: what may not be, told before any work.
 
-   One table says which flags and operands of a command are files; a flow that is trained has others
-   beside it. A training that is resumed reads its own outputs: that is what they are for. */
+   One table says which flags and operands of a command are files; some have others
+   beside the output. A training that is resumed reads its own outputs: that is what they are for. */
 #include "files.h"
 #include "ending.h"
 #include "place.h"
@@ -18,11 +18,11 @@ static const struct {
   unsigned reads, writes; /* the commands that do */
   kind holds;
 } of_flags[] = {
-    {FLAG_OUTPUT, 0, SIMULATE | SAMPLE | REWEIGHT, CONFIGURATIONS},
+    {FLAG_OUTPUT, 0, SIMULATE | SAMPLE | REWEIGHT | JUMP | ANNEAL, CONFIGURATIONS},
     {FLAG_OUTPUT, 0, LOGPROB, NUMBERS},
     {FLAG_OUTPUT, 0, TRAIN | IMPORT | MIX, FLOW},
     {FLAG_LOGP, REWEIGHT, SAMPLE, NUMBERS},
-    {FLAG_LOGW, 0, REWEIGHT, NUMBERS},
+    {FLAG_LOGW, 0, REWEIGHT | ANNEAL, NUMBERS},
     {FLAG_PLOT, 0, REWEIGHT | INFO | CHECK, PICTURE},
     {FLAG_PLOT_DISTANCES, 0, REWEIGHT, PICTURE},
     {FLAG_PLOT_2D, 0, REWEIGHT, PICTURE},
@@ -37,7 +37,7 @@ static const struct {
     {FLAG_TOPOLOGY, TRAIN, 0, TOPOLOGY},
     {FLAG_TRAIN, CHECK, 0, MOLECULES},
     {FLAG_START, TRAIN, 0, CONFIGURATIONS},
-    {FLAG_ENERGY, TRAIN | LOGPROB | REWEIGHT | MIX, 0, SYSTEM},
+    {FLAG_ENERGY, TRAIN | LOGPROB | REWEIGHT | MIX | JUMP | ANNEAL, 0, SYSTEM},
 };
 
 /* Operands are read, all of them. */
@@ -48,18 +48,24 @@ static const struct {
 } of_operands[] = {
     {SIMULATE, 0, 1, SYSTEM},
     {TRAIN, 0, OPERANDS, CONFIGURATIONS},
-    {SAMPLE | LOGPROB | REWEIGHT | INFO | IMPORT, 0, 1, FLOW},
+    {SAMPLE | LOGPROB | REWEIGHT | INFO | IMPORT | JUMP | ANNEAL, 0, 1, FLOW},
+    {JUMP, 1, 2, CONFIGURATIONS},
     {LOGPROB, 1, OPERANDS, CONFIGURATIONS},
     {MIX, 0, OPERANDS, FLOW},
     {CHECK, 0, 1, MOLECULES},
 };
 
-static const char *const beside_flow[] = {"trainer", "train.csv", "train.svg"};
+/* Beside the output, under its name with another end. */
+static const struct {
+  unsigned commands;
+  const char *ending;
+} beside_output[] = {
+    {TRAIN, "trainer"}, {TRAIN, "train.csv"}, {TRAIN, "train.svg"}, {JUMP | ANNEAL, "state.npy"}};
 
 enum {
   BY_FLAG = sizeof of_flags / sizeof of_flags[0],
   BY_OPERAND = sizeof of_operands / sizeof of_operands[0],
-  BESIDE = sizeof beside_flow / sizeof beside_flow[0]
+  BESIDE = sizeof beside_output / sizeof beside_output[0]
 };
 
 typedef struct {
@@ -101,10 +107,13 @@ static void enter(files *f, const char *path, kind holds, bool written) {
 }
 
 static int enter_beside(const cli *c, files *f) {
-  for (size_t i = 0; i < BESIDE && cli_has(c, FLAG_OUTPUT); i++) {
-    if (!files_beside(c->value[FLAG_OUTPUT], beside_flow[i], sizeof f->beside[i], f->beside[i]))
-      return cli_fail("the name of the flow is too long");
-    enter(f, f->beside[i], FLOW, true);
+  const char *output = c->value[FLAG_OUTPUT];
+  for (size_t i = 0; i < BESIDE && output != NULL && !is_stream(output); i++) {
+    if ((beside_output[i].commands & c->command->bit) == 0)
+      continue;
+    if (!files_beside(output, beside_output[i].ending, sizeof f->beside[i], f->beside[i]))
+      return cli_fail("the name of the output is too long");
+    enter(f, f->beside[i], TEXT, true);
   }
   return SUCCESS;
 }
@@ -119,7 +128,7 @@ static int list(const cli *c, files *f) {
     for (int k = of_operands[i].first; k < of_operands[i].end && k < c->operands; k++)
       if ((of_operands[i].commands & bit) != 0)
         enter(f, c->operand[k], of_operands[i].holds, false);
-  return bit == TRAIN ? enter_beside(c, f) : SUCCESS;
+  return enter_beside(c, f);
 }
 
 /* ---- what may not be ------------------------------------------------------------------------- */

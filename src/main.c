@@ -127,6 +127,27 @@ static const command commands[] = {
      "Interatomic distances come from evenly spaced configurations, as many as have two million\n"
      "distances.\n",
      run_reweight},
+    {JUMP, "jump", "FLOW X", 2, 2, "Let walkers jump to samples of a flow, between dynamics of your own",
+     "X are walkers, one configuration each. Every one is offered --rounds samples of FLOW and goes to "
+     "one\n"
+     "with the probability that keeps exp(-u), u of --energy: dynamics finds what is near, the flow\n"
+     "crosses barriers, and nothing has to be weighed. -o has the walkers afterwards, mean-free where\n"
+     "they jumped; draw velocities anew. Proposals are numbers K, K+1 ... of the stream SEED (--first "
+     "K);\n"
+     "the next jump begins where this one ended, as it says. FILE.state.npy beside the output is what\n"
+     "--resume goes on with after an interruption, or with more --rounds, to the same bits.\n\n"
+     "The mean energy is that of the walkers at the end, its error that of independent ones.\n",
+     run_jump},
+    {ANNEAL, "anneal", "FLOW", 1, 1, "Lead samples of a flow to the Boltzmann density by bridges",
+     "-n walkers begin as samples of FLOW and go over the densities q^(1-beta) exp(-beta u) from beta 0\n"
+     "to 1: weighed, drawn anew where few carry the weight (sequential Monte Carlo; --ess-resample 0:\n"
+     "annealed importance sampling), and moved by the gradient of u, with --guided that of log q, too.\n"
+     "For flows whose own weights are too uneven for 'enf reweight'. -o has the walkers, --logw their\n"
+     "log-weights, which averages need unless all are alike. Prints log Z and the mean energy; walkers\n"
+     "that descend from one sample of the flow are a family and count as one in the errors, which say\n"
+     "little below some twenty effective families. FILE.state.npy beside the output is what --resume\n"
+     "goes on with after an interruption, to the same bits.\n",
+     run_anneal},
     {INFO, "info", "[FLOW]", 0, 1, "Describe a flow file: shapes, scale, parameters",
      "Of a molecule in internal coordinates it prints the Z-matrix: every atom with those that "
      "its\n"

@@ -69,10 +69,11 @@ typedef struct {
   uint64_t leapfrog;   /* gradients of a move, if the library moves */
   enf_move_fn move;    /* the host's; NULL: Hamiltonian moves by the gradient of u */
   void *move_user;
+  uint64_t guided; /* 1: the library's moves follow the gradient of the bridge, log q's included */
 } enf_anneal_plan;
 
 #define ENF_ANNEAL_PLAN_INIT                                                                       \
-  { sizeof(enf_anneal_plan), 0, 0.9, 0.5, 2, 10, 0, 0 }
+  { sizeof(enf_anneal_plan), 0, 0.9, 0.5, 2, 10, 0, 0, 0 }
 
 /* Where an annealing is. Begin with ENF_ANNEALING_INIT; with its numbers and the walkers' arrays it
    goes on in another call or program, bit for bit. Grows at the end only. */
@@ -98,7 +99,8 @@ typedef struct {
  * and moved. No gradient of log q is needed: a move that keeps exp(-u) in detailed balance,
  * Hamiltonian by the gradient of u or the host's own, is accepted with probability min(1,
  * (w/w')^(1-beta)), w = exp(-u)/q of the walker and w' of where it would go, and then keeps the
- * bridge.
+ * bridge. Where log q's gradient is cheap, plan->guided moves by the gradient of the bridge itself:
+ * near the flow u alone leads away from where walkers may be.
  *
  * In:      fn, user  the energy; gradients are asked for unless plan->move is given
  *          most      bridges in this call; 0: to the end. state->beta is 1 at the end
@@ -111,7 +113,8 @@ typedef struct {
  * On failure all of these are as they were. log Z is unbiased but for the step and the bridges
  * following the walkers; its error counts families as independent samples (Lee and Whiteley 2018,
  * Biometrika 105, 609). Averages are those with logw.
- * Cost: for a bridge n moves (leapfrog + 1) energies with gradients and n moves densities.
+ * Cost: for a bridge n moves (leapfrog + 1) energies with gradients and n moves densities; guided,
+ * as many enf_log_prob_grad as energies.
  * Threads: flow may be shared; ctx not.
  * Statuses: ARG, RANGE, CALLBACK, CANCELLED, NONFINITE (no walker has a weight), NOMEM.
  * Source: Neal 2001, Stat. Comput. 11, 125; Del Moral, Doucet, Jasra 2006, J. R. Stat. Soc. B 68,

@@ -35,6 +35,9 @@ static enf_status check_plan(enf_ctx *ctx, const enf_anneal_plan *p) {
     return enf__fail(ctx, ENF_ERR_RANGE,
                      "%llu moves of %llu leapfrog steps: at most a million each, and one at least",
                      (unsigned long long)p->moves, (unsigned long long)p->leapfrog);
+  if (p->guided > 1 || (p->guided && p->move))
+    return enf__fail(ctx, ENF_ERR_RANGE, "guided is %llu: 0 or 1, and 0 with moves of the host's",
+                     (unsigned long long)p->guided);
   return ENF_OK;
 }
 
@@ -63,7 +66,7 @@ static enf_status check(enf_ctx *ctx, const enf__anneal *a) {
 
 static void lay_out(enf__anneal *a, enf__arena *arena) {
   const size_t n = a->n, state = n * enf__space_host(&a->w.flow->space);
-  double **const large[] = {&a->x, &a->x_new, &a->grad, &a->momentum};
+  double **const large[] = {&a->x, &a->x_new, &a->grad, &a->momentum, &a->score};
   double **const small[] = {&a->u, &a->logq, &a->logw, &a->u_new, &a->logq_new, &a->kinetic};
   for (size_t k = 0; k < sizeof large / sizeof *large; k++)
     *large[k] = ENF__TAKE(arena, double, state);

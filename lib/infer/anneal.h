@@ -15,6 +15,7 @@ typedef struct {
   uint64_t *family;
   double *x_new, *u_new, *logq_new;         /* where they would go */
   double *grad, *momentum, *kinetic, *luck; /* (n,size) twice, (n), (n,2) */
+  double *score;                            /* (n,size) gradient of log q */
   uint64_t *from;                           /* (n) */
 } enf__anneal;
 

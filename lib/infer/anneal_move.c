@@ -7,7 +7,9 @@
      min(1, b(x') p(x) / (b(x) p(x'))) = min(1, (w(x)/w(x'))^(1-beta)),   w = exp(-u)/q,
 
    is reversible with respect to b = q^(1-beta) exp(-beta u). So log q is asked for once a move, and
-   its gradient never. The step follows the acceptance of Hamiltonian moves towards 0.75. */
+   its gradient never. A guided move is Hamiltonian with respect to b itself: its energy is
+   beta u - (1-beta) log q, and nothing is left to accept. The step follows the acceptance of
+   Hamiltonian moves towards 0.75. */
 #include "core/random.h"
 #include "flow/flow.h"
 #include "infer/anneal.h"
@@ -65,20 +67,44 @@ static void kick(enf__anneal *a, double length) {
   project(a, a->momentum);
 }
 
+/* Whether moves know log q: at the target there is nothing to know of it. */
+static bool is_guided(const enf__anneal *a) { return a->plan.guided && a->at.beta < 1; }
+
+/* The gradient that drives the walkers at x_new, with u there and, if it counts, log q. */
+static enf_status force(enf__anneal *a) {
+  const double beta = is_guided(a) ? a->at.beta : 1;
+  enf_status status;
+  TRY(enf__walkers_energy(&a->w, a->n, a->x_new, a->u_new, a->grad));
+  if (beta == 1)
+    goto out;
+  TRY(enf__walkers_density(&a->w, a->n, a->x_new, a->logq_new, a->score));
+  for (size_t k = 0; k < a->n * a->w.size; k++)
+    a->grad[k] = beta * a->grad[k] - (1 - beta) * a->score[k];
+out:
+  return status;
+}
+
 /* Where a trajectory from every walker ends. One that meets no finite energy stays impossible. */
 static enf_status fly(enf__anneal *a, double step) {
   const size_t count = a->n * a->w.size;
   enf_status status;
-  TRY(enf__walkers_energy(&a->w, a->n, a->x_new, a->u_new, a->grad));
+  TRY(force(a));
   for (uint64_t l = 0; l < a->plan.leapfrog; l++) {
     kick(a, (l ? 1 : 0.5) * step);
     for (size_t k = 0; k < count; k++)
       a->x_new[k] += step * a->momentum[k];
-    TRY(enf__walkers_energy(&a->w, a->n, a->x_new, a->u_new, a->grad));
+    TRY(force(a));
   }
   kick(a, 0.5 * step);
 out:
   return status;
+}
+
+/* By how much the energy of the density that the moves keep has grown. */
+static double change_of(const enf__anneal *a, size_t i) {
+  const double beta = is_guided(a) ? a->at.beta : 1;
+  const double change = beta * (a->u_new[i] - a->u[i]);
+  return beta == 1 ? change : change - (1 - beta) * (a->logq_new[i] - a->logq[i]);
 }
 
 /* The Metropolis step of the kernel itself. */
@@ -90,7 +116,7 @@ static enf_status hamiltonian(enf__anneal *a, uint64_t move) {
   const enf_status status = fly(a, a->at.step * (1 + STEP_SPREAD * (2 * uniform - 1)));
   for (size_t i = 0; i < a->n && status == ENF_OK; i++) {
     const double kinetic = square(a->w.size, a->momentum + i * a->w.size) / 2;
-    const double change = a->u_new[i] - a->u[i] + kinetic - a->kinetic[i];
+    const double change = change_of(a, i) + kinetic - a->kinetic[i];
     const double chance = isnan(change) ? 0 : fmin(1, exp(-change));
     accepted += chance;
     if (!(a->luck[2 * i] < chance))
@@ -116,7 +142,7 @@ static void settle(enf__anneal *a, size_t i) {
   const size_t size = a->w.size;
   const double now = enf__log_weight(a->logq[i], a->u[i], NULL);
   const double then = enf__log_weight(a->logq_new[i], a->u_new[i], NULL);
-  const double chance = (1 - a->at.beta) * (now - then);
+  const double chance = is_guided(a) ? 0 : (1 - a->at.beta) * (now - then);
   if (then == -(double)INFINITY || isnan(chance) || !(log(a->luck[2 * i + 1]) < chance))
     return;
   a->at.accepted++;
@@ -132,7 +158,8 @@ static enf_status move_once(enf__anneal *a, uint64_t move) {
     enf__random_uniform(a->plan.seed, ENF__STREAM_ANNEAL,
                         enf__anneal_index(a, move, i, ENF__ANNEAL_LUCK), 2, a->luck + 2 * i);
   TRY(a->plan.move ? ask_host(a, move) : hamiltonian(a, move));
-  TRY(enf__walkers_density(&a->w, a->n, a->x_new, a->logq_new, NULL));
+  if (!is_guided(a))
+    TRY(enf__walkers_density(&a->w, a->n, a->x_new, a->logq_new, NULL));
   for (size_t i = 0; i < a->n; i++)
     settle(a, i);
   a->at.proposals += a->n;

@@ -188,7 +188,7 @@ AT(enf_chain, accepted, 24);
 AT(enf_chain, u, 32);
 AT(enf_chain, logp, 40);
 
-SIZE(enf_anneal_plan, 64);
+SIZE(enf_anneal_plan, 72);
 AT(enf_anneal_plan, struct_size, 0);
 AT(enf_anneal_plan, seed, 8);
 AT(enf_anneal_plan, ess_step, 16);
@@ -197,6 +197,7 @@ AT(enf_anneal_plan, moves, 32);
 AT(enf_anneal_plan, leapfrog, 40);
 AT(enf_anneal_plan, move, 48);
 AT(enf_anneal_plan, move_user, 56);
+AT(enf_anneal_plan, guided, 64);
 
 SIZE(enf_annealing, 80);
 AT(enf_annealing, struct_size, 0);

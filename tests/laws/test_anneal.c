@@ -101,7 +101,8 @@ START_TEST(log_z_and_averages_are_those_of_the_target) {
   static const struct {
     double ess_resample;
     enf_move_fn move;
-  } ways[] = {{0.5, NULL}, {0, NULL}, {0.9, host_move}, {0, host_move}};
+    uint64_t guided;
+  } ways[] = {{0.5, NULL, 0}, {0, NULL, 0}, {0.9, host_move, 0}, {0, host_move, 0}, {0.5, NULL, 1}, {0, NULL, 1}};
   enf_anneal_plan plan = ENF_ANNEAL_PLAN_INIT;
   const double exact = log(2 * acos(-1) * WIDTH * WIDTH);
   double error;
@@ -109,6 +110,7 @@ START_TEST(log_z_and_averages_are_those_of_the_target) {
   make_normal();
   plan.ess_resample = ways[_i].ess_resample;
   plan.move = ways[_i].move;
+  plan.guided = ways[_i].guided;
   plan.seed = 3;
   OK(anneal(&w, &plan, 0));
   ck_assert_double_eq(w.at.beta, 1);
@@ -195,6 +197,11 @@ START_TEST(what_is_no_argument_is_refused) {
   plan = (enf_anneal_plan)ENF_ANNEAL_PLAN_INIT;
   plan.leapfrog = 0;
   ck_assert_int_eq(anneal(&w, &plan, 0), ENF_ERR_RANGE);
+  plan = (enf_anneal_plan)ENF_ANNEAL_PLAN_INIT;
+  plan.guided = 1;
+  plan.move = host_move;
+  ck_assert_int_eq(anneal(&w, &plan, 0), ENF_ERR_RANGE);
+  ck_assert_ptr_nonnull(strstr(enf_ctx_errmsg(ctx), "guided is 1"));
   plan.struct_size = 0;
   ck_assert_int_eq(anneal(&w, &plan, 0), ENF_ERR_ARG);
   plan = (enf_anneal_plan)ENF_ANNEAL_PLAN_INIT;
@@ -214,7 +221,7 @@ int main(void) {
   TCase *tcase = tcase_create("anneal");
   tcase_set_timeout(tcase, 30);
   tcase_add_checked_fixture(tcase, setup, teardown);
-  tcase_add_loop_test(tcase, log_z_and_averages_are_those_of_the_target, 0, 4);
+  tcase_add_loop_test(tcase, log_z_and_averages_are_those_of_the_target, 0, 6);
   tcase_add_test(tcase, an_untrained_flow_is_brought_to_dw4);
   tcase_add_test(tcase, a_run_that_is_cut_is_the_same_to_the_bit);
   tcase_add_test(tcase, a_call_that_fails_leaves_everything_as_it_was);
