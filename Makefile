@@ -47,6 +47,13 @@ BLAS_CFLAGS ?= $(if $(WITH_BLAS),$(shell $(PKG_CONFIG) --cflags $(BLAS) 2>/dev/n
 YARDSTICK := $(or $(WITH_BLAS),$(shell $(PKG_CONFIG) --exists openblas 2>/dev/null && echo openblas))
 YARDSTICK_LIBS = $(if $(WITH_BLAS),,$(if $(YARDSTICK),$(shell $(PKG_CONFIG) --libs $(YARDSTICK))))
 YARDSTICK_CFLAGS = $(if $(YARDSTICK),-DBENCH_SGEMM $(shell $(PKG_CONFIG) --cflags $(YARDSTICK) 2>/dev/null))
+# The tool, not the library, with MPI (MPI=1; MPI=NAME: by that pkg-config name).
+MPI ?= 0
+MPI_NAME := $(if $(filter 1,$(MPI)),$(firstword $(foreach name,ompi-c mpich mpi-c,$(shell $(PKG_CONFIG) --exists $(name) 2>/dev/null && echo $(name)))),$(filter-out 0,$(MPI)))
+ifneq ($(filter-out 0,$(MPI)),)
+MPI_LIBS ?= $(if $(MPI_NAME),$(shell $(PKG_CONFIG) --libs $(MPI_NAME)),$(error MPI=$(MPI): pkg-config finds no ompi-c and no mpich))
+MPI_CFLAGS ?= -DENF_MPI $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(MPI_NAME)))
+endif
 CHECK_LIBS ?= $(shell $(PKG_CONFIG) --libs check 2>/dev/null || echo -lcheck)
 CHECK_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
 PRIVATE_LIBS = $(strip $(BLAS_LIBS)) -lm -pthread
@@ -123,7 +130,7 @@ define stamp
 @echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
 endef
 $(BUILD)/flags: FORCE
-	$(call stamp,$(CC) $(CXX) $(ENF_CFLAGS) $(BLAS_CFLAGS) $(PRIVATE_LIBS) $(YARDSTICK_CFLAGS) $(LDFLAGS))
+	$(call stamp,$(CC) $(CXX) $(ENF_CFLAGS) $(BLAS_CFLAGS) $(PRIVATE_LIBS) $(YARDSTICK_CFLAGS) $(MPI_CFLAGS) $(LDFLAGS))
 $(BUILD)/objects: FORCE
 	$(call stamp,$(LIB_OBJ) $(TOOL_OBJ))
 
@@ -147,6 +154,7 @@ $(BUILD)/bench/%.o: bench/%.c $(BUILD)/flags
 	$(Q)$(CC) $(ENF_CFLAGS) $(YARDSTICK_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/src/build.o: CPPFLAGS += -DENF_BLAS='"$(BLAS)"'
+$(BUILD)/src/ranks.o: CPPFLAGS += $(MPI_CFLAGS)
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
 	$(SAY) CC $<
 	@mkdir -p $(@D)
@@ -166,7 +174,7 @@ $(SO_LINKS): $(BUILD)/$(SO)
 
 $(BUILD)/enf: $(TOOL_OBJ) $(BUILD)/libenf.a $(BUILD)/objects
 	$(SAY) LD $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) $(BUILD)/libenf.a $(PRIVATE_LIBS) -ldl
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) $(BUILD)/libenf.a $(PRIVATE_LIBS) $(MPI_LIBS) -ldl
 
 man: $(BUILD)/man/stamp
 $(BUILD)/man/stamp: $(HEADERS) docs/man/generate.sh $(wildcard docs/man/*.1)
@@ -363,7 +371,17 @@ HOSTS := lammps openmm xtb ase ipi
 $(HOSTS:%=check-%): check-%: all wheel
 	@echo '== $*'
 	@BUILD='$(BUILD)' CC='$(CC)' PYTHON='$(PYTHON)' bash tests/project/hosts.sh $*
-check-hosts: $(HOSTS:%=check-%)
+# The tool under mpirun.
+check-mpi:
+	@echo '== mpi'
+	+@if command -v mpirun >/dev/null && { $(PKG_CONFIG) --exists ompi-c || $(PKG_CONFIG) --exists mpich; }; then \
+	  $(MAKE) --no-print-directory MPI=1 BUILD=$(BUILD)/mpi $(BUILD)/mpi/enf && CC='$(CC)' bash tests/project/mpi.sh $(BUILD)/mpi/enf; \
+	else echo '  skipped: check-mpi (pkg-config finds no ompi-c and no mpich, or there is no mpirun)'; fi
+# Installs what it can (root only).
+check-hosts: deps-hosts
+	+@$(MAKE) --no-print-directory -k $(HOSTS:%=check-%) check-mpi
+deps-hosts: deps-first
+	@sh .ci/deps hosts
 
 # ---- install -------------------------------------------------------------------------------------
 
@@ -423,14 +441,14 @@ help:
 	@echo 'make reproduce-dw4 reproduce-lj13 reproduce-lj55 reproduce-internal   the tables of docs/results.md, in hours'
 	@echo 'make check-asan check-ubsan check-tsan check-valgrind check-avx512 check-blas check-long fuzz'
 	@echo 'make wheel           the Python package with the library inside;  make check-python tests it'
-	@echo 'make check-hosts     examples/hosts: $(HOSTS), as far as they are installed'
+	@echo 'make check-hosts     examples/hosts: $(HOSTS), and the tool under mpirun, as far as they can be installed'
 	@echo 'make abi-baseline    record what the headers declare;  make docs, format, clean'
-	@echo 'BLAS=none|openblas|blas   CC=  CFLAGS=  BUILD=  JOBS=  V=1  WERROR=1'
+	@echo 'BLAS=none|openblas|blas   MPI=1 (the tool under mpirun)   CC=  CFLAGS=  BUILD=  JOBS=  V=1  WERROR=1'
 
 -include $(LIB_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(BENCH_OBJ:.o=.d)
 -include $(addsuffix .d,$(STATIC_BIN) $(CLIENT_BIN) $(addprefix $(BUILD)/,$(EXAMPLES)))
 FORCE:
 .SECONDARY:
 .PHONY: all man docs check check-asan check-ubsan check-tsan check-valgrind check-avx512 check-blas check-long fuzz \
-  $(HOSTS:%=check-%) check-hosts wheel check-python abi-baseline demo demo-molecule reproduce-dw4 reproduce-lj13 reproduce-lj55 \
+  $(HOSTS:%=check-%) check-hosts check-mpi deps-hosts wheel check-python abi-baseline demo demo-molecule reproduce-dw4 reproduce-lj13 reproduce-lj55 \
   reproduce-internal bench deps deps-first install uninstall installcheck clean format help FORCE

@@ -1,6 +1,7 @@
 /* build.c -- `enf info --build`: how this tool was made, and what it finds on this machine. */
 #include "build.h"
 #include "cores.h"
+#include "ranks.h"
 #include "report.h"
 
 #include <stdio.h>
@@ -53,6 +54,7 @@ int build_report(const cli *c) {
   report_text(&r, "compiler", "compiler", COMPILER);
   report_text(&r, "kernels", "kernels that run here", kernels);
   report_text(&r, "blas", "BLAS", ENF_BLAS);
+  report_text(&r, "mpi", "MPI", ranks_library());
   report_count(&r, "threads", "threads by default", (uint64_t)cores_allowed());
   report_end(&r);
   return SUCCESS;

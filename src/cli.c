@@ -8,6 +8,7 @@
 #endif
 #include "cli.h"
 #include "cores.h"
+#include "ranks.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -39,9 +40,11 @@ enum { LONG = 256 }; /* getopt_long returns LONG + flag for every flag */
 /* ---- failure ------------------------------------------------------------------------------- */
 
 static void print_sentence(const char *format, va_list args) {
+  char sentence[2048];
+  vsnprintf(sentence, sizeof sentence, format, args);
   fflush(stdout);
-  fputs("enf: ", stderr);
-  vfprintf(stderr, format, args);
+  fprintf(stderr, "enf: %s", sentence);
+  ranks_remember(sentence);
 }
 
 int cli_fail(const char *format, ...) {
@@ -174,8 +177,8 @@ static int set_pair(cli *c, const char *pair) {
 }
 
 int cli_configure(cli *c) {
-  if (cli_setting(c, "run.threads") == NULL)
-    enf_opts_set_int(c->opts, "run.threads", cores_allowed());
+  if (cli_setting(c, "run.threads") == NULL) /* of ranks every one has a thread */
+    enf_opts_set_int(c->opts, "run.threads", ranks_shared() ? 1 : cores_allowed());
   const enf_status status = enf_ctx_configure(c->ctx, c->opts);
   return status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
 }

@@ -5,6 +5,7 @@
    multiple of the mean. The text is written beside the file and takes its place when it is whole.
  */
 #include "colvar.h"
+#include "ranks.h"
 
 #include <errno.h>
 #include <math.h>
@@ -31,6 +32,8 @@ static void print_samples(FILE *file, size_t n, const double *logw, const torsio
 
 int colvar_write(const char *path, size_t n, const double *logw, const torsions *t) {
   char temporary[4096];
+  if (!ranks_first())
+    return SUCCESS;
   const int length = snprintf(temporary, sizeof temporary, "%s.part", path);
   FILE *file = length > 0 && (size_t)length < sizeof temporary ? fopen(temporary, "w") : NULL;
   if (file == NULL)

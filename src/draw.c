@@ -6,6 +6,7 @@
 #include "atoms.h"
 #include "files.h"
 #include "progress.h"
+#include "ranks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -52,24 +53,42 @@ static int settle_piece(drawing *w, enf_status status) {
   return SUCCESS;
 }
 
-static int draw_piece(drawing *w, draws *d) {
-  const size_t left = d->data.n - d->done, n = w->piece < left ? w->piece : left;
-  double *x = d->data.x + d->done * d->data.N * d->data.D;
-  double *logp = d->logp != NULL ? d->logp + d->done : NULL;
+/* Of the piece each rank draws its part. */
+static int draw_part(drawing *w, const draws *d, size_t n, effort *spent, bool *cancelled) {
+  const size_t me = ranks_number(), begin = ranks_from(n, me), count = ranks_from(n, me + 1) - begin;
+  const size_t at = d->done + begin, width = d->data.N * d->data.D;
+  double *x = d->data.x + at * width, *logp = d->logp != NULL ? d->logp + at : NULL;
   const double start = cli_seconds();
+  *spent = (effort){.n = 0};
+  *cancelled = false;
+  if (count == 0)
+    return SUCCESS;
   progress_part(&w->progress, d->done, d->data.n);
   const enf_status status =
-      enf_sample(w->c->ctx, w->flow, d->seed, d->first + d->done, n, x, logp);
-  const double seconds = cli_seconds() - start;
-  const effort piece = effort_read(w->c, n, seconds);
-  int result = settle_piece(w, status);
-  if (result == SUCCESS && status != ENF_ERR_CANCELLED)
-    result = hands_settle(w->c, &d->hands, n, d->data.N, x, logp);
-  if (result != SUCCESS || status == ENF_ERR_CANCELLED)
+      enf_sample(w->c->ctx, w->flow, d->seed, d->first + at, count, x, logp);
+  *spent = effort_read(w->c, count, cli_seconds() - start);
+  *cancelled = status == ENF_ERR_CANCELLED;
+  const int result = settle_piece(w, status);
+  return result == SUCCESS && !*cancelled
+             ? hands_settle(w->c, &d->hands, count, d->data.N, x, logp)
+             : result;
+}
+
+static int draw_piece(drawing *w, draws *d) {
+  const size_t left = d->data.n - d->done, width = d->data.N * d->data.D;
+  const size_t most = w->piece * ranks_count(), n = most < left ? most : left;
+  effort spent;
+  bool cancelled;
+  const int result = ranks_worst(draw_part(w, d, n, &spent, &cancelled));
+  if (result != SUCCESS || ranks_worst(cancelled))
     return result;
-  d->effort = effort_add(&d->effort, &piece);
+  ranks_gather(n, width, d->data.x + d->done * width);
+  if (d->logp != NULL)
+    ranks_gather(n, 1, d->logp + d->done);
+  spent = effort_gather(&spent);
+  d->effort = effort_add(&d->effort, &spent);
   d->done += n;
-  if (seconds < PIECE_SECONDS)
+  if (!ranks_worst(spent.seconds >= PIECE_SECONDS))
     w->piece *= 2;
   return SUCCESS;
 }
@@ -105,7 +124,7 @@ static int draw(cli *c, const enf_flow *flow, draws *d) {
   int result = SUCCESS;
   w.progress = progress_begin(c, "sampling", "samples", d->done);
   enf_ctx_set_progress(c->ctx, progress_callback, &w.progress);
-  while (result == SUCCESS && d->done < d->data.n && !interrupted()) {
+  while (result == SUCCESS && d->done < d->data.n && !ranks_worst(interrupted())) {
     result = draw_piece(&w, d);
     if (result == SUCCESS)
       result = keep_samples(&w, d);

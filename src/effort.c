@@ -1,7 +1,9 @@
 /* effort.c -- what transports cost, and how exact their log-determinants are. */
 #include "effort.h"
+#include "ranks.h"
 
 #include <math.h>
+#include <string.h>
 
 static double stat_of(const cli *c, const char *name) {
   double value = (double)NAN;
@@ -29,6 +31,29 @@ effort effort_add(const effort *a, const effort *b) {
                                         m * b->logdet_error * b->logdet_error) /
                                        (n + m)),
                   .logdet_unmet = a->logdet_unmet + b->logdet_unmet};
+}
+
+effort effort_gather(const effort *own) {
+  enum { NUMBERS = 5, MOST = 1024 };
+  static double all[MOST][NUMBERS];
+  const size_t ranks = ranks_count(), me = ranks_number();
+  if (ranks == 1 || ranks > MOST)
+    return *own;
+  const double mine[NUMBERS] = {(double)own->n, own->velocities, own->divergences,
+                                own->logdet_error, own->logdet_unmet};
+  memcpy(all[me], mine, sizeof mine);
+  ranks_gather(ranks, NUMBERS, all[0]);
+  effort sum = {.n = 0};
+  for (size_t r = 0; r < ranks; r++) {
+    const effort one = {.n = (size_t)all[r][0],
+                        .velocities = all[r][1],
+                        .divergences = all[r][2],
+                        .logdet_error = all[r][3],
+                        .logdet_unmet = all[r][4]};
+    sum = effort_add(&sum, &one);
+  }
+  sum.seconds = own->seconds;
+  return sum;
 }
 
 void effort_report(report *r, const effort *e) {

@@ -6,6 +6,7 @@
 #include "atoms.h"
 #include "draw.h"
 #include "progress.h"
+#include "ranks.h"
 #include "score.h"
 #include "trajectory.h"
 
@@ -46,22 +47,46 @@ static int settle_hands(const cli *c, const enf_flow *flow, const dataset *data,
   return result;
 }
 
-int score_flow(cli *c, const enf_flow *flow, const dataset *data, const target *t, double *logp,
-               score *s) {
+/* Of this rank's rows; failed counts those that have none. */
+static int score_part(cli *c, const enf_flow *flow, const dataset *data, double *logp, score *s,
+                      bool *cancelled) {
+  const size_t me = ranks_number(), begin = ranks_from(data->n, me);
+  const size_t count = ranks_from(data->n, me + 1) - begin;
   progress p = progress_begin(c, "log-density", "samples", 0);
-  *s = (score){.n = data->n, .excess = (double)NAN, .excess_err = (double)NAN};
+  if (count == 0)
+    return SUCCESS;
   enf_ctx_set_progress(c->ctx, progress_callback, &p);
   const double start = cli_seconds();
-  const enf_status status = enf_log_prob(c->ctx, flow, data->n, data->x, logp);
-  s->effort = effort_read(c, data->n, cli_seconds() - start);
+  const enf_status status =
+      enf_log_prob(c->ctx, flow, count, data->x + begin * data->N * data->D, logp + begin);
+  s->effort = effort_read(c, count, cli_seconds() - start);
   progress_end(&p);
   enf_ctx_set_progress(c->ctx, NULL, NULL);
-  if (status == ENF_ERR_CANCELLED)
-    return s->n = 0, SUCCESS;
-  int result = settle_failed(c, status, data->n, &s->failed);
-  if (result == SUCCESS)
-    result = settle_hands(c, flow, data, logp);
+  *cancelled = status == ENF_ERR_CANCELLED;
+  return *cancelled ? SUCCESS : settle_failed(c, status, count, &s->failed);
+}
+
+/* The parts of all ranks. */
+static int score_all(cli *c, const enf_flow *flow, const dataset *data, double *logp, score *s) {
+  bool cancelled = false;
+  const int result = ranks_worst(score_part(c, flow, data, logp, s, &cancelled));
   if (result != SUCCESS)
+    return result;
+  if (ranks_worst(cancelled))
+    return s->n = 0, SUCCESS;
+  double failed = (double)s->failed;
+  ranks_gather(data->n, 1, logp);
+  ranks_add(NULL, 1, &failed);
+  s->effort = effort_gather(&s->effort);
+  s->failed = (uint64_t)failed;
+  return settle_hands(c, flow, data, logp);
+}
+
+int score_flow(cli *c, const enf_flow *flow, const dataset *data, const target *t, double *logp,
+               score *s) {
+  *s = (score){.n = data->n, .excess = (double)NAN, .excess_err = (double)NAN};
+  const int result = score_all(c, flow, data, logp, s);
+  if (result != SUCCESS || s->n == 0)
     return result;
   mean_of(data->n, logp, &s->nll, &s->nll_err);
   s->nll = -s->nll;

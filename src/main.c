@@ -4,6 +4,7 @@
    do. Exit codes: 0 success, 1 failure, 2 wrong usage. */
 #include "files.h"
 #include "progress.h"
+#include "ranks.h"
 #include "stream.h"
 
 #include <signal.h>
@@ -274,9 +275,12 @@ static int dispatch(int argc, char **argv) {
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, told below, */
   signal(SIGXFSZ, SIG_IGN); /* and so is a file beyond the limit */
+  if (ranks_begin(&argc, &argv) != 0)
+    return cli_fail("MPI could not begin");
   save_requests_catch();
   const int result = dispatch(argc, argv);
   if (fflush(stdout) != 0 || ferror(stdout))
-    return result == SUCCESS ? cli_fail("standard output could not be written") : result;
-  return result;
+    return ranks_end(result == SUCCESS ? cli_fail("standard output could not be written")
+                                       : result);
+  return ranks_end(result);
 }

@@ -8,6 +8,7 @@
 #include "plot.h"
 #include "ending.h"
 #include "place.h"
+#include "ranks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -202,6 +203,8 @@ static int run_gnuplot(const char *path, const char *picture, const plot *p) {
 
 bool plot_write(const char *path, const plot *p) {
   char picture[PLACE_NAME];
+  if (!ranks_first())
+    return false;
   const place target = place_of(path);
   const int length = snprintf(picture, sizeof picture, "%s.%ld.tmp", target.path, (long)getpid());
   if (length < 0 || (size_t)length >= sizeof picture)

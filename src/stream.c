@@ -10,6 +10,7 @@
 #include "stream.h"
 #include "files.h"
 #include "progress.h"
+#include "ranks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,6 +93,8 @@ static int keep_input(cli *c) {
 }
 
 int stream_read(cli *c, const char *path, enf_array **array) {
+  if (is_stream(path) && ranks_count() > 1)
+    return cli_fail("standard input goes to one rank of %zu: give a file", ranks_count());
   if (is_stream(path) && c->input[0] == '\0' && keep_input(c) != SUCCESS)
     return FAILURE;
   const enf_status status = enf_array_read(c->ctx, array, is_stream(path) ? c->input : path);
@@ -131,6 +134,8 @@ int stream_write(cli *c, const char *path, const char *type, size_t ndim, const 
                  const char *const *labels, const double *data) {
   char temporary[256];
   int fd = -1;
+  if (!ranks_first())
+    return SUCCESS;
   if (!is_stream(path)) {
     const enf_status status = enf_array_write(c->ctx, path, type, ndim, shape, labels, data);
     return status == ENF_OK ? SUCCESS : cli_fail_status(c, status);

@@ -5,6 +5,7 @@
    fields by character expansion; by thermodynamic integration and long simulations: LJ13 with eps = 2. They are
    shown for exactly these parameters only. */
 #include "target.h"
+#include "ranks.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -283,19 +284,34 @@ static int take_given(const target *t, size_t n, double *u) {
   return SUCCESS;
 }
 
-int target_eval(const target *t, const dataset *data, double *u) {
-  if (t->u != NULL)
-    return take_given(t, data->n, u);
+/* Of this rank's rows. */
+static int eval_part(const target *t, const dataset *data, double *u, size_t *odd) {
+  const size_t begin = ranks_from(data->n, ranks_number());
+  dataset part = *data;
+  part.n = ranks_from(data->n, ranks_number() + 1) - begin;
+  part.x += begin * data->N * data->D;
   double *x = cli_alloc(BLOCK, data->N * data->D * sizeof(double));
   int result = x != NULL ? SUCCESS : FAILURE;
-  size_t odd = 0;
-  for (size_t first = 0; first < data->n && result == SUCCESS; first += BLOCK)
-    result = eval_block(t, data, first, x, u, &odd);
+  for (size_t first = 0; first < part.n && result == SUCCESS; first += BLOCK)
+    result = eval_block(t, &part, first, x, u + begin, odd);
   free(x);
-  if (result == SUCCESS && odd > 0)
-    cli_note("%zu of %zu energies of %s are NaN or -infinity; they count as +infinity: impossible",
-             odd, data->n, t->spec);
   return result;
+}
+
+int target_eval(const target *t, const dataset *data, double *u) {
+  size_t odd = 0;
+  if (t->u != NULL)
+    return take_given(t, data->n, u);
+  const int result = ranks_worst(eval_part(t, data, u, &odd));
+  double count = (double)odd;
+  if (result != SUCCESS)
+    return result;
+  ranks_gather(data->n, 1, u);
+  ranks_add(NULL, 1, &count);
+  if (count > 0)
+    cli_note("%.0f of %zu energies of %s are NaN or -infinity; they count as +infinity: impossible",
+             count, data->n, t->spec);
+  return SUCCESS;
 }
 
 /* ---- units ----------------------------------------------------------------------------------- */

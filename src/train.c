@@ -3,29 +3,43 @@
    The training is enf_fit's; here are its plan, from flags, and the answers to it, from signals. */
 #include "lattice.h"
 #include "molecules.h"
+#include "ranks.h"
 #include "train.h"
 
 #include <math.h>
+
+static const double SAVE_SECONDS = 60;
 
 static void show(training *t, const enf_fit_event *e) {
   t->progress.skipped = e->step->skipped;
   progress_show(&t->progress, e->step->step, e->goal, (double)t->batch, e->loss, e->left);
 }
 
+/* What this rank wants: to go on, to save, or to stop. Time is that of rank 0. */
+static int want(training *t, double seconds) {
+  t->time_up = ranks_shared() && ranks_first() && seconds > t->budget;
+  if (interrupted() || t->time_up)
+    return ENF_FIT_STOP;
+  const double now = cli_seconds();
+  const bool due = ranks_shared() && ranks_first() && now - t->saved_at > SAVE_SECONDS;
+  if (due)
+    t->saved_at = now;
+  return save_requested() || due ? ENF_FIT_SAVE_NOW : ENF_FIT_GO_ON;
+}
+
 static int answer(void *user, const enf_fit_event *e) {
   training *t = user;
   const unsigned long long step = e->step->step;
   switch (e->what) {
-  case ENF_FIT_BEGIN:
+  case ENF_FIT_BEGIN: /* no file is written before all have read */
     t->progress = progress_begin(t->c, "training", "samples", step);
-    break;
+    t->saved_at = cli_seconds();
+    return ranks_worst(interrupted() ? ENF_FIT_STOP : ENF_FIT_GO_ON);
   case ENF_FIT_STEP:
     t->capped += e->step->capped;
     t->forces_clipped += e->step->forces_clipped;
     show(t, e);
-    if (!interrupted() && save_requested())
-      return ENF_FIT_SAVE_NOW;
-    break;
+    return ranks_worst(want(t, e->seconds));
   case ENF_FIT_WAIT:
     progress_end(&t->progress);
     break;
@@ -39,14 +53,14 @@ static int answer(void *user, const enf_fit_event *e) {
   default:
     break;
   }
-  return interrupted() ? ENF_FIT_STOP : ENF_FIT_GO_ON;
+  return interrupted() && !ranks_shared() ? ENF_FIT_STOP : ENF_FIT_GO_ON;
 }
 
 static enf_fit_plan make_plan(const training *t) {
   const cli *c = t->c;
   enf_fit_plan plan = ENF_FIT_PLAN_INIT;
   plan.steps = t->timed ? 0 : cli_setting_or(c, "train.steps", trainer_number(t, "steps"));
-  plan.seconds = isfinite(t->budget) ? t->budget : 0;
+  plan.seconds = isfinite(t->budget) && !ranks_shared() ? t->budget : 0;
   plan.held_out = t->watch.data.n;
   plan.validation = t->watch.data.x;
   plan.look_every = t->watch.every;

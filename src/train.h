@@ -34,6 +34,8 @@ typedef struct {
   bool timed;    /* the schedule is to end with the budget */
   watch watch;
   progress progress;
+  double saved_at; /* by ranks, whose clocks the training does not go by, */
+  bool time_up;    /* and why they have stopped */
   enf_fit_report report;
   uint64_t capped, forces_clipped; /* samples, forces on particles; in this session */
   char trainer_path[4096], csv_path[4096], svg_path[4096];

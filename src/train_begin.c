@@ -4,6 +4,7 @@
 #include "frames.h"
 #include "lattice.h"
 #include "progress.h"
+#include "ranks.h"
 #include "train.h"
 #include "train_kinds.h"
 #include "train_molecule.h"
@@ -43,6 +44,9 @@ static int read_budget(training *t) {
     result = cli_real(t->c, FLAG_MINUTES, 0, INFINITY, &minutes);
   t->budget = fmin(seconds, 60 * minutes);
   t->timed = isfinite(t->budget) && cli_setting(t->c, "train.steps") == NULL;
+  if (result == SUCCESS && t->timed && ranks_shared())
+    return cli_usage(t->c, "ranks cannot plan a schedule by their clocks, which differ: --steps is "
+                           "needed, and the time is a limit");
   return result;
 }
 
@@ -326,6 +330,9 @@ static int ready_trainer(training *t) {
   if (t->objective->needs_energy && check_gradient(t) != SUCCESS)
     return FAILURE;
   t->batch = (size_t)trainer_number(t, "batch");
+  if (ranks_shared() && enf_trainer_set_reduce(t->trainer, ranks_add, NULL, (int)ranks_number(),
+                                               (int)ranks_count()) != ENF_OK)
+    return cli_fail("a training takes 1, 2, 4, ... 64 ranks, not %zu", ranks_count());
   return fix_data(t);
 }
 

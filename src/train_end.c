@@ -48,7 +48,7 @@ static const char *how_it_ended(const training *t) {
   case ENF_FIT_FINISHED:
     return "finished";
   case ENF_FIT_ASKED:
-    return "interrupted";
+    return t->time_up ? "time budget used up" : "interrupted";
   case ENF_FIT_TIME_UP:
     return "time budget used up";
   default:

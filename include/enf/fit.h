@@ -105,12 +105,18 @@ typedef struct {
  * flow can score none of four rows, which is looked at before saving and at steps 64, 128, 256, ...
  * Such a flow is never saved; the last good one is kept.
  *
+ * With a reduce function (enf_trainer_set_reduce) every rank calls with the same arguments: it takes
+ * its part of every batch, all read the files and rank 0 alone writes them, when the callback asks
+ * for it or a flow is kept, not by the clock. The callbacks of all ranks must answer alike, and
+ * `seconds` is to be 0. Before the first step they meet at nothing: let fn wait for all at BEGIN.
+ *
  * In:   n, x    all configurations (n,N,D), n >= 1; 0 and NULL where the objective takes none
  *       plan    NULL for the defaults: train.steps steps, no looks, no files
  *       fn      NULL: none
  * Out:  report  begins with its struct_size (ENF_FIT_REPORT_INIT); may be NULL; filled also where
  *               the call fails on the way
- * Statuses: ARG, RANGE, STATE (x is another data set than the trainer's before, enf_trainer_data; a
+ * Statuses: ARG, RANGE, UNSUPPORTED (with a reduce function: seconds, a batch that ranks do not
+ * divide), STATE (x is another data set than the trainer's before, enf_trainer_data; a
  * resumed training had looks and has no validation now; no energy), NONFINITE, IO, FORMAT (the
  * curve's or flow's file), CALLBACK, CANCELLED (by enf_ctx_set_progress, or by STOP before the
  * first step of a resumed training has been made ready), NOMEM. Since 0.1.

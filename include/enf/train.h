@@ -191,7 +191,7 @@ typedef int (*enf_reduce_fn)(void *user, size_t n, double *sum);
  *                    flow or trainer.
  *       rank, ranks  0 <= rank < ranks; ranks is a power of two up to 64
  * Steps answer UNSUPPORTED, with the sentence: objectives other than flow-matching and likelihood,
- * mixtures, rows with weights, batches of many sizes, enf_fit, an open data scale
+ * mixtures, rows with weights, batches of many sizes, an open data scale
  * (set model.data_scale), and optimal transport whose blocks (train.ot_block) ranks would cut.
  * CALLBACK if fn fails, has not added, another rank's step has failed or is another one. A step
  * refused for its arguments (rows that are not finite among them) does not call fn: end all ranks.

@@ -22,26 +22,29 @@ enum { FIRST_PLAN = 100 /* steps */, PLANS = 200 };
    first file comes after one of its flow. A flow that is no good leaves the files as they are. */
 static enf_status save(enf__fit *f, bool with_flow) {
   const enf_fit_plan *p = &f->plan;
+  const bool writes = enf__fit_writes(f);
   enf_status status = ENF_OK;
-  if (p->curve_path)
+  if (p->curve_path && writes)
     TRY(enf__curve_write(f->ctx, &f->curve, p->curve_path));
   TRY(enf__guard_look(f->ctx, &f->guard, enf__fit_flow(f), f->info.step));
   if (!f->guard.fine)
     return ENF_OK;
-  if (p->flow_path && !f->saved)
+  if (p->flow_path && writes && !f->saved)
     TRY(enf_save(f->ctx, enf__fit_flow(f), p->flow_path));
-  if (p->trainer_path)
+  if (p->trainer_path && writes)
     TRY(enf_trainer_save(f->ctx, f->tr, p->trainer_path));
-  if (p->flow_path && f->saved && with_flow)
+  if (p->flow_path && writes && f->saved && with_flow)
     TRY(enf_save(f->ctx, enf__fit_flow(f), p->flow_path));
   f->saved = true;
 out:
   return status;
 }
 
-/* The flow is saved with the looks that keep it, once there are any. */
+/* The flow is saved with the looks that keep it, once there are any. Ranks do not go by their
+   clocks, which differ, but by the callback alone. */
 static enf_status save_in_time(enf__fit *f) {
-  if (!f->save_now && enf__seconds() - f->saved_at <= f->plan.save_seconds)
+  const bool due = !f->tr->reduce.fn && enf__seconds() - f->saved_at > f->plan.save_seconds;
+  if (!f->save_now && !due)
     return ENF_OK;
   f->save_now = false;
   const enf_status status = save(f, f->looks.count == 0);
@@ -81,15 +84,17 @@ out:
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
+/* Of ranks each takes its part of the batch. */
 static enf_status fill_batch(enf__fit *f) {
   const size_t width = enf__space_host(&enf__fit_flow(f)->space);
   if (!f->rows_x)
     return ENF_OK;
   const enf_status status = enf_trainer_rows(f->tr, f->n, f->batch, f->rows);
-  for (size_t i = 0; i < f->batch && status == ENF_OK; i++) {
-    memcpy(f->rows_x + i * width, f->x + f->rows[i] * width, width * sizeof(double));
+  const size_t *rows = f->rows + (f->tr->reduce.fn ? f->tr->reduce.rank * f->part : 0);
+  for (size_t i = 0; i < f->part && status == ENF_OK; i++) {
+    memcpy(f->rows_x + i * width, f->x + rows[i] * width, width * sizeof(double));
     if (f->rows_logw)
-      f->rows_logw[i] = f->plan.logw[f->rows[i]];
+      f->rows_logw[i] = f->plan.logw[rows[i]];
   }
   return status;
 }
@@ -98,7 +103,7 @@ static enf_status step(enf__fit *f) {
   const uint64_t skipped = f->info.skipped;
   enf_status status;
   TRY(fill_batch(f));
-  TRY(enf_train_step_weighted(f->ctx, f->tr, f->batch, f->rows_x, f->rows_logw, &f->info));
+  TRY(enf_train_step_weighted(f->ctx, f->tr, f->part, f->rows_x, f->rows_logw, &f->info));
   enf__guard_count(&f->guard, f->info.skipped > skipped);
 out:
   return status;
@@ -164,6 +169,8 @@ static enf_status keep_good(enf__fit *f) {
   if (!f->guard.has_good || validation_keeps(f))
     return ENF_OK;
   enf__weights_give(enf__fit_flow(f), f->guard.good);
+  if (!enf__fit_writes(f))
+    return ENF_OK;
   if (!f->saved && f->plan.trainer_path)
     remove(f->plan.trainer_path);
   return f->plan.flow_path ? enf_save(f->ctx, enf__fit_flow(f), f->plan.flow_path) : ENF_OK;
@@ -258,10 +265,6 @@ enf_status enf_fit(enf_ctx *ctx, enf_trainer *tr, size_t n, const double *x,
   if (status != ENF_OK)
     return status;
   TRY(enf__trainer_check(ctx, tr));
-  if (tr->reduce.fn)
-    TRY(enf__fail(ctx, ENF_ERR_UNSUPPORTED,
-                  "enf_fit chooses rows for one rank: with a reduce function make the steps by "
-                  "enf_train_step"));
   TRY(enf__fit_begin(&f, plan));
   TRY(run(&f));
   ctx->errmsg[0] = '\0';

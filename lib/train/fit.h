@@ -20,7 +20,8 @@ typedef struct {
   void *user;
   enf_progress_fn progress; /* the host's, during a look */
   void *progress_user;
-  size_t n, batch, *rows;
+  size_t n, batch, part; /* part: what this rank has of a batch */
+  size_t *rows;
   const double *x;
   double *rows_x;    /* (batch,N,D); NULL: the objective takes none */
   double *rows_logw; /* (batch); NULL: all alike */
@@ -43,6 +44,11 @@ typedef struct {
 } enf__fit;
 
 static inline enf_flow *enf__fit_flow(const enf__fit *f) { return f->tr->flow; }
+
+/* Of ranks (enf_trainer_set_reduce) all read the files and the first alone writes them. */
+static inline bool enf__fit_writes(const enf__fit *f) {
+  return !f->tr->reduce.fn || f->tr->reduce.rank == 0;
+}
 
 /* Checks, memory, and what an earlier call has left. */
 enf_status enf__fit_begin(enf__fit *f, const enf_fit_plan *plan);

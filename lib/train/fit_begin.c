@@ -22,6 +22,19 @@ static enf_status check_looks(const enf__fit *f) {
   return ENF_OK;
 }
 
+static enf_status check_ranks(const enf__fit *f) {
+  const size_t ranks = f->tr->reduce.ranks;
+  if (f->tr->reduce.fn && f->plan.seconds > 0)
+    return enf__fail(f->ctx, ENF_ERR_UNSUPPORTED,
+                     "seconds is %g: with a reduce function no time is planned with, since the "
+                     "clocks of ranks differ; the callback ends a training in time",
+                     f->plan.seconds);
+  if (f->tr->reduce.fn && f->batch % ranks != 0)
+    return enf__fail(f->ctx, ENF_ERR_UNSUPPORTED,
+                     "a batch of %zu rows is not to be divided among %zu ranks", f->batch, ranks);
+  return ENF_OK;
+}
+
 static enf_status check_plan(const enf__fit *f, bool needs_data) {
   const enf_fit_plan *p = &f->plan;
   enf_ctx *ctx = f->ctx;
@@ -35,7 +48,8 @@ static enf_status check_plan(const enf__fit *f, bool needs_data) {
     return enf__fail(ctx, ENF_ERR_RANGE, "%s is %g, and below 0 or no number",
                      p->seconds >= 0 ? "save_seconds" : "seconds",
                      p->seconds >= 0 ? p->save_seconds : p->seconds);
-  return check_looks(f);
+  const enf_status status = check_ranks(f);
+  return status == ENF_OK ? check_looks(f) : status;
 }
 
 static void layout(enf__fit *f, bool needs_data, enf__arena *arena) {
@@ -64,11 +78,15 @@ static enf_status reserve(enf__fit *f, bool needs_data) {
    trainer's. */
 static enf_status recall_kept(enf__fit *f) {
   const char *path = f->plan.flow_path;
+  const bool trainers = f->looks.kept_step == f->first;
   enf_flow *kept = NULL;
   enf_status status = ENF_OK;
-  if (f->looks.kept_step == f->first)
+  if (trainers && enf__fit_writes(f))
     TRY(enf_save(f->ctx, enf__fit_flow(f), path));
-  TRY(enf_load(f->ctx, &kept, path));
+  if (trainers)
+    TRY(enf_copy(f->ctx, &kept, enf__fit_flow(f)));
+  else
+    TRY(enf_load(f->ctx, &kept, path));
   if (kept->params.size != enf__fit_flow(f)->params.size)
     TRY(enf__fail(f->ctx, ENF_ERR_SHAPE, "%s is not the flow of this training",
                   enf__file_name(path)));
@@ -135,6 +153,7 @@ static enf_status take_plan(enf__fit *f, const enf_fit_plan *plan) {
   }
   f->batch =
       f->plan.batch ? f->plan.batch : (size_t)enf__opts_int(f->tr->options, ENF__OPT_TRAIN_BATCH);
+  f->part = f->batch / (f->tr->reduce.fn ? f->tr->reduce.ranks : 1);
   f->looks.n = f->plan.held_out;
   f->looks.x = f->plan.validation;
   f->looks.every = f->plan.held_out > 0 ? f->plan.look_every : 0;
