@@ -30,6 +30,16 @@
 
 static size_t dim_of(const enf__batch *b) { return enf__space_state(&b->flow->space); }
 
+/* An option's value at this step: from first to last, linear over the planned steps. */
+static double along(const enf__batch *b, enf__opt first, enf__opt last) {
+  const double begin = enf__opts_real(b->options, first), end = enf__opts_real(b->options, last);
+  return begin + (end - begin) * b->progress;
+}
+
+static double lambda_of(const enf__batch *b) {
+  return along(b, ENF__OPT_TRAIN_LAMBDA, ENF__OPT_TRAIN_LAMBDA_END);
+}
+
 /* ---- the host's energy ----------------------------------------------------------------------- */
 
 enf__energies enf__energies_take(const enf__batch *b, enf__arena *arena) {
@@ -70,14 +80,17 @@ static void make_impossible(size_t dim, double *u, double *grad) {
   memset(grad, 0, dim * sizeof *grad);
 }
 
-/* One sample's energy and forces made harmless, and counted. */
-static void tame(const enf__batch *b, double *u, double *grad, enf__slope *slope) {
+/* One sample's energy and forces at the step's temperature, made harmless, and counted. */
+static void tame(const enf__batch *b, double beta, double *u, double *grad, enf__slope *slope) {
   const size_t dim = enf__space_host(&b->flow->space);
   const double cap = enf__opts_real(b->options, ENF__OPT_TRAIN_ENERGY_CAP);
   const double clip = enf__opts_real(b->options, ENF__OPT_TRAIN_FORCE_CLIP);
+  *u *= beta;
   bool finite = isfinite(*u);
-  for (size_t k = 0; k < dim; k++)
+  for (size_t k = 0; k < dim; k++) {
+    grad[k] *= beta;
     finite = finite && isfinite(grad[k]);
+  }
   if (!finite) {
     make_impossible(dim, u, grad);
     slope->capped++;
@@ -99,6 +112,7 @@ enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *
                              enf__energies *e, enf__slope *slope) {
   const enf__space *space = &b->flow->space;
   const size_t dim = dim_of(b), host = enf__space_host(space);
+  const double beta = along(b, ENF__OPT_TRAIN_BETA, ENF__OPT_TRAIN_BETA_END);
   for (size_t i = 0; i < b->n; i++) {
     /* a sample that did not arrive shows the host a valid configuration; its answer is not used */
     double *x = e->x + i * host;
@@ -118,7 +132,7 @@ enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *
                      failed, b->n);
   for (size_t i = 0; i < b->n; i++) {
     if (!isnan(e->volume[i]))
-      tame(b, &e->u[i], e->grad + i * host, slope);
+      tame(b, beta, &e->u[i], e->grad + i * host, slope);
     else
       make_impossible(host, &e->u[i], e->grad + i * host);
   }
@@ -201,13 +215,6 @@ const enf__objective enf__energy_objective = {.call_bytes = call_bytes,
                                               .needs_energy = true};
 
 /* ---- mixed ----------------------------------------------------------------------------------- */
-
-/* From train.lambda to train.lambda_end, linear over the planned steps. */
-static double lambda_of(const enf__batch *b) {
-  const double first = enf__opts_real(b->options, ENF__OPT_TRAIN_LAMBDA);
-  const double last = enf__opts_real(b->options, ENF__OPT_TRAIN_LAMBDA_END);
-  return first + (last - first) * b->progress;
-}
 
 static enf_status evaluate_mixed(enf_ctx *ctx, const enf__batch *b, enf__slope *slope) {
   const double lambda = lambda_of(b);

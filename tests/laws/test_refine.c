@@ -1,5 +1,5 @@
 /* test_refine.c -- the objective refine: path gradients of the flow's own samples, weighted and
- * cut. */
+   cut; the temperature of all objectives with an energy. */
 #include "laws/objectives.h"
 
 /* With path gradients g_i and losses u + log q of single samples, w_i = exp(-loss_i), the gradient
@@ -60,11 +60,40 @@ START_TEST(refine_cuts_the_gradients_of_its_samples) {
 }
 END_TEST
 
+/* A host whose energy is that of `energy` at the temperature 1/0.38. */
+static int warm_energy(void *user, size_t n, const double *x, double *u, double *grad) {
+  const int result = energy(user, n, x, u, grad);
+  for (size_t i = 0; i < n; i++)
+    u[i] *= 0.38;
+  for (size_t k = 0; k < n * dim; k++)
+    grad[k] *= 0.38;
+  return result;
+}
+
+/* Three tenths of the way from 0.2 to 0.8, every objective with an energy is that of 0.38 u. */
+START_TEST(beta_goes_from_its_first_value_to_its_last) {
+  static double want[4096], got[4096];
+  begin();
+  ck_assert_int_eq(enf_trainer_set_energy(tr, warm_energy, &host), ENF_OK);
+  enf__batch batch = batch_of(6, 100);
+  const double loss = evaluate(tables[_i], &batch, want);
+  end();
+  set("train.beta", "0.2");
+  set("train.beta_end", "0.8");
+  begin();
+  batch = batch_of(6, 100);
+  ck_assert_double_eq_tol(evaluate(tables[_i], &batch, got), loss, 1e-12 * fabs(loss));
+  for (size_t k = 0; k < tr->work->params.size; k++)
+    ck_assert_double_eq_tol(got[k], want[k], 1e-10 * (1 + fabs(want[k])));
+}
+END_TEST
+
 int main(void) {
   TCase *tc = tcase_create("laws");
   tcase_add_checked_fixture(tc, open_bag, close_bag);
   tcase_set_timeout(tc, 60);
   tcase_add_loop_test(tc, refine_weighs_the_path_gradients_of_its_samples, 0, 4);
   tcase_add_test(tc, refine_cuts_the_gradients_of_its_samples);
+  tcase_add_loop_test(tc, beta_goes_from_its_first_value_to_its_last, 1, OBJECTIVES);
   return run_suite("refine", tc);
 }
