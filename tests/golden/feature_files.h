@@ -8,8 +8,8 @@
 
 enum { FEATURES_MOST = 12 * 9 }; /* numbers of a state */
 
-static const char *const features_files[] = {"features_small", "features_continuous"};
-enum { FEATURES_FILES = 2 };
+static const char *const features_files[] = {"features_small", "features_continuous", "features_wide"};
+enum { FEATURES_FILES = 3 };
 
 typedef struct {
   golden of;
@@ -95,6 +95,14 @@ static inline double features_number(const features *f, const char *tensor, size
   double *all = golden_doubles(&f->of, tensor, NULL);
   const double value = all[m];
   free(all);
+  return value;
+}
+
+static inline int64_t features_integer(const features *f, const char *tensor, size_t index) {
+  const enf__st_tensor *t = enf__st_find(&f->of.file, tensor);
+  int64_t value;
+  ck_assert_msg(t && t->dtype == ENF__I64 && index < t->count, "no integers %s", tensor);
+  memcpy(&value, (const char *)t->data + index * sizeof value, sizeof value);
   return value;
 }
 
