@@ -239,6 +239,14 @@ static int take_rows_file(cli *c) {
   return SUCCESS;
 }
 
+/* A surface goes somewhere. */
+static void name_surface(cli *c) {
+  if (cli_has(c, FLAG_FES) && !cli_has(c, FLAG_FES_FILE))
+    c->value[FLAG_FES_FILE] = "fes.txt";
+  if (cli_has(c, FLAG_FES) && !cli_has(c, FLAG_PLOT_2D))
+    c->value[FLAG_PLOT_2D] = "fes.svg";
+}
+
 static int run_command(const command *row, int argc, char **argv) {
   cli c;
   bool done = false;
@@ -247,6 +255,7 @@ static int run_command(const command *row, int argc, char **argv) {
     result = cli_parse(&c, argc, argv, &done);
   if (result == SUCCESS && !done)
     result = take_rows_file(&c);
+  name_surface(&c);
   if (result == SUCCESS && !done)
     result = files_check(&c);
   if (result == SUCCESS && !done)

@@ -117,19 +117,23 @@ static void put_frame(FILE *out, const char *path, const plot *p) {
 
 /* Colours up to 8 kT; cells without samples stay white. */
 static void put_surface(FILE *out, const plot *p) {
-  fputs("set size square\nset xrange [-180:180]\nset yrange [-180:180]\nset xtics 60\n"
-        "set ytics 60\nset cbrange [0:8]\nset palette rgbformulae 33,13,10\n$s << EOD\n",
-        out);
+  double step[2];
+  for (int a = 0; a < 2; a++) {
+    step[a] = (p->high[a] - p->low[a]) / PLOT_CELLS;
+    fprintf(out, "set %srange [%.6g:%.6g]\n", a == 0 ? "x" : "y", p->low[a], p->high[a]);
+    if (p->high[a] - p->low[a] > 300) /* degrees */
+      fprintf(out, "set %stics 60\n", a == 0 ? "x" : "y");
+  }
+  fputs("set size square\nset cbrange [0:8]\nset palette rgbformulae 33,13,10\n$s << EOD\n", out);
   for (int y = 0; y < PLOT_CELLS; y++)
     for (int x = 0; x < PLOT_CELLS; x++)
       if (isfinite(p->surface[y * PLOT_CELLS + x]))
-        fprintf(out, "%.4g %.4g %.4g\n", (x + 0.5) * 360 / PLOT_CELLS - 180,
-                (y + 0.5) * 360 / PLOT_CELLS - 180, p->surface[y * PLOT_CELLS + x]);
-  const double half = 180.0 / PLOT_CELLS;
+        fprintf(out, "%.6g %.6g %.4g\n", p->low[0] + (x + 0.5) * step[0],
+                p->low[1] + (y + 0.5) * step[1], p->surface[y * PLOT_CELLS + x]);
   fprintf(out,
           "EOD\nset style fill solid noborder\nplot $s using 1:2:(%g):(%g):3 with boxxyerror lc "
           "palette notitle\n",
-          half, half);
+          step[0] / 2, step[1] / 2);
 }
 
 static void put_script(FILE *out, const char *path, const plot *p) {

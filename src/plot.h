@@ -11,7 +11,7 @@ typedef struct {
   bool right; /* belongs to the axis on the right */
 } plot_series;
 
-enum { PLOT_CELLS = 60 }; /* of a circle */
+enum { PLOT_CELLS = 60 }; /* of an axis */
 
 /* The vertical axis: from zero, logarithmic, or as long as nearly all values. */
 typedef enum { AXIS_FROM_ZERO, AXIS_LOG, AXIS_ROBUST } plot_axis;
@@ -20,8 +20,8 @@ typedef struct {
   const char *title, *xlabel, *ylabel;
   const char *right; /* label of the axis on the right, or NULL */
   plot_axis y;
-  const double
-      *surface; /* (PLOT_CELLS,PLOT_CELLS) of angles, y before x, or NULL; no series then */
+  const double *surface;  /* (PLOT_CELLS,PLOT_CELLS), y before x, or NULL; no series then */
+  double low[2], high[2]; /* of its axes */
   size_t series;
   plot_series curve[3];
 } plot;

@@ -14,8 +14,8 @@
 #include "progress.h"
 #include "report.h"
 #include "score.h"
+#include "surface.h"
 #include "target.h"
-#include "torsions.h"
 #include "trajectory.h"
 
 #include <math.h>
@@ -35,7 +35,8 @@ typedef struct {
   paths paths;
   score score;   /* n = 0: no --data */
   bridge bridge; /* samples and --data together */
-  torsions torsions;
+  cvs cvs;
+  surface surface;
   histogram energies, distances;
   double *distance, *distance_logw, *distance_reference;
   const char *picture, *distance_picture;
@@ -74,7 +75,9 @@ static int check_flags(const cli *c) {
 static int read_flags(cli *c, reweighting *w) {
   int result = check_flags(c);
   if (result == SUCCESS)
-    result = torsions_flags(c, &w->torsions);
+    result = cvs_flags(c, &w->cvs);
+  if (result == SUCCESS)
+    result = surface_flags(c, &w->cvs, &w->surface);
   if (result == SUCCESS && !cli_has(c, FLAG_U))
     result = cli_require(c, FLAG_ENERGY);
   if (result == SUCCESS)
@@ -326,7 +329,8 @@ static void print_reweighting(const cli *c, const reweighting *w) {
   report_measured(&r, "log_z", "log Z", w->weights.log_z, w->weights.log_z_err, w->target.log_z,
                   w->target.log_z_err);
   print_energies(&r, w);
-  torsions_report(&r, &w->torsions);
+  cvs_report(&r, &w->cvs);
+  surface_report(&r, c, &w->surface);
   print_comparison(&r, c, w);
   paths_report(&r, &w->paths);
   if (c->operands > 0)
@@ -338,7 +342,7 @@ static void print_reweighting(const cli *c, const reweighting *w) {
   if (cli_has(c, FLAG_LOGW))
     report_text(&r, "logw", "log-weights", c->value[FLAG_LOGW]);
   if (cli_has(c, FLAG_COLVAR))
-    report_text(&r, "colvar", "torsions with weights", c->value[FLAG_COLVAR]);
+    report_text(&r, "colvar", "variables with weights", c->value[FLAG_COLVAR]);
   if (w->picture != NULL)
     report_text(&r, "plot", "energy histogram", w->picture);
   if (w->distance_picture != NULL)
@@ -363,7 +367,7 @@ static void free_reweighting(reweighting *w) {
   draws_free(&w->samples);
   data_free(&w->reference);
   target_free(&w->target);
-  torsions_free(&w->torsions);
+  cvs_free(&w->cvs);
   free(w->u);
   free(w->logw);
   free(w->u_reference);
@@ -384,9 +388,11 @@ int run_reweight(cli *c) {
   if (result == SUCCESS)
     result = weigh(c, &w);
   if (result == SUCCESS)
-    result = torsions_measure(c, &w.samples.data, w.logw, &w.torsions);
+    result = cvs_measure(c, &w.samples.data, w.logw, &w.cvs);
+  if (result == SUCCESS)
+    result = surface_write(c, w.samples.data.n, w.logw, &w.cvs, &w.surface);
   if (result == SUCCESS && cli_has(c, FLAG_COLVAR))
-    result = colvar_write(c->value[FLAG_COLVAR], w.samples.data.n, w.logw, &w.torsions);
+    result = colvar_write(c->value[FLAG_COLVAR], w.samples.data.n, w.logw, &w.cvs);
   if (result == SUCCESS && cli_has(c, FLAG_LOGW))
     result = vector_write(c, c->value[FLAG_LOGW], w.samples.data.n, w.logw);
   if (result == SUCCESS && cli_has(c, FLAG_OUTPUT))

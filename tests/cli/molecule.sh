@@ -1,7 +1,7 @@
 # molecule.sh -- tests of the tool with one molecule in internal coordinates, read by run.sh. ala2.xyz is a frame of alanine
 # dipeptide in nm, ala2.pdb the same with names; frames are samples of a flow that is not trained, about that one.
 molecule='molecules_come_from_a_frame topologies_fit_their_rows bonds_come_from_the_first_row
-  frames_of_another_kind_are_told info_shows_the_zmatrix torsions_have_states topology_flags_are_checked pdb_files_are_checked an_example_is_a_molecule rings_are_told'
+  frames_of_another_kind_are_told info_shows_the_zmatrix torsions_have_states variables_have_surfaces topology_flags_are_checked pdb_files_are_checked an_example_is_a_molecule rings_are_told'
 
 small_molecule='--set model.hidden=8 --set train.batch=16 -q'
 rows="--objective likelihood --steps 3 $small_molecule"
@@ -83,18 +83,38 @@ torsions_have_states() {
   "$enf" sample ala2.safetensors -n 3000 -q -o uniform.npy >/dev/null &&
     "$enf" logprob ala2.safetensors alike.xyz -q -o alike.npy >/dev/null || return 1
   flat="reweight --x frames.xyz --logp frames_logp.npy -e lj:n=22 -q"
-  refuses 2 '--states, --plot-2d and --colvar are of torsions: they need --cv' $flat --states phi:0:115 &&
-    refuses 2 "--cv has no torsion 'psi'" $flat --cv phi=torsion:4,6,8,14 --states psi:0:115 &&
-    refuses 2 '--states takes NAME:LOWEST:HIGHEST in degrees' $flat --cv phi=torsion:4,6,8,14 --states phi:115:0 &&
-    refuses 2 "--cv takes NAME=torsion:I,J,K,L (atoms from 0), not 'phi=4,6,8,14'" $flat --cv phi=4,6,8,14 &&
-    refuses 2 '--plot-2d draws two torsions, and --cv has 1' $flat --cv phi=torsion:4,6,8,14 --plot-2d n.svg &&
-    refuses 1 'dihedral 0 is of atom 22: there are 22, numbered from 0' $flat --cv phi=torsion:4,6,8,22 || return 1
+  refuses 2 '--states, --plot-2d, --colvar and --fes are of variables: they need --cv' $flat --states phi:0:115 &&
+    refuses 2 "--cv has no variable 'psi'" $flat --cv phi=torsion:4,6,8,14 --states psi:0:115 &&
+    refuses 2 '--states takes NAME:LOWEST:HIGHEST in degrees or lengths' $flat --cv phi=torsion:4,6,8,14 --states phi:115:0 &&
+    refuses 2 "--cv takes NAME=torsion:I,J,K,L, angle:I,J,K, distance:I,J (atoms from 0) or rg, not 'phi=4,6,8,14'" $flat --cv phi=4,6,8,14 &&
+    refuses 2 '--plot-2d draws two variables, and --cv has 1' $flat --cv phi=torsion:4,6,8,14 --plot-2d n.svg &&
+    refuses 1 '--cv phi: dihedral 0 is of atom 22: there are 22, numbered from 0' $flat --cv phi=torsion:4,6,8,22 || return 1
   "$enf" reweight --x uniform.npy --logp alike.npy --u alike.npy -q --cv 'phi=torsion:4,6,8,14 psi=torsion:6,8,14,15' \
     --states phi:-60:60 --colvar COLVAR --json >text 2>note || return 1
   [ "$(head -3 COLVAR | tr '\n' '|')" = '#! FIELDS time phi psi logweight weight|#! SET min_phi -pi|#! SET max_phi pi|' ] &&
     awk '!/^#/ { n++; sum += exp($4); mean += $5 / 3000; inside += $2 > -atan2(0, -1) / 3 && $2 < atan2(0, -1) / 3 ? $5 : 0 }
       END { exit !(n == 3000 && (sum - 1) ^ 2 < 1e-10 && (mean - 1) ^ 2 < 1e-10 && inside > 900 && inside < 1100) }' COLVAR || return 1
   awk -v f="$(number free_energy text)" -v e="$(number free_energy_err text)" 'BEGIN { d = f - log(2); exit !(d * d < 16 * e * e && e < 0.06) }'
+}
+
+# Values by hand; of two variables that are 1 or 2 and 60 or 90 degrees at random, four cells with the errors of so many samples.
+variables_have_surfaces() {
+  awk 'BEGIN { for (k = 0; k < 2000; k++) { s = (s * 16807 + 77) % 2147483647; d = 1 + int(s / 1073741824); s = (s * 16807 + 77) % 2147483647
+    if (k == 0) print "3\n\nX 0 0 0\nX 1 0 0\nX 0 2 0"
+    else printf "3\n\nX 0 0 0\nX %d 0 0\nX %s 0\n", d, s < 1073741824 ? "0 2" : "1 1.7320508" } }' >three.xyz
+  zeros 2000 >none.npy
+  flat="reweight --x three.xyz --logp none.npy --u none.npy -q"
+  variables='d=distance:0,1 a=angle:1,0,2 g=rg'
+  "$enf" $flat --cv "$variables" --colvar C --states a:80:100 --fes a,d --plot-2d d.svg --json >text 2>note || { cat note; return 1; }
+  [ "$(sed -n '1p;/^0 /p' C | cut -d ' ' -f 1-6 | tr '\n' '|')" = '#! FIELDS time d a g|0 1 1.57079633 1.05409255 -7.60090246 1|' ] || { head C; return 1; }
+  awk -v f="$(number free_energy text)" -v e="$(number free_energy_err text)" 'BEGIN { exit !(f * f < 16 * e * e && e > 0.03 && e < 0.06) }' || return 1
+  awk '/^[0-9]/ { n++; if ($3 != "inf") { full++; sum += $4; if ($3 < 0 || $3 > 0.25 || $4 < 0.02 || $4 > 0.065) bad = 1 } }
+    END { exit !(n == 3600 && full == 4 && !bad && sum / 4 > 0.028 && sum / 4 < 0.05) }' fes.txt && grep -qx '#! FIELDS a d ff.free err_ff.free' fes.txt || return 1
+  refuses 2 "--fes takes two of the variables of --cv, phi,psi, not 'a,b'" $flat --cv "$variables" --fes a,b &&
+    refuses 2 '--plot-2d draws two variables, and --cv has 3: --fes names two' $flat --cv "$variables" --plot-2d n.svg &&
+    refuses 2 '--fes-file is for the surface of --fes' $flat --cv "$variables" --fes-file n.txt &&
+    refuses 1 '--cv d is of atom 3: there are 3, numbered from 0' $flat --cv d=distance:0,3 &&
+    refuses 2 "--cv takes .* not 'r=distance:1'" $flat --cv r=distance:1
 }
 
 topology_flags_are_checked() {
