@@ -115,6 +115,9 @@ bool bench_job_open(const bench_args *args, const bench_work *work, bench_system
 void bench_job_run(bench_job *job);
 void bench_job_close(bench_job *job);
 double bench_job_rate(const bench_job *job);   /* samples per second */
+/* Samples per second, the best of `runs`, of n in a call as for open; NaN: there is no such work. */
+double bench_job_measure(const bench_args *args, const bench_work *work, bench_system *s,
+                         size_t threads, size_t n, size_t calls, size_t runs);
 double bench_job_gflops(const bench_job *job); /* NaN where the operations are not counted */
 
 /* ---- the yardstick (sgemm.c) --------------------------------------------------------------- */
@@ -142,6 +145,9 @@ void bench_errors(const bench_args *args, const bench_system *s, bench_error err
 
 void bench_growth_particles(const bench_args *args, enf_ctx *ctx, FILE *json); /* growth.c */
 void bench_growth_batch(const bench_args *args, bench_system *s, FILE *json);
+
+/* A molecule in internal coordinates (splines.c). */
+void bench_splines(const bench_args *args, enf_ctx *ctx, FILE *json);
 
 /* Time and effect of optimal transport, beside a training step (coupling.c). */
 void bench_coupling(const bench_args *args, bench_system *s, FILE *json);

@@ -11,19 +11,6 @@ static const int64_t sizes[] = {13, 26, 55, 110};
 static const size_t batches[] = {1, 4, 16, 64, 256, 1024};
 enum { SIZES = sizeof sizes / sizeof *sizes, BATCHES = sizeof batches / sizeof *batches };
 
-/* Samples per second; NaN if there is no such work. */
-static double measure(const bench_args *args, const bench_work *work, bench_system *s,
-                      size_t threads, size_t n) {
-  bench_job job;
-  if (!bench_job_open(args, work, s, threads, n, 0, &job))
-    return NAN;
-  for (int i = 0; i < ROUNDS; i++)
-    bench_job_run(&job);
-  const double rate = bench_job_rate(&job);
-  bench_job_close(&job);
-  return rate;
-}
-
 typedef struct {
   double velocity, divergence; /* seconds per sample */
 } cost;
@@ -31,8 +18,9 @@ typedef struct {
 static cost cost_of(const bench_args *args, enf_ctx *ctx, const bench_spec *shape) {
   bench_system s;
   bench_system_fresh(args, ctx, shape, 4, &s);
-  const cost c = {1 / measure(args, bench_work_named("velocity"), &s, 1, 0),
-                  1 / measure(args, bench_work_named("divergence"), &s, 1, 0)};
+  const cost c = {1 / bench_job_measure(args, bench_work_named("velocity"), &s, 1, 0, 0, ROUNDS),
+                  1 / bench_job_measure(args, bench_work_named("divergence"), &s, 1, 0, 0,
+                                 ROUNDS)};
   bench_system_close(&s);
   return c;
 }
@@ -95,7 +83,7 @@ void bench_growth_batch(const bench_args *args, bench_system *s, FILE *json) {
     for (size_t threads = 1; threads <= args->threads; threads *= 2) {
       double rate[3];
       for (size_t i = 0; i < 3; i++)
-        rate[i] = measure(args, bench_work_named(names[i]), s, threads, batches[b]);
+        rate[i] = bench_job_measure(args, bench_work_named(names[i]), s, threads, batches[b], 0, ROUNDS);
       printf("  %5zu  %7zu  %8.0f  %13.0f  %10.0f\n", batches[b], threads, rate[0], rate[1],
              rate[2]);
       fflush(stdout);

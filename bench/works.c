@@ -182,4 +182,16 @@ void bench_job_close(bench_job *j) {
 
 double bench_job_rate(const bench_job *j) { return bench_rate((double)(j->n * j->calls), j->best); }
 
+double bench_job_measure(const bench_args *args, const bench_work *work, bench_system *s,
+                         size_t threads, size_t n, size_t calls, size_t runs) {
+  bench_job job;
+  if (!bench_job_open(args, work, s, threads, n, calls, &job))
+    return NAN;
+  for (size_t i = 0; i < runs; i++)
+    bench_job_run(&job);
+  const double rate = bench_job_rate(&job);
+  bench_job_close(&job);
+  return rate;
+}
+
 double bench_job_gflops(const bench_job *j) { return bench_job_rate(j) * j->work->flops(j) / 1e9; }

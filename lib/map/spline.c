@@ -40,17 +40,14 @@ static int32_t column_of(const enf__splines *p, size_t lane, size_t which) {
   return (int32_t)((3 * K - 1) * p->lanes + (which == 3 * K ? p->ring : 0) + lane);
 }
 
-/* Rows of the last linear layer: moved coordinates in rising order, 3K+1 of each. */
-static void list_outputs(const enf__spline_layer *y, int32_t *row) {
+/* Columns of the rows of the last linear layer: moved coordinates in rising order, 3K+1 of each. */
+static void list_outputs(const enf__spline_layer *y, int32_t *column) {
   for (size_t lane = 0; lane < y->moved; lane++) {
     size_t place = 0;
     for (size_t other = 0; other < y->moved; other++)
       place += y->move[other] < y->move[lane];
-    for (size_t p = 0; p < 3 * y->splines.bins + 1; p++) {
-      const int32_t column = column_of(&y->splines, lane, p);
-      if (column >= 0)
-        row[column] = (int32_t)(place * (3 * y->splines.bins + 1) + p);
-    }
+    for (size_t p = 0; p < 3 * y->splines.bins + 1; p++)
+      column[place * (3 * y->splines.bins + 1) + p] = column_of(&y->splines, lane, p);
   }
 }
 
@@ -62,10 +59,7 @@ static size_t outputs(const enf__splines *p) {
 
 /* Numbers of all lists: coordinates and outputs of every layer, and of a hidden layer. */
 static size_t index_count(const enf__spline_model *m) {
-  const enf__splines most = {.bins = m->bins,
-                             .lanes = padded(m->coordinates, ENF__SPLINE_PAD),
-                             .ring = padded(m->coordinates, ENF__SPLINE_PAD)};
-  return m->layers * (m->coordinates + outputs(&most)) + ENF__PADDED(m->hidden);
+  return m->layers * m->coordinates * (1 + 3 * m->bins + 1) + m->hidden;
 }
 
 static int32_t *take_list(int32_t **next, size_t count) {
@@ -89,23 +83,21 @@ static void fill_layer(enf__spline *map, size_t l, int32_t **next) {
                               .ring = padded(circles, ENF__SPLINE_PAD),
                               .circles = circles,
                               .bound = map->model.bound};
-  const size_t n = outputs(&y->splines);
-  int32_t *row = take_list(next, n);
-  for (size_t c = 0; c < n; c++)
-    row[c] = -1;
-  list_outputs(y, row);
+  const size_t n = outputs(&y->splines), rows = y->moved * (3 * map->model.bins + 1);
+  int32_t *column = take_list(next, rows);
+  list_outputs(y, column);
   y->net[map->model.depth] = (enf__spline_linear){
-      .rows = y->moved * (3 * map->model.bins + 1), .cols = map->model.hidden, .n = n, .row = row};
+      .rows = rows, .cols = map->model.hidden, .n = n, .column = column};
   map->columns = n > map->columns ? n : map->columns;
   map->most_circles = y->circles > map->most_circles ? y->circles : map->most_circles;
 }
 
 /* The linear layers before the last one. */
-static void fill_hidden(enf__spline *map, enf__spline_layer *y, const int32_t *row) {
+static void fill_hidden(enf__spline *map, enf__spline_layer *y, const int32_t *column) {
   const size_t H = map->model.hidden, inputs = y->lines + 2 * y->circles;
   for (size_t j = 0; j < map->model.depth; j++)
     y->net[j] =
-        (enf__spline_linear){.rows = H, .cols = j ? H : inputs, .n = map->hidden, .row = row};
+        (enf__spline_linear){.rows = H, .cols = j ? H : inputs, .n = map->hidden, .column = column};
   map->inputs = ENF__PADDED(inputs) > map->inputs ? ENF__PADDED(inputs) : map->inputs;
 }
 
@@ -144,9 +136,9 @@ static void place(enf__spline *map) {
 
 static void build(enf__spline *map, enf__params *params) {
   int32_t *next = map->index;
-  int32_t *hidden = take_list(&next, map->hidden);
-  for (size_t c = 0; c < map->hidden; c++)
-    hidden[c] = c < map->model.hidden ? (int32_t)c : -1;
+  int32_t *hidden = take_list(&next, map->model.hidden);
+  for (size_t c = 0; c < map->model.hidden; c++)
+    hidden[c] = (int32_t)c;
   for (size_t l = 0; l < map->model.layers; l++) {
     fill_layer(map, l, &next);
     fill_hidden(map, &map->layer[l], hidden);

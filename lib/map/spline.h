@@ -34,12 +34,13 @@ typedef struct {
 } enf__spline_model;
 
 /* A linear layer, (rows, cols) as a tensor. Packed for the kernels it is (m, n) and (n), and for
-   the way back (n, m): columns n in the kernels' order, row (n) the tensor's row in each or -1. */
+   the way back (n, m): columns n in the kernels' order, column (rows) that of every row of the
+   tensor or -1, if nothing reads it. */
 typedef struct {
   size_t rows, cols, n, m;
   size_t weight, bias; /* in the parameters' block */
   size_t w, b, wt;     /* in the packed numbers */
-  const int32_t *row;
+  const int32_t *column;
 } enf__spline_linear;
 
 typedef struct {

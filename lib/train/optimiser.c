@@ -17,6 +17,7 @@
    their order, and the norm over the pieces in theirs: the bits do not depend on threads. */
 #include "train/optimiser.h"
 #include "core/parallel.h"
+#include "math/descent.h"
 #include <math.h>
 #include <string.h>
 
@@ -94,6 +95,7 @@ static size_t piece_size(size_t params, size_t piece) {
 }
 
 typedef struct {
+  const enf__descent_kernels *kernels;
   size_t params, buffers;
   double *gradients;
   double *squares; /* (pieces) */
@@ -101,18 +103,9 @@ typedef struct {
 
 static enf_status sum_piece(void *user, size_t piece, enf__arena *arena) {
   const summation *s = user;
-  const size_t size = piece_size(s->params, piece);
-  double *sum = s->gradients + piece * PIECE;
   (void)arena;
-  for (size_t b = 1; b < s->buffers; b++) {
-    const double *part = sum + b * s->params;
-    for (size_t k = 0; k < size; k++)
-      sum[k] += part[k];
-  }
-  double squares[4] = {0};
-  for (size_t k = 0; k < size; k++)
-    squares[k % 4] += sum[k] * sum[k];
-  s->squares[piece] = (squares[0] + squares[1]) + (squares[2] + squares[3]);
+  s->squares[piece] = s->kernels->sum(piece_size(s->params, piece), s->buffers, s->params,
+                                      s->gradients + piece * PIECE);
   return ENF_OK;
 }
 
@@ -125,7 +118,8 @@ size_t enf__gradient_bytes(size_t params) {
 enf_status enf__gradient_sum(enf_ctx *ctx, size_t params, size_t buffers, double *gradients,
                              double *norm) {
   const size_t count = pieces(params);
-  summation s = {params, buffers, gradients, ENF__TAKE(&ctx->arena, double, count)};
+  summation s = {enf__descent_kernels_of(ctx->run.kernel), params, buffers, gradients,
+                 ENF__TAKE(&ctx->arena, double, count)};
   const enf_status status = enf__parallel_for(ctx, count, sum_piece, &s, 0, 0);
   double square = 0;
   for (size_t piece = 0; piece < count; piece++)
@@ -137,50 +131,32 @@ enf_status enf__gradient_sum(enf_ctx *ctx, size_t params, size_t buffers, double
 /* ---- the update ---------------------------------------------------------------------------- */
 
 typedef struct {
+  const enf__descent_kernels *kernels;
   const enf__optimiser *o;
-  const enf__update *update;
+  double shrink;
   double *gradient, *weights;
-  double correct1, correct2; /* 1 / (1-beta1^k), 1 / (1-beta2^k) */
-  double keep;               /* share of the old average that stays */
+  enf__adam adam;
+  enf__stride stride;
 } pass;
-
-/* The gradient becomes AdamW's direction. */
-static void find_direction(const pass *p, size_t begin, size_t size) {
-  double *restrict m = p->o->moment1 + begin, *restrict v = p->o->moment2 + begin;
-  double *restrict g = p->gradient + begin;
-  for (size_t k = 0; k < size; k++) {
-    m[k] = ENF__BETA1 * m[k] + (1 - ENF__BETA1) * g[k];
-    v[k] = ENF__BETA2 * v[k] + (1 - ENF__BETA2) * g[k] * g[k];
-    g[k] = m[k] * p->correct1 / (sqrt(v[k] * p->correct2) + ENF__EPS);
-  }
-}
-
-static void move(const pass *p, size_t begin, size_t size) {
-  double *restrict average = p->o->average + begin, *restrict w = p->weights + begin;
-  const double *restrict direction = p->gradient + begin;
-  const double rate = p->update->rate, decay = rate * p->update->weight_decay;
-  for (size_t k = 0; k < size; k++) {
-    w[k] -= rate * direction[k] + decay * w[k];
-    average[k] = w[k] + (average[k] - w[k]) * p->keep;
-  }
-}
 
 static enf_status shrink_piece(void *user, size_t piece, enf__arena *arena) {
   const pass *p = user;
   double *g = p->gradient + piece * PIECE;
   (void)arena;
   for (size_t k = 0; k < piece_size(p->o->params, piece); k++)
-    g[k] *= p->update->shrink;
+    g[k] *= p->shrink;
   return ENF_OK;
 }
 
 static enf_status update_piece(void *user, size_t piece, enf__arena *arena) {
   const pass *p = user;
-  const size_t begin = piece * PIECE, size = piece_size(p->o->params, piece);
+  const enf__optimiser *o = p->o;
+  const size_t begin = piece * PIECE, size = piece_size(o->params, piece);
   (void)arena;
-  if (p->o->soap.count == 0)
-    find_direction(p, begin, size);
-  move(p, begin, size);
+  if (o->soap.count == 0)
+    p->kernels->direction(&p->adam, size, o->moment1 + begin, o->moment2 + begin,
+                          p->gradient + begin);
+  p->kernels->step(&p->stride, size, p->gradient + begin, p->weights + begin, o->average + begin);
   return ENF_OK;
 }
 
@@ -193,13 +169,19 @@ enf_status enf__optimiser_update(enf_ctx *ctx, enf__optimiser *o, const enf__upd
   enf_status status;
   const double k = (double)(o->updates + 1), decayed = pow(update->ema, k);
   const enf__moments moments = {o->updates + 1, o->moment1, o->moment2};
-  pass p = {.o = o,
-            .update = update,
+  pass p = {.kernels = enf__descent_kernels_of(ctx->run.kernel),
+            .o = o,
+            .shrink = update->shrink,
             .gradient = gradient,
             .weights = weights,
-            .correct1 = 1 / (1 - pow(ENF__BETA1, k)),
-            .correct2 = 1 / (1 - pow(ENF__BETA2, k)),
-            .keep = (update->ema - decayed) / (1 - decayed)};
+            .adam = {.beta1 = ENF__BETA1,
+                     .beta2 = ENF__BETA2,
+                     .eps = ENF__EPS,
+                     .correct1 = 1 / (1 - pow(ENF__BETA1, k)),
+                     .correct2 = 1 / (1 - pow(ENF__BETA2, k))},
+            .stride = {.rate = update->rate,
+                       .decay = update->rate * update->weight_decay,
+                       .keep = (update->ema - decayed) / (1 - decayed)}};
   if (update->shrink < 1)
     TRY(enf__parallel_for(ctx, pieces(o->params), shrink_piece, &p, 0, 0));
   if (o->soap.count > 0)

@@ -147,6 +147,50 @@ START_TEST(gradient_sums_do_not_depend_on_threads) {
 }
 END_TEST
 
+static bool set_kernel(const char *name) {
+  enf_opts *opts;
+  ck_assert_int_eq(enf_opts_create(ctx, &opts), ENF_OK);
+  ck_assert_int_eq(enf_opts_set(opts, "run.kernel", name), ENF_OK);
+  const enf_status status = enf_ctx_configure(ctx, opts);
+  enf_opts_destroy(opts);
+  return status == ENF_OK;
+}
+
+/* Two updates of P parameters from BUFFERS gradients: weights, then averages, into out (2,P). */
+static double update_all(double *out) {
+  enf__optimiser o;
+  double *g = malloc(BUFFERS * P * sizeof *g), norm = 0;
+  const enf__update update = {.rate = 0.1, .shrink = 0.7, .weight_decay = 0.01, .ema = 0.9};
+  for (size_t k = 0; k < P; k++)
+    out[k] = cos((double)k);
+  ck_assert_int_eq(enf__optimiser_create(ctx, &o, &(enf__params){.size = P, .value = out}, false),
+                   ENF_OK);
+  for (int step = 0; step < 2; step++) {
+    for (size_t k = 0; k < BUFFERS * P; k++)
+      g[k] = sin((double)k * (1.7 + step));
+    ck_assert_int_eq(enf__reserve(ctx, enf__gradient_bytes(P), 0), ENF_OK);
+    ck_assert_int_eq(enf__gradient_sum(ctx, P, BUFFERS, g, &norm), ENF_OK);
+    ck_assert_int_eq(enf__optimiser_update(ctx, &o, &update, g, out), ENF_OK);
+  }
+  memcpy(out + P, o.average, P * sizeof *out);
+  enf__optimiser_free(&o);
+  free(g);
+  return norm;
+}
+
+START_TEST(updates_do_not_depend_on_the_instruction_set) {
+  const char *const level = _i ? "avx512" : "avx2";
+  double *first = malloc(2 * P * sizeof *first), *other = malloc(2 * P * sizeof *first);
+  ck_assert(set_kernel("baseline"));
+  const double norm = update_all(first);
+  if (set_kernel(level)) {
+    ck_assert_double_eq(update_all(other), norm);
+    ck_assert_mem_eq(first, other, 2 * P * sizeof *first);
+  }
+  free(first), free(other);
+}
+END_TEST
+
 int main(void) {
   TCase *tests = tcase_create("laws");
   tcase_add_checked_fixture(tests, open_context, close_context);
@@ -156,5 +200,6 @@ int main(void) {
   tcase_add_test(tests, schedules_have_the_promised_corners);
   tcase_add_loop_test(tests, rates_rise_once_and_then_fall, 0, 8);
   tcase_add_test(tests, gradient_sums_do_not_depend_on_threads);
+  tcase_add_loop_test(tests, updates_do_not_depend_on_the_instruction_set, 0, 2);
   return run_suite("optimiser", tests);
 }

@@ -8,9 +8,18 @@ typedef struct {
   REAL *dq, *dp; /* (S,hidden) in turns */
   REAL *du;      /* (S,inputs) */
   REAL *dlogdet; /* (S) */
-  REAL *grad;    /* packed, or NULL */
+  REAL *grad;    /* packed, of a layer, its weights (n, m); or NULL */
   REAL *sums;    /* (hidden or columns) takes the sums nobody wants */
+  size_t first;  /* packed number of the layer that grad begins with */
 } cotangents;
+
+/* Packed numbers of a layer that have a gradient: the most of any. */
+static size_t layer_count(const enf__spline *map) {
+  size_t most = 0;
+  for (size_t l = 0; l < map->model.layers; l++)
+    most = enf__larger(most, spline_first(map, l + 1) - spline_first(map, l));
+  return most;
+}
 
 static void open_cotangents(cotangents *d, const tile *t, enf__arena *arena) {
   const enf__spline *map = t->map;
@@ -22,7 +31,7 @@ static void open_cotangents(cotangents *d, const tile *t, enf__arena *arena) {
   d->du = ENF__TAKE(arena, REAL, TILE * map->inputs);
   d->dlogdet = ENF__TAKE(arena, REAL, TILE);
   d->sums = ENF__TAKE(arena, REAL, map->hidden > map->columns ? map->hidden : map->columns);
-  d->grad = ENF__TAKE(arena, REAL, map->forward_count);
+  d->grad = ENF__TAKE(arena, REAL, layer_count(map));
 }
 
 size_t SUFFIX(enf__spline_workspace)(const enf__spline *map, bool reverse) {
@@ -36,13 +45,13 @@ size_t SUFFIX(enf__spline_workspace)(const enf__spline *map, bool reverse) {
 }
 
 static REAL *grad_of(const cotangents *d, size_t offset) {
-  return d->grad ? d->grad + offset : d->sums;
+  return d->grad ? d->grad + (offset - d->first) : d->sums;
 }
 
 static void weight_grad(const tile *t, const cotangents *d, const enf__spline_linear *net,
                         size_t rows, const REAL *in, const REAL *dz) {
   if (d->grad)
-    t->k->gemm_grad(rows, net->m, net->n, in, net->m, dz, net->n, d->grad + net->w, net->n);
+    t->k->gemm_grad(rows, net->n, net->m, dz, net->n, in, net->m, grad_of(d, net->w), net->m);
 }
 
 /* The output and its splines, slice by slice: d->g from what comes out to what goes in, d->dq of
@@ -57,7 +66,7 @@ static void output_grad(tile *t, const enf__spline_layer *layer, bool back, cons
     t->k->spline_grad(rows, &layer->splines, back, t->o, net->n, t->v + s * lanes, d->g + s * lanes,
                       d->dlogdet + s);
     if (d->grad)
-      t->k->slope_sums(rows, net->n, NULL, t->o, d->grad + net->b);
+      t->k->slope_sums(rows, net->n, NULL, t->o, grad_of(d, net->b));
     weight_grad(t, d, net, rows, q + s * net->m, t->o);
     t->k->gemm(rows, net->n, net->m, t->o, net->n, t->w + net->wt, net->m, NULL, 0, NULL, false,
                d->dq + s * net->m, net->m);
@@ -110,22 +119,21 @@ static void recall(tile *t, size_t l, const double *record) {
       t->y[s * C + c] = (REAL)record[(s * M + l) * C + c];
 }
 
-static void reverse_tile(tile *t, cotangents *d, size_t from, size_t to, const double *record,
+/* Layer l of a tile: dy in place, in REAL's numbers before and after. */
+static void reverse_tile(tile *t, cotangents *d, size_t l, bool back, const double *record,
                          double *dy, const double *dlogdet) {
   const size_t numbers = t->S * t->C;
+  recall(t, l, record);
   for (size_t i = 0; i < numbers; i++)
     d->dy[i] = (REAL)dy[i];
   for (size_t s = 0; s < t->S; s++)
     d->dlogdet[s] = (REAL)dlogdet[s];
-  for (size_t i = from < to ? to - from : from - to; i-- > 0;) {
-    const size_t l = layer_of(from, to, i);
-    recall(t, l, record);
-    reverse_layer(t, l, to < from, d);
-  }
+  reverse_layer(t, l, back, d);
   for (size_t i = 0; i < numbers; i++)
     dy[i] = (double)d->dy[i];
 }
 
+/* Layer after layer, so that the gradient of one stays in the cache: all tiles, in order. */
 void SUFFIX(enf__spline_reverse)(const enf__spline *map, int kernel, enf__arena *arena, size_t from,
                                  size_t to, size_t S, const double *record, double *dy,
                                  const double *dlogdet, double *dparams) {
@@ -135,15 +143,19 @@ void SUFFIX(enf__spline_reverse)(const enf__spline *map, int kernel, enf__arena 
   spline_open_tile(&t, map, true, arena);
   open_cotangents(&d, &t, arena);
   t.k = KERNELS_OF(kernel);
-  if (dparams)
-    memset(d.grad, 0, map->forward_count * sizeof *d.grad);
-  else
+  if (!dparams)
     d.grad = NULL;
-  for (size_t s = 0; s < S; s += TILE) {
-    t.S = S - s < TILE ? S - s : TILE;
-    reverse_tile(&t, &d, from, to, record + s * M * C, dy + s * C, dlogdet + s);
+  for (size_t i = from < to ? to - from : from - to; i-- > 0;) {
+    const size_t l = layer_of(from, to, i);
+    d.first = spline_first(map, l);
+    if (d.grad)
+      memset(d.grad, 0, (spline_first(map, l + 1) - d.first) * sizeof *d.grad);
+    for (size_t s = 0; s < S; s += TILE) {
+      t.S = S - s < TILE ? S - s : TILE;
+      reverse_tile(&t, &d, l, to < from, record + s * M * C, dy + s * C, dlogdet + s);
+    }
+    if (d.grad)
+      spline_unpack_gradient(map, l, d.grad, dparams);
   }
-  if (d.grad)
-    spline_unpack_gradient(map, d.grad, dparams);
   arena->used = mark;
 }

@@ -50,6 +50,11 @@ static inline size_t layer_of(size_t from, size_t to, size_t i) {
   return from < to ? from + i : from - 1 - i;
 }
 
+/* Where the packed numbers of layer l begin, which have a gradient; l = M: end. */
+static inline size_t spline_first(const enf__spline *map, size_t l) {
+  return l < map->model.layers ? map->layer[l].net[0].w : map->forward_count;
+}
+
 /* ---- spline_tile.c
  * ------------------------------------------------------------------------------- */
 
@@ -74,7 +79,8 @@ void spline_output_slice(const tile *t, const enf__spline_linear *net, const REA
 /* ---- spline_pack.c
  * ------------------------------------------------------------------------------- */
 
+/* Of layer l. */
 #define spline_unpack_gradient SUFFIX(enf__spline_unpack_gradient)
-void spline_unpack_gradient(const enf__spline *map, const REAL *grad, double *dparams);
+void spline_unpack_gradient(const enf__spline *map, size_t l, const REAL *grad, double *dparams);
 
 #endif

@@ -1,0 +1,3 @@
+/* The avx2 descent kernels: descent_impl.h compiled for that instruction set. */
+#define ENF__TABLE enf__descent_avx2
+#include "math/descent_impl.h"
