@@ -219,6 +219,8 @@ static int open_flow(annealing *a) {
   flow_shape(a->flow, &a->data.N, &a->data.D);
   int result = target_check(&a->target, "the flow", a->data.N, a->data.D);
   if (result == SUCCESS)
+    result = target_keep_hand(a->c, a->flow, &a->target);
+  if (result == SUCCESS)
     result = atoms_label(a->flow, &a->data);
   if (result == SUCCESS)
     result = checkpoint_make(&a->walkers, a->data.n, a->data.N * a->data.D);

@@ -167,6 +167,8 @@ static int open_walkers(jumping *j) {
   flow_shape(j->flow, &N, &D);
   int result = target_check(&j->target, "the flow", N, D);
   if (result == SUCCESS)
+    result = target_keep_hand(c, j->flow, &j->target);
+  if (result == SUCCESS)
     result = data_read(c, c->operand[1], N, D, &j->data);
   if (result == SUCCESS)
     result = atoms_fit_flow(c, j->flow, c->operand[0], &j->data, c->operand[1]);

@@ -162,7 +162,38 @@ int target_make(cli *c, const char *spec, target *t) {
   return cli_real(c, FLAG_LOG_Z, -INFINITY, t->log_z, &t->log_z);
 }
 
+/* An enf_energy_fn. */
+static int of_one_hand(void *user, size_t n, const double *x, double *u, double *grad) {
+  const target *t = user;
+  const dataset rows = {.n = n, .N = t->N, .D = t->D, .x = (double *)x};
+  const cli own = {.ctx = t->ctx};
+  bool *wrong = cli_alloc(n, sizeof *wrong);
+  size_t count = 0;
+  int failed = wrong == NULL || hands_compare(&own, &t->hands, &rows, wrong, &count) != SUCCESS;
+  if (!failed)
+    failed = t->of_both(t->of_both_user, n, x, u, grad);
+  for (size_t i = 0; i < n && !failed; i++)
+    u[i] = wrong[i] ? INFINITY : u[i];
+  free(wrong);
+  return failed;
+}
+
+int target_keep_hand(const cli *c, const enf_flow *flow, target *t) {
+  const int result = hands_of_flow(c, flow, &t->hands);
+  if (result != SUCCESS || t->hands.count == 0 || t->fn == NULL)
+    return result;
+  if (enf_ctx_create(&t->ctx, NULL) != ENF_OK)
+    return cli_fail("no memory for another context");
+  t->of_both = t->fn;
+  t->of_both_user = t->user;
+  t->fn = of_one_hand;
+  t->user = t;
+  return SUCCESS;
+}
+
 void target_free(target *t) {
+  hands_free(&t->hands);
+  enf_ctx_destroy(t->ctx);
   enf_energy_destroy(t->builtin);
   plugin_close(&t->plugin);
   free(t->u);

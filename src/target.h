@@ -3,7 +3,7 @@
 #ifndef TARGET_H
 #define TARGET_H
 
-#include "data.h"
+#include "hands.h"
 #include "plugin.h"
 
 typedef struct {
@@ -17,6 +17,10 @@ typedef struct {
   bool whole;  /* rows are matrices or angles, of which no mean is taken */
   /* Exact values with their uncertainty (0: all digits shown); NaN where unknown. */
   double log_z, log_z_err, mean_u, mean_u_err;
+  hands hands; /* others are impossible; count = 0: none are */
+  enf_energy_fn of_both;
+  void *of_both_user;
+  enf_ctx *ctx; /* to tell hands with: callbacks may not use the command's */
   size_t given; /* of --u: how many energies, */
   double *u;    /* (given), or NULL */
   enf_energy *builtin;
@@ -33,6 +37,8 @@ int target_check(target *t, const char *what, size_t N, size_t D);
 /* Note a plugin whose gradient at the mean-free configuration x is not that of its energy, by
    central differences over `step`; one that fails there is left to fail where it is needed. */
 int target_check_gradient(const target *t, size_t N, size_t D, const double *x, double step);
+/* Make configurations of another hand than the flow's impossible, for moves that would take them. */
+int target_keep_hand(const cli *c, const enf_flow *flow, target *t);
 /* u (n): energies of the mean-free configurations, +infinity where they or it are not finite. Those
    of --u are those of the n configurations it is asked for, as they are. */
 int target_eval(const target *t, const dataset *data, double *u);

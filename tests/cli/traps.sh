@@ -81,6 +81,11 @@ mirror_images_are_turned() {
 }
 
 hands_are_told() {
+  # walkers do not jump to the other hand, whatever the energy says
+  "$enf" jump hand.safetensors rows.xyz -e lj:n=22,eps=0,spring=0 --rounds 6 -q -o jumped.xyz --json >text 2>note || { cat note; return 1; }
+  number acceptance text | awk '{ exit !($1 > 0.02) }' && "$enf" logprob hand.safetensors jumped.xyz -q >/dev/null 2>note && [ ! -s note ] &&
+    "$enf" jump hand.safetensors rows.xyz -e lj:n=22,eps=0,spring=0 --rounds 6 -q --chiral none -o jumped.xyz >/dev/null &&
+    "$enf" logprob hand.safetensors jumped.xyz -q >/dev/null 2>note; grep -q 'mirror images' note || return 1
   told='mirror.xyz: 40 of 40 configurations are mirror images, in whole or in part, of the molecule of hand.safetensors; reflect them'
   refuses 1 "$told" logprob hand.safetensors mirror.xyz -q && refuses 1 "$told" reweight hand.safetensors -n 5 -e lj:n=22 -q --data mirror.xyz &&
     "$enf" logprob hand.safetensors mirror.xyz -q --chiral none >/dev/null || return 1

@@ -33,8 +33,12 @@ expect_none 'options that are not in docs/options.md (make docs)' \
 expect_none 'docs/options.md is not what the option table says (make docs)' \
   "$("$BUILD/gen_options" | diff - docs/options.md | grep '^[<>]')"
 
-expect_none 'README.md does not show examples/host.c as it is' \
-  "$(sed -n '/^```c$/,/^```$/{/^```/d;p}' README.md | diff - examples/host.c)"
+expect_none 'README.md does not show examples/host.c and examples/hosts/lammps_jump.c as they are' \
+  "$(sed -n '/^```c$/,/^```$/{/^```/d;p}' README.md | diff - <(cat examples/host.c examples/hosts/lammps_jump.c))"
+expect_none 'README.md does not show examples/hosts/openmm_ala2.py as it is' \
+  "$(sed -n '/^```python$/,/^```$/{/^```/d;p}' README.md | diff - examples/hosts/openmm_ala2.py)"
+expect_none 'the two hosts of README.md have more than 40 lines' \
+  "$(wc -l examples/hosts/lammps_jump.c examples/hosts/openmm_ala2.py | awk '$2 != "total" && $1 > 40')"
 expect_none 'documents name files that do not exist' "$(
   grep -noE '\b(lib|src|include|tests|examples|docs|bench)/[A-Za-z0-9_./-]+\.[a-z0-9]+\b' README.md \
     CHANGELOG.md docs/*.md | while IFS=: read -r document line path; do
