@@ -89,11 +89,12 @@ static void apply_one(const actnorm *a, const enf__shape *shape, bool to_data, d
 
 static void apply(const enf__map *map, const enf__run *run, enf__arena *arena,
                   const enf__stretch *stretch, size_t S, double *x, double *logdet, double *record,
-                  enf__failure *why) {
+                  double *aside, enf__failure *why) {
   const actnorm *a = (const actnorm *)map;
   const enf__shape *shape = &map->space->shape;
   const size_t state = enf__shape_size(shape);
   (void)run;
+  (void)aside;
   (void)arena;
   (void)why;
   if (stretch->first == stretch->end)
@@ -142,18 +143,19 @@ static void pull_one(const actnorm *a, const enf__shape *shape, bool to_data, co
 }
 
 static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bool to_data,
-                 size_t S, const double *record, const double *dlogdet, double *a,
-                 double *dparams) {
+                 size_t S, const double *record, const double *aside, const double *dlogdet,
+                 double *a, double *dparams) {
   const enf__shape *shape = &map->space->shape;
   const size_t state = enf__shape_size(shape);
   (void)run;
+  (void)aside;
   (void)arena;
   for (size_t i = 0; i < S; i++)
     pull_one((const actnorm *)map, shape, to_data, record + i * state, dlogdet[i], a + i * state,
              dparams);
 }
 
-static const enf__formula_ops formula = {1, record_of, cost, workspace, apply, pull};
+static const enf__formula_ops formula = {1, record_of, NULL, cost, workspace, apply, pull};
 
 const enf__map_ops enf__actnorm_ops = {.bytes = sizeof(actnorm),
                                        .plan = plan,

@@ -193,10 +193,11 @@ static void keep(const enf__map *map, size_t layer, size_t rows, const double *x
 
 static void apply(const enf__map *map, const enf__run *run, enf__arena *arena,
                   const enf__stretch *stretch, size_t S, double *x, double *logdet, double *record,
-                  enf__failure *why) {
+                  double *aside, enf__failure *why) {
   const autoregressive *a = of(map);
   const enf__masked_tile w = enf__masked_take(a->net, arena);
   (void)run;
+  (void)aside;
   (void)why;
   for (size_t first = 0; first < S; first += TILE) {
     const size_t rows = S - first < TILE ? S - first : TILE;
@@ -216,11 +217,12 @@ static void apply(const enf__map *map, const enf__run *run, enf__arena *arena,
 }
 
 static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bool to_data_way,
-                 size_t S, const double *record, const double *dlogdet, double *a,
-                 double *dparams) {
+                 size_t S, const double *record, const double *aside, const double *dlogdet,
+                 double *a, double *dparams) {
   const size_t D = of(map)->dim, M = map->layers, stride = record_of(map);
   const enf__masked_tile w = enf__masked_take(of(map)->net, arena);
   (void)run;
+  (void)aside;
   for (size_t first = 0; first < S; first += TILE) {
     const size_t rows = S - first < TILE ? S - first : TILE;
     for (size_t k = 0; k < M; k++) {
@@ -235,7 +237,7 @@ static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bo
   }
 }
 
-static const enf__formula_ops formula = {TILE, record_of, cost, workspace, apply, pull};
+static const enf__formula_ops formula = {TILE, record_of, NULL, cost, workspace, apply, pull};
 
 const enf__map_ops enf__autoregressive_ops = {
     .plan = plan, .allocate = allocate, .destroy = destroy, .pack = pack, ENF__FORMULA_ROWS};

@@ -10,6 +10,9 @@
 
 enum { MOST_SAMPLES = 256, LEAST_PIECE = 128, MOST_PIECES = 16 };
 
+/* Numbers that all samples of a passage may leave aside. */
+static const size_t MOST_ASIDE = (size_t)1 << 23;
+
 /* Multiply-adds of a task: about a millisecond. */
 static const double TASK = 1e7;
 
@@ -47,7 +50,7 @@ void enf__formula_carry(const enf__map *map, enf__arena *arena, enf__carry *c) {
     if (c->why[i].status != ENF_OK)
       memset(c->x + i * dim, 0, dim * sizeof *c->x);
   formula_of(map)->formula->apply(map, c->run, arena, &stretch, c->S, c->x, c->logdet, NULL,
-                                  c->why);
+                                  NULL, c->why);
   for (size_t i = 0; i < c->S; i++)
     if (c->why[i].status == ENF_OK && !enf__all_finite(dim, c->x + i * dim))
       c->why[i] = (enf__failure){.status = ENF_ERR_NONFINITE, .what = "a map's value", .t = c->t1};
@@ -62,8 +65,22 @@ size_t enf__formula_pieces(const enf__map *map, size_t n) {
   return pieces < 1 ? 1 : pieces < MOST_PIECES ? pieces : MOST_PIECES;
 }
 
+/* Numbers that a sample of the passage leaves aside. */
+static size_t aside_of(const enf__passage *p) {
+  const enf__formula_ops *ops = formula_of(p->map)->formula;
+  const size_t count = ops->aside ? ops->aside(p->map) : 0;
+  return count * p->way.n <= MOST_ASIDE ? count : 0;
+}
+
+/* Records of all samples, then what they leave aside. */
 void enf__formula_take(enf__passage *p, enf__arena *arena) {
-  p->record = ENF__TAKE(arena, double, p->way.n *formula_of(p->map)->formula->record(p->map));
+  const size_t kept = formula_of(p->map)->formula->record(p->map);
+  p->record = ENF__TAKE(arena, double, p->way.n *(kept + aside_of(p)));
+}
+
+static double *aside_from(const enf__passage *p, size_t first) {
+  const size_t kept = formula_of(p->map)->formula->record(p->map), aside = aside_of(p);
+  return aside ? (double *)p->record + p->way.n * kept + first * aside : NULL;
 }
 
 /* A worker's own. */
@@ -115,7 +132,8 @@ static void go(const job *j, enf__arena *arena, size_t first, size_t S) {
     s.why[i].status = ENF_ERR_NONFINITE;
     memset(y + i * dim, 0, dim * sizeof *y);
   }
-  ops->apply(map, j->run, arena, &all, S, y, p->logdet + first, record, s.why);
+  ops->apply(map, j->run, arena, &all, S, y, p->logdet + first, record,
+             aside_from(p, first), s.why);
   for (size_t i = 0; i < S; i++) {
     const bool good = s.why[i].status == ENF_OK;
     enf__ode_result *result = p->result + first + i;
@@ -147,16 +165,24 @@ static bool load_cotangents(const job *j, size_t row, double *a, double *dlogdet
   return false;
 }
 
+static bool all_went(const enf__passage *p, size_t first, size_t S) {
+  for (size_t i = first; i < first + S; i++)
+    if (p->result[i].status != ENF_OK)
+      return false;
+  return true;
+}
+
 static void come_back(const job *j, enf__arena *arena, size_t piece, size_t first, size_t S) {
   const enf__passage *p = j->p;
   const enf__map *map = p->map;
   const enf__formula_ops *ops = formula_of(map)->formula;
   const size_t dim = state_of(map);
+  const double *aside = all_went(p, first, S) ? aside_from(p, first) : NULL;
   const scratch s = lay_out(p, S, arena);
   for (size_t i = 0; i < S; i++)
     load_cotangents(j, first + i, s.a + i * dim, s.dlogdet + i);
   ops->pull(map, j->run, arena, p->way.t1 > p->way.t0, S,
-            (const double *)p->record + first * ops->record(map), s.dlogdet, s.a,
+            (const double *)p->record + first * ops->record(map), aside, s.dlogdet, s.a,
             j->r->gradients ? j->r->gradients + piece * map->stride : NULL);
   for (size_t i = 0; i < S; i++) {
     enf_status *status = &p->result[first + i].status;

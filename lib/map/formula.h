@@ -18,18 +18,23 @@ typedef struct {
   /* Numbers that a sample leaves behind on its way through all layers for the way back. Zeros are a
      point like any other. */
   size_t (*record)(const enf__map *map);
+  /* NULL, or numbers beside the record that a sample may leave behind, in any order among those of a
+     call, which spare the way back some work; with many samples, or failed ones, they are not used. */
+  size_t (*aside)(const enf__map *map);
   double (*cost)(const enf__map *map); /* multiply-adds per sample, roughly */
   /* Bytes of arena that apply and pull take for S samples. */
   size_t (*workspace)(const enf__map *map, const enf__run *run, size_t S);
-  /* x (S,state) in place, logdet (S) += log |dy/dx| unless NULL, record (S,record) unless NULL. A
-     sample that cannot go on gets its failure in why (S) and anything for x. */
+  /* x (S,state) in place, logdet (S) += log |dy/dx| unless NULL, record (S,record) and aside
+     (S,aside) unless NULL. A sample that cannot go on gets its failure in why (S) and anything for
+     x. */
   void (*apply)(const enf__map *map, const enf__run *run, enf__arena *arena,
                 const enf__stretch *stretch, size_t S, double *x, double *logdet, double *record,
-                enf__failure *why);
+                double *aside, enf__failure *why);
   /* Back through all layers: cotangents a (S,state) of y become those of x, given dlogdet (S);
      dparams (P) += or NULL. */
   void (*pull)(const enf__map *map, const enf__run *run, enf__arena *arena, bool to_data, size_t S,
-               const double *record, const double *dlogdet, double *a, double *dparams);
+               const double *record, const double *aside, const double *dlogdet, double *a,
+               double *dparams);
 } enf__formula_ops;
 
 /* The head of a formula's struct. */

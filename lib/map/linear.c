@@ -275,11 +275,12 @@ static size_t workspace(const enf__map *map, const enf__run *run, size_t S) {
 
 static void apply(const enf__map *map, const enf__run *run, enf__arena *arena,
                   const enf__stretch *stretch, size_t S, double *x, double *logdet, double *record,
-                  enf__failure *why) {
+                  double *aside, enf__failure *why) {
   const linear *l = (const linear *)map;
   const size_t D = l->dim, kept = record_of(map);
   double *work = ENF__TAKE(arena, double, D);
   (void)run;
+  (void)aside;
   for (size_t i = 0; i < S; i++, x += D) {
     double sum = 0;
     for (size_t k = stretch->first; k < stretch->end; k++) {
@@ -301,12 +302,13 @@ static void apply(const enf__map *map, const enf__run *run, enf__arena *arena,
 }
 
 static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bool to_data,
-                 size_t S, const double *record, const double *dlogdet, double *a,
-                 double *dparams) {
+                 size_t S, const double *record, const double *aside, const double *dlogdet,
+                 double *a, double *dparams) {
   const linear *l = (const linear *)map;
   const size_t D = l->dim, M = map->layers, kept = record_of(map);
   double *work = ENF__TAKE(arena, double, 3 * D);
   (void)run;
+  (void)aside;
   for (size_t i = 0; i < S; i++)
     for (size_t k = 0; k < M; k++) {
       const size_t m = to_data ? k : M - 1 - k;
@@ -315,7 +317,7 @@ static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bo
     }
 }
 
-static const enf__formula_ops formula = {1, record_of, cost, workspace, apply, pull};
+static const enf__formula_ops formula = {1, record_of, NULL, cost, workspace, apply, pull};
 
 const enf__map_ops enf__linear_ops = {
     .plan = plan, .allocate = allocate, .destroy = destroy, .pack = pack, ENF__FORMULA_ROWS};

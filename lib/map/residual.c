@@ -139,10 +139,11 @@ static void keep(const residual_map *r, size_t which, size_t S, const double *x,
 
 static void apply(const enf__map *map, const enf__run *run, enf__arena *arena,
                   const enf__stretch *stretch, size_t S, double *x, double *logdet, double *record,
-                  enf__failure *why) {
+                  double *aside, enf__failure *why) {
   const residual_map *r = map_of(map);
   const enf__residual *kind = r->kind;
   const size_t M = map->layers, used = arena->used;
+  (void)aside;
   for (size_t k = stretch->first; k < stretch->end; k++, arena->used = used) {
     const size_t m = stretch->to_data ? stretch->end - 1 - (k - stretch->first) : k;
     const bool end = m == end_layer(r);
@@ -187,12 +188,13 @@ static void pull_scale(const residual_map *r, size_t which, bool inverse, size_t
 }
 
 static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bool to_data,
-                 size_t S, const double *record, const double *dlogdet, double *a,
-                 double *dparams) {
+                 size_t S, const double *record, const double *aside, const double *dlogdet,
+                 double *a, double *dparams) {
   const residual_map *r = map_of(map);
   const enf__residual *kind = r->kind;
   const size_t M = map->layers, dim = enf__space_state(map->space), used = arena->used;
   const bool inverse = to_data != r->to_data;
+  (void)aside;
   if (!inverse)
     pull_scale(r, M, false, S, record, dlogdet, a, dparams);
   for (size_t k = 0; k < M; k++, arena->used = used) {
@@ -208,7 +210,7 @@ static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bo
     pull_scale(r, M, true, S, record, dlogdet, a, dparams);
 }
 
-static const enf__formula_ops formula = {TOGETHER, record_of, cost, workspace, apply, pull};
+static const enf__formula_ops formula = {TOGETHER, record_of, NULL, cost, workspace, apply, pull};
 
 const enf__map_ops enf__residual_ops = {
     .plan = plan, .allocate = allocate, .destroy = destroy, .pack = pack, ENF__FORMULA_ROWS};

@@ -88,6 +88,8 @@ static void fill_layer(enf__spline *map, size_t l, int32_t **next) {
   list_outputs(y, column);
   y->net[map->model.depth] = (enf__spline_linear){
       .rows = rows, .cols = map->model.hidden, .n = n, .column = column};
+  y->aside = map->outputs;
+  map->outputs += n;
   map->columns = n > map->columns ? n : map->columns;
   map->most_circles = y->circles > map->most_circles ? y->circles : map->most_circles;
 }
@@ -280,20 +282,23 @@ size_t enf__spline_workspace(const enf__spline *map, const enf__run *run, bool r
 }
 
 void enf__spline_carry(const enf__spline *map, const enf__run *run, enf__arena *arena, size_t from,
-                       size_t to, size_t S, double *y, double *logdet, double *record) {
+                       size_t to, size_t S, double *y, double *logdet, double *record,
+                       void *aside) {
   renew(map, run->precision == ENF__FLOAT64);
   if (run->precision == ENF__FLOAT64)
-    enf__spline_carry_f64(map, run->kernel, arena, from, to, S, y, logdet, record);
+    enf__spline_carry_f64(map, run->kernel, arena, from, to, S, y, logdet, record, aside);
   else
-    enf__spline_carry_f32(map, run->kernel, arena, from, to, S, y, logdet, record);
+    enf__spline_carry_f32(map, run->kernel, arena, from, to, S, y, logdet, record, aside);
 }
 
 void enf__spline_reverse(const enf__spline *map, const enf__run *run, enf__arena *arena,
-                         size_t from, size_t to, size_t S, const double *record, double *dy,
-                         const double *dlogdet, double *dparams) {
+                         size_t from, size_t to, size_t S, const double *record, const void *aside,
+                         double *dy, const double *dlogdet, double *dparams) {
   renew(map, run->precision == ENF__FLOAT64);
   if (run->precision == ENF__FLOAT64)
-    enf__spline_reverse_f64(map, run->kernel, arena, from, to, S, record, dy, dlogdet, dparams);
+    enf__spline_reverse_f64(map, run->kernel, arena, from, to, S, record, aside, dy, dlogdet,
+                            dparams);
   else
-    enf__spline_reverse_f32(map, run->kernel, arena, from, to, S, record, dy, dlogdet, dparams);
+    enf__spline_reverse_f32(map, run->kernel, arena, from, to, S, record, aside, dy, dlogdet,
+                            dparams);
 }

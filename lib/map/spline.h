@@ -49,6 +49,7 @@ typedef struct {
   const int32_t *rest;          /* (lines + circles) */
   enf__splines splines;
   enf__spline_linear net[ENF__SPLINE_DEPTH + 1];
+  size_t aside; /* where its output is among those of all layers */
 } enf__spline_layer;
 
 /* The weights as kernels read them, a copy for each precision, made where it is first read after a
@@ -69,6 +70,7 @@ typedef struct {
   int32_t *index;                 /* all lists of layers */
   size_t inputs, hidden, columns; /* padded: most inputs, hidden width, most columns of an output */
   size_t most_circles;            /* at rest, of any layer */
+  size_t outputs;                 /* columns of the outputs of all layers */
   size_t forward_count;           /* packed numbers that have a gradient: they come first */
   size_t packed_count;
   enf__spline_copies *copies;
@@ -91,15 +93,18 @@ size_t enf__spline_workspace(const enf__spline *map, const enf__run *run, bool r
 
 /* S samples y (S,C) in place from one place of the map to another; logdet (S) += log |dy/dx| of
    that way, or NULL. record (S,M,C): NULL, or what reverse is to have, the samples' points on the
-   data's side of every layer passed. A sample that is not finite stays so. */
+   data's side of every layer passed. aside: NULL, or memory for S times `outputs` doubles that gets
+   the networks' outputs, in the precision of the run; reverse of the same samples makes them again
+   without it. A sample that is not finite stays so. */
 void enf__spline_carry(const enf__spline *map, const enf__run *run, enf__arena *arena, size_t from,
-                       size_t to, size_t S, double *y, double *logdet, double *record);
+                       size_t to, size_t S, double *y, double *logdet, double *record,
+                       void *aside);
 
 /* Reverse of a carry that was recorded: dy (S,C) in place, from the cotangents of where it ended to
    those of where it began; dlogdet (S); dparams, the table's layout, with +=, or NULL. */
 void enf__spline_reverse(const enf__spline *map, const enf__run *run, enf__arena *arena,
-                         size_t from, size_t to, size_t S, const double *record, double *dy,
-                         const double *dlogdet, double *dparams);
+                         size_t from, size_t to, size_t S, const double *record, const void *aside,
+                         double *dy, const double *dlogdet, double *dparams);
 
 /* The two compiled precisions of the work (spline/work.h). */
 #define ENF__SPLINE_PRECISION(suffix)                                                              \
@@ -107,10 +112,11 @@ void enf__spline_reverse(const enf__spline *map, const enf__run *run, enf__arena
   void enf__spline_pack_##suffix(const enf__spline *map);                                          \
   void enf__spline_carry_##suffix(const enf__spline *map, int kernel, enf__arena *arena,           \
                                   size_t from, size_t to, size_t S, double *y, double *logdet,     \
-                                  double *record);                                                 \
+                                  double *record, void *aside);                                    \
   void enf__spline_reverse_##suffix(const enf__spline *map, int kernel, enf__arena *arena,         \
                                     size_t from, size_t to, size_t S, const double *record,        \
-                                    double *dy, const double *dlogdet, double *dparams);
+                                    const void *aside, double *dy, const double *dlogdet,          \
+                                    double *dparams);
 ENF__SPLINE_PRECISION(f32)
 ENF__SPLINE_PRECISION(f64)
 

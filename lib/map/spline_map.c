@@ -69,6 +69,8 @@ static void pack(enf__map *map, const double *params) {
 
 static size_t record_of(const enf__map *map) { return map->layers * enf__space_state(map->space); }
 
+static size_t aside_of(const enf__map *map) { return spline_of(map)->outputs; }
+
 static double cost(const enf__map *map) {
   const enf__spline *s = spline_of(map);
   double sum = 0;
@@ -86,22 +88,23 @@ static size_t workspace(const enf__map *map, const enf__run *run, size_t S) {
 
 static void apply(const enf__map *map, const enf__run *run, enf__arena *arena,
                   const enf__stretch *stretch, size_t S, double *x, double *logdet, double *record,
-                  enf__failure *why) {
+                  double *aside, enf__failure *why) {
   const size_t from = stretch->to_data ? stretch->end : stretch->first;
   const size_t to = stretch->to_data ? stretch->first : stretch->end;
   (void)why;
-  enf__spline_carry(spline_of(map), run, arena, from, to, S, x, logdet, record);
+  enf__spline_carry(spline_of(map), run, arena, from, to, S, x, logdet, record, aside);
 }
 
 static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bool to_data,
-                 size_t S, const double *record, const double *dlogdet, double *a,
-                 double *dparams) {
+                 size_t S, const double *record, const double *aside, const double *dlogdet,
+                 double *a, double *dparams) {
   const size_t M = map->layers;
-  enf__spline_reverse(spline_of(map), run, arena, to_data ? M : 0, to_data ? 0 : M, S, record, a,
-                      dlogdet, dparams);
+  enf__spline_reverse(spline_of(map), run, arena, to_data ? M : 0, to_data ? 0 : M, S, record, aside,
+                      a, dlogdet, dparams);
 }
 
-static const enf__formula_ops formula = {TOGETHER, record_of, cost, workspace, apply, pull};
+static const enf__formula_ops formula = {TOGETHER, record_of, aside_of, cost,
+                                         workspace, apply,     pull};
 
 const enf__map_ops enf__spline_ops = {
     .plan = plan, .allocate = allocate, .destroy = destroy, .pack = pack, ENF__FORMULA_ROWS};

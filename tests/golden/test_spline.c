@@ -151,7 +151,7 @@ static void expect_state(const char *what, double *got, const double *want, doub
 
 static void carry(size_t from, size_t to, double *y, double *logdet, double *record) {
   memset(logdet, 0, B * sizeof *logdet);
-  enf__spline_carry(map, &ctx->run, workspace(false), from, to, B, y, logdet, record);
+  enf__spline_carry(map, &ctx->run, workspace(false), from, to, B, y, logdet, record, NULL);
 }
 
 /* Layer l both ways, from the recorded states before and behind it. */
@@ -221,7 +221,7 @@ static void check_density(const limits *limit) {
   expect("logdet", B, logdet, way, limit->chain);
   log_density(y, logdet, dlogdet, logp);
   expect("logp", B, logp, want, limit->chain);
-  enf__spline_reverse(map, &ctx->run, workspace(true), 0, M, B, record, y, dlogdet, grad);
+  enf__spline_reverse(map, &ctx->run, workspace(true), 0, M, B, record, NULL, y, dlogdet, grad);
   for (size_t k = 0; k < params.count; k++) {
     const enf__tensor *t = &params.tensor[k];
     char name[128];

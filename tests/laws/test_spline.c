@@ -65,7 +65,7 @@ static enf__arena *workspace(void) {
 
 static void carry(size_t from, size_t to, size_t S, double *y, double *logdet, double *record) {
   memset(logdet, 0, S * sizeof *logdet);
-  enf__spline_carry(map, &ctx->run, workspace(), from, to, S, y, logdet, record);
+  enf__spline_carry(map, &ctx->run, workspace(), from, to, S, y, logdet, record, NULL);
 }
 
 /* Samples in and beyond the bound of 3. */
@@ -184,7 +184,7 @@ static void check_gradient(size_t from, size_t to) {
   carry(from, to, FEW, y, logdet, record);
   for (size_t i = 0; i < FEW * C; i++)
     y[i] = a[i] * cos(y[i]);
-  enf__spline_reverse(map, &ctx->run, workspace(), from, to, FEW, record, y, b, grad);
+  enf__spline_reverse(map, &ctx->run, workspace(), from, to, FEW, record, NULL, y, b, grad);
   for (size_t i = 0; i < FEW * C; i++) {
     const double want = difference(from, to, x, a, b, x + i, false);
     ck_assert_msg(fabs(y[i] - want) < 1e-6 * (1 + fabs(want)), "%zu to %zu: dx[%zu] is %g, not %g",
@@ -222,10 +222,34 @@ START_TEST(dx_does_not_need_gradients_of_parameters) {
   draw(FEW, x);
   carry(0, M, FEW, x, logdet, record);
   memcpy(with, x, sizeof x), memcpy(without, x, sizeof x);
-  enf__spline_reverse(map, &ctx->run, workspace(), 0, M, FEW, record, with, b, grad);
-  enf__spline_reverse(map, &ctx->run, workspace(), 0, M, FEW, record, without, b, NULL);
+  enf__spline_reverse(map, &ctx->run, workspace(), 0, M, FEW, record, NULL, with, b, grad);
+  enf__spline_reverse(map, &ctx->run, workspace(), 0, M, FEW, record, NULL, without, b, NULL);
   ck_assert(!memcmp(with, without, sizeof with));
   free(grad), free(record);
+  drop();
+}
+END_TEST
+
+/* The networks' outputs, left aside on the way there, are those that the way back makes itself. */
+START_TEST(the_way_back_with_outputs_at_hand_is_the_same) {
+  double x[FEW * C], y[2][FEW * C], logdet[FEW], b[FEW] = {1, -1, 2};
+  make_usual();
+  double *grad = calloc(2 * params.size, sizeof *grad), *record = malloc(sizeof(double[FEW][M][C]));
+  double *aside = malloc(FEW * map->outputs * sizeof *aside);
+  for (size_t from = 0; from <= M; from += M) {
+    draw(FEW, x);
+    memset(logdet, 0, sizeof logdet);
+    memset(grad, 0, 2 * params.size * sizeof *grad);
+    enf__spline_carry(map, &ctx->run, workspace(), from, M - from, FEW, x, logdet, record, aside);
+    for (size_t k = 0; k < 2; k++) {
+      memcpy(y[k], x, sizeof x);
+      enf__spline_reverse(map, &ctx->run, workspace(), from, M - from, FEW, record,
+                          k ? aside : NULL, y[k], b, grad + k * params.size);
+    }
+    ck_assert_mem_eq(y[0], y[1], sizeof x);
+    ck_assert_mem_eq(grad, grad + params.size, params.size * sizeof *grad);
+  }
+  free(grad), free(record), free(aside);
   drop();
 }
 END_TEST
@@ -317,11 +341,11 @@ static void check_cuts(size_t from, size_t to, size_t cut) {
   for (size_t s = 0; s < MOST; s++)
     dlogdet[s] = between(-1, 1);
   carry(from, to, MOST, x, logdet, record);
-  enf__spline_reverse(map, &ctx->run, workspace(), from, to, MOST, record, x, dlogdet, NULL);
+  enf__spline_reverse(map, &ctx->run, workspace(), from, to, MOST, record, NULL, x, dlogdet, NULL);
   for (size_t s = 0; s < MOST; s += cut) {
     const size_t S = MOST - s < cut ? MOST - s : cut;
     carry(from, to, S, y + s * C, logdet + MOST + s, record);
-    enf__spline_reverse(map, &ctx->run, workspace(), from, to, S, record, y + s * C, dlogdet + s,
+    enf__spline_reverse(map, &ctx->run, workspace(), from, to, S, record, NULL, y + s * C, dlogdet + s,
                         NULL);
   }
   ck_assert(!memcmp(x, y, MOST * C * sizeof *x));
@@ -376,6 +400,7 @@ int main(void) {
   tcase_add_test(tc, log_determinant_is_that_of_the_jacobian);
   tcase_add_test(tc, gradients_are_those_of_differences);
   tcase_add_test(tc, dx_does_not_need_gradients_of_parameters);
+  tcase_add_test(tc, the_way_back_with_outputs_at_hand_is_the_same);
   tcase_add_test(tc, a_fresh_map_is_the_identity);
   tcase_add_test(tc, lines_stay_where_they_are_from_the_bound_on);
   tcase_add_test(tc, circles_close);

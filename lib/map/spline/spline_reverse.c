@@ -54,15 +54,26 @@ static void weight_grad(const tile *t, const cotangents *d, const enf__spline_li
     t->k->gemm_grad(rows, net->n, net->m, dz, net->n, in, net->m, grad_of(d, net->w), net->m);
 }
 
+/* Rows of the output of layer l as they were, from aside or else the last hidden layer q. */
+static void recall_output(tile *t, size_t l, const REAL *aside, const REAL *q, size_t first,
+                          size_t rows) {
+  const enf__spline_linear *net = &t->map->layer[l].net[t->map->model.depth];
+  if (aside)
+    memcpy(t->o, aside + spline_aside(t, l, first), rows * net->n * sizeof *aside);
+  else
+    spline_output_slice(t, net, q, first, rows);
+}
+
 /* The output and its splines, slice by slice: d->g from what comes out to what goes in, d->dq of
    the last hidden layer q. */
-static void output_grad(tile *t, const enf__spline_layer *layer, bool back, const REAL *q,
+static void output_grad(tile *t, size_t l, bool back, const REAL *aside, const REAL *q,
                         cotangents *d) {
+  const enf__spline_layer *layer = &t->map->layer[l];
   const enf__spline_linear *net = &layer->net[t->map->model.depth];
   const size_t lanes = layer->splines.lanes;
   for (size_t s = 0; s < t->S; s += SLICE) {
     const size_t rows = t->S - s < SLICE ? t->S - s : SLICE;
-    spline_output_slice(t, net, q, s, rows);
+    recall_output(t, l, aside, q, s, rows);
     t->k->spline_grad(rows, &layer->splines, back, t->o, net->n, t->v + s * lanes, d->g + s * lanes,
                       d->dlogdet + s);
     if (d->grad)
@@ -101,12 +112,12 @@ static void scatter_inputs(const tile *t, const enf__spline_layer *layer, const 
 }
 
 /* t->y: what the layer had on the data's side. */
-static void reverse_layer(tile *t, size_t l, bool back, cotangents *d) {
+static void reverse_layer(tile *t, size_t l, bool back, const REAL *aside, cotangents *d) {
   const enf__spline_layer *layer = &t->map->layer[l];
   spline_gather_inputs(t, layer, t->y);
   spline_gather_moved(t, layer, t->y, t->v);
   spline_gather_moved(t, layer, d->dy, d->g);
-  output_grad(t, layer, back, spline_hidden_layers(t, layer), d);
+  output_grad(t, l, back, aside, spline_hidden_layers(t, layer), d);
   spline_scatter_moved(t, layer, d->g, d->dy);
   hidden_grad(t, layer, d);
   scatter_inputs(t, layer, d);
@@ -121,28 +132,29 @@ static void recall(tile *t, size_t l, const double *record) {
 
 /* Layer l of a tile: dy in place, in REAL's numbers before and after. */
 static void reverse_tile(tile *t, cotangents *d, size_t l, bool back, const double *record,
-                         double *dy, const double *dlogdet) {
+                         const REAL *aside, double *dy, const double *dlogdet) {
   const size_t numbers = t->S * t->C;
   recall(t, l, record);
   for (size_t i = 0; i < numbers; i++)
     d->dy[i] = (REAL)dy[i];
   for (size_t s = 0; s < t->S; s++)
     d->dlogdet[s] = (REAL)dlogdet[s];
-  reverse_layer(t, l, back, d);
+  reverse_layer(t, l, back, aside, d);
   for (size_t i = 0; i < numbers; i++)
     dy[i] = (double)d->dy[i];
 }
 
 /* Layer after layer, so that the gradient of one stays in the cache: all tiles, in order. */
 void SUFFIX(enf__spline_reverse)(const enf__spline *map, int kernel, enf__arena *arena, size_t from,
-                                 size_t to, size_t S, const double *record, double *dy,
-                                 const double *dlogdet, double *dparams) {
+                                 size_t to, size_t S, const double *record, const void *aside,
+                                 double *dy, const double *dlogdet, double *dparams) {
   const size_t mark = arena->used, C = map->model.coordinates, M = map->model.layers;
   tile t;
   cotangents d;
   spline_open_tile(&t, map, true, arena);
   open_cotangents(&d, &t, arena);
   t.k = KERNELS_OF(kernel);
+  t.all = S;
   if (!dparams)
     d.grad = NULL;
   for (size_t i = from < to ? to - from : from - to; i-- > 0;) {
@@ -152,7 +164,8 @@ void SUFFIX(enf__spline_reverse)(const enf__spline *map, int kernel, enf__arena 
       memset(d.grad, 0, (spline_first(map, l + 1) - d.first) * sizeof *d.grad);
     for (size_t s = 0; s < S; s += TILE) {
       t.S = S - s < TILE ? S - s : TILE;
-      reverse_tile(&t, &d, l, to < from, record + s * M * C, dy + s * C, dlogdet + s);
+      t.first = s;
+      reverse_tile(&t, &d, l, to < from, record + s * M * C, aside, dy + s * C, dlogdet + s);
     }
     if (d.grad)
       spline_unpack_gradient(map, l, d.grad, dparams);

@@ -4,8 +4,8 @@
    A tile of samples passes all layers, its arrays in the cache; of a layer's output, by far the
    longest array, there is only a slice at a time. A row's numbers do not depend on the other rows.
    The record holds what each layer has on the data's side: the way back makes the network's numbers
-   again, and its formulas need the data's side whichever way the samples went. dfoo is the
-   derivative of the loss by foo. */
+   again, its outputs only where they were not left aside, and its formulas need the data's side
+   whichever way the samples went. dfoo is the derivative of the loss by foo. */
 #ifndef ENF__SPLINE_WORK_H
 #define ENF__SPLINE_WORK_H
 
@@ -35,6 +35,7 @@ typedef struct {
   const kernels *k;
   const REAL *w; /* packed */
   size_t S, C;
+  size_t all, first; /* samples of the call, and of those the tile's first */
   REAL *y;                        /* (S,C) */
   REAL *u;                        /* (S,inputs) of the network under way */
   REAL *q[ENF__SPLINE_DEPTH];     /* (S,hidden) its hidden layers; two in turns going there */
@@ -53,6 +54,12 @@ static inline size_t layer_of(size_t from, size_t to, size_t i) {
 /* Where the packed numbers of layer l begin, which have a gradient; l = M: end. */
 static inline size_t spline_first(const enf__spline *map, size_t l) {
   return l < map->model.layers ? map->layer[l].net[0].w : map->forward_count;
+}
+
+/* A layer's output of a tile's row among those left aside: layer by layer, those of all samples. */
+static inline size_t spline_aside(const tile *t, size_t l, size_t row) {
+  const enf__spline_layer *layer = &t->map->layer[l];
+  return t->all * layer->aside + (t->first + row) * layer->net[t->map->model.depth].n;
 }
 
 /* ---- spline_tile.c
