@@ -2,6 +2,7 @@
 #include "molecules.h"
 #include "data.h"
 #include "draw.h"
+#include "formula.h"
 #include "progress.h"
 #include "report.h"
 
@@ -21,38 +22,113 @@ static int write_samples(cli *c, const enf_flow *flow, const enf_batch *batch, s
   return logp != NULL ? vector_write(c, c->value[FLAG_LOGP], n, logp) : SUCCESS;
 }
 
-static void print_samples(const cli *c, uint64_t n, uint64_t seed, uint64_t failed,
-                          double seconds) {
+/* What is asked for, and what came of it. */
+typedef struct {
+  uint64_t n, seed, first, particles;
+  formula wanted; /* atoms 0: any */
+  enf_batch *batch;
+  double *logp; /* (n), or NULL */
+  uint64_t drawn, failed;
+} request;
+
+static void print_samples(const cli *c, const request *q, double seconds) {
   report r = report_begin(c);
   report_text(&r, "flow", "flow", c->operand[0]);
-  report_count(&r, "samples", "samples", n);
-  report_count(&r, "seed", "seed", seed);
-  report_count(&r, "failed", "failed", failed);
+  report_count(&r, "samples", "samples", enf_batch_count(q->batch));
+  if (q->wanted.atoms > 0)
+    report_count(&r, "drawn", "drawn for them", q->drawn);
+  report_count(&r, "seed", "seed", q->seed);
+  report_count(&r, "failed", "failed", q->failed);
   report_real(&r, "seconds", "seconds", seconds);
   report_text(&r, "output", "written to", c->value[FLAG_OUTPUT]);
   report_end(&r);
 }
 
-static int draw_molecules(cli *c, const enf_flow *flow) {
-  uint64_t n, seed, first, particles, failed = 0;
+static int draw(cli *c, const enf_flow *flow, request *q) {
+  const enf_status status = enf_sample_batch(c->ctx, flow, q->seed, q->first, q->n, q->particles,
+                                             &q->batch, q->logp);
+  q->drawn = q->n;
+  return q->batch == NULL ? cli_fail_status(c, status)
+                          : settle_failed(c, status, q->n, &q->failed);
+}
+
+/* ---- by formula: samples of its size, of which those are kept that have it --------------------- */
+
+/* n further ones of the stream; keeps what is wanted. */
+static int draw_some(cli *c, const enf_flow *flow, const int32_t *number, uint64_t n, request *q) {
   enf_batch *batch = NULL;
-  if (cli_count(c, FLAG_COUNT, 1, 1, &n) != SUCCESS || cli_count(c, FLAG_SEED, 0, 0, &seed) ||
-      cli_count(c, FLAG_FIRST, 0, 0, &first) || cli_count(c, FLAG_PARTICLES, 2, 0, &particles))
+  double *logp = q->logp != NULL ? cli_alloc(n, sizeof *logp) : NULL;
+  uint64_t failed = 0;
+  enf_status status = enf_sample_batch(c->ctx, flow, q->seed, q->first + q->drawn, n,
+                                       q->wanted.atoms, &batch, logp);
+  int result = batch == NULL ? cli_fail_status(c, status) : settle_failed(c, status, n, &failed);
+  for (size_t i = 0; result == SUCCESS && i < n && enf_batch_count(q->batch) < q->n; i++) {
+    size_t N, F;
+    const int32_t *kind;
+    const double *features, *x;
+    q->drawn++;
+    enf_batch_get(batch, i, &N, &kind, &F, &features, &x);
+    if (isnan(x[0]) || !formula_is(&q->wanted, number, N, kind))
+      continue;
+    if (logp != NULL)
+      q->logp[enf_batch_count(q->batch)] = logp[i];
+    status = enf_batch_append(c->ctx, q->batch, N, kind, F, features, x);
+    result = status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
+  }
+  q->failed += failed;
+  enf_batch_destroy(batch);
+  free(logp);
+  return result;
+}
+
+static int draw_formula(cli *c, const enf_flow *flow, request *q) {
+  enum { AT_ONCE = 64, TRIES = 1000 };
+  int32_t number[ATOMIC_NUMBERS];
+  if (element_numbers(flow, number) <= 0)
+    return cli_fail("--formula needs a flow that makes elements");
+  const enf_status status = enf_batch_create(c->ctx, &q->batch, 3);
+  int result = status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
+  while (result == SUCCESS && enf_batch_count(q->batch) < q->n && !interrupted()) {
+    if (q->drawn >= TRIES * q->n)
+      return cli_fail("of %llu samples %zu are %s, %llu were wanted", (unsigned long long)q->drawn,
+                      enf_batch_count(q->batch), c->value[FLAG_FORMULA], (unsigned long long)q->n);
+    result = draw_some(c, flow, number, AT_ONCE, q);
+  }
+  return result;
+}
+
+/* ---- the command ------------------------------------------------------------------------------- */
+
+static int read_request(cli *c, request *q) {
+  if (cli_count(c, FLAG_COUNT, 1, 1, &q->n) != SUCCESS ||
+      cli_count(c, FLAG_SEED, 0, 0, &q->seed) != SUCCESS ||
+      cli_count(c, FLAG_FIRST, 0, 0, &q->first) != SUCCESS ||
+      cli_count(c, FLAG_PARTICLES, 2, 0, &q->particles) != SUCCESS)
     return USAGE;
   if (cli_has(c, FLAG_RESUME))
     return cli_usage(c, "--resume is not for samples of molecules of any size; --first goes on");
-  double *logp = cli_has(c, FLAG_LOGP) ? cli_alloc(n, sizeof *logp) : NULL;
+  if (cli_has(c, FLAG_FORMULA) && cli_has(c, FLAG_PARTICLES))
+    return cli_usage(c, "--formula says how many particles there are");
+  if (cli_has(c, FLAG_FORMULA) && !formula_read(c->value[FLAG_FORMULA], &q->wanted))
+    return cli_usage(c, "'%s' is no formula of 2 to 255 atoms, as C2H6O is",
+                     c->value[FLAG_FORMULA]);
+  return SUCCESS;
+}
+
+static int draw_molecules(cli *c, const enf_flow *flow) {
+  request q = {.n = 0};
+  int result = read_request(c, &q);
+  if (result != SUCCESS)
+    return result;
   const double start = cli_seconds();
-  enf_status status = enf_sample_batch(c->ctx, flow, seed, first, n, particles, &batch, logp);
-  int result = FAILURE;
-  if (batch == NULL)
-    result = cli_fail_status(c, status);
-  else if (settle_failed(c, status, n, &failed) == SUCCESS)
-    result = write_samples(c, flow, batch, n, logp);
+  q.logp = cli_has(c, FLAG_LOGP) ? cli_alloc(q.n, sizeof *q.logp) : NULL;
+  result = q.wanted.atoms > 0 ? draw_formula(c, flow, &q) : draw(c, flow, &q);
   if (result == SUCCESS)
-    print_samples(c, n, seed, failed, cli_seconds() - start);
-  enf_batch_destroy(batch);
-  free(logp);
+    result = write_samples(c, flow, q.batch, enf_batch_count(q.batch), q.logp);
+  if (result == SUCCESS)
+    print_samples(c, &q, cli_seconds() - start);
+  enf_batch_destroy(q.batch);
+  free(q.logp);
   return result;
 }
 
@@ -67,8 +143,9 @@ int sample_molecules(cli *c, bool *done) {
   *done = result != SUCCESS || is_any_size(flow);
   if (result == SUCCESS && *done)
     result = draw_molecules(c, flow);
-  else if (result == SUCCESS && cli_has(c, FLAG_PARTICLES))
-    result = cli_usage(c, "--particles is for flows of molecules of any size");
+  else if (result == SUCCESS && (cli_has(c, FLAG_PARTICLES) || cli_has(c, FLAG_FORMULA)))
+    result = cli_usage(c, "--%s is for flows of molecules of any size",
+                       cli_has(c, FLAG_FORMULA) ? "formula" : "particles");
   enf_destroy(flow);
   return result;
 }

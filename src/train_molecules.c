@@ -2,8 +2,10 @@
    are those of the data, if --set does not say others.
 
    Rows of a step are drawn at random, by train.seed and the step's number alone, so a training that
-   is resumed goes on as one that was not stopped. Flow and trainer are saved every minute. */
+   is resumed goes on as one that was not stopped. Flow and trainer are saved every minute. With
+   --validate-every, or --validation, it looks at samples and held-out molecules on the way. */
 #include "files.h"
+#include "molecule_looks.h"
 #include "molecules.h"
 #include "progress.h"
 #include "report.h"
@@ -13,23 +15,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBERS = 119, SIZES = 256, TEXT = 4096 };
+enum { SIZES = 256, TEXT = 4096 };
 #define MINUTE 60.0
 
 typedef struct {
   enf_batch *data; /* kinds are atomic numbers */
-  int32_t place[NUMBERS];
+  int32_t place[ATOMIC_NUMBERS];
   char elements[TEXT], sizes[TEXT], trainer_path[TEXT];
   enf_flow *flow;
   enf_trainer *trainer;
   uint64_t rows, seed, step, steps;
   double seconds, started, saved, loss;
+  molecule_looks looks;
 } training;
 
 /* ---- data ------------------------------------------------------------------------------------ */
 
 static int describe_data(training *t) {
-  uint64_t atoms[NUMBERS] = {0}, size[SIZES] = {0};
+  uint64_t atoms[ATOMIC_NUMBERS] = {0}, size[SIZES] = {0};
   size_t used = 0, filled = 0;
   for (size_t i = 0; i < enf_batch_count(t->data); i++) {
     size_t N;
@@ -42,7 +45,7 @@ static int describe_data(training *t) {
     for (size_t a = 0; a < N; a++)
       atoms[kind[a]]++;
   }
-  for (int z = 0; z < NUMBERS; z++)
+  for (int z = 0; z < ATOMIC_NUMBERS; z++)
     if (atoms[z] > 0)
       used += (size_t)snprintf(t->elements + used, TEXT - used, used > 0 ? " %d" : "%d", z);
   for (size_t N = 0; N < SIZES && filled < TEXT - 40; N++)
@@ -55,20 +58,15 @@ static int describe_data(training *t) {
 
 /* Places of the atomic numbers in the flow's list. */
 static int find_places(cli *c, training *t) {
-  char text[TEXT];
-  int32_t place = 0;
-  const enf_status status = enf_get_text(t->flow, "model.elements", text, sizeof text, NULL);
-  if (status != ENF_OK)
+  int32_t number[ATOMIC_NUMBERS];
+  const int elements = element_numbers(t->flow, number);
+  if (elements < 0)
     return cli_fail("model.elements is too long");
-  for (int z = 0; z < NUMBERS; z++)
+  for (int z = 0; z < ATOMIC_NUMBERS; z++)
     t->place[z] = -1;
-  for (char *word = strtok(text, " \t"); word != NULL; word = strtok(NULL, " \t")) {
-    const int32_t symbol = enf_element_number(word);
-    const int z = symbol > 0 ? symbol : atoi(word);
-    if (z > 0 && z < NUMBERS)
-      t->place[z] = place;
-    place++;
-  }
+  for (int k = 0; k < elements; k++)
+    if (number[k] > 0 && number[k] < ATOMIC_NUMBERS)
+      t->place[number[k]] = k;
   for (size_t i = 0; i < enf_batch_count(t->data); i++) {
     size_t N;
     const int32_t *kind;
@@ -134,6 +132,8 @@ static int run_steps(cli *c, training *t) {
          cli_seconds() - t->started < t->seconds) {
     status = make_step(c, t);
     progress_show(&p, t->step, t->steps, 1, t->loss, -1);
+    if (status == ENF_OK && molecule_look(c, t->flow, &t->looks, t->step, t->loss) != SUCCESS)
+      return FAILURE;
     if (status == ENF_OK && cli_seconds() - t->saved > MINUTE)
       status = save(c, t);
   }
@@ -165,7 +165,8 @@ static int begin(cli *c, training *t) {
   int64_t done = 0;
   enf_trainer_get_int(t->trainer, "step", &done);
   t->step = (uint64_t)done;
-  return find_places(c, t);
+  const int result = find_places(c, t);
+  return result == SUCCESS ? molecule_looks_open(c, t->flow, &t->looks) : result;
 }
 
 static int read_flags(cli *c, training *t) {
@@ -197,6 +198,11 @@ static void print_training(const cli *c, const training *t) {
   report_count(&r, "step", "steps done", t->step);
   report_count(&r, "steps", "steps planned", t->steps);
   report_real(&r, "loss", "loss, running mean", t->loss);
+  if (!isnan(t->looks.atoms)) {
+    report_real(&r, "atom_stability", "stable atoms, last look", t->looks.atoms);
+    report_real(&r, "molecule_stability", "stable molecules, last look", t->looks.molecules);
+    report_text(&r, "curve", "training curve", t->looks.path);
+  }
   report_real(&r, "seconds", "seconds", cli_seconds() - t->started);
   report_end(&r);
 }
@@ -217,6 +223,7 @@ int train_molecules(cli *c) {
     result = run_steps(c, &t);
   if (result == SUCCESS)
     print_training(c, &t);
+  molecule_looks_free(&t.looks);
   enf_trainer_destroy(t.trainer);
   enf_destroy(t.flow);
   enf_batch_destroy(t.data);

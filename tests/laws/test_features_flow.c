@@ -158,11 +158,11 @@ static double legendre(size_t n, size_t k, double end, double *weight) {
    to 2 pi, and the features, which may be exchanged. Nodes crowd at s = 0, where |s| has a cusp. */
 START_TEST(density_of_two_integrates_to_one) {
   static const char *const pair[][2] = {
-      {"run.precision", "float64"}, {"ode.rtol", "1e-6"},     {"ode.atol", "1e-6"},
-      {"logdet.tol", "1e-5"},       {"logdet.checks", "0"},   {"model.dimensions", "2"},
+      {"run.precision", "float64"}, {"ode.rtol", "1e-7"},     {"ode.atol", "1e-7"},
+      {"logdet.tol", "1e-6"},       {"logdet.checks", "0"},   {"model.dimensions", "2"},
       {"model.features", "1"},      {"model.hidden", "8"},    {"model.layers", "2"},
       {"model.seed", "2"},          {"model.data_scale", "1"}};
-  enum { RADII = 20, SIDE = 17, MOST = RADII * SIDE * SIDE };
+  enum { RADII = 36, SIDE = 17, MOST = RADII * SIDE * SIDE };
   const double step = 0.7, far = 6, pi = 3.14159265358979323846;
   double sum = 0, *x = calloc(MOST * 6, sizeof *x), *logp = calloc(MOST, sizeof *logp);
   double *weight = calloc(MOST, sizeof *weight), share;
@@ -180,8 +180,82 @@ START_TEST(density_of_two_integrates_to_one) {
   ck_assert_int_eq(enf_log_prob(ctx, enf__flow_at(&view, flow, 2), n, x, logp), ENF_OK);
   for (size_t i = 0; i < n; i++)
     sum += weight[i] * exp(logp[i]);
-  ck_assert_double_eq_tol(sum, 1, 1e-5);
+  ck_assert_double_eq_tol(sum, 1, 1e-6);
   free(x), free(logp), free(weight);
+  tear_down();
+}
+END_TEST
+
+/* ---- the bound of two ------------------------------------------------------------------------ */
+
+/* Two atoms of two kinds in the plane: the integral over their distance, with its angle, and the sum
+   over kinds, of exp(E log of a mean of k weights). Kinds that are exchanged have the same. */
+enum { BOUND_RADII = 12, BOUND_ROWS = 3 * BOUND_RADII };
+typedef struct {
+  double x[BOUND_ROWS * 4], weight[BOUND_ROWS];
+  int32_t kind[BOUND_ROWS * 2];
+} both_kinds;
+
+static void make_rows(both_kinds *rows) {
+  static const int32_t kinds[3][2] = {{0, 0}, {0, 1}, {1, 1}};
+  const double far = 6, pi = 3.14159265358979323846;
+  for (size_t i = 0; i < BOUND_ROWS; i++) {
+    double share;
+    const double v = legendre(BOUND_RADII, i / 3, 1, &share), s = far * v * v;
+    double *x = rows->x + 4 * i;
+    x[0] = s / sqrt(2), x[1] = 0, x[2] = -s / sqrt(2), x[3] = 0;
+    rows->weight[i] = 2 * pi * s * (2 * far * v * share) * (i % 3 == 1 ? 2 : 1);
+    memcpy(rows->kind + 2 * i, kinds[i % 3], sizeof kinds[0]);
+  }
+}
+
+/* The sum, with the error of means over `seeds` estimates by k draws. */
+static double sum_of_bounds(const both_kinds *rows, const char *draws, uint64_t seeds,
+                            double *error) {
+  double mean[BOUND_ROWS] = {0}, square[BOUND_ROWS] = {0}, logp[BOUND_ROWS], sum = 0, var = 0;
+  const double n = (double)seeds;
+  enf_opts *opts;
+  ck_assert_int_eq(enf_opts_create(ctx, &opts), ENF_OK);
+  ck_assert_int_eq(enf_opts_set(opts, "dequant.samples", draws), ENF_OK);
+  ck_assert_int_eq(enf_ctx_configure(ctx, opts), ENF_OK);
+  enf_opts_destroy(opts);
+  for (uint64_t seed = 0; seed < seeds; seed++) {
+    ck_assert_int_eq(enf__log_prob_kinds(ctx, enf__flow_at(&view, flow, 2), BOUND_ROWS, rows->kind,
+                                         rows->x, seed, logp, NULL),
+                     ENF_OK);
+    for (size_t i = 0; i < BOUND_ROWS; i++) {
+      mean[i] += logp[i] / n;
+      square[i] += logp[i] * logp[i] / n;
+    }
+  }
+  for (size_t i = 0; i < BOUND_ROWS; i++) {
+    const double part = rows->weight[i] * exp(mean[i]);
+    sum += part;
+    var += part * part * (square[i] - mean[i] * mean[i]) / (n - 1);
+  }
+  *error = sqrt(var);
+  return sum;
+}
+
+START_TEST(bounds_of_two_sum_to_at_most_one) {
+  static const char *const pair[][2] = {
+      {"ode.rtol", "1e-4"},          {"ode.atol", "1e-4"},      {"logdet.checks", "0"},
+      {"model.dimensions", "2"},     {"model.elements", "H O"}, {"model.dequantiser", "variational"},
+      {"model.dequantiser_layers", "1"}, {"model.hidden", "8"}, {"model.layers", "2"},
+      {"model.seed", "2"},           {"model.data_scale", "1"}, {"model.sizes", "2:1"}};
+  both_kinds rows;
+  double error[3];
+  set_up(pair, COUNT(pair));
+  make_rows(&rows);
+  const double sum[3] = {sum_of_bounds(&rows, "1", 40, error),
+                         sum_of_bounds(&rows, "10", 16, error + 1),
+                         sum_of_bounds(&rows, "100", 4, error + 2)};
+  for (size_t k = 0; k < 3; k++)
+    ck_assert_msg(sum[k] <= 1 + 3 * error[k], "%g +- %g", sum[k], error[k]);
+  for (size_t k = 0; k < 2; k++)
+    ck_assert_msg(sum[k + 1] > sum[k], "%g +- %g, then %g +- %g", sum[k], error[k], sum[k + 1],
+                  error[k + 1]);
+  ck_assert_msg(sum[2] > 0.5, "%g +- %g", sum[2], error[2]);
   tear_down();
 }
 END_TEST
@@ -194,5 +268,6 @@ int main(void) {
   tcase_add_test(tc, samples_have_their_density);
   tcase_add_test(tc, bound_rises_with_draws);
   tcase_add_test(tc, density_of_two_integrates_to_one);
+  tcase_add_test(tc, bounds_of_two_sum_to_at_most_one);
   return run_suite("flows of features", tc);
 }
