@@ -89,6 +89,11 @@ void enf__field_divergence(const enf__field *field, const enf__run *run, enf__ar
   passes_of(field, run)->forward(field, run->kernel, arena, at, NULL, v, NULL, div);
 }
 
+void enf__field_divergence_apart(const enf__field *field, const enf__run *run, enf__arena *arena,
+                                 const enf__points *at, size_t stride, double *v, double *div) {
+  field->ops->apart(field, run->kernel, arena, at, stride, v, div);
+}
+
 void enf__field_jvp(const enf__field *field, const enf__run *run, enf__arena *arena,
                     const enf__points *at, const double *eps, double *v, double *v_dot,
                     double *form) {

@@ -92,6 +92,11 @@ void enf__field_velocity(const enf__field *field, const enf__run *run, enf__aren
 void enf__field_divergence(const enf__field *field, const enf__run *run, enf__arena *arena,
                            const enf__points *at, double *v, double *div);
 
+/* The same of a field whose divergence is closed, where x and v of a sample are `stride` numbers
+   behind those of the sample before. */
+void enf__field_divergence_apart(const enf__field *field, const enf__run *run, enf__arena *arena,
+                                 const enf__points *at, size_t stride, double *v, double *div);
+
 /* v and v_dot = J eps (S,N,D), either or both NULL, and form (S) = eps^T J eps for one direction
    eps (S,N,D): one forward tangent. */
 void enf__field_jvp(const enf__field *field, const enf__run *run, enf__arena *arena,
@@ -158,6 +163,9 @@ typedef struct {
   /* multiply-adds per sample, roughly */
   double (*cost)(const enf__field *field, const enf__shape *shape, enf__work work);
   const enf__field_passes *float32, *float64; /* the same, where all is computed in float64 */
+  /* enf__field_divergence_apart; NULL unless closed */
+  void (*apart)(const enf__field *field, int kernel, enf__arena *arena, const enf__points *at,
+                size_t stride, double *v, double *div);
 } enf__field_ops;
 
 /* The common head of every field's struct. */

@@ -207,20 +207,25 @@ static size_t group_at(size_t S, size_t done) {
   return S - done < ENF__GAUGE_GROUP ? S - done : ENF__GAUGE_GROUP;
 }
 
-static void forward(const enf__field *field, int kernel, enf__arena *arena, const enf__points *at,
-                    const double *eps, double *v, double *v_dot, double *div) {
+static void forward_apart(const enf__field *field, int kernel, enf__arena *arena,
+                          const enf__points *at, size_t stride, double *v, double *div) {
   const enf__gauge *f = (const enf__gauge *)field;
-  (void)eps, (void)v_dot; /* a closed field has none */
   const size_t mark = arena->used, dim = enf__shape_size(at->shape);
   group g;
   take(&g, f, dim, arena);
   for (size_t done = 0; done < at->S; done += ENF__GAUGE_GROUP) {
     const size_t S = group_at(at->S, done);
     find_coefficients(f, S, at->t + done, g.c);
-    kernels_of(f, kernel)->forward(&f->shape, arena, S, g.c, at->x + done * dim,
-                                   v ? v + done * dim : NULL, div ? div + done : NULL);
+    kernels_of(f, kernel)->forward(&f->shape, arena, S, g.c, at->x + done * stride, stride,
+                                   v ? v + done * stride : NULL, div ? div + done : NULL);
   }
   arena->used = mark;
+}
+
+static void forward(const enf__field *field, int kernel, enf__arena *arena, const enf__points *at,
+                    const double *eps, double *v, double *v_dot, double *div) {
+  (void)eps, (void)v_dot; /* a closed field has none */
+  forward_apart(field, kernel, arena, at, enf__shape_size(at->shape), v, div);
 }
 
 static void vjp(const enf__field *field, int kernel, enf__arena *arena, const enf__points *at,
@@ -234,7 +239,7 @@ static void vjp(const enf__field *field, int kernel, enf__arena *arena, const en
     const size_t S = group_at(at->S, done);
     const double *x = at->x + done * dim;
     find_coefficients(f, S, at->t + done, g.c);
-    kernels->forward(&f->shape, arena, S, g.c, x, g.v, NULL);
+    kernels->forward(&f->shape, arena, S, g.c, x, dim, g.v, NULL);
     cotangent(user, done, S, g.v, g.a);
     kernels->reverse(&f->shape, arena, S, g.c, x, g.a, NULL, NULL, dx ? dx + done * dim : NULL,
                      dparams ? g.dc : NULL, NULL);
@@ -288,7 +293,8 @@ static const enf__field_passes passes = {workspace, forward, vjp, vjp_trace};
                                                   .pack = pack,                                    \
                                                   .cost = cost,                                    \
                                                   .float32 = &passes,                              \
-                                                  .float64 = &passes}
+                                                  .float64 = &passes,                              \
+                                                  .apart = forward_apart}
 GAUGE_FIELD(class, ENF__GROUP, ENF__LIFT_CLASS);
 GAUGE_FIELD(local, ENF__LATTICE, ENF__LIFT_LOCAL);
 GAUGE_FIELD(drain, ENF__LATTICE, ENF__LIFT_DRAIN);

@@ -48,12 +48,13 @@ typedef struct {
 enum { ENF__GAUGE_GROUP = 8 };
 
 /* One instruction set and size of matrices: S samples, at most ENF__GAUGE_GROUP. Arrays of a sample:
-   c (terms), x and v of links, as are cotangents. */
+   c (terms), x and v of links, as are cotangents. Going forward, x and v of a sample are `stride`
+   numbers behind those of the sample before. */
 typedef struct {
   size_t (*workspace)(const enf__gauge_shape *shape, bool reverse);
   /* v (S,dim) and div (S), either may be NULL. */
   void (*forward)(const enf__gauge_shape *shape, enf__arena *arena, size_t S, const double *c,
-                  const double *x, double *v, double *div);
+                  const double *x, size_t stride, double *v, double *div);
   /* Of sum_s <a,v> + b div + speed |v|^2: dx (S,dim), Euclidean, or NULL; dc (S,terms), or NULL;
      b and speed (S) may be NULL: 0; value (S,2) = div and |v|^2, or NULL. */
   void (*reverse)(const enf__gauge_shape *shape, enf__arena *arena, size_t S, const double *c,

@@ -11,11 +11,24 @@ void enf__rate_take(enf__rate *rate, size_t rows, enf__arena *arena) {
   rate->scalar = ENF__TAKE(arena, double, rows * rate->scalars);
 }
 
+/* x and the closed divergence, in place. */
+static void rate_in_place(const enf__rate *rate, const enf__points *at, double *dy) {
+  const size_t dim = enf__shape_size(rate->shape);
+  enf__field_divergence_apart(rate->field, rate->run, rate->arena, at, dim + 1, dy, rate->scalar);
+  for (size_t i = 0; i < at->S; i++)
+    dy[i * (dim + 1) + dim] = rate->scalar[i];
+}
+
 void enf__rate_of(void *user, size_t S, const size_t *sample, const double *t, const double *y,
                   double *dy) {
   const enf__rate *rate = user;
   const size_t dim = enf__shape_size(rate->shape), more = rate->scalars, width = dim + more;
-  const enf__points at = {rate->shape, S, t, more ? rate->x : y};
+  const bool in_place = rate->evaluate == enf__rate_divergence && enf__field_closed(rate->field);
+  const enf__points at = {rate->shape, S, t, more && !in_place ? rate->x : y};
+  if (in_place) {
+    rate_in_place(rate, &at, dy);
+    return;
+  }
   for (size_t i = 0; more && i < S; i++)
     memcpy(rate->x + i * dim, y + i * width, dim * sizeof *y);
   rate->evaluate(rate, &at, sample, more ? rate->v : dy, rate->scalar);

@@ -14,7 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { NONFINITE_TRIES = 8 };
+enum { NONFINITE_TRIES = 8, PIECE = 1024 /* numbers */ };
 static const double SMALLEST_STEP = 1e-12;
 
 typedef struct {
@@ -93,21 +93,27 @@ static void restore(const solver *s, size_t row) {
     space->ops->restore(space, s->ode->run->kernel, s->stage + row * s->ode->dim);
 }
 
-/* stage = y + h sum_j a_j k_j over the stages before `stage`. */
-static void combine(const solver *s, size_t row, size_t stage) {
-  size_t dim = s->ode->dim, offset = row * dim;
+/* stage = y + h sum_j a_j k_j over the stages before `stage`, for `count` numbers from `offset`. */
+static void combine_some(const solver *s, size_t row, size_t stage, size_t offset, size_t count) {
   double *out = s->stage + offset;
   const double *a = s->method->a[stage];
-  memset(out, 0, dim * sizeof *out);
+  memset(out, 0, count * sizeof *out);
   for (size_t m = 0; m < stage; m++) {
     if (a[m] == 0)
       continue;
     const double *k = s->k[m] + offset;
-    for (size_t i = 0; i < dim; i++)
+    for (size_t i = 0; i < count; i++)
       out[i] += a[m] * k[i];
   }
-  for (size_t i = 0; i < dim; i++)
+  for (size_t i = 0; i < count; i++)
     out[i] = s->y[offset + i] + s->slot[row].h * out[i];
+}
+
+/* The whole row, in pieces that stay in cache. */
+static void combine(const solver *s, size_t row, size_t stage) {
+  const size_t dim = s->ode->dim;
+  for (size_t done = 0; done < dim; done += PIECE)
+    combine_some(s, row, stage, row * dim + done, dim - done < PIECE ? dim - done : PIECE);
 }
 
 /* Node n of the record: t, y, f and, once the step from it is done, the interpolant's r5. */
@@ -280,20 +286,40 @@ static void try_step(const solver *s) {
   }
 }
 
-/* True if the sample has arrived. */
-static bool accept(solver *s, size_t row) {
-  size_t dim = s->ode->dim, bytes = dim * sizeof(double);
+/* The point and its f are those of the last stage. */
+static void move_row(solver *s, size_t row) {
+  const size_t dim = s->ode->dim, bytes = dim * sizeof(double);
+  memcpy(s->y + row * dim, s->stage + row * dim, bytes);
+  memcpy(s->k[0] + row * dim, s->k[s->method->stages - 1] + row * dim, bytes);
+}
+
+/* The same of all rows, which take fixed steps together. */
+static void move_all(solver *s) {
+  double **last = &s->k[s->method->stages - 1], *y = s->y, *f = s->k[0];
+  for (size_t row = 0; row < s->active; row++)
+    record_step(s, row, s->result[s->sample[row]].accepted);
+  s->y = s->stage;
+  s->stage = y;
+  s->k[0] = *last;
+  *last = f;
+}
+
+/* True if the sample has arrived, whose row has moved. */
+static bool arrive(solver *s, size_t row) {
   slot *c = s->slot + row;
   enf__ode_result *r = s->result + s->sample[row];
   bool arrived = c->h == s->ode->t1 - c->t;
-  record_step(s, row, r->accepted);
   r->accepted++;
   c->t = arrived ? s->ode->t1 : c->t + c->h;
   c->nonfinite = 0;
-  memcpy(s->y + row * dim, s->stage + row * dim, bytes);
-  memcpy(s->k[0] + row * dim, s->k[s->method->stages - 1] + row * dim, bytes);
-  record_point(s, row, r->accepted, s->k[0] + row * dim);
+  record_point(s, row, r->accepted, s->k[0] + row * s->ode->dim);
   return arrived;
+}
+
+static bool accept(solver *s, size_t row) {
+  record_step(s, row, s->result[s->sample[row]].accepted);
+  move_row(s, row);
+  return arrive(s, row);
 }
 
 /* The controller: accept or not, and the next step's length. */
@@ -338,28 +364,36 @@ static void finish_adaptive(solver *s, size_t row, bool finite) {
     aim(s, c, next);
 }
 
-static void finish_fixed(solver *s, size_t row, bool finite) {
-  slot *c = s->slot + row;
-  if (!finite)
-    retire(s, row, ENF_ERR_NONFINITE);
-  else if (accept(s, row))
+static void finish_fixed(solver *s, size_t row, bool arrived) {
+  if (arrived)
     retire(s, row, ENF_OK);
   else
-    aim_fixed(s, c, s->result[s->sample[row]].accepted);
+    aim_fixed(s, s->slot + row, s->result[s->sample[row]].accepted);
+}
+
+static bool is_finite(const solver *s, size_t row) {
+  const size_t dim = s->ode->dim;
+  return enf__all_finite(dim, s->stage + row * dim) &&
+         enf__all_finite(dim, s->k[s->method->stages - 1] + row * dim);
 }
 
 static void round_of_steps(solver *s) {
-  size_t dim = s->ode->dim;
+  bool together = !s->method->adaptive;
   try_step(s);
+  for (size_t row = 0; together && row < s->active; row++)
+    together = is_finite(s, row);
+  if (together)
+    move_all(s);
   /* from the end, so that the slot that fills a gap has been dealt with */
   for (size_t row = s->active; row-- > 0;) {
-    bool finite = enf__all_finite(dim, s->stage + row * dim) &&
-                  enf__all_finite(dim, s->k[s->method->stages - 1] + row * dim);
+    const bool finite = together || is_finite(s, row);
     s->result[s->sample[row]].tried++;
     if (s->method->adaptive)
       finish_adaptive(s, row, finite);
+    else if (!finite)
+      retire(s, row, ENF_ERR_NONFINITE);
     else
-      finish_fixed(s, row, finite);
+      finish_fixed(s, row, together ? arrive(s, row) : accept(s, row));
   }
 }
 

@@ -95,7 +95,7 @@ static void velocity(const march *m, enf__arena *arena, size_t S, double share, 
   for (size_t s = 0; s < S; s++)
     for (size_t e = 0; e < m->terms; e++)
       g->c[s * m->terms + e] = (1 - share) * m->c_from[e] + share * m->c[e];
-  m->kernels->forward(&m->field->shape, arena, S, g->c, g->y, g->k, NULL);
+  m->kernels->forward(&m->field->shape, arena, S, g->c, g->y, m->dim, g->k, NULL);
 }
 
 static void add(size_t count, double scale, const double *a, const double *b, double *out) {

@@ -15,7 +15,10 @@
      low(x) = Ma + Mb carried to x,   high(x) = Ma carried to x+q + Mb carried to x+p+q and x+q
      A_q = - 1/8 ( S_p low + S_p high along the line through x+q, carried back ).
 
-   Arrays of plaquettes are stored at their corner x, wherever their values live. */
+   Arrays of plaquettes are stored at their corner x, wherever their values live. a and b are
+   kept for the reverse alone. Ma and Mb are wanted by lines along q, and of a line that is done only
+   the reverse asks again: going forward three lines of them are kept, the last of the lattice and
+   the two at work, so that what one step leaves for the next is in cache on lattices of any size. */
 #ifndef ENF__GAUGE_DRAIN_H
 #define ENF__GAUGE_DRAIN_H
 
@@ -24,9 +27,11 @@
 typedef struct {
   job *j;
   size_t p, q;
-  double sign;                         /* of G */
-  vec *a, *b, *Ma, *Mb, *low, *high;   /* (V,n^2) */
-  vec *da, *db; /* of low and high, then of Ma and Mb; reverse only */
+  double sign;             /* of G */
+  bool lift;               /* is A wanted */
+  vec *Ma, *Mb;            /* (lines kept,n^2) */
+  vec *low, *high;         /* (V,n^2) */
+  vec *a, *b, *da, *db;    /* the same, for the reverse; da and db of low and high, then of Ma and Mb */
   line l;
 } frame;
 
@@ -35,12 +40,12 @@ static frame frame_of(job *j, size_t p) {
              .p = p,
              .q = 1 - p,
              .sign = p == 0 ? 1 : -1,
-             .a = j->part[0],
-             .b = j->part[1],
-             .Ma = j->part[2],
-             .Mb = j->part[3],
-             .low = j->part[4],
-             .high = j->part[5],
+             .Ma = j->part[0],
+             .Mb = j->part[1],
+             .low = j->part[2],
+             .high = j->part[3],
+             .a = j->part[4],
+             .b = j->part[5],
              .da = j->part[6],
              .db = j->part[7]};
 }
@@ -50,10 +55,24 @@ static void open_line(frame *f, size_t mu, size_t x, bool reverse) {
   const job *j = f->j;
   const size_t L = j->shape->links.side[mu];
   line_take(&f->l, j->n, j->matrix, j->algebra, L, reverse, j->line);
-  for (size_t k = 0; k < L; k++, x = ahead(j, x, mu))
+  for (size_t k = 0; k < L; k++, x = ahead(j, x, mu)) {
+    fetch(j->matrix, link_at(j, mu, along(j, x, mu)));
     line_extend(&f->l, k, link_at(j, mu, x));
+  }
   if (reverse && j->du)
     vecs_clear((L + 1) * j->matrix, f->l.dH);
+}
+
+/* The number of plaquette x's line along q, and where Ma and Mb have the plaquette. */
+static size_t line_of(const frame *f, size_t x) {
+  const size_t L1 = f->j->shape->links.side[1];
+  return f->p == 0 ? x / L1 : x % L1;
+}
+static size_t kept_at(const frame *f, size_t x) {
+  const size_t *side = f->j->shape->links.side, i = line_of(f, x);
+  if (f->j->whole)
+    return x;
+  return (i + 1 == side[f->p] ? 2 : i % 2) * side[f->q] + (f->p == 0 ? x % side[1] : x / side[1]);
 }
 
 /* The site where line i along axis mu begins, i = 0 ... the other side. */
@@ -63,60 +82,79 @@ static size_t line_start(const job *j, size_t mu, size_t i) {
 
 /* ---- lines along q: a, b, Ma, Mb ------------------------------------------------------------- */
 
-/* G and G of the plaquettes behind, carried here, into the line's X. */
-static void load_fields(const frame *f, size_t x) {
+/* A line has two ramps, of what is at its plaquettes (way 0) and of what comes from those behind it
+   (way 1): the plaquette whose part is at site x. */
+static size_t plaquette_at(const job *j, size_t mu, size_t x, size_t way) {
+  return way == 0 ? x : behind(j, x, mu);
+}
+
+/* G, or G of the plaquettes behind, carried here, into the line's X. */
+static void load_fields(const frame *f, size_t x, size_t way) {
   const job *j = f->j;
   const size_t n = size_of(j), A = j->algebra;
   for (size_t k = 0; k < f->l.L; k++, x = ahead(j, x, f->q)) {
-    const size_t back = behind(j, x, f->p);
-    vec *here = f->l.X[0] + k * A, *there = f->l.X[1] + k * A;
+    const size_t at = plaquette_at(j, f->p, x, way), next = along(j, at, f->q);
+    vec *X = f->l.X + k * A;
+    fetch(A, algebra_at(j, j->g, next));
+    if (way == 0) {
+      vecs_copy(A, algebra_at(j, j->g, at), X);
+    } else {
+      fetch(j->matrix, link_at(j, f->p, next));
+      carry_back(n, link_at(j, f->p, at), algebra_at(j, j->g, at), X);
+    }
     for (size_t i = 0; i < A; i++)
-      here[i] = vec_set(f->sign) * algebra_at(j, j->g, x)[i];
-    carry_back(n, link_at(j, f->p, back), algebra_at(j, j->g, back), there);
-    for (size_t i = 0; i < A; i++)
-      there[i] *= vec_set(f->sign);
+      X[i] *= vec_set(f->sign);
   }
 }
 
-/* M = X - S + T S of both ramps, b and Mb at the corner of their plaquettes. */
-static void store_means(const frame *f, size_t x) {
+/* A_p of plaquette `at` from S, that is a, or b to be carried back. */
+static void add_first(const frame *f, size_t way, size_t at, const vec *S) {
+  const job *j = f->j;
+  vec t[ALGEBRA];
+  if (way == 1)
+    carry(size_of(j), link_at(j, f->p, at), S, t);
+  vecs_add(j->algebra, 0.25, way == 0 ? S : t, algebra_at(j, j->a, f->p * j->V + at));
+}
+
+/* M = X - S + T S, at the corner of its plaquettes; A_p. */
+static void store_means(const frame *f, size_t x, size_t way) {
   const job *j = f->j;
   const size_t A = j->algebra;
   for (size_t k = 0; k < f->l.L; k++, x = ahead(j, x, f->q)) {
-    const size_t next = k + 1 < f->l.L ? k + 1 : 0;
-    for (size_t way = 0; way < 2; way++) {
-      const size_t at = way == 0 ? x : behind(j, x, f->p);
-      const vec *X = f->l.X[way] + k * A, *S = f->l.S[way] + k * A;
-      vec *M = algebra_at(j, way == 0 ? f->Ma : f->Mb, at);
-      carry(size_of(j), link_at(j, f->q, x), f->l.S[way] + next * A, M);
-      for (size_t i = 0; i < A; i++)
-        M[i] += X[i] - S[i];
+    const size_t next = k + 1 < f->l.L ? k + 1 : 0, at = plaquette_at(j, f->p, x, way);
+    const vec *X = f->l.X + k * A, *S = f->l.S + k * A;
+    vec *M = algebra_at(j, way == 0 ? f->Ma : f->Mb, kept_at(f, at));
+    fetch(A, algebra_at(j, j->a, f->p * j->V + along(j, at, f->q)));
+    carry(size_of(j), link_at(j, f->q, x), f->l.S + next * A, M);
+    for (size_t i = 0; i < A; i++)
+      M[i] += X[i] - S[i];
+    if (f->lift)
+      add_first(f, way, at, S);
+    if (j->whole)
       vecs_copy(A, S, algebra_at(j, way == 0 ? f->a : f->b, at));
-    }
   }
 }
 
-static void first_lines(frame *f) {
-  const job *j = f->j;
-  for (size_t i = 0; i < j->shape->links.side[f->p]; i++) {
-    const size_t x = line_start(j, f->q, i);
-    open_line(f, f->q, x, false);
-    load_fields(f, x);
-    for (size_t way = 0; way < 2; way++)
-      ramp(&f->l, f->l.X[way], f->l.S[way]);
-    store_means(f, x);
+static void first_line(frame *f, size_t x) {
+  open_line(f, f->q, x, false);
+  for (size_t way = 0; way < 2; way++) {
+    load_fields(f, x, way);
+    ramp(&f->l, f->l.X, f->l.S);
+    store_means(f, x, way);
   }
 }
 
-/* low and high, at the corner of their plaquettes. */
-static void find_sources(const frame *f) {
+/* low and high of the plaquettes of one line, at their corners. */
+static void find_sources(const frame *f, size_t x) {
   const job *j = f->j;
   const size_t n = size_of(j), A = j->algebra;
   vec t[ALGEBRA], s[ALGEBRA];
-  for (size_t x = 0; x < j->V; x++) {
-    const size_t xp = ahead(j, x, f->p), xq = ahead(j, x, f->q);
-    const vec *Ma = algebra_at(j, f->Ma, x), *Mb = algebra_at(j, f->Mb, x);
+  for (size_t k = 0; k < f->l.L; k++, x = ahead(j, x, f->q)) {
+    const size_t xp = ahead(j, x, f->p), xq = ahead(j, x, f->q), kept = kept_at(f, x);
+    const vec *Ma = algebra_at(j, f->Ma, kept), *Mb = algebra_at(j, f->Mb, kept);
     vec *low = algebra_at(j, f->low, x), *high = algebra_at(j, f->high, x);
+    fetch(j->matrix, link_at(j, f->q, along(j, x, f->q)));
+    fetch(j->matrix, link_at(j, f->p, along(j, x, f->q)));
     carry(n, link_at(j, f->p, x), Mb, t);
     for (size_t i = 0; i < A; i++)
       low[i] = Ma[i] + t[i];
@@ -128,45 +166,61 @@ static void find_sources(const frame *f) {
   }
 }
 
+/* All lines along q. Line i brings b and Mb to line i - 1, which is then
+   complete; of the last line they come with the first. */
+static void first_lines(frame *f) {
+  const job *j = f->j;
+  const size_t lines = j->shape->links.side[f->p];
+  first_line(f, 0);
+  for (size_t i = 1; i <= lines; i++) {
+    const size_t done = line_start(j, f->q, i - 1);
+    if (i < lines)
+      first_line(f, line_start(j, f->q, i));
+    find_sources(f, done);
+  }
+}
+
 /* ---- lines along p --------------------------------------------------------------------------- */
 
-/* low, and high of the plaquettes behind, into the line's X. */
-static void load_sources(const frame *f, size_t x) {
+/* low, or high of the plaquettes behind, into the line's X. */
+static void load_sources(const frame *f, size_t x, size_t way) {
   const job *j = f->j;
   const size_t A = j->algebra;
+  const vec *from = way == 0 ? f->low : f->high;
   for (size_t k = 0; k < f->l.L; k++, x = ahead(j, x, f->p)) {
-    vecs_copy(A, algebra_at(j, f->low, x), f->l.X[0] + k * A);
-    vecs_copy(A, algebra_at(j, f->high, behind(j, x, f->q)), f->l.X[1] + k * A);
+    const size_t at = plaquette_at(j, f->q, x, way);
+    fetch(A, from + along(j, at, f->p) * A);
+    vecs_copy(A, from + at * A, f->l.X + k * A);
+  }
+}
+
+/* A_q, and of the line behind. */
+static void add_second(const frame *f, size_t x, size_t way) {
+  const job *j = f->j;
+  const size_t A = j->algebra;
+  vec t[ALGEBRA];
+  for (size_t k = 0; k < f->l.L; k++, x = ahead(j, x, f->p)) {
+    const size_t at = plaquette_at(j, f->q, x, way), next = along(j, at, f->p);
+    const vec *S = f->l.S + k * A;
+    fetch(A, algebra_at(j, j->a, f->q * j->V + next));
+    if (way == 1) {
+      fetch(j->matrix, link_at(j, f->q, next));
+      carry(size_of(j), link_at(j, f->q, at), S, t);
+    }
+    vecs_add(A, -0.125, way == 0 ? S : t, algebra_at(j, j->a, f->q * j->V + at));
   }
 }
 
 static void second_lines(frame *f) {
   const job *j = f->j;
-  const size_t A = j->algebra;
-  vec t[ALGEBRA];
   for (size_t i = 0; i < j->shape->links.side[f->q]; i++) {
-    size_t x = line_start(j, f->p, i);
+    const size_t x = line_start(j, f->p, i);
     open_line(f, f->p, x, false);
-    load_sources(f, x);
-    for (size_t way = 0; way < 2; way++)
-      ramp(&f->l, f->l.X[way], f->l.S[way]);
-    for (size_t k = 0; k < f->l.L; k++, x = ahead(j, x, f->p)) {
-      const size_t back = behind(j, x, f->q);
-      vecs_add(A, -0.125, f->l.S[0] + k * A, algebra_at(j, j->a, f->q * j->V + x));
-      carry(size_of(j), link_at(j, f->q, back), f->l.S[1] + k * A, t);
-      vecs_add(A, -0.125, t, algebra_at(j, j->a, f->q * j->V + back));
+    for (size_t way = 0; way < 2; way++) {
+      load_sources(f, x, way);
+      ramp(&f->l, f->l.X, f->l.S);
+      add_second(f, x, way);
     }
-  }
-}
-
-static void add_first(const frame *f) {
-  const job *j = f->j;
-  vec t[ALGEBRA];
-  for (size_t x = 0; x < j->V; x++) {
-    vec *a = algebra_at(j, j->a, f->p * j->V + x);
-    carry(size_of(j), link_at(j, f->p, x), algebra_at(j, f->b, x), t);
-    vecs_add(j->algebra, 0.25, algebra_at(j, f->a, x), a);
-    vecs_add(j->algebra, 0.25, t, a);
   }
 }
 
@@ -174,9 +228,8 @@ static void drain(job *j) {
   vecs_clear(2 * j->V * j->algebra, j->a);
   for (size_t p = 0; p < 2; p++) {
     frame f = frame_of(j, p);
+    f.lift = true;
     first_lines(&f);
-    add_first(&f);
-    find_sources(&f);
     second_lines(&f);
   }
 }

@@ -24,7 +24,7 @@ static void load_second(const frame *f, size_t x, size_t way) {
   const size_t A = j->algebra;
   vec t[ALGEBRA] = {0};
   if (way == 1 && j->du)
-    ramp(&f->l, f->l.X[1], f->l.S[1]);
+    ramp(&f->l, f->l.X, f->l.S);
   for (size_t k = 0; k < f->l.L; k++, x = ahead(j, x, f->p)) {
     const size_t at = way == 0 ? x : behind(j, x, f->q);
     vec *dS = f->l.dS + k * A;
@@ -35,7 +35,7 @@ static void load_second(const frame *f, size_t x, size_t way) {
       continue;
     }
     carry_back(size_of(j), link_at(j, f->q, at), t, dS);
-    pull_link_at(j, f->q, at, t, f->l.S[1] + k * A);
+    pull_link_at(j, f->q, at, t, f->l.S + k * A);
   }
 }
 
@@ -45,12 +45,12 @@ static void pull_second_lines(frame *f) {
   for (size_t i = 0; i < j->shape->links.side[f->q]; i++) {
     const size_t first = line_start(j, f->p, i);
     open_line(f, f->p, first, true);
-    if (j->du)
-      load_sources(f, first);
     for (size_t way = 0; way < 2; way++) {
       size_t x = first;
+      if (j->du)
+        load_sources(f, first, way);
       load_second(f, first, way);
-      ramp_pull(&f->l, f->l.X[way], f->l.dS, j->du != NULL, f->l.dX);
+      ramp_pull(&f->l, f->l.X, f->l.dS, j->du != NULL, f->l.dX);
       for (size_t k = 0; k < f->l.L; k++, x = ahead(j, x, f->p)) {
         vec *d = way == 0 ? algebra_at(j, f->da, x) : algebra_at(j, f->db, behind(j, x, f->q));
         vecs_copy(A, f->l.dX + k * A, d);
@@ -145,11 +145,11 @@ static void pull_first_lines(frame *f) {
   for (size_t i = 0; i < j->shape->links.side[f->p]; i++) {
     const size_t x = line_start(j, f->q, i);
     open_line(f, f->q, x, true);
-    if (j->du)
-      load_fields(f, x);
     for (size_t way = 0; way < 2; way++) {
+      if (j->du)
+        load_fields(f, x, way);
       load_first(f, x, way);
-      ramp_pull(&f->l, f->l.X[way], f->l.dS, j->du != NULL, f->l.dX);
+      ramp_pull(&f->l, f->l.X, f->l.dS, j->du != NULL, f->l.dX);
       store_first(f, x, way);
     }
     close_line(f, f->q, x);
@@ -160,10 +160,8 @@ static void pull_first_lines(frame *f) {
 static void drain_pull(job *j) {
   for (size_t p = 0; p < 2; p++) {
     frame f = frame_of(j, p);
-    if (j->du) { /* links want the values, too */
+    if (j->du) /* links want the values, too */
       first_lines(&f);
-      find_sources(&f);
-    }
     pull_second_lines(&f);
     pull_sources(&f);
     pull_first_lines(&f);

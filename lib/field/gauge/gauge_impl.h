@@ -18,8 +18,10 @@ static vec *vecs_take(enf__arena *arena, size_t count) { return ENF__TAKE(arena,
 static void take_drain(job *j, bool reverse, enf__arena *arena) {
   const size_t *side = j->shape->links.side, longest = side[0] > side[1] ? side[0] : side[1];
   line l;
-  for (size_t i = 0; i < (reverse ? 8u : 6u); i++)
-    j->part[i] = vecs_take(arena, j->V * j->algebra);
+  const size_t kept = reverse ? j->V : 3 * longest; /* of Ma and Mb */
+  j->whole = reverse;
+  for (size_t i = 0; i < (reverse ? 8u : 4u); i++)
+    j->part[i] = vecs_take(arena, (i < 2 ? kept : j->V) * j->algebra);
   j->line = vecs_take(arena, line_take(&l, j->n, j->matrix, j->algebra, longest, reverse, NULL));
 }
 
@@ -54,23 +56,32 @@ static size_t workspace(const enf__gauge_shape *shape, bool reverse) {
 
 /* ---- samples and lanes ----------------------------------------------------------------------- */
 
-/* Numbers `from` ... of S samples that are `stride` apart -> count vecs. */
-static void load(size_t S, size_t stride, const double *x, size_t from, size_t count, vec *out) {
-  for (int lane = 0; lane < ENF__LANES; lane++) {
-    const double *sample = x + ((size_t)lane < S ? (size_t)lane : 0) * stride + from;
+/* Numbers that are brought into lanes, or out of them, before the next: they stay in cache. */
+enum { PIECE = 64 };
+
+INLINE void load_piece(size_t S, size_t stride, const double *x, size_t count, double *out) {
+  for (size_t lane = 0; lane < (size_t)ENF__LANES; lane++) {
+    const double *sample = x + (lane < S ? lane : 0) * stride;
     for (size_t i = 0; i < count; i++)
-      ((double *)out)[i * (size_t)ENF__LANES + (size_t)lane] = sample[i];
+      out[i * (size_t)ENF__LANES + lane] = sample[i];
   }
 }
 
-static void store(size_t S, size_t stride, const vec *in, size_t from, size_t count, double *x) {
-  for (size_t lane = 0; lane < S; lane++)
-    for (size_t i = 0; i < count; i++)
-      x[lane * stride + from + i] = ((const double *)in)[i * (size_t)ENF__LANES + lane];
+/* Numbers `from` ... of S samples that are `stride` apart -> count vecs. */
+static void load(size_t S, size_t stride, const double *x, size_t from, size_t count, vec *out) {
+  for (size_t i = 0; i < count; i += PIECE)
+    load_piece(S, stride, x + from + i, count - i < PIECE ? count - i : PIECE, (double *)(out + i));
 }
 
-static void load_samples(job *j, size_t S, const double *c, const double *x) {
-  load(S, j->links * j->matrix, x, 0, j->links * j->matrix, j->u);
+static void store(size_t S, size_t stride, const vec *in, size_t from, size_t count, double *x) {
+  for (size_t done = 0; done < count; done += PIECE)
+    for (size_t lane = 0; lane < S; lane++)
+      for (size_t i = done; i < count && i < done + PIECE; i++)
+        x[lane * stride + from + i] = ((const double *)in)[i * (size_t)ENF__LANES + lane];
+}
+
+static void load_samples(job *j, size_t S, const double *c, const double *x, size_t stride) {
+  load(S, stride, x, 0, j->links * j->matrix, j->u);
   load(S, j->shape->terms, c, 0, j->shape->terms, j->c);
 }
 
@@ -106,17 +117,21 @@ INLINE void velocity_at(const job *j, size_t link, vec *v) {
     algebra_product(n, algebra_at(j, j->a, link), j->u + link * j->matrix, v);
 }
 
-static void forward_lanes(job *j, size_t S, const double *c, const double *x, double *v,
-                          double *div) {
+static void forward_lanes(job *j, size_t S, const double *c, const double *x, size_t stride,
+                          double *v, double *div) {
   vec out[MATRIX] = {0};
-  load_samples(j, S, c, x);
+  load_samples(j, S, c, x, stride);
   if (v)
     find_tangent(j, div != NULL);
   else
     find_fields(j, true);
   for (size_t k = 0; v && k < j->links; k++) {
+    if (k + FETCHED < j->links) {
+      fetch(j->matrix, j->u + (k + FETCHED) * j->matrix);
+      fetch(j->algebra, algebra_at(j, j->a, k + FETCHED));
+    }
     velocity_at(j, k, out);
-    store(S, j->links * j->matrix, out, k * j->matrix, j->matrix, v);
+    store(S, stride, out, k * j->matrix, j->matrix, v);
   }
   for (size_t lane = 0; div && lane < S; lane++)
     div[lane] = j->div[lane];
@@ -175,7 +190,7 @@ typedef struct {
 static void reverse_lanes(job *j, size_t S, const batch *of) {
   const size_t dim = j->links * j->matrix, terms = j->shape->terms;
   const bool known = of->dx || of->speed || of->value; /* is A wanted */
-  load_samples(j, S, of->c, of->x);
+  load_samples(j, S, of->c, of->x, dim);
   if (known)
     find_tangent(j, of->value != NULL);
   if (j->du)
@@ -202,13 +217,12 @@ static size_t lanes_of(size_t S, size_t done) {
 }
 
 static void forward(const enf__gauge_shape *shape, enf__arena *arena, size_t S, const double *c,
-                    const double *x, double *v, double *div) {
+                    const double *x, size_t stride, double *v, double *div) {
   const size_t mark = arena->used;
   job j = job_take(shape, false, arena);
-  const size_t dim = j.links * j.matrix;
   for (size_t done = 0; done < S; done += (size_t)ENF__LANES)
-    forward_lanes(&j, lanes_of(S, done), c + done * shape->terms, x + done * dim,
-                  v ? v + done * dim : NULL, div ? div + done : NULL);
+    forward_lanes(&j, lanes_of(S, done), c + done * shape->terms, x + done * stride, stride,
+                  v ? v + done * stride : NULL, div ? div + done : NULL);
   arena->used = mark;
 }
 

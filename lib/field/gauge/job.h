@@ -17,6 +17,7 @@ typedef struct {
   /* cotangents; du and dc may be NULL */
   vec *du, *dc, *dg, *da;
   vec b;                   /* of div */
+  bool whole;              /* the drain keeps all lines, for the reverse */
   vec *part[8];            /* of the drain */
   vec *line;               /* of one line of the drain */
 } job;
@@ -41,6 +42,12 @@ static size_t behind(const job *j, size_t x, size_t mu) {
   if (mu == 1)
     return x1 > 0 ? x - 1 : x + L1 - 1;
   return x >= L1 ? x - L1 : x + j->V - L1;
+}
+
+/* The site to be fetched when x is at work, on the way along axis mu. */
+static size_t along(const job *j, size_t x, size_t mu) {
+  const size_t step = mu == 1 ? FETCHED : FETCHED * j->shape->links.side[1];
+  return x + step < j->V ? x + step : x;
 }
 
 /* du(mu,x) -= 2 a u b, if it is wanted (lanes.h). */

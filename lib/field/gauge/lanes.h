@@ -32,6 +32,12 @@ INLINE size_t matrix_of(size_t n) { return n == 1 ? 1 : 2 * n * n; }
 
 INLINE void vecs_clear(size_t count, vec *a) { memset(a, 0, count * sizeof *a); }
 INLINE void vecs_copy(size_t count, const vec *a, vec *out) { memcpy(out, a, count * sizeof *a); }
+/* What will be read so many sites later, in an order that no processor guesses. */
+enum { FETCHED = 6 };
+INLINE void fetch(size_t count, const vec *a) {
+  for (size_t i = 0; i < count; i += 64 / sizeof *a)
+    __builtin_prefetch(a + i);
+}
 /* out += factor a */
 INLINE void vecs_add(size_t count, double factor, const vec *a, vec *out) {
   const vec f = vec_set(factor);

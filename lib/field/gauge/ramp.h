@@ -16,9 +16,9 @@
 typedef struct {
   size_t n, L, matrix, algebra;
   vec *H, *dH;          /* (L+1,matrix) */
-  vec *X[2], *S[2];     /* (L,n^2) what goes in and comes out, of the two ramps of a line */
+  vec *X, *S;           /* (L,n^2) what goes in and comes out */
   vec *dX, *dS;         /* (L,n^2) cotangents */
-  vec *Y, *Z, *E;       /* (2L-1,n^2), (L,n^2), (2L-1,n^2) */
+  vec *Y, *E;           /* (2L-1,n^2) */
   vec *sum, *moment;    /* (2L,n^2) running sums */
 } line;
 
@@ -29,13 +29,11 @@ static size_t line_take(line *l, size_t n, size_t matrix, size_t algebra, size_t
     vec **at;
     size_t count;
     bool forward;
-  } parts[] = {{&l->H, (L + 1) * matrix, true},    {&l->X[0], L * algebra, true},
-               {&l->X[1], L * algebra, true},      {&l->S[0], L * algebra, true},
-               {&l->S[1], L * algebra, true},      {&l->Y, 2 * L * algebra, true},
-               {&l->sum, 2 * L * algebra, true},   {&l->moment, 2 * L * algebra, true},
-               {&l->Z, L * algebra, true},         {&l->dH, (L + 1) * matrix, false},
-               {&l->dX, L * algebra, false},       {&l->dS, L * algebra, false},
-               {&l->E, 2 * L * algebra, false}};
+  } parts[] = {{&l->H, (L + 1) * matrix, true},   {&l->X, L * algebra, true},
+               {&l->S, L * algebra, true},        {&l->Y, 2 * L * algebra, true},
+               {&l->sum, 2 * L * algebra, true},  {&l->moment, 2 * L * algebra, true},
+               {&l->dH, (L + 1) * matrix, false}, {&l->dX, L * algebra, false},
+               {&l->dS, L * algebra, false},      {&l->E, 2 * L * algebra, false}};
   size_t used = 0;
   *l = (line){.n = n, .L = L, .matrix = matrix, .algebra = algebra};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -89,7 +87,7 @@ static void line_extend(const line *l, size_t k, const vec *u) {
   product(line_size(l), l->H + k * l->matrix, u, l->H + (k + 1) * l->matrix);
 }
 
-/* Y_m at m + h, from m = -h to L + c - 2; and Z. */
+/* Y_m at m + h, from m = -h to L + c - 2, and their sums. */
 static void find_frame(const line *l, const vec *X) {
   const size_t n = line_size(l), L = l->L, h = half_of(l), c = L - h, A = l->algebra;
   const vec *W = l->H + L * l->matrix;
@@ -102,14 +100,20 @@ static void find_frame(const line *l, const vec *X) {
       carry_back(n, W, y, y - L * A);
   }
   run_sums(l, 2 * L - 1, -(double)h, l->Y);
-  for (size_t k = 0; k < L; k++)
-    window(l, k, k + h, k + L, 1, (double)k - 0.5, l->Z + k * A);
+}
+
+/* Z_k, from the sums. */
+static void find_window(const line *l, size_t k, vec *Z) {
+  window(l, k, k + half_of(l), k + l->L, 1, (double)k - 0.5, Z);
 }
 
 static void ramp(const line *l, const vec *X, vec *S) {
+  vec Z[ALGEBRA];
   find_frame(l, X);
-  for (size_t k = 0; k < l->L; k++)
-    carry_back(line_size(l), l->H + k * l->matrix, l->Z + k * l->algebra, S + k * l->algebra);
+  for (size_t k = 0; k < l->L; k++) {
+    find_window(l, k, Z);
+    carry_back(line_size(l), l->H + k * l->matrix, Z, S + k * l->algebra);
+  }
 }
 
 /* ---- reverse --------------------------------------------------------------------------------- */
@@ -131,14 +135,16 @@ static void pull_windows(const line *l, const vec *dZ) {
 static void ramp_pull(const line *l, const vec *X, const vec *dS, bool links, vec *dX) {
   const size_t n = line_size(l), L = l->L, h = half_of(l), c = L - h, A = l->algebra;
   const vec *W = l->H + L * l->matrix;
-  vec *dW = links ? l->dH + L * l->matrix : NULL, t[ALGEBRA];
+  vec *dW = links ? l->dH + L * l->matrix : NULL, t[ALGEBRA], Z[ALGEBRA];
   if (links)
     find_frame(l, X);
   for (size_t k = 0; k < L; k++) {
     const vec *H = l->H + k * l->matrix;
     carry(n, H, dS + k * A, dX + k * A); /* dZ */
-    if (links)
-      pull_link(n, l->Z + k * A, H, dS + k * A, l->dH + k * l->matrix);
+    if (!links)
+      continue;
+    find_window(l, k, Z);
+    pull_link(n, Z, H, dS + k * A, l->dH + k * l->matrix);
   }
   pull_windows(l, dX);
   for (size_t m = 0; m < L; m++) {
