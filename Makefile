@@ -367,7 +367,7 @@ check-python: wheel
 # ---- hosts ---------------------------------------------------------------------------------------
 
 # examples/hosts inside the codes they are for; what is not installed is skipped with a message.
-HOSTS := lammps openmm xtb ase ipi
+HOSTS := lammps openmm xtb ase ipi trajectories
 $(HOSTS:%=check-%): check-%: all wheel
 	@echo '== $*'
 	@BUILD='$(BUILD)' CC='$(CC)' PYTHON='$(PYTHON)' bash tests/project/hosts.sh $*

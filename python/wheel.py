@@ -39,6 +39,7 @@ def main(library, version, folder):
     files["enf/libenf.so.0"] = pathlib.Path(library).read_bytes()
     files[f"{info}/METADATA"] = metadata(version).encode()
     files[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nGenerator: enf\nRoot-Is-Purelib: false\nTag: {tag}\n".encode()
+    files[f"{info}/entry_points.txt"] = b"[console_scripts]\nenf-convert = enf.convert:main\n"
     files[f"{info}/LICENSE"] = (HERE.parent / "LICENSE").read_bytes()
     record = ""
     for name, data in files.items():

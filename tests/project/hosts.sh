@@ -1,8 +1,8 @@
 #!/bin/bash
-# examples/hosts with the packages that they are for: hosts.sh lammps|openmm|xtb|ase|ipi. What is not installed is skipped
+# examples/hosts with the packages that they are for: hosts.sh lammps|openmm|xtb|ase|ipi|trajectories. What is not installed is skipped
 # with a message. Energies must equal the package's own, or libenf's of the same system, to 1e-6.
 #   lammps  liblammps-dev and an MPI        xtb  libxtb-dev
-#   openmm, ase, ipi (ASE as the client)    from pip, into a virtual environment with the wheel of this build
+#   openmm, ase, ipi (ASE as the client), trajectories (mdtraj, MDAnalysis)    from pip, into a virtual environment with the wheel of this build
 set -u
 host=$1 build=$(cd "${BUILD:-build}" && pwd) here=$(cd "$(dirname "$0")/../.." && pwd)
 hosts=$here/examples/hosts flow=$here/bench/data/lj13.safetensors
@@ -31,8 +31,14 @@ python_with() {
 cd "$work" || exit 1
 case $host in
 lammps)
-  compile lammps_energy liblammps ompi-c && compile lammps_jump liblammps ompi-c &&
-    ./lammps_energy "$flow" "$hosts/lj13.lammps" 50 && ./lammps_jump "$flow" "$hosts/lj13.lammps" "${CYCLES:-20}" ;;
+  for name in energy jump force; do compile lammps_$name liblammps ompi-c; done
+  "$build/enf" simulate lj:n=4,eps=2,spring=2 -n 6000 -q -o lj4.npy >/dev/null &&
+    "$build/enf" train lj4.npy --set model.field=pair-kernel --steps 3000 -q -o lj4.safetensors >/dev/null && ./lammps_force lj4.safetensors 40000 &&
+    "$build/enf" simulate lj13 -n 20000 -q -o lj13.npy >/dev/null && "$build/enf" train lj13.npy --steps "${STEPS:-3000}" -q -o lj13.safetensors >/dev/null &&
+    ./lammps_energy lj13.safetensors "$hosts/lj13.lammps" 200 && ./lammps_jump lj13.safetensors "$hosts/lj13.lammps" "${CYCLES:-400}" >jumps || exit 1
+  cat jumps # the exact value has an error of 0.08 itself
+  sed 's/.*<u> \(.*\) +- \([^ ]*\) .*/\1 \2/' jumps | awk '{ d = $1 + 43.01; exit !(d * d < 9 * ($2 * $2 + 0.08 ^ 2) && $2 < 1) }' ||
+    { echo 'the mean energy is not the exact one'; exit 1; } ;;
 xtb)
   compile xtb_weights xtb
   printf '3\n\nO 0 0 0.119\nH 0 0.763 -0.477\nH 0 -0.763 -0.477\n' >water.xyz
@@ -42,6 +48,8 @@ xtb)
 openmm)
   python_with numpy openmm && "$python" "$hosts/openmm_ala2.py" "$hosts/ala2.pdb" "${EFFORT:-0.003}" &&
     "$python" "$here/python/tests/test_hosts.py" ;;
+trajectories)
+  python_with numpy mdtraj MDAnalysis tables && "$python" "$here/python/tests/test_hosts.py" MDTraj MDAnalysis Convert ;;
 ase)
   python_with numpy ase && "$python" "$hosts/ase_energy.py" "$flow" 30 && "$python" "$here/python/tests/test_hosts.py" ;;
 ipi)
@@ -59,5 +67,5 @@ own, u = enf.Energy('lj:n=13,eps=2,rm=1,spring=0')(x), np.load('u.npy')
 worst = abs((u - own) / (1 + abs(own))).max()
 print('energies differ by %.1e' % worst)
 raise SystemExit(not worst < 1e-6)" ;;
-*) echo "hosts.sh lammps|openmm|xtb|ase|ipi"; exit 2 ;;
+*) echo "hosts.sh lammps|openmm|xtb|ase|ipi|trajectories"; exit 2 ;;
 esac

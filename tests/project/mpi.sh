@@ -1,5 +1,5 @@
 #!/bin/bash
-# The tool under mpirun: mpi.sh TOOL, built with MPI=1. 1, 2 and 4 ranks write the same bytes; a rank that is killed loses nothing
+# The tool under mpirun: mpi.sh TOOL, built with MPI=1 (its libenf.a beside it). 1, 2 and 4 ranks write the same bytes; a rank that is killed loses nothing
 # that was saved, and others go on; a rank that fails alone is heard.
 set -u
 enf=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
@@ -48,6 +48,13 @@ if ${CC:-cc} -shared -fPIC -o one.so one.c; then
   ranks 2 reweight 1.safetensors -n 50 -q -e ./one.so >/dev/null 2>err && fail 'a failure is lost'
   [ "$(grep '^enf: ' err)" = 'enf: rank 1: the energy ./one.so returned 9 for 25 configurations' ] || fail "of one rank: $(cat err)"
 fi
+
+# A task farm: every energy that of one process.
+for mpi in ompi-c mpich; do pkg-config --exists $mpi && break; done
+# shellcheck disable=SC2046
+${CC:-cc} -std=c99 -O2 -Wall -Wextra -I"$here/include" $(pkg-config --cflags $mpi) -o farm "$here/examples/hosts/mpi_farm.c" "$(dirname "$enf")/libenf.a" \
+  $(pkg-config --libs $mpi) -lm -pthread && mpirun -n 3 ./farm 1.safetensors lj:n=4 100 >out 2>&1 || fail "task farm: $(cat out)"
+
 refuse() { # refuse RANKS SENTENCE ARGUMENTS...
   n=$1 sentence=$2
   shift 2
