@@ -1,14 +1,16 @@
 #!/bin/bash
 # The table of docs/results.md, "Alanine dipeptide in internal coordinates", from nothing: simulate,
-# train on rows, refine with energies, train from energies alone, weigh 100,000 samples of each.
+# train on rows, refine with energies, train from energies alone, weigh 100,000 samples of each; beside
+# them a CNF in Cartesian coordinates, and replica exchange for what the free energy of phi costs.
 #
 #   ENF=build/enf CFLAGS=-Iinclude LIBS="build/libenf.a -lm -pthread" bash bench/internal.sh OUT [RUN...]
 #
-# RUN: rows-S, refined-S (from rows-S), alone-S for a seed S; without any all three of SEEDS (0 1 2).
+# RUN: rows-S, refined-S (from rows-S), alone-S, cartesian-S, exchange-S for a seed S; without any the
+# first three of SEEDS (0 1 2), cartesian-0 and exchange-0.
 # Interrupted, it goes on where it was: a training from its last saved state, and what is finished is
 # not done again. OUT/RUN.log has what was run, what it printed, the machine and the processor time
-# of it. TRAIN=FILE and TEST=FILE take rows that are there (nm); FRAMES, STEPS and SAMPLES in the
-# environment make everything shorter: in another OUT.
+# of it. TRAIN=FILE and TEST=FILE take rows that are there (nm); FRAMES, STEPS, SAMPLES and EXCHANGE in
+# the environment make everything shorter: in another OUT.
 set -euo pipefail
 enf=${ENF:-enf}
 out=$1
@@ -33,7 +35,7 @@ compile() {
     ${CC:-cc} -O3 -fno-math-errno ${CFLAGS:-} -o "$out/dynamics" "$here/../plugin/dynamics.c" ${LIBS:--lenf -lm} -ldl
 }
 
-# Frames of dynamics: FILE COUNT SEED [RUNGS [COLDEST [HOTTEST]]]
+# Frames of dynamics: FILE COUNT SEED [RUNGS [COLDEST [HOTTEST [TORSION]]] | from HOT]
 frames_of() {
   [ -f "$1" ] || logged "$out/dynamics" "$plugin" "$here/alanine.pdb" nm "$@"
 }
@@ -65,25 +67,48 @@ refined() {
 }
 
 # A nanosecond at 600 K, whose replicas at 775 and 1000 K cross what 600 K does not, gives centres, widths
-# and a first flow; then the weight of KL(p|q) rises.
+# and a first flow. Then the target cools to 300 K, with the rarer states of phi favoured by 3 kT, so that
+# they are learnt as well as the others; 1 kT stays, which costs an ESS of 3 % and keeps them. Frames of
+# the hot ones, each cooled for itself, are in all states that those know: where a flow has lost one, its
+# forward ESS on them tells.
 alone() {
   frames_of "$out/hot-$1.npy" 5000 "$((100 + $1))" 3 600 1000
   train "hot-$1" "$out/hot-$1.npy" "${molecule[@]}" --seed "$1" --steps 250
-  train "warm-$1" --init "$out/hot-$1.safetensors" "${refine[@]}" --seed "$1" --steps "${STEPS:-1300}" \
-    --set train.lambda=0.1 --set train.lambda_end=1 --set train.weight_cut=0.01 --set train.lr=2e-3
-  train "alone-$1" --init "$out/warm-$1.safetensors" "${refine[@]}" --seed "$((50 + $1))" \
+  train "warm-$1" --init "$out/hot-$1.safetensors" --objective refine --energy "$plugin:3" --seed "$1" \
+    --steps "${STEPS:-600}" --set train.beta=0.5 --set train.weight_cut=0.01 --set train.lr=2e-3
+  train "alone-$1" --init "$out/warm-$1.safetensors" --objective refine --energy "$plugin:1" --seed "$((50 + $1))" \
     --steps "${STEPS:-3000}" --set train.lr=1.5e-3
+  frames_of "$out/cooled-$1.npy" "${COOLED:-400}" "$((300 + $1))" from "$out/hot-$1.npy"
+}
+
+# A CNF, of all mirror images and exchanged hydrogens of a methyl group: log Z is log 16 higher.
+cartesian() {
+  train "cartesian-$1" "$data" --seed "$1" --steps "${STEPS:-5000}" --set model.hidden=32 --set model.layers=3 \
+    --set 'model.species=0 1 0 0 2 3 4 5 6 7 8 9 9 9 10 11 12 13 14 15 15 15'
+}
+
+exchange() {
+  frames_of "$out/exchange-$1.npy" "${EXCHANGE:-25000}" "$((200 + $1))" 6 300 600 4,6,8,14
+}
+
+# What a flow's samples are worth with rows of a file: RUN NAME ROWS and more of `enf reweight`.
+weigh() {
+  local run=$1 name=$2 rows=$3
+  shift 3
+  logged "$enf" reweight "$out/$run.safetensors" --data "$rows" --seed 7 --energy "$plugin" --paths 0 \
+    --threads "$threads" --json "$@" >"$out/$name.part"
+  grep '^{' "$out/$name.part" | sed 's/, "[a-z_0-9]*": \[[^]]*\]//g' >"$out/$name.json"
+  rm "$out/$name.part"
 }
 
 judge() { # RUN
-  set -- "$1" -n "$samples" --data "$test" --seed 7 --energy "$plugin" --paths 0 --threads "$threads" \
-    --cv 'phi=torsion:4,6,8,14 psi=torsion:6,8,14,16' --states phi:0:114.6 \
-    --plot "$out/$1.energy.svg" --plot-2d "$out/$1.torsions.svg" --json
-  local run=$1
-  shift
-  logged "$enf" reweight "$out/$run.safetensors" "$@" >"$out/$run.part"
-  grep '^{' "$out/$run.part" | sed 's/, "[a-z_0-9]*": \[[^]]*\]//g' >"$out/$run.json"
-  rm "$out/$run.part"
+  case $1 in
+  exchange-*) return 0 ;;
+  cartesian-*) weigh "$1" "$1" "$test" -n 400 --rows 400 --set density.tol=0.01 --set logdet.checks=0 && return ;;
+  alone-*) weigh "$1" "$1.cooled" "$out/cooled-${1#*-}.npy" -n 20000 ;;
+  esac
+  weigh "$1" "$1" "$test" -n "$samples" --plot "$out/$1.energy.svg" --plot-2d "$out/$1.torsions.svg" \
+    --cv 'phi=torsion:4,6,8,14 psi=torsion:6,8,14,16' --states phi:0:114.6
 }
 
 number() { # JSON NAME FORMAT
@@ -94,26 +119,65 @@ pair() { # JSON NAME FORMAT: value +- error
   echo "$(number "$1" "$2" "$3") +- $(number "$1" "$2_err" "$3")"
 }
 
-# Processor seconds of all that a flow needed, but those of making TRAIN.
+percent() { # JSON NAME
+  LC_ALL=C awk "BEGIN {printf \"%.3f %%\", 100 * $(number "$1" "$2" %g)}"
+}
+
+# Processor seconds of all that a flow needed, but those of making TRAIN; of drawing and weighing.
 spent() { # RUN...
   for run; do cat "$out/$run.log"; done | LC_ALL=C awk '
-    /^\[/ {judging = / reweight /}
+    /^\[/ {judging = / reweight / || /cooled/}
     /^processor seconds:/ && !judging {sum += $3}
     END {printf "%.0f", sum}'
 }
+weighing() { # RUN
+  LC_ALL=C awk '/^\[/ {judging = / reweight .*--states/} /^processor seconds:/ && judging {last = $3} END {print last}' \
+    "$out/$1.log"
+}
 
 table() {
-  echo "| flow, seed | processor seconds | test NLL | ESS | largest weight | k-hat | forward ESS | log Z | phi states |"
-  echo "|---|---|---|---|---|---|---|---|---|"
+  echo "| flow, seed | processor seconds | test NLL | ESS | largest weight | k-hat | forward ESS | of cooled frames | log Z | phi states |"
+  echo "|---|---|---|---|---|---|---|---|---|---|"
   for run in "$@"; do
+    case $run in cartesian-* | exchange-*) continue ;; esac
     [ -f "$out/$run.json" ] || continue
-    local json=$out/$run.json of=$run
+    local json=$out/$run.json of=$run cooled=
     case $run in refined-*) of="rows-${run#*-} $run" ;; esac
+    [ ! -f "$out/$run.cooled.json" ] || cooled=$(number "$out/$run.cooled.json" forward_ess %.2f)
     # shellcheck disable=SC2086 # names are words
     echo "| ${run%-*}, ${run#*-} | $(spent $of) | $(pair "$json" nll %.3f) | $(pair "$json" ess %.3f) |" \
-      "$(LC_ALL=C awk "BEGIN {printf \"%.3f %%\", 100 * $(number "$json" max_weight %g)}") |" \
-      "$(number "$json" khat %.2f) | $(number "$json" forward_ess %.2f) | $(pair "$json" log_z %.4f) |" \
-      "$(pair "$json" free_energy %.3f) |"
+      "$(percent "$json" max_weight) | $(number "$json" khat %.2f) | $(number "$json" forward_ess %.2f) | $cooled |" \
+      "$(pair "$json" log_z %.4f) | $(pair "$json" free_energy %.3f) |"
+  done
+}
+
+# Cartesian flows: what weights alone say, and what they say with rows.
+cartesian_table() {
+  echo "| flow, seed | processor seconds | test NLL | ESS | k-hat | log Z by weights | log Z by BAR |"
+  echo "|---|---|---|---|---|---|---|"
+  for run in "$@"; do
+    local json=$out/$run.json
+    case $run in cartesian-*) ;; *) continue ;; esac
+    echo "| ${run%-*}, ${run#*-} | $(spent "$run") | $(pair "$json" nll %.2f) | $(pair "$json" ess %.3f) |" \
+      "$(number "$json" khat %.2f) | $(pair "$json" log_z %.2f) | $(pair "$json" log_z_bar %.2f) |"
+  done
+}
+
+# Processor seconds to phi states within .05: of a flow its training, and as many samples as that needs;
+# of replica exchange as long a run. Errors fall as the root of the number.
+cost_table() { # EXCHANGE-S RUN...
+  local exchange
+  exchange=$(LC_ALL=C awk '/processor seconds$/ {s = $(NF - 2)} /^states:/ {e = $4} END {print s * (e / .05) ^ 2}' "$out/$1.log")
+  echo "| | processor seconds to +- .05 | replica exchange's over it |"
+  echo "|---|---|---|"
+  echo "| $(grep '^states:' "$out/$1.log") by replica exchange | $(LC_ALL=C printf %.0f "$exchange") | 1 |"
+  shift
+  for run; do
+    case $run in alone-*) ;; *) continue ;; esac
+    LC_ALL=C awk -v run="${run/-/, }" -v trained="$(spent "$run")" -v weighed="$(weighing "$run")" -v exchange="$exchange" \
+      -v error="$(number "$out/$run.json" free_energy_err %g)" 'BEGIN {
+        all = trained + weighed * (error / .05) ^ 2
+        printf "| %s | %.0f | %.0f |\n", run, all, exchange / all}'
   done
 }
 
@@ -124,9 +188,12 @@ test=${TEST:-$out/test.npy}
 [ -n "${TEST:-}" ] || frames_of "$test" "$((frames * 2 / 5))" 2 6
 
 runs=("$@")
-[ $# -gt 0 ] || for kind in rows refined alone; do
-  for seed in ${SEEDS:-0 1 2}; do runs+=("$kind-$seed"); done
-done
+if [ $# -eq 0 ]; then
+  for kind in rows refined alone; do
+    for seed in ${SEEDS:-0 1 2}; do runs+=("$kind-$seed"); done
+  done
+  runs+=(cartesian-0 exchange-0)
+fi
 for run in "${runs[@]}"; do
   log=$out/$run.log
   [ ! -f "$out/$run.json" ] || continue
@@ -134,4 +201,10 @@ for run in "${runs[@]}"; do
   "${run%-*}" "${run#*-}"
   judge "$run"
 done
-table "${runs[@]}" | tee "$out/table.md"
+{
+  table "${runs[@]}"
+  case " ${runs[*]}" in *" cartesian-"*) echo && cartesian_table "${runs[@]}" ;; esac
+  for run in "${runs[@]}"; do
+    case $run in exchange-*) echo && cost_table "$run" "${runs[@]}" ;; esac
+  done
+} | tee "$out/table.md"
