@@ -16,6 +16,7 @@ datarootdir ?= $(prefix)/share
 mandir ?= $(datarootdir)/man
 pkgconfigdir ?= $(libdir)/pkgconfig
 cmakedir ?= $(libdir)/cmake/enf
+docdir ?= $(datarootdir)/doc/enf
 INSTALL ?= install
 PKG_CONFIG ?= pkg-config
 
@@ -392,6 +393,7 @@ empty :=
 FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@exec_prefix@|$(exec_prefix)|' -e 's|@libdir@|$(libdir)|' \
   -e 's|@includedir@|$(includedir)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@SOVERSION@|$(SOVERSION)|' \
   -e 's|@PRIVATE_LIBS@|$(1)|'
+EXAMPLE_FILES := $(wildcard examples/*.* examples/*/*.*)
 CMAKE_FILES := enf-config.cmake enf-config-version.cmake
 
 install: all
@@ -410,6 +412,8 @@ install: all
 	$(Q)$(if $(TOOL_SRC),$(INSTALL) -m 755 $(BUILD)/enf '$(call IN,$(bindir))',:)
 	$(Q)for s in 1 3; do for page in $(BUILD)/man/man$$s/*.$$s; do [ ! -e $$page ] || \
 	  $(INSTALL) -m 644 $$page '$(call IN,$(mandir))'/man$$s; done; done
+	$(Q)for file in README.md CHANGELOG.md LICENSE $(wildcard docs/*.md) $(EXAMPLE_FILES); do \
+	  $(INSTALL) -d '$(call IN,$(docdir))'/$$(dirname $$file) && $(INSTALL) -m 644 $$file '$(call IN,$(docdir))'/$$file; done
 
 uninstall: man
 	$(SAY) REMOVE '$(DESTDIR)$(prefix)'
@@ -419,6 +423,8 @@ uninstall: man
 	$(Q)rm -f '$(call IN,$(pkgconfigdir))/enf.pc' '$(call IN,$(bindir))/enf'
 	$(Q)for s in 1 3; do for page in $(BUILD)/man/man$$s/*.$$s; do \
 	  rm -f '$(call IN,$(mandir))'/man$$s/$${page##*/}; done; done
+	$(Q)for file in README.md CHANGELOG.md LICENSE $(wildcard docs/*.md) $(EXAMPLE_FILES); do rm -f '$(call IN,$(docdir))'/$$file; done
+	$(Q)find '$(call IN,$(docdir))' -depth -type d -empty -delete 2>/dev/null || true
 	$(Q)rmdir '$(call IN,$(includedir))/enf' '$(call IN,$(cmakedir))' 2>/dev/null || true
 
 installcheck: all

@@ -34,6 +34,7 @@ fi
 for page in man3/enf_log_prob.3 man1/enf.1; do
   [ -s "$stage/share/man/$page" ] || { echo "$page is missing"; exit 1; }
 done
+[ -f "$stage/share/doc/enf/docs/hosts.md" ] && [ -f "$stage/share/doc/enf/examples/hosts/lammps_jump.c" ] || { echo 'documents and examples are not installed'; exit 1; }
 $MAKE --no-print-directory uninstall prefix="$stage"
 left=$(find "$stage" -type f -o -type l)
 [ -z "$left" ] || { echo "left behind: $left"; exit 1; }

@@ -49,11 +49,16 @@ if ${CC:-cc} -shared -fPIC -o one.so one.c; then
   [ "$(grep '^enf: ' err)" = 'enf: rank 1: the energy ./one.so returned 9 for 25 configurations' ] || fail "of one rank: $(cat err)"
 fi
 
-# A task farm: every energy that of one process.
+# Programs of one's own: a task farm whose energies are those of one process, a training whose loss is the same on any ranks.
 for mpi in ompi-c mpich; do pkg-config --exists $mpi && break; done
-# shellcheck disable=SC2046
-${CC:-cc} -std=c99 -O2 -Wall -Wextra -I"$here/include" $(pkg-config --cflags $mpi) -o farm "$here/examples/hosts/mpi_farm.c" "$(dirname "$enf")/libenf.a" \
-  $(pkg-config --libs $mpi) -lm -pthread && mpirun -n 3 ./farm 1.safetensors lj:n=4 100 >out 2>&1 || fail "task farm: $(cat out)"
+for name in farm train; do
+  # shellcheck disable=SC2046
+  ${CC:-cc} -std=c99 -O2 -Wall -Wextra -I"$here/include" $(pkg-config --cflags $mpi) -o $name "$here/examples/hosts/mpi_$name.c" \
+    "$(dirname "$enf")/libenf.a" $(pkg-config --libs $mpi) -lm -pthread || fail "examples/hosts/mpi_$name.c"
+done
+mpirun -n 3 ./farm 1.safetensors lj:n=4 100 >out 2>&1 || fail "task farm: $(cat out)"
+for n in 1 2 4; do mpirun -n $n ./train lj.npy 64 5 2>&1 | sed 's/.*; //' >$n.loss; done
+grep -q '^loss ' 1.loss && same loss
 
 refuse() { # refuse RANKS SENTENCE ARGUMENTS...
   n=$1 sentence=$2
