@@ -1,10 +1,13 @@
 /* info.c -- `enf info`: what a flow file holds. The field is known by the names of its tensors. */
 #include "build.h"
 #include "ending.h"
+#include "lines.h"
 #include "report.h"
 #include "rings.h"
 #include "zmatrix.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const integers[][2] = {
@@ -73,7 +76,58 @@ static void print_field(report *r, const enf_flow *flow) {
     print_integer(r, flow, egnn[i]);
 }
 
-static int print_flow(const cli *c, const enf_flow *flow, const zmatrix *z) {
+/* What configurations tell of a flow, or nothing. */
+typedef struct {
+  enf_lines lines;
+  size_t n; /* configurations with singular values */
+  double lowest, highest;
+} standing;
+
+enum { STRETCHED = 1000 };
+
+static int find_stretch(const cli *c, const enf_flow *flow, const dataset *data, standing *s) {
+  const size_t n = data->n < STRETCHED ? data->n : STRETCHED;
+  double *lowest = cli_alloc(2 * n, sizeof *lowest);
+  if (lowest == NULL)
+    return FAILURE;
+  const enf_status status =
+      enf_singular_values(c->ctx, flow, n, data->x, lowest, lowest + n);
+  s->lowest = INFINITY;
+  for (size_t i = 0; i < n && status == ENF_OK; i++) {
+    s->lowest = fmin(s->lowest, lowest[i]);
+    s->highest = fmax(s->highest, lowest[n + i]);
+    s->n++;
+  }
+  free(lowest);
+  return status == ENF_OK || status == ENF_ERR_UNSUPPORTED ? SUCCESS : cli_fail_status(c, status);
+}
+
+static int find_standing(cli *c, const enf_flow *flow, standing *s) {
+  dataset data = {0};
+  int64_t N = 0, D = 0;
+  *s = (standing){.n = 0};
+  if (c->operands < 2)
+    return SUCCESS;
+  enf_get_int(flow, "particles", &N);
+  enf_get_int(flow, "dimensions", &D);
+  int result = data_read(c, c->operand[1], (size_t)N, (size_t)D, &data);
+  if (result == SUCCESS)
+    result = lines_find(c, flow, &data, &s->lines);
+  if (result == SUCCESS)
+    result = find_stretch(c, flow, &data, s);
+  data_free(&data);
+  return result;
+}
+
+static void print_standing(report *r, const standing *s) {
+  lines_report(r, &s->lines, (double)NAN, (double)NAN);
+  if (s->n == 0)
+    return;
+  report_real(r, "lowest_singular_value", "least stretch, data to prior", s->lowest);
+  report_real(r, "highest_singular_value", "largest stretch", s->highest);
+}
+
+static int print_flow(const cli *c, const enf_flow *flow, const zmatrix *z, const standing *s) {
   int result = SUCCESS;
   report r = report_begin(c);
   report_text(&r, "flow", "flow", c->operand[0]);
@@ -92,6 +146,7 @@ static int print_flow(const cli *c, const enf_flow *flow, const zmatrix *z) {
     zmatrix_print(&r, z);
     result = rings_print(c, &r, flow);
   }
+  print_standing(&r, s);
   print_tensors(flow, r.json);
   report_end(&r);
   return result;
@@ -121,8 +176,11 @@ int run_info(cli *c) {
   int result = zmatrix_read(c, flow, &z);
   if (result == SUCCESS)
     result = draw(c, &z);
+  standing s = {.n = 0};
   if (result == SUCCESS)
-    result = print_flow(c, flow, &z);
+    result = find_standing(c, flow, &s);
+  if (result == SUCCESS)
+    result = print_flow(c, flow, &z, &s);
   zmatrix_free(&z);
   enf_destroy(flow);
   return result;

@@ -90,7 +90,8 @@ int score_flow(cli *c, const enf_flow *flow, const dataset *data, const target *
     return result;
   mean_of(data->n, logp, &s->nll, &s->nll_err);
   s->nll = -s->nll;
-  return isnan(t->log_z) ? SUCCESS : find_excess(t, data, logp, s);
+  result = lines_find(c, flow, data, &s->lines);
+  return isnan(t->log_z) || result != SUCCESS ? result : find_excess(t, data, logp, s);
 }
 
 void score_report(report *r, const score *s) {
@@ -101,6 +102,7 @@ void score_report(report *r, const score *s) {
     report_count(r, "nonfinite", "energies not finite", s->nonfinite);
   if (!isnan(s->excess))
     report_measured(r, "excess_nll", "excess NLL", s->excess, s->excess_err, (double)NAN, 0);
+  lines_report(r, &s->lines, s->nll, s->nll - s->excess);
 }
 
 static void print_score(const cli *c, const score *s) {

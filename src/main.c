@@ -96,7 +96,8 @@ static const command commands[] = {
      "Prints the mean negative log-likelihood (NLL) with its standard error, in nats per\n"
      "configuration on the mean-free subspace. With --energy, and log Z known or given, also the\n"
      "excess NLL: the mean of (-log q(x)) - (u(x) + log Z), an estimate of KL(p||q). A\n"
-     "configuration that fails has log-density NaN, is counted and left out of the means.\n",
+     "configuration that fails has log-density NaN, is counted and left out of the means. Beside the NLL\n"
+     "stand those of the best Gaussian and Student-t densities, and the entropy where log Z is known.\n",
      run_logprob},
     {REWEIGHT, "reweight", "[FLOW]", 0, 1, "Reweight samples of a flow to the Boltzmann density",
      "Draws -n samples from FLOW, or takes --x and --logp as 'enf sample' wrote them, and weighs\n"
@@ -148,13 +149,16 @@ static const command commands[] = {
      "little below some twenty effective families. FILE.state.npy beside the output is what --resume\n"
      "goes on with after an interruption, to the same bits.\n",
      run_anneal},
-    {INFO, "info", "[FLOW]", 0, 1, "Describe a flow file: shapes, scale, parameters",
+    {INFO, "info", "[FLOW [DATA]]", 0, 2, "Describe a flow file: shapes, scale, parameters",
      "Of a molecule in internal coordinates it prints the Z-matrix: every atom with those that "
      "its\n"
      "distance, angle and dihedral are with, and their centres and widths; --plot draws it. "
      "Torsions\n"
      "have the names of proteins if the topology was a PDB file: phi; phi' where it is about the\n"
-     "same bond with another atom at an end.\n",
+     "same bond with another atom at an end.\n"
+     "With DATA, configurations, also the lines: their NLL under the best Gaussian of one width, of any\n"
+     "covariance and the best Student-t density, and how far the way to the prior shrinks and stretches\n"
+     "at the first 1000 of them (singular values of dz/dx).\n",
      run_info},
     {MIX, "mix", "FLOW...", 1, OPERANDS, "Join flows to a mixture",
      "The mixture is a flow for every other command; its weights are equal, or of greatest "

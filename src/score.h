@@ -3,6 +3,7 @@
 #define SCORE_H
 
 #include "draw.h"
+#include "lines.h"
 #include "target.h"
 
 typedef struct {
@@ -10,6 +11,7 @@ typedef struct {
   uint64_t failed, nonfinite; /* densities, energies */
   double nll, nll_err;        /* nats per configuration */
   double excess, excess_err;  /* mean of (-log q) - (u + log Z); NaN without energy and log Z */
+  enf_lines lines;            /* of the same configurations */
   effort effort;
 } score;
 

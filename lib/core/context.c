@@ -43,6 +43,7 @@ static const struct {
     {ENF__OPT_LOGDET_METHOD, CODE, offsetof(enf__run, logdet_method)},
     {ENF__OPT_LOGDET_TOL, REAL, offsetof(enf__run, logdet_tol)},
     {ENF__OPT_LOGDET_PROBES, SIZE, offsetof(enf__run, probes)},
+    {ENF__OPT_LOGDET_TERMS, SIZE, offsetof(enf__run, terms)},
     {ENF__OPT_LOGDET_PROBE, CODE, offsetof(enf__run, probe)},
     {ENF__OPT_INVERSE_TOL, REAL, offsetof(enf__run, inverse_tol)},
     {ENF__OPT_INVERSE_MAX_ITERATIONS, SIZE, offsetof(enf__run, inverse_iterations)},

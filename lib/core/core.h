@@ -63,7 +63,7 @@ typedef struct {
   double logdet_tol;
   double density_tol; /* 0: tolerances are as they stand */
   unsigned own;       /* those of them that the host has set (context.c) */
-  size_t probes;
+  size_t probes, terms; /* of estimates; terms: map/series.h */
   double inverse_tol;
   size_t inverse_iterations;
   int probe; /* their distribution: map/probe.h */

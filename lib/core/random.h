@@ -25,6 +25,7 @@ enum {
   ENF__STREAM_ANNEAL = 15,
   ENF__STREAM_SIZE = 16,
   ENF__STREAM_DEQUANTISE = 17,
+  ENF__STREAM_ROULETTE = 18,
   ENF__STREAM_COMPONENT = 20,
   /* bits that a stream of prior draws is joined with, for the numbers of a gamma draw */
   ENF__STREAM_GAMMA = 0x100,

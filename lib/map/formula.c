@@ -45,7 +45,8 @@ void enf__formula_carry(const enf__map *map, enf__arena *arena, enf__carry *c) {
   const size_t from = layers_below(map, c->t0), to = layers_below(map, c->t1);
   const enf__stretch stretch = {.to_data = to > from,
                                 .first = M - (to > from ? to : from),
-                                .end = M - (to > from ? from : to)};
+                                .end = M - (to > from ? from : to),
+                                .estimate = c->logdet && c->probes ? c : NULL};
   for (size_t i = 0; i < c->S; i++)
     if (c->why[i].status != ENF_OK)
       memset(c->x + i * dim, 0, dim * sizeof *c->x);

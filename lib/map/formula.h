@@ -11,6 +11,7 @@
 typedef struct {
   bool to_data;
   size_t first, end;
+  const enf__carry *estimate; /* its log-determinants may be estimated by probes; or NULL */
 } enf__stretch;
 
 typedef struct {

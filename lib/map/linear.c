@@ -2,8 +2,9 @@
    followed by y_i = alpha z_i + (1 - alpha) log(1 + e^z_i), alpha = 0.3, from the data to the
    prior.
 
-     log |dz/dx| = log |det W|, by an LU decomposition with partial pivoting when the parameters
-     change; there x = W^-1 (z - b) and the gradient of log |det W|, W^-T, are got from W^-1.
+     log |dz/dx| = log |det W|, by an LU decomposition with partial pivoting; there x = W^-1 (z - b)
+     and the gradient of log |det W|, W^-T, are got from W^-1. Both are found when somebody asks for
+     the first time since the parameters have changed: an averaged flow that nobody uses costs nothing.
 
    Through it, with cotangents dz and dl of the log-determinant: dx = W^T dz, dW += dz x^T + dl
    W^-T, db += dz. Back, with dx and dl: dz = W^-T dx, dW -= dz x^T + dl W^-T, db -= dz. A singular
@@ -15,10 +16,13 @@
      dW += (dz x^T - v R^T)/2 + 2 v lambda R^T e x^T,  e = R W x - x
      dR += (v W^T - dx (W x)^T)/2 + 2 v lambda e (W x)^T
 
-   The factor 1/2 is the publication's, the mean of the likelihoods of W and of R. */
+   The factor 1/2 is the publication's, the mean of the likelihoods of W and of R. There is no W^-1 in it;
+   log |det W| is wanted for the loss alone. */
 #include "map/formula.h"
 #include "math/lu.h"
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 static const double ALPHA = 0.3;
@@ -27,9 +31,12 @@ enum { NEWTON_STEPS = 60 };
 typedef struct {
   const double *w, *b; /* (D,D) and (D), of the flow's parameters */
   const double *r;     /* (D,D) R, or NULL */
-  double *inverse;     /* (D,D) W^-1 */
-  double log_det;      /* log |det W|; NaN if it is singular */
+  double *inverse;     /* (D,D) W^-1, if it is there */
+  double log_det;      /* log |det W|, if it is there; NaN if W is singular */
+  atomic_int there;    /* LOG_DET, INVERSE; set under the lock */
 } layer;
+
+enum { LOG_DET = 1, INVERSE = 2 };
 
 typedef struct {
   enf__formula head;
@@ -39,6 +46,7 @@ typedef struct {
   double lambda;
   layer *layer;  /* (M) */
   double *block; /* of all inverses, and scratch of (D,D) */
+  pthread_mutex_t *lock; /* whoever finds what is not there yet */
 } linear;
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -51,6 +59,9 @@ static void destroy(enf__map *map) {
   enf__free(&alloc, l->second);
   enf__free(&alloc, l->layer);
   enf__free(&alloc, l->block);
+  if (l->lock)
+    pthread_mutex_destroy(l->lock);
+  enf__free(&alloc, l->lock);
   enf__free(&alloc, l);
 }
 
@@ -97,8 +108,11 @@ static enf_status plan(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec) 
 static enf_status allocate(enf_ctx *ctx, enf__map *map) {
   linear *l = (linear *)map;
   const size_t square = l->dim * l->dim;
+  l->lock = enf__alloc(&map->alloc, sizeof *l->lock);
+  if (l->lock)
+    pthread_mutex_init(l->lock, NULL);
   l->block = enf__alloc_array(&map->alloc, map->layers + 1, square * sizeof *l->block);
-  if (!l->block)
+  if (!l->block || !l->lock)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a map");
   for (size_t m = 0; m < map->layers; m++)
     l->layer[m] = (layer){.inverse = l->block + m * square};
@@ -109,16 +123,34 @@ static enf_status allocate(enf_ctx *ctx, enf__map *map) {
 
 static void pack(enf__map *map, const double *params) {
   linear *l = (linear *)map;
-  const size_t D = l->dim;
-  double *scratch = l->block + map->layers * D * D;
   for (size_t m = 0; m < map->layers; m++) {
     layer *at = &l->layer[m];
     at->w = params + l->weight[m];
     at->b = params + l->bias[m];
     at->r = l->second ? params + l->second[m] : NULL;
-    memcpy(scratch, at->w, D * D * sizeof *scratch);
-    at->log_det = enf__lu_invert(D, scratch, at->inverse);
+    atomic_store(&at->there, 0);
   }
+}
+
+/* A layer with that of it. */
+static const layer *layer_with(const linear *l, size_t m, int what) {
+  layer *at = &l->layer[m];
+  const size_t D = l->dim;
+  double *scratch = l->block + l->head.base.layers * D * D;
+  if (atomic_load_explicit(&at->there, memory_order_acquire) & what)
+    return at;
+  pthread_mutex_lock(l->lock);
+  const int there = atomic_load(&at->there);
+  if (!(there & what)) {
+    memcpy(scratch, at->w, D * D * sizeof *scratch);
+    const double log_det = what == INVERSE ? enf__lu_invert(D, scratch, at->inverse)
+                                           : enf__lu_log_det(D, scratch);
+    if (!(there & LOG_DET)) /* others may read it */
+      at->log_det = log_det;
+    atomic_fetch_or_explicit(&at->there, what | LOG_DET, memory_order_release);
+  }
+  pthread_mutex_unlock(l->lock);
+  return at;
 }
 
 /* ---- the activation -------------------------------------------------------------------------- */
@@ -147,19 +179,24 @@ static double unsmooth(double y) {
 
 /* ---- one layer, one sample ------------------------------------------------------------------- */
 
-/* out (n) = a (n,n) x, or a^T x. */
+/* out (n) = a (n,n) x, or a^T x, which walks along the rows, too. */
 static void times(size_t n, const double *a, bool transposed, const double *x, double *out) {
-  for (size_t i = 0; i < n; i++) {
+  for (size_t i = 0; !transposed && i < n; i++) {
     double sum = 0;
     for (size_t k = 0; k < n; k++)
-      sum += (transposed ? a[k * n + i] : a[i * n + k]) * x[k];
+      sum += a[i * n + k] * x[k];
     out[i] = sum;
   }
+  for (size_t i = 0; transposed && i < n; i++)
+    out[i] = 0;
+  for (size_t k = 0; transposed && k < n; k++)
+    for (size_t i = 0; i < n; i++)
+      out[i] += a[k * n + i] * x[k];
 }
 
 /* x -> z -> y with z in z (n); returns log |dy/dx|. */
 static double to_prior(const linear *l, size_t m, double *x, double *z) {
-  const layer *at = &l->layer[m];
+  const layer *at = layer_with(l, m, LOG_DET);
   double log_det = at->log_det;
   times(l->dim, at->w, false, x, z);
   for (size_t i = 0; i < l->dim; i++) {
@@ -175,7 +212,7 @@ static double to_prior(const linear *l, size_t m, double *x, double *z) {
 
 /* y -> z -> x with z in z (n); returns log |dx/dy|. */
 static double to_data(const linear *l, size_t m, double *x, double *z) {
-  const layer *at = &l->layer[m];
+  const layer *at = layer_with(l, m, INVERSE);
   const bool last = m + 1 == l->head.base.layers;
   double log_det = -at->log_det;
   for (size_t i = 0; i < l->dim; i++) {
@@ -196,47 +233,59 @@ static void add_outer(size_t n, double weight, const double *dz, const double *x
 }
 
 static void add_parameters(const linear *l, size_t m, double sign, const double *dz,
-                           const double *x, double dlogdet, double *dparams) {
-  const size_t n = l->dim;
-  double *dw = dparams + l->weight[m], *db = dparams + l->bias[m];
-  add_outer(n, sign, dz, x, dw);
-  for (size_t i = 0; i < n; i++) {
+                           const double *x, double *dparams) {
+  double *db = dparams + l->bias[m];
+  add_outer(l->dim, sign, dz, x, dparams + l->weight[m]);
+  for (size_t i = 0; i < l->dim; i++)
     db[i] += sign * dz[i];
-    for (size_t k = 0; k < n; k++)
-      dw[i * n + k] += sign * dlogdet * l->layer[m].inverse[k * n + i];
-  }
 }
 
-/* The surrogate: dx is W^T dz, work (2 D) scratch. */
+/* The surrogate: dx is W^T dz, work (3 D) scratch. */
 static void add_surrogate(const linear *l, size_t m, const double *dz, const double *x,
                           const double *z, const double *dx, double dlogdet, double *work,
                           double *dparams) {
   const size_t n = l->dim;
   const layer *at = &l->layer[m];
-  double *dw = dparams + l->weight[m], *db = dparams + l->bias[m];
-  double *dr = dparams + l->second[m], *e = work, *back = work + n;
-  const double weight = -dlogdet, pull = 2 * l->lambda * weight;
-  for (size_t i = 0; i < n; i++) {
-    e[i] = -x[i];
-    for (size_t k = 0; k < n; k++)
-      e[i] += at->r[i * n + k] * (z[k] - at->b[k]);
-  }
+  double *db = dparams + l->bias[m], *e = work, *back = work + n, *out = work + 2 * n;
+  const double pull = -2 * l->lambda * dlogdet;
+  for (size_t i = 0; i < n; i++)
+    out[i] = z[i] - at->b[i];
+  times(n, at->r, false, out, e);
+  for (size_t i = 0; i < n; i++)
+    e[i] -= x[i];
   times(n, at->r, true, e, back);
   for (size_t i = 0; i < n; i++) {
     db[i] += dz[i];
-    for (size_t k = 0; k < n; k++) {
-      dw[i * n + k] += (dz[i] * x[k] - weight * at->r[k * n + i]) / 2 + pull * back[i] * x[k];
-      dr[i * n + k] += (weight * at->w[k * n + i] - dx[i] * (z[k] - at->b[k])) / 2 +
-                       pull * e[i] * (z[k] - at->b[k]);
-    }
+    back[i] = dz[i] / 2 + pull * back[i];
+    e[i] = pull * e[i] - dx[i] / 2;
   }
+  add_outer(n, 1, back, x, dparams + l->weight[m]);
+  add_outer(n, 1, e, out, dparams + l->second[m]);
+}
+
+/* d (n,n) += weight a^T */
+static void add_transposed(size_t n, double weight, const double *a, double *d) {
+  for (size_t k = 0; k < n; k++)
+    for (size_t i = 0; i < n; i++)
+      d[i * n + k] += weight * a[k * n + i];
+}
+
+/* What is the same for all samples: of the log-determinant, dlogdet being summed over them. */
+static void add_log_det(const linear *l, size_t m, bool back, double dlogdet, double *dparams) {
+  double *dw = dparams + l->weight[m];
+  if (!l->second || back) {
+    add_transposed(l->dim, back ? -dlogdet : dlogdet, layer_with(l, m, INVERSE)->inverse, dw);
+    return;
+  }
+  add_transposed(l->dim, dlogdet / 2, l->layer[m].r, dw);
+  add_transposed(l->dim, -dlogdet / 2, l->layer[m].w, dparams + l->second[m]);
 }
 
 /* Cotangents a of what left the layer become those of what entered it; x and z are its points, x
    on the side of the data. */
 static void pull_layer(const linear *l, size_t m, bool back, const double *x, const double *z,
                        double dlogdet, double *a, double *work, double *dparams) {
-  const layer *at = &l->layer[m];
+  const layer *at = back ? layer_with(l, m, INVERSE) : &l->layer[m];
   const bool last = m + 1 == l->head.base.layers;
   const size_t n = l->dim;
   if (!back) {
@@ -251,7 +300,7 @@ static void pull_layer(const linear *l, size_t m, bool back, const double *x, co
   if (dparams && l->second && !back)
     add_surrogate(l, m, work, x, z, a, dlogdet, work + n, dparams);
   else if (dparams)
-    add_parameters(l, m, back ? -1 : 1, work, x, dlogdet, dparams);
+    add_parameters(l, m, back ? -1 : 1, work, x, dparams);
 }
 
 /* ---- the formula -------------------------------------------------------------------------------
@@ -269,7 +318,7 @@ static size_t workspace(const enf__map *map, const enf__run *run, size_t S) {
   (void)run;
   (void)S;
   enf__arena count = {0};
-  ENF__TAKE(&count, double, 3 * ((const linear *)map)->dim);
+  ENF__TAKE(&count, double, 4 * ((const linear *)map)->dim);
   return count.used;
 }
 
@@ -306,9 +355,13 @@ static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bo
                  double *a, double *dparams) {
   const linear *l = (const linear *)map;
   const size_t D = l->dim, M = map->layers, kept = record_of(map);
-  double *work = ENF__TAKE(arena, double, 3 * D);
+  double *work = ENF__TAKE(arena, double, 4 * D), sum = 0;
   (void)run;
   (void)aside;
+  for (size_t i = 0; i < S; i++)
+    sum += dlogdet[i];
+  for (size_t m = 0; dparams && m < M; m++)
+    add_log_det(l, m, to_data, sum, dparams);
   for (size_t i = 0; i < S; i++)
     for (size_t k = 0; k < M; k++) {
       const size_t m = to_data ? k : M - 1 - k;

@@ -7,13 +7,15 @@
    last on the explicit way, which has a second scale behind it, is the one at that side. */
 #include "map/residual.h"
 #include "map/formula.h"
+#include "map/residual_series.h"
 #include <math.h>
 #include <string.h>
 
 static const enf__residual_kind *const kinds[] = {[ENF__RESIDUAL_MONOTONE] =
                                                       &enf__residual_pairwise,
                                                   [ENF__RESIDUAL_KERNEL] = &enf__residual_pairwise,
-                                                  [ENF__RESIDUAL_MLP] = &enf__residual_mlp};
+                                                  [ENF__RESIDUAL_MLP] = &enf__residual_mlp,
+                                                  [ENF__RESIDUAL_EGNN] = &enf__residual_egnn};
 ENF__ROW_FOR_EVERY(ENF__RESIDUALS, kinds);
 
 enum { TOGETHER = 8 };
@@ -114,7 +116,7 @@ static double cost(const enf__map *map) {
 static size_t workspace(const enf__map *map, const enf__run *run, size_t S) {
   const enf__residual *kind = map_of(map)->kind;
   (void)S;
-  return kind->ops->workspace(kind, run);
+  return kind->ops->workspace(kind, run) + enf__residual_series_workspace(kind, run);
 }
 
 /* The layer that is the last one on the explicit way. */
@@ -144,13 +146,16 @@ static void apply(const enf__map *map, const enf__run *run, enf__arena *arena,
   const enf__residual *kind = r->kind;
   const size_t M = map->layers, used = arena->used;
   (void)aside;
+  const enf__carry *call = enf__residual_has_series(kind) ? stretch->estimate : NULL;
   for (size_t k = stretch->first; k < stretch->end; k++, arena->used = used) {
     const size_t m = stretch->to_data ? stretch->end - 1 - (k - stretch->first) : k;
     const bool end = m == end_layer(r);
     if (stretch->to_data == r->to_data) {
       rescale(r, m, 1, S, x, logdet);
       keep(r, m, S, x, record);
-      kind->ops->forward(kind, m, run, arena, S, x, logdet);
+      if (call)
+        enf__residual_estimate(kind, m, arena, S, x, 1, call);
+      kind->ops->forward(kind, m, run, arena, S, x, call ? NULL : logdet);
       if (end) {
         rescale(r, M, 1, S, x, logdet);
         keep(r, M, S, x, record);
@@ -160,7 +165,9 @@ static void apply(const enf__map *map, const enf__run *run, enf__arena *arena,
         keep(r, M, S, x, record);
         rescale(r, M, -1, S, x, logdet);
       }
-      kind->ops->invert(kind, m, run, arena, S, x, logdet, why);
+      kind->ops->invert(kind, m, run, arena, S, x, call ? NULL : logdet, why);
+      if (call)
+        enf__residual_estimate(kind, m, arena, S, x, -1, call);
       keep(r, m, S, x, record);
       rescale(r, m, -1, S, x, logdet);
     }

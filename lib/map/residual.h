@@ -6,6 +6,7 @@
 #define ENF__RESIDUAL_H
 
 #include "map/map.h"
+#include "math/pairwise.h"
 
 typedef struct enf__residual enf__residual;
 
@@ -32,6 +33,9 @@ typedef struct {
   void (*pull)(const enf__residual *kind, size_t layer, const enf__run *run, enf__arena *arena,
                bool inverse, size_t S, const double *x, size_t stride, const double *dlogdet,
                double *a, double *dparams);
+  /* The functions of distances that a layer is the gradient of; false where it is not bounded on
+     both sides. NULL: it is none. */
+  bool (*view)(const enf__residual *kind, size_t layer, enf__pairwise *view);
 } enf__residual_kind;
 
 /* The head of a kind's struct. */
@@ -43,6 +47,6 @@ struct enf__residual {
   double bound; /* c */
 };
 
-extern const enf__residual_kind enf__residual_pairwise, enf__residual_mlp;
+extern const enf__residual_kind enf__residual_pairwise, enf__residual_mlp, enf__residual_egnn;
 
 #endif

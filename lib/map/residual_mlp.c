@@ -389,4 +389,4 @@ static void pull(const enf__residual *kind, size_t layer, const enf__run *run, e
 }
 
 const enf__residual_kind enf__residual_mlp = {create, add,       allocate, destroy, pack,
-                                              cost,   workspace, forward,  invert,  pull};
+                                              cost,   workspace, forward,  invert,  pull,    NULL};

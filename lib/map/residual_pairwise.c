@@ -11,7 +11,6 @@
    gradient of a strongly convex function, so Newton's method with a line search finds its
    inverse from anywhere. Every sample is a lane of its own. All of it is double. */
 #include "map/residual.h"
-#include "math/pairwise.h"
 #include <math.h>
 #include <string.h>
 
@@ -168,13 +167,15 @@ static void pack(enf__residual *kind, const double *params) {
     }
 }
 
-static enf__pairwise kernel_view(const pairwise *p, size_t layer) {
-  return (enf__pairwise){.particles = p->head.space->shape.particles,
+static bool view_of(const enf__residual *kind, size_t layer, enf__pairwise *view) {
+  const pairwise *p = of(kind);
+  *view = (enf__pairwise){.particles = p->head.space->shape.particles,
                          .dimensions = p->head.space->shape.dimensions,
                          .row = p->row,
                          .cells = p->cells,
                          .width = p->range / (double)p->cells,
                          .spline = p->spline + layer * p->rows * p->cells * 4};
+  return p->both_sides;
 }
 
 /* ---- lanes ----------------------------------------------------------------------------------- */
@@ -190,8 +191,8 @@ typedef struct {
 } work;
 
 static work lay_out(const pairwise *p, size_t layer, const enf__run *run, enf__arena *arena) {
-  work w = {
-      .ops = enf__pairwise_kernels_of(run->kernel), .view = kernel_view(p, layer), .n = size_of(p)};
+  work w = {.ops = enf__pairwise_kernels_of(run->kernel), .n = size_of(p)};
+  view_of(&p->head, layer, &w.view);
   w.lanes = w.ops->lanes;
   const size_t numbers = w.n * w.lanes;
   w.x = ENF__TAKE(arena, double, numbers);
@@ -444,4 +445,4 @@ static void pull(const enf__residual *kind, size_t layer, const enf__run *run, e
 }
 
 const enf__residual_kind enf__residual_pairwise = {create, add,       allocate, destroy, pack,
-                                                   cost,   workspace, forward,  invert,  pull};
+                                                   cost,   workspace, forward,  invert,  pull,    view_of};

@@ -44,3 +44,21 @@ double enf__lu_invert(size_t n, double *a, double *inverse) {
   }
   return isfinite(log_det) ? log_det : (double)NAN;
 }
+
+double enf__lu_log_det(size_t n, double *a) {
+  double log_det = 0;
+  for (size_t c = 0; c < n; c++) {
+    const size_t p = pivot_of(n, a, c);
+    exchange(p == c ? 0 : n, a + p * n, a + c * n);
+    const double pivot = a[c * n + c];
+    log_det += log(fabs(pivot));
+    for (size_t k = c; k < n; k++)
+      a[c * n + k] /= pivot;
+    for (size_t i = c + 1; i < n; i++) {
+      const double factor = a[i * n + c];
+      for (size_t k = c; k < n; k++)
+        a[i * n + k] -= factor * a[c * n + k];
+    }
+  }
+  return isfinite(log_det) ? log_det : (double)NAN;
+}

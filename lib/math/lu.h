@@ -8,4 +8,7 @@
    log |det a|, NaN for a singular one. */
 double enf__lu_invert(size_t n, double *a, double *inverse);
 
+/* log |det a| alone, to the same bits, in a sixth of the work; a does not survive. */
+double enf__lu_log_det(size_t n, double *a);
+
 #endif

@@ -2,7 +2,8 @@
 
    Safetensors. Metadata: "format" = "libenf trainer" and what io/format.c adds, every train.* and
    every model.* option as text; model.data_scale is the number in use, or auto while there is none;
-   "data", if it was told, the data set's fingerprint in 16 hexadecimal digits.
+   "data", if it was told, the data set's fingerprint in 16 hexadecimal digits; "share", of a flow that
+   is trained beside a mixture, its share of the whole.
    Tensors: "counters" (U64: steps, skipped, clipped, samples, updates), and of every parameter
    tensor NAME "weights.NAME", "moment1.NAME", "moment2.NAME" and "average.NAME" (F64, rows x cols);
    with train.optimizer soap also "left.NAME" and "left_basis.NAME" (rows x rows), "right.NAME" and
@@ -90,8 +91,8 @@ static const char *print_model(const enf_flow *flow, enf__opt id, char number[32
 
 /* Everything the file is written from. */
 typedef struct {
-  enf__st_meta metas[ENF__FORMAT_METAS + ENF__OPT_COUNT + 1];
-  char data[DIGITS + 1];
+  enf__st_meta metas[ENF__FORMAT_METAS + ENF__OPT_COUNT + 2];
+  char data[DIGITS + 1], share[32];
   char numbers[ENF__OPT_COUNT][32];
   uint64_t counters[COUNTERS];
   size_t tensors;
@@ -118,6 +119,10 @@ static size_t list_metas(tables *t, const enf_trainer *tr) {
   if (tr->data != 0) {
     snprintf(t->data, sizeof t->data, "%016llx", (unsigned long long)tr->data);
     t->metas[count++] = (enf__st_meta){"data", t->data};
+  }
+  if (tr->share > 0) {
+    enf__dtoa(tr->share, t->share);
+    t->metas[count++] = (enf__st_meta){"share", t->share};
   }
   return count;
 }
@@ -228,6 +233,18 @@ static enf_status read_data(const reader *r, enf_trainer *tr) {
   for (; *text; text++)
     tr->data = tr->data << 4 | (uint64_t)(strchr(digits, *text) - digits);
   return ENF_OK;
+}
+
+static enf_status read_share(const reader *r, enf_trainer *tr) {
+  const char *text = enf__st_meta_find(&r->file, "share");
+  char *end;
+  if (!text)
+    return ENF_OK;
+  tr->share = enf__strtod(text, &end);
+  if (end != text && !*end && tr->share > 0 && tr->share < 1)
+    return ENF_OK;
+  return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                          "share is \"%.60s\", not a number between 0 and 1", text);
 }
 
 static enf_status read_counters(const reader *r, enf_trainer *tr) {
@@ -355,6 +372,7 @@ enf_status enf_trainer_load(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, cons
   TRY(check_tensors(&r, flow, opts));
   TRY(make_trainer(&r, &made, flow, opts));
   TRY(read_data(&r, made));
+  TRY(read_share(&r, made));
   TRY(read_tensors(&r, made));
   flow->space.scale = scale > 0 ? scale : 1;
   flow->scale_fixed = scale > 0;

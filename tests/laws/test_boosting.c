@@ -241,6 +241,33 @@ START_TEST(training_of_a_mixture_resumes) {
 }
 END_TEST
 
+/* A part beside a mixture goes on with the share it had, in the same bits. */
+START_TEST(boosting_resumes) {
+  const char *path = "/tmp/enf-test-boosting-part.safetensors";
+  enf_trainer *tr, *again;
+  enf_flow *copy;
+  set("train.objective", "likelihood");
+  set("train.steps", "3"); /* the likelihood of rows weighted by 1/G is over soon */
+  OK(enf_trainer_create(ctx, &tr, part, opts));
+  OK(enf_trainer_set_mixture(tr, mix));
+  for (int k = 0; k < 102; k++)
+    OK(enf_train_step(ctx, tr, ROWS, x, NULL));
+  OK(enf_trainer_save(ctx, tr, path));
+  OK(enf_copy(ctx, &copy, part));
+  OK(enf_trainer_load(ctx, &again, copy, path));
+  OK(enf_trainer_set_mixture(again, mix));
+  ck_assert(tr->share != 1.0 / 3 && again->share == tr->share);
+  OK(enf_train_step(ctx, tr, ROWS, x, NULL));
+  OK(enf_train_step(ctx, again, ROWS, x, NULL));
+  ck_assert_mem_eq(part->params.value, copy->params.value,
+                   part->params.size * sizeof *part->params.value);
+  remove(path);
+  enf_trainer_destroy(tr);
+  enf_trainer_destroy(again);
+  enf_destroy(copy);
+}
+END_TEST
+
 START_TEST(what_does_not_go_is_refused) {
   enf_trainer *tr;
   set("train.objective", "mixed");
@@ -267,6 +294,7 @@ int main(void) {
   tcase_add_loop_test(c, loss_of_a_mixture_goes_down, 0, 2);
   tcase_add_loop_test(c, part_beside_a_mixture_trains, 0, 2);
   tcase_add_test(c, training_of_a_mixture_resumes);
+  tcase_add_test(c, boosting_resumes);
   tcase_add_test(c, what_does_not_go_is_refused);
   return run_suite("boosting", c);
 }

@@ -7,8 +7,10 @@
 static const char *const kinds[][3] = {{"monotone", "to-prior", "residual*2"},
                                        {"kernel", "to-prior", "residual*2"},
                                        {"monotone", "to-data", "residual*2"},
+                                       {"egnn", "to-prior", "residual*2"},
+                                       {"egnn", "to-data", "residual*2"},
                                        {"kernel", "to-data", "residual*2+cnf"}};
-enum { KINDS = 4, PURE = 3 /* without a field */, WIDE = 5 * 3 };
+enum { KINDS = 6, PURE = 5 /* without a field */, WIDE = 5 * 3 };
 
 static const char *map; /* instead of the kind's, unless NULL */
 

@@ -1,0 +1,183 @@
+#!/bin/bash
+# The rows of docs/results.md for copula and heavy-tailed priors, residual, linear and autoregressive
+# maps and boosted mixtures, from nothing: simulate, train, score other rows.
+#
+#   ENF=build/enf bash bench/families.sh OUT [ROW...]      ROW: copula default loggas gaussians ten linear
+#                                                          wide dw4 speed
+#
+# Without ROW all of them. RUNS (40) is the number of trainings of every base of the copula table.
+# Interrupted, it goes on where it was. OUT/ROW.log has what was run, what it printed and its processor
+# time.
+set -euo pipefail
+enf=${ENF:-enf}
+out=$1
+shift
+mkdir -p "$out"
+log=$out/data.log
+
+# Run a command with its output in the log, and the processor time that it took.
+logged() {
+  local TIMEFORMAT='processor seconds: %U'
+  echo "[$(date '+%Y-%m-%d %H:%M:%S')] $*" | sed "s|$enf|enf|" >>"$log"
+  { time "$@" >>"$log" 2>&1; } 2>>"$log"
+}
+
+# Rows of a system: FILE SYSTEM COUNT SEED [OPTIONS]
+rows() {
+  local file=$1 system=$2 count=$3 seed=$4
+  shift 4
+  [ -f "$file" ] || logged "$enf" simulate "$system" -n "$count" --seed "$seed" -o "$file" -q "$@"
+}
+
+# A training that is not done yet: FLOW DATA [OPTIONS]
+train() {
+  local flow=$1 data=$2
+  shift 2
+  [ -f "$flow" ] || logged "$enf" train "$data" -o "$flow" -q "$@"
+}
+
+nll_of() { # FLOW DATA [OPTIONS]: what enf logprob says
+  logged "$enf" logprob "$@"
+  "$enf" logprob "$@" 2>/dev/null | sed -n 's/^\(NLL\|excess NLL\|mean energy + log Z\) */\1 /p'
+}
+
+vector() { # of D dimensions, in the unit of the data
+  echo "-s model.space=vector -s model.dimensions=$1 -s model.data_scale=1"
+}
+
+median() { sort -g | awk '{v[NR] = $1} END {print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2}'; }
+
+# ---- the copula paper's table ------------------------------------------------------------------------
+
+# Gumbel copula of theta 2.5 with t_2 margins, three autoregressive maps of 4 hidden units, 2,500 steps
+# of 128, over four bases; its medians are 3.88, 3.445, 3.42 and 3.39.
+bases() {
+  echo 'normal normal'
+  echo 'heavier laplace:scale=4;student-t:df=5,scale=2'
+  echo 'family student-t:df=5'
+  echo 'exact student-t:df=2'
+}
+
+copula_table() { # NAME OPTIONS...
+  local name=$1 base margins seed flow
+  shift
+  rows "$out/gumbel.npy" gumbel 200000 1
+  rows "$out/gumbel-test.npy" gumbel 100000 2
+  bases | while read -r base margins; do
+    for ((seed = 0; seed < ${RUNS:-40}; seed++)); do
+      flow=$out/$name-$base-$seed.safetensors
+      train "$flow" "$out/gumbel.npy" $(vector 2) -s 'model.map=autoregressive*3' -s model.hidden=4 \
+        -s model.prior=copula -s "model.margins=$margins" -s train.batch=128 --steps 2500 \
+        -s "model.seed=$seed" -s "train.seed=$seed" "$@"
+      [ -s "$flow.nll" ] || "$enf" logprob "$flow" "$out/gumbel-test.npy" 2>/dev/null |
+        awk '$1 == "NLL" {print $2}' >"$flow.nll"
+    done
+    echo "$name, base $base: median NLL $(cat "$out/$name-$base-"*.nll | median) of $seed"
+  done
+}
+
+# As published: Adam at a constant rate of 1e-3, nothing clipped, no average.
+run_copula() {
+  copula_table copula -s train.optimizer=adamw -s train.lr=1e-3 -s train.schedule=constant -s train.clip=0 -s train.ema=0
+}
+run_default() { copula_table default; }
+
+# ---- heavy tails of particles ------------------------------------------------------------------------
+
+# The Student-t prior alone, fitted to all of the rows; like particles have no other covariance than
+# one width. Log Z by reweighting it; then its excess over the entropy, row by row, and the tail.
+run_loggas() {
+  local prior logz
+  rows "$out/loggas.npy" loggas 100000 1 -s sim.walkers=64
+  rows "$out/loggas-test.npy" loggas 100000 2 -s sim.walkers=64
+  for prior in student-t gaussian; do
+    train "$out/loggas-$prior.safetensors" "$out/loggas.npy" -s model.prior=$prior -s model.prior_covariance=data \
+      -s model.map=residual -s train.lr=0 --steps 1
+  done
+  logged "$enf" reweight "$out/loggas-student-t.safetensors" -e loggas -n 400000
+  logz=$("$enf" reweight "$out/loggas-student-t.safetensors" -e loggas -n 400000 --json 2>/dev/null |
+    sed 's/.*"log_z": \([-0-9.e]*\).*/\1/')
+  echo "log Z $logz"
+  for prior in student-t gaussian; do
+    echo "$prior: $(nll_of "$out/loggas-$prior.safetensors" "$out/loggas-test.npy" -e loggas --log-z "$logz" | tr '\n' ' ')"
+  done
+}
+
+# ---- eight Gaussians ---------------------------------------------------------------------------------
+
+run_gaussians() {
+  rows "$out/gaussians.npy" gaussians 100000 0
+  rows "$out/gaussians-test.npy" gaussians 100000 1
+  train "$out/c8.safetensors" "$out/gaussians.npy" $(vector 2) -s 'model.map=residual*10' -s model.symmetry=c8 \
+    -s model.hidden=32 -s model.layers=2 -s train.batch=256 --steps 1000 -s train.optimizer=adamw -s train.ema=0.99
+  echo "C8-symmetric residual map: $(nll_of "$out/c8.safetensors" "$out/gaussians-test.npy" -e gaussians | tr '\n' ' ')"
+}
+
+compile() {
+  [ -x "$out/host" ] || logged ${CC:-cc} -O2 -std=gnu11 ${CFLAGS:--Iinclude} -o "$out/host" \
+    "$(dirname "$0")/families/host.c" ${LIBS:-build/libenf.a -lm -pthread}
+}
+
+run_ten() {
+  rows "$out/gaussians.npy" gaussians 100000 0
+  rows "$out/gaussians-test.npy" gaussians 100000 1
+  compile
+  logged "$out/host" ten "$out/gaussians.npy" "$out/gaussians-test.npy" 0
+  grep -E '^(10 parts|pass|jointly)' "$log"
+}
+
+# ---- self-normalizing --------------------------------------------------------------------------------
+
+# A Gaussian of 64 dimensions, condition 100 of its covariance (of its widths: 10), lambda 10.
+run_linear() {
+  local gradient
+  compile
+  [ -f "$out/rows64.npy" ] || logged "$out/host" rows "$out/rows64.npy" 64 10 400000 1
+  [ -f "$out/rows64-test.npy" ] || "$out/host" rows "$out/rows64-test.npy" 64 10 100000 2 >"$out/rows64-test.nll"
+  echo "test rows: $(cat "$out/rows64-test.nll")"
+  for gradient in self-normalizing exact; do
+    train "$out/linear-$gradient.safetensors" "$out/rows64.npy" $(vector 64) -s model.map=linear \
+      -s model.linear_gradient=$gradient -s train.batch=256 --steps 6000 -s train.clip=0
+    echo "$gradient: $(nll_of "$out/linear-$gradient.safetensors" "$out/rows64-test.npy")"
+  done
+}
+
+# Processor time of 20 steps of 128 at 1024 dimensions, either gradient, in turn.
+run_wide() {
+  local gradient
+  compile
+  [ -f "$out/rows1024.npy" ] || logged "$out/host" rows "$out/rows1024.npy" 1024 10 2000 1
+  for turn in 1 2 3; do
+    for gradient in self-normalizing exact; do
+      rm -f "$out/wide-$gradient."*
+      train "$out/wide-$gradient.safetensors" "$out/rows1024.npy" $(vector 1024) -s model.map=linear \
+        -s model.linear_gradient=$gradient -s train.batch=128 --steps 20 -s train.clip=0
+      echo "$gradient: $(grep '^processor' "$log" | tail -1)"
+    done
+  done
+}
+
+# ---- DW4 and LJ13 --------------------------------------------------------------------------------------
+
+run_dw4() {
+  rows "$out/dw4.npy" dw4 100000 0
+  rows "$out/dw4-test.npy" dw4 20000 1
+  train "$out/residual.safetensors" "$out/dw4.npy" -s 'model.map=residual*8' -s train.batch=256 --steps 6500
+  nll_of "$out/residual.safetensors" "$out/dw4-test.npy" -e dw4
+  "$enf" reweight "$out/residual.safetensors" -e dw4 -n 20000 2>/dev/null | grep -E '^(ESS|log Z)'
+}
+
+# Densities of LJ13 a second of processor time, eight maps beside the CNF of bench/data.
+run_speed() {
+  train "$out/lj13.safetensors" bench/data/lj13.npy -s 'model.map=residual*8' -s train.batch=64 --steps 300
+  cp bench/data/lj13.npy "$out/lj13.npy"
+  ${BENCH:-build/enf-bench} --cpu-clock --threads 1 --runs 3 --works log_prob,sample+density --systems lj13
+  ${BENCH:-build/enf-bench} --cpu-clock --threads 1 --runs 3 --works log_prob,sample+density --weights "$out/lj13.safetensors"
+}
+
+all='copula default loggas gaussians ten linear wide dw4 speed'
+for row in ${@:-$all}; do
+  log=$out/$row.log
+  echo "== $row"
+  run_"$row"
+done

@@ -1,0 +1,14 @@
+/* residual_series.h -- log-determinants of residual maps by a series (series.h). */
+#ifndef ENF__RESIDUAL_SERIES_H
+#define ENF__RESIDUAL_SERIES_H
+
+#include "map/residual.h"
+
+/* Whether there is one: of maps that are sums over pairs, bounded on both sides. */
+bool enf__residual_has_series(const enf__residual *kind);
+size_t enf__residual_series_workspace(const enf__residual *kind, const enf__run *run);
+/* At x (S,state): the call's logdet += sign times an unbiased estimate, its var += the variance. */
+void enf__residual_estimate(const enf__residual *kind, size_t layer, enf__arena *arena, size_t S,
+                            const double *x, double sign, const enf__carry *call);
+
+#endif

@@ -1,0 +1,107 @@
+/* test_series.c -- log-determinants of residual maps by a series with a random last term: unbiased, with
+   the variance that they state, which stands when the draws are doubled; functions of seed and sample. */
+#include "laws/objectives.h"
+
+enum { SAMPLES = 3, PROBES = 1000, CALLS = 100 };
+
+static double x[SAMPLES * MOST_DIM], exact[SAMPLES];
+
+/* 0, 1: J = +-0.85 on the mean-free subspace. 2: weights and points of all kinds, c = 0.9. */
+static void begin_series(int kind) {
+  const double w = atanh(0.85 / 0.9);
+  set("model.map", "residual");
+  set("model.residual", "kernel");
+  set("model.residual_cells", "6");
+  set("model.bound", "0.9");
+  set("logdet.probes", "1000");
+  set("logdet.terms", "2"); /* most of it is behind them */
+  OK(enf_ctx_configure(ctx, opts));
+  OK(enf_create(ctx, &flow, opts));
+  dim = flow->space.shape.particles * D;
+  enf__random_normal(4, 62, 0, flow->params.size, flow->params.value);
+  for (size_t i = 0; i < flow->params.count; i++) {
+    const enf__tensor *t = &flow->params.tensor[i];
+    for (size_t k = 0; k < t->rows * t->cols; k++)
+      flow->params.value[t->offset + k] *= t->cols == 1 ? 0.1 : 2;
+    for (size_t k = 0; kind < 2 && t->cols > 1 && k < t->cols; k++)
+      flow->params.value[t->offset + k] = kind == 0 ? w : -w;
+  }
+  enf__flow_pack(flow);
+  for (size_t i = 0; i < SAMPLES; i++)
+    enf__space_normal(&flow->space, 1.2, 5, 63, i, x + i * dim);
+  OK(enf_log_prob(ctx, flow, SAMPLES, x, exact));
+}
+
+/* 1e5 draws of each sample: within 3 errors of the exact value, the variance of the first half that
+   of all. */
+START_TEST(estimates_are_unbiased_and_their_variance_stands) {
+  double logp[SAMPLES], var[SAMPLES], mean[SAMPLES] = {0}, all[SAMPLES] = {0}, half[SAMPLES] = {0};
+  begin_series(_i);
+  for (uint64_t seed = 0; seed < CALLS; seed++) {
+    OK(enf_log_prob_estimate(ctx, flow, SAMPLES, x, seed, logp, var));
+    for (size_t i = 0; i < SAMPLES; i++) {
+      mean[i] += logp[i] / CALLS;
+      all[i] += var[i] / CALLS;
+      half[i] += seed < CALLS / 2 ? 2 * var[i] / CALLS : 0;
+    }
+  }
+  for (size_t i = 0; i < SAMPLES; i++) {
+    ck_assert_double_eq_tol(mean[i], exact[i], 3 * sqrt(all[i] / CALLS));
+    ck_assert_double_eq_tol(half[i] / all[i], 1, 0.1);
+    ck_assert_double_lt(all[i] * PROBES, 20); /* of one probe */
+  }
+}
+END_TEST
+
+START_TEST(estimates_depend_on_seed_and_sample_alone) {
+  double logp[SAMPLES], var[SAMPLES], one, its, other;
+  begin_series(2);
+  OK(enf_log_prob_estimate(ctx, flow, SAMPLES, x, 7, logp, var));
+  for (size_t i = 0; i < SAMPLES; i++) {
+    OK(enf_log_prob_estimate(ctx, flow, 1, x + i * dim, 7, &one, &its));
+    ck_assert(one == logp[i] && its == var[i]);
+  }
+  OK(enf_log_prob_estimate(ctx, flow, 1, x, 8, &other, &its));
+  ck_assert(other != logp[0]);
+}
+END_TEST
+
+/* Samples that carry an estimate have the mean of those that carry the exact density. */
+START_TEST(samples_carry_estimates) {
+  double y[SAMPLES * MOST_DIM], again[SAMPLES * MOST_DIM], logp[SAMPLES], logq[SAMPLES];
+  begin_series(2);
+  OK(enf_sample(ctx, flow, 3, 0, SAMPLES, y, logp));
+  set("logdet.method", "hutchinson");
+  OK(enf_ctx_configure(ctx, opts));
+  OK(enf_sample(ctx, flow, 3, 0, SAMPLES, again, logq));
+  ck_assert_mem_eq(y, again, SAMPLES * dim * sizeof *y);
+  for (size_t i = 0; i < SAMPLES; i++) {
+    ck_assert(logp[i] != logq[i]);
+    ck_assert_double_eq_tol(logp[i], logq[i], 0.5); /* a thousand probes */
+  }
+}
+END_TEST
+
+START_TEST(a_map_without_upper_bound_is_exact) {
+  double logp[SAMPLES], var[SAMPLES];
+  begin_series(2);
+  enf_destroy(flow);
+  set("model.residual", "monotone");
+  OK(enf_create(ctx, &flow, opts));
+  OK(enf_log_prob(ctx, flow, SAMPLES, x, exact));
+  OK(enf_log_prob_estimate(ctx, flow, SAMPLES, x, 1, logp, var));
+  for (size_t i = 0; i < SAMPLES; i++)
+    ck_assert(logp[i] == exact[i] && var[i] == 0);
+}
+END_TEST
+
+int main(void) {
+  TCase *c = tcase_create("series");
+  tcase_add_checked_fixture(c, open_bag, close_bag);
+  tcase_set_timeout(c, 60);
+  tcase_add_loop_test(c, estimates_are_unbiased_and_their_variance_stands, 0, 3);
+  tcase_add_test(c, estimates_depend_on_seed_and_sample_alone);
+  tcase_add_test(c, samples_carry_estimates);
+  tcase_add_test(c, a_map_without_upper_bound_is_exact);
+  return run_suite("series", c);
+}
