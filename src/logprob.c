@@ -90,8 +90,8 @@ int score_flow(cli *c, const enf_flow *flow, const dataset *data, const target *
     return result;
   mean_of(data->n, logp, &s->nll, &s->nll_err);
   s->nll = -s->nll;
-  result = lines_find(c, flow, data, &s->lines);
-  return isnan(t->log_z) || result != SUCCESS ? result : find_excess(t, data, logp, s);
+  const int found = lines_find(c, flow, data, &s->lines);
+  return isnan(t->log_z) || found != SUCCESS ? found : find_excess(t, data, logp, s);
 }
 
 void score_report(report *r, const score *s) {
