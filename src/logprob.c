@@ -79,6 +79,8 @@ static int score_all(cli *c, const enf_flow *flow, const dataset *data, double *
   ranks_add(NULL, 1, &failed);
   s->effort = effort_gather(&s->effort);
   s->failed = (uint64_t)failed;
+  if (s->failed == data->n)
+    return cli_fail("all %zu configurations failed", data->n);
   return settle_hands(c, flow, data, logp);
 }
 

@@ -10,13 +10,13 @@ Training: enf.fit(enf.Flow.create(model_particles=13), x, seconds=60). Options a
 model_hidden. Energies of OpenMM, ASE and xtb, and trajectories of mdtraj and MDAnalysis: enf.hosts.
 """
 from ._energy import Energy, SimInfo
-from ._files import dihedrals, element_numbers, kinds, read, write, zmatrix
+from ._files import chirality, dihedrals, element_numbers, kinds, read, reflect, write, zmatrix
 from ._flow import Flow
 from ._library import Error, __version__, configure, last_call
 from ._train import FitEvent, FitReport, StepInfo, Trainer, fit
 from ._weights import Walkers, Weights, average, bar, free_energy, metropolis, reweight
 
 __all__ = ["Energy", "Error", "FitEvent", "FitReport", "Flow", "SimInfo", "StepInfo", "Trainer", "Walkers", "Weights",
-           "average", "bar", "configure", "dihedrals", "element_numbers", "fit", "free_energy", "kinds", "last_call",
-           "metropolis", "read", "reweight", "write", "zmatrix",
+           "average", "bar", "chirality", "configure", "dihedrals", "element_numbers", "fit", "free_energy", "kinds", "last_call",
+           "metropolis", "read", "reflect", "reweight", "write", "zmatrix",
            "__version__"]

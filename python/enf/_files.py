@@ -39,6 +39,29 @@ def dihedrals(x: Any, atoms: Any) -> np.ndarray:
     return angles if quads.ndim > 1 else angles[:, 0]
 
 
+def chirality(x: Any, centres: Any) -> np.ndarray:
+    """Hands of stereocentres (m,4), an atom and three of its neighbours each, in configurations (n,N,3): (n,m) of +1, -1, 0."""
+    x, quads = array(x), np.ascontiguousarray(centres, dtype=np.uintp).reshape(-1, 4)
+    hand = np.empty((len(x), len(quads)), dtype=np.int32)
+    call("chirality", len(x), x.shape[1], pointer(x), len(quads), pointer(quads), pointer(hand))
+    return hand
+
+
+def reflect(x: Any, logp: Any, centres: Any, wanted: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Samples of a flow of particles, which does not know left from right, as those of one hand.
+
+    Mirror images are turned, and log 2 is added to log q of all that have the hands `wanted` (m) then. The third array (n) is
+    1 or -1 for these, and 0 for samples of mixed hands, which are another molecule: give them u = infinity.
+    """
+    x, logp = array(x).copy(), array(logp).copy()
+    quads = np.ascontiguousarray(centres, dtype=np.uintp).reshape(-1, 4)
+    hands, state = np.ascontiguousarray(wanted, dtype=np.int32), np.empty(len(x), dtype=np.int32)
+    if hands.shape != (len(quads),) or logp.shape != (len(x),):
+        raise ValueError(f"{len(quads)} centres and {len(x)} samples, but hands of shape {hands.shape}, log q of {logp.shape}")
+    call("reflect", len(x), x.shape[1], pointer(x), pointer(logp), len(quads), pointer(quads), pointer(hands), pointer(state))
+    return x, logp, state
+
+
 def element_numbers(symbols: Sequence[str]) -> np.ndarray:
     numbers = np.array([lib.enf_element_number(symbol.encode()) for symbol in symbols], dtype=np.int32)
     if (numbers < 0).any():

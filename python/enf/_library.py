@@ -44,6 +44,7 @@ sample PPuuzPP|transport PPzddPPP|velocity PPzPPPP|trainer_create PPPP|trainer_s
 train_step_weighted PPzPPP|trainer_rows PzzP|trainer_get_int PsP|trainer_save PPs|trainer_load PPPs|fit PPzPPFPP
 energy_builtin PPs|energy_get_int PsP|energy_get_real PsP|simulate PEPPzPP|reweight PzPPPP|weights_smooth PzPPP
 metropolis PuuzPPPP|bar PzPzPPP|free_energy PzPPPP|average PzPzPPP|jump PPEPuPzzPPPP|dihedrals PzzPzPP
+chirality PzzPzPP|reflect PzzPPzPPP
 kinds_from_bonds PzPzPP|zmatrix_from_bonds PzPzPzPzPzP|array_read PPs|array_write PsszPPP
 """
 

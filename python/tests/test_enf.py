@@ -207,6 +207,17 @@ class Molecules(unittest.TestCase):
         x = np.array([[[1, 0, 0], [0, 0, 0], [0, 0, 1], [np.cos(0.7), np.sin(0.7), 1]]])
         self.assertAlmostEqual(abs(enf.dihedrals(x, [0, 1, 2, 3])[0]), 0.7)
 
+    def test_mirror_images_are_turned(self):
+        x = np.array([[[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]])
+        centre = [0, 1, 2, 3]
+        self.assertEqual(enf.chirality(np.r_[x, -x], centre).tolist(), [[1], [-1]])
+        y, logp, state = enf.reflect(np.r_[x, -x, np.zeros_like(x)], [1.0, 2.0, 3.0], centre, [1])
+        self.assertTrue((y[:2] == x).all())
+        self.assertEqual(state.tolist(), [1, -1, 0])
+        self.assertLess(abs(logp - [1 + np.log(2), 2 + np.log(2), 3]).max(), 1e-12)
+        with self.assertRaisesRegex(ValueError, "hands of shape"):
+            enf.reflect(x, [1.0], centre, [1, 1])
+
 
 class Start(unittest.TestCase):
     def test_import_and_first_sample_take_less_than_0_3_seconds(self):
