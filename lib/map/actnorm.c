@@ -87,6 +87,12 @@ static void apply_one(const actnorm *a, const enf__shape *shape, bool to_data, d
   }
 }
 
+void enf__actnorm_enter(const enf__map *map, size_t S, double *x) {
+  const enf__shape *shape = &map->space->shape;
+  for (size_t i = 0; i < S; i++)
+    apply_one((const actnorm *)map, shape, false, x + i * enf__shape_size(shape));
+}
+
 static void apply(const enf__map *map, const enf__run *run, enf__arena *arena,
                   const enf__stretch *stretch, size_t S, double *x, double *logdet, double *record,
                   double *aside, enf__failure *why) {

@@ -1,7 +1,8 @@
 /* flow_matching.c -- the flow-matching objective (Lipman et al. 2023, arXiv:2210.02747; for
    equivariant flows Klein, Kraemer, Noe 2023, arXiv:2306.15030, eq. 7).
 
-     x0 a prior draw that the coupling pairs with the data row x1, t uniform in (0,1), eps normal:
+     x0 a prior draw that the coupling pairs with the data row x1, eps normal, t in (0,1), uniform
+     or, 1 - t being a power of a uniform number, more often near the data:
      x_t = (1-t) x0 + t x1 + 4 t (1-t) sigma eps,   loss = mean |v(t,x_t) - dx_t/dt|^2
 
    over samples and coordinates, everything mean-free and in units of the data scale. The gradient
@@ -12,6 +13,9 @@
    crosses the places where optimal transport parts one mode from another, and what the field is
    there is left to chance.
 
+   All this on the field's side of an actnorm: kinds become features by the dequantiser, if the flow has
+   one (which this loss does not train), and actnorm follows.
+
    The samples are cut into chunks, each with its own gradient buffer; losses are kept per sample
    and summed in their order. So the bits depend on the batch only. Batches of many shapes, one each,
    are one loss: chunks are cut from all of them behind one another, at equal shares of pairs, so
@@ -19,7 +23,10 @@
 #include "train/flow_matching.h"
 #include "core/parallel.h"
 #include "core/random.h"
+#include "map/actnorm.h"
 #include "train/coupling.h"
+#include "train/kinds.h"
+#include <math.h>
 #include <string.h>
 
 typedef struct {
@@ -27,11 +34,13 @@ typedef struct {
   size_t count;
   const enf__run *run;
   double noise; /* standard deviation in the middle of a path */
+  double power; /* of 1 - t, as it is drawn */
   uint64_t seed;
   size_t n, params, chunks; /* n: samples of all */
   uint64_t pairs;           /* of all */
   double weight;            /* 1 / coordinates of all */
-  double *x0;               /* of all, pairs of their x */
+  enf__batch *own;          /* (count) with x on the field's side, which x1 has if it is another */
+  double *x1, *x0;          /* of all, and what is paired with it */
   double *losses;           /* (n) */
   double *gradients;        /* (chunks,P) */
 } job;
@@ -53,6 +62,7 @@ static size_t coordinates(size_t count, const enf__batch *b) {
 static job make_job(size_t count, const enf__batch *b, const enf__run *run) {
   job j = {.batch = b, .count = count, .run = run};
   j.noise = enf__opts_real(b->options, ENF__OPT_TRAIN_SIGMA);
+  j.power = enf__opts_real(b->options, ENF__OPT_TRAIN_TIME_POWER);
   j.seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED);
   j.params = b->flow->params.size;
   j.weight = 1 / (double)coordinates(count, b);
@@ -66,7 +76,14 @@ static job make_job(size_t count, const enf__batch *b, const enf__run *run) {
   return j;
 }
 
+/* Is the batch's x not yet what the field sees? */
+static bool enters(const enf__batch *b) {
+  return enf__train_dequantises(b) || b->flow->chain.count > 1;
+}
+
 static void lay_out(job *j, enf__arena *arena) {
+  j->own = ENF__TAKE(arena, enf__batch, j->count);
+  j->x1 = ENF__TAKE(arena, double, enters(j->batch) ? coordinates(j->count, j->batch) : 0);
   j->x0 = ENF__TAKE(arena, double, coordinates(j->count, j->batch));
   j->losses = ENF__TAKE(arena, double, j->n);
   j->gradients = ENF__TAKE(arena, double, j->chunks * j->params);
@@ -83,6 +100,54 @@ static enf__coupling coupling_of(const enf__batch *b, double *draws) {
                          .x0 = draws,
                          .species = b->flow->space.shape.kind,
                          .reflect = enf__opts_int(b->options, ENF__OPT_TRAIN_REFLECT) != 0};
+}
+
+/* ---- to the field -------------------------------------------------------------------------- */
+
+typedef struct {
+  const enf__batch *b;
+  const enf__run *run;
+  double *x1; /* (n,state) */
+} entry;
+
+static enf_status enter_sample(void *user, size_t i, enf__arena *arena) {
+  const entry *e = user;
+  const enf__batch *b = e->b;
+  const enf__chain *chain = &b->flow->chain;
+  double *x1 = e->x1 + i * width(b), log_q;
+  if (enf__train_dequantises(b))
+    enf__kinds_state(b, e->run, arena, i, ENF__TAKE(arena, double, width(b)), x1, &log_q);
+  else
+    memcpy(x1, b->x + i * width(b), width(b) * sizeof *x1);
+  for (size_t k = chain->count; k-- > 0;)
+    if (chain->map[k]->ops == &enf__actnorm_ops)
+      enf__actnorm_enter(chain->map[k], 1, x1);
+  return ENF_OK;
+}
+
+static size_t entry_bytes(const enf__batch *b, const enf__run *run) {
+  enf__arena own = {0};
+  ENF__TAKE(&own, double, width(b));
+  ENF__TAKE(&own, double, width(b));
+  return own.used + (b->flow->dequantiser == ENF__DEQUANTISER_NONE
+                         ? 0
+                         : enf__dequantiser_workspace(b->flow, run, 1));
+}
+
+/* The batches as the field sees them. */
+static enf_status enter_all(enf_ctx *ctx, job *j) {
+  enf_status status = ENF_OK;
+  double *x1 = j->x1;
+  memcpy(j->own, j->batch, j->count * sizeof *j->own);
+  for (size_t k = 0; k < j->count && enters(j->batch); k++) {
+    entry e = {j->batch + k, j->run, x1};
+    TRY(enf__parallel_for(ctx, e.b->n, enter_sample, &e, 0, 0));
+    j->own[k].x = x1;
+    x1 += e.b->n * width(e.b);
+  }
+  j->batch = j->own;
+out:
+  return status;
 }
 
 /* ---- one chunk ----------------------------------------------------------------------------- */
@@ -129,6 +194,8 @@ static void make_point(const job *j, const span *c, size_t i, size_t s) {
   const double *x0 = c->x0 + i * c->dim, *x1 = c->batch->x + i * c->dim;
   double *x = c->x + s * c->dim, *target = c->target + s * c->dim;
   enf__random_uniform(j->seed, ENF__STREAM_TRAIN_TIME, number, 1, c->t + s);
+  if (j->power != 1)
+    c->t[s] = 1 - pow(1 - c->t[s], j->power);
   for (size_t k = 0; k < c->dim; k++) {
     x[k] = (1 - c->t[s]) * x0[k] + c->t[s] * x1[k];
     target[k] = x1[k] - x0[k];
@@ -223,6 +290,7 @@ size_t enf__flow_matching_worker_bytes(size_t count, const enf__batch *b, const 
                                                     &b[k].flow->space.shape, ENF__VJP);
     most = enf__larger(most, own.used + field_bytes);
     most = enf__larger(most, enf__coupling_worker_bytes(&coupling, run));
+    most = enf__larger(most, entry_bytes(b + k, run));
   }
   return most;
 }
@@ -233,12 +301,13 @@ enf_status enf__flow_matching_evaluate(enf_ctx *ctx, size_t count, const enf__ba
   job j = make_job(count, b, &ctx->run);
   lay_out(&j, &ctx->arena);
   double *x0 = j.x0;
+  TRY(enter_all(ctx, &j));
   for (size_t k = 0; k < count; k++) {
     const size_t mark = ctx->arena.used, dim = width(b + k);
     if (b[k].draws)
       memcpy(x0, b[k].draws, b[k].n * dim * sizeof *x0);
     else
-      TRY(pair(ctx, b + k, x0));
+      TRY(pair(ctx, j.batch + k, x0));
     ctx->arena.used = mark;
     x0 += b[k].n * dim;
   }

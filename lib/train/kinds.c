@@ -63,21 +63,28 @@ static enf__kinds some(const job *j, size_t first, size_t S) {
                       j->k->noise + first * features_of(j->b)};
 }
 
+void enf__kinds_state(const enf__batch *b, const enf__run *run, enf__arena *arena, size_t i,
+                      double *noise, double *state, double *log_q) {
+  const enf__space *space = &b->flow->space;
+  const size_t features = features_of(b), positions = positions_of(b), N = space->shape.particles;
+  const double *x = b->x + i * (positions + features);
+  double *v = ENF__TAKE(arena, double, features);
+  memmove(state, x, positions * sizeof *v);
+  enf__dequantiser_noise(b->flow, enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED), b->first + i, 1,
+                         noise);
+  enf__dequantise(&(enf__kinds){b->flow, 1, b->kind + i * N, x, noise}, run, arena, v, log_q);
+  for (size_t c = 0; c < features; c++)
+    state[positions + c] = v[c] / enf__space_feature_scale(space, c % (features / N));
+}
+
 /* Sample i: noise and state. */
 static enf_status begin_sample(void *user, size_t i, enf__arena *arena) {
   const job *j = user;
-  const enf__batch *b = j->b;
-  const enf__space *space = &b->flow->space;
-  const size_t features = features_of(b), positions = positions_of(b), N = space->shape.particles;
-  double *state = j->state + i * (positions + features), *v = ENF__TAKE(arena, double, features);
-  memcpy(j->k->x + i * positions, b->x + i * (positions + features), positions * sizeof *v);
-  memcpy(state, j->k->x + i * positions, positions * sizeof *v);
-  enf__dequantiser_noise(b->flow, enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED), b->first + i, 1,
-                         j->k->noise + i * features);
-  const enf__kinds of = some(j, i, 1);
-  enf__dequantise(&of, j->run, arena, v, j->k->log_q + i);
-  for (size_t c = 0; c < features; c++)
-    state[positions + c] = v[c] / enf__space_feature_scale(space, c % (features / N));
+  const size_t features = features_of(j->b), positions = positions_of(j->b);
+  memcpy(j->k->x + i * positions, j->b->x + i * (positions + features),
+         positions * sizeof *j->k->x);
+  enf__kinds_state(j->b, j->run, arena, i, j->k->noise + i * features,
+                   j->state + i * (positions + features), j->k->log_q + i);
   return ENF_OK;
 }
 

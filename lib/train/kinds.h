@@ -38,4 +38,9 @@ enf_status enf__train_kinds_end(enf_ctx *ctx, const enf__batch *b, const enf__le
                                 enf__train_kinds *k, double weight, double share,
                                 enf__slope *slope);
 
+/* State number i of a batch with kinds, dequantised: its noise (N,F) and log q. Takes N F numbers of
+   the arena and what the dequantiser takes of it. */
+void enf__kinds_state(const enf__batch *b, const enf__run *run, enf__arena *arena, size_t i,
+                      double *noise, double *state, double *log_q);
+
 #endif

@@ -27,6 +27,7 @@ typedef struct {
   enf__batch *part;        /* (parts) */
   enf__sized *view;        /* (parts) */
   double *state;           /* of the next part */
+  int32_t *kind;           /* of the next part */
   enf__actnorm_sums first; /* of a fresh flow */
 } job;
 
@@ -44,6 +45,7 @@ static size_t memory_of(const job *j) {
   ENF__TAKE(&count, double, j->tr->optimiser.params + states_of(j));
   ENF__TAKE(&count, enf__batch, j->batch->count);
   ENF__TAKE(&count, enf__sized, j->batch->count);
+  ENF__TAKE(&count, int32_t, j->batch->atoms);
   return count.used;
 }
 
@@ -110,12 +112,14 @@ static enf_status keep(enf_ctx *ctx, const enf__group *g, void *user) {
   j->part[k] = batch_of(j, g);
   j->part[k].x = memcpy(j->state, g->out, g->n * size * sizeof *j->state);
   j->part[k].volume = NULL;
-  j->part[k].kind = NULL;
+  if (g->way)
+    j->part[k].kind = memcpy(j->kind, g->kind, g->n * g->N * sizeof *j->kind);
   if (g->flow != j->tr->work) {
     j->part[k].flow = enf__flow_at(j->view + k, j->tr->work, g->N);
     j->view[k].flow.space.shape.kind = g->flow->space.shape.kind;
   }
   j->state += g->n * size;
+  j->kind += g->n * g->N;
   j->done += g->n;
   return ENF_OK;
 }
@@ -214,6 +218,7 @@ static enf_status step_by_all(enf_ctx *ctx, job *j, const enf__item *item, doubl
   j->part = ENF__TAKE(&j->memory, enf__batch, n);
   j->view = ENF__TAKE(&j->memory, enf__sized, n);
   j->state = ENF__TAKE(&j->memory, double, states_of(j));
+  j->kind = ENF__TAKE(&j->memory, int32_t, j->batch->atoms);
   TRY(enf__groups_run(ctx, tr->work, n, item, keep, j));
   const size_t loss = enf__flow_matching_worker_bytes(j->parts, j->part, &ctx->run);
   TRY(enf__reserve(ctx,

@@ -44,7 +44,10 @@ xtb)
   printf '3\n\nO 0 0 0.119\nH 0 0.763 -0.477\nH 0 -0.763 -0.477\n' >water.xyz
   for angle in 0.70 0.72 0.74 0.76 0.78 0.80; do printf '3\n\nO 0 0 0.119\nH 0 %s -0.477\nH 0.01 -%s -0.45\n' $angle $angle; done >>water.xyz
   "$build/enf" train water.xyz --set model.space=molecule --steps 30 --set train.batch=7 -q -o water.safetensors >/dev/null &&
-    ./xtb_weights water.safetensors 'O H H' 20 ;;
+    ./xtb_weights water.safetensors 'O H H' 20 || exit 1
+  compile xtb_relax xtb
+  "$build/enf" train "$here/tests/cli/data/molecules.xyz" --features --steps 200 --seed 1 -s model.kind_scale=4 -s train.batch=8 -s model.hidden=16 -s model.layers=2 -q -o molecules.safetensors >/dev/null &&
+    ./xtb_relax molecules.safetensors 4 relaxed.xyz 1 30 && [ -s relaxed.xyz ] ;;
 openmm)
   python_with numpy openmm && "$python" "$hosts/openmm_ala2.py" "$hosts/ala2.pdb" "${EFFORT:-0.003}" &&
     "$python" "$here/python/tests/test_hosts.py" ;;
