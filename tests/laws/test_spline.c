@@ -230,26 +230,30 @@ START_TEST(dx_does_not_need_gradients_of_parameters) {
 }
 END_TEST
 
-/* The networks' outputs, left aside on the way there, are those that the way back makes itself. */
+/* The networks' outputs, left aside on the way there, are those that the way back makes itself, in
+   every slice and tile. */
 START_TEST(the_way_back_with_outputs_at_hand_is_the_same) {
-  double x[FEW * C], y[2][FEW * C], logdet[FEW], b[FEW] = {1, -1, 2};
+  enum { S = 250 };
+  double *x = malloc(3 * S * C * sizeof *x), *y[2] = {x + S * C, x + 2 * S * C}, logdet[S], b[S];
   make_usual();
-  double *grad = calloc(2 * params.size, sizeof *grad), *record = malloc(sizeof(double[FEW][M][C]));
-  double *aside = malloc(FEW * map->outputs * sizeof *aside);
+  double *grad = calloc(2 * params.size, sizeof *grad), *record = malloc(sizeof(double[S][M][C]));
+  double *aside = malloc(S * map->outputs * sizeof *aside);
+  for (size_t s = 0; s < S; s++)
+    b[s] = between(-1, 1);
   for (size_t from = 0; from <= M; from += M) {
-    draw(FEW, x);
+    draw(S, x);
     memset(logdet, 0, sizeof logdet);
     memset(grad, 0, 2 * params.size * sizeof *grad);
-    enf__spline_carry(map, &ctx->run, workspace(), from, M - from, FEW, x, logdet, record, aside);
+    enf__spline_carry(map, &ctx->run, workspace(), from, M - from, S, x, logdet, record, aside);
     for (size_t k = 0; k < 2; k++) {
-      memcpy(y[k], x, sizeof x);
-      enf__spline_reverse(map, &ctx->run, workspace(), from, M - from, FEW, record,
-                          k ? aside : NULL, y[k], b, grad + k * params.size);
+      memcpy(y[k], x, S * C * sizeof *x);
+      enf__spline_reverse(map, &ctx->run, workspace(), from, M - from, S, record, k ? aside : NULL,
+                          y[k], b, grad + k * params.size);
     }
-    ck_assert_mem_eq(y[0], y[1], sizeof x);
+    ck_assert_mem_eq(y[0], y[1], S * C * sizeof *x);
     ck_assert_mem_eq(grad, grad + params.size, params.size * sizeof *grad);
   }
-  free(grad), free(record), free(aside);
+  free(x), free(grad), free(record), free(aside);
   drop();
 }
 END_TEST
