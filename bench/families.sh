@@ -142,19 +142,10 @@ run_linear() {
   done
 }
 
-# Processor time of 20 steps of 128 at 1024 dimensions, either gradient, in turn.
+# Processor time of a step of 128 at 1024 dimensions by either gradient, in turn.
 run_wide() {
-  local gradient
   compile
-  [ -f "$out/rows1024.npy" ] || logged "$out/host" rows "$out/rows1024.npy" 1024 10 2000 1
-  for turn in 1 2 3; do
-    for gradient in self-normalizing exact; do
-      rm -f "$out/wide-$gradient."*
-      train "$out/wide-$gradient.safetensors" "$out/rows1024.npy" $(vector 1024) -s model.map=linear \
-        -s model.linear_gradient=$gradient -s train.batch=128 --steps 20 -s train.clip=0
-      echo "$gradient: $(grep '^processor' "$log" | tail -1)"
-    done
-  done
+  "$out/host" steps 1024 128 5
 }
 
 # ---- DW4 and LJ13 --------------------------------------------------------------------------------------

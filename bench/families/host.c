@@ -2,6 +2,7 @@
    and rows of a Gaussian with a condition.
 
    usage: host ten DATA TEST [SEED]          parts, second passes, then all together
+          host steps DIM BATCH N             processor time of a step of a linear map by either gradient
           host rows FILE DIM SPREAD N SEED   standard deviations from 1/sqrt(SPREAD) to sqrt(SPREAD)
 
    Every part begins with a width of 0.5 at a row that is drawn by 1/G of the mixture so far, and is
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { PARTS = 10, PASSES = 3, STEPS = 1500, BATCH = 256, D = 2 };
 
@@ -209,17 +211,71 @@ static int run_rows(const char *path, size_t dim, double spread, size_t n, uint6
   return 0;
 }
 
+/* ---- steps ------------------------------------------------------------------------------------ */
+
+/* In turn, the median of n of each. */
+static double median(int n, double *v) {
+  for (int i = 1; i < n; i++)
+    for (int k = i; k > 0 && v[k] < v[k - 1]; k--) {
+      const double keep = v[k];
+      v[k] = v[k - 1];
+      v[k - 1] = keep;
+    }
+  return n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
+}
+
+static int run_steps(const char *dim, int batch, int n) {
+  static const char *const gradient[] = {"exact", "self-normalizing"};
+  const size_t count = (size_t)batch * strtoull(dim, NULL, 10);
+  double *x = malloc(count * sizeof *x), *seconds[2];
+  enf_flow *flow[2];
+  enf_trainer *tr[2];
+  for (size_t k = 0; k < count; k++)
+    x[k] = normal();
+  TRY(enf_opts_create(ctx, &opts));
+  const char *const set[][2] = {{"model.space", "vector"}, {"model.map", "linear"},
+                                {"model.data_scale", "1"}, {"train.objective", "likelihood"},
+                                {"model.dimensions", dim}, {"train.optimizer", "adamw"}};
+  for (size_t k = 0; k < sizeof set / sizeof *set; k++)
+    TRY(enf_opts_set(opts, set[k][0], set[k][1]));
+  for (int g = 0; g < 2; g++) {
+    seconds[g] = malloc((size_t)n * sizeof **seconds);
+    TRY(enf_opts_set(opts, "model.linear_gradient", gradient[g]));
+    TRY(enf_create(ctx, &flow[g], opts));
+    TRY(enf_trainer_create(ctx, &tr[g], flow[g], opts));
+  }
+  for (int k = -1; k < n; k++) /* the first one warms up */
+    for (int g = 0; g < 2; g++) {
+      const clock_t before = clock();
+      TRY(enf_train_step(ctx, tr[g], (size_t)batch, x, NULL));
+      if (k >= 0)
+        seconds[g][k] = (double)(clock() - before) / CLOCKS_PER_SEC;
+    }
+  for (int g = 0; g < 2; g++)
+    printf("%s: %.3f s\n", gradient[g], median(n, seconds[g]));
+  for (int g = 0; g < 2; g++) {
+    enf_trainer_destroy(tr[g]);
+    enf_destroy(flow[g]);
+    free(seconds[g]);
+  }
+  enf_opts_destroy(opts);
+  free(x);
+  return 0;
+}
+
 int main(int argc, char **argv) {
   if (enf_ctx_create(&ctx, NULL) != ENF_OK)
     return 1;
   int result = 2;
   if ((argc == 4 || argc == 5) && !strcmp(argv[1], "ten"))
     result = run_ten(argv + 2, argc == 5 ? argv[4] : "0");
+  else if (argc == 5 && !strcmp(argv[1], "steps"))
+    result = run_steps(argv[2], atoi(argv[3]), atoi(argv[4]));
   else if (argc == 7 && !strcmp(argv[1], "rows"))
     result = run_rows(argv[2], strtoull(argv[3], NULL, 10), strtod(argv[4], NULL),
                       strtoull(argv[5], NULL, 10), strtoull(argv[6], NULL, 10));
   else
-    fprintf(stderr, "usage: host ten DATA TEST [SEED] | host rows FILE DIM SPREAD N SEED\n");
+    fprintf(stderr, "usage: host ten DATA TEST [SEED] | host steps DIM BATCH N | host rows FILE DIM SPREAD N SEED\n");
   enf_ctx_destroy(ctx);
   return result;
 }

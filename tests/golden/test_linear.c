@@ -68,6 +68,19 @@ START_TEST(self_normalizing_gradient_agrees_with_golden_vectors) {
               "linear.0.weight");
   expect_part(1e-11, _i ? "surrogate_inverse.grad_R" : "surrogate.grad_R", gradient,
               "linear.0.inverse");
+  double W[D * D], R[D * D], off = 0; /* the mean of |R W x - x|^2 */
+  ck_assert_int_eq(enf_params_get(g.ctx, flow, "linear.0.weight", W, D * D), ENF_OK);
+  ck_assert_int_eq(enf_params_get(g.ctx, flow, "linear.0.inverse", R, D * D), ENF_OK);
+  for (size_t k = 0; k < ROWS * D; k++) {
+    double sum = -x[k];
+    for (size_t j = 0; j < D * D; j++)
+      sum += R[k % D * D + j / D] * W[j] * x[k / D * D + j % D];
+    off += sum * sum / ROWS;
+  }
+  if (_i)
+    ck_assert_double_lt(off, 1e-20);
+  else
+    expect("surrogate.reconstruction", 1, &off);
   for (size_t k = 0; k < D * D; k++)
     gradient[k] *= 2;
   if (_i)

@@ -41,6 +41,13 @@ START_TEST(density_and_responsibilities) {
   }
   expect("logp", n, total);
   expect("responsibilities", n * C, r);
+  double first[n], slope[n * C];
+  for (size_t k = 0; k < n * C; k++) {
+    first[k / C] = r[k / C * C]; /* the weight of part 0's score in that of the mixture */
+    slope[k] = r[k] / weights[k % C];
+  }
+  expect("score_x_weights", n, first);
+  expect("boost.dlogp_drho", n * C, slope);
   free(logp);
   free(weights);
 }

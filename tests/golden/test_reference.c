@@ -1,5 +1,6 @@
 /* The lines of data against golden vectors, and singular values of maps by hand. */
 #include "golden.h"
+#include "math/jacobi.h"
 #include <enf/enf.h>
 
 static golden g;
@@ -57,6 +58,32 @@ START_TEST(lines_of_vectors) {
 }
 END_TEST
 
+/* E xx^T in the place of the covariance: what the rows and their mirror images have. */
+START_TEST(lines_without_a_shift) {
+  enum { D = 6 };
+  size_t count;
+  double *x = golden_doubles(&g, "vector.x", &count), A[D * D] = {0}, lam[D];
+  double *want = golden_doubles(&g, "vector.autocorrelation_eigenvalues", NULL);
+  double *both = malloc(2 * count * sizeof *both);
+  for (size_t k = 0; k < count; k++) {
+    both[k] = x[k];
+    both[count + k] = -x[k];
+    for (size_t j = 0; j < D; j++)
+      A[k % D * D + j] += x[k] * x[k / D * D + j] / (double)(count / D);
+  }
+  enf__eigenvalues(D, A, lam);
+  ck_assert_double_lt(golden_error(D, lam, want), 1e-12);
+  enf_flow *flow = make("vector", 1, D, "");
+  enf_lines lines = ENF_LINES_INIT;
+  ck_assert_int_eq(enf_reference_lines(g.ctx, flow, 2 * count / D, both, 0, &lines), ENF_OK);
+  expect("vector.nll_no_shift", lines.nll_covariance);
+  enf_destroy(flow);
+  free(both);
+  free(want);
+  free(x);
+}
+END_TEST
+
 /* The covariance's line is the fitted prior's own score; every other is above it. */
 START_TEST(lines_of_particles) {
   golden p = {.ctx = g.ctx};
@@ -110,6 +137,7 @@ int main(void) {
   TCase *c = tcase_create("golden reference");
   tcase_add_checked_fixture(c, setup, teardown);
   tcase_add_test(c, lines_of_vectors);
+  tcase_add_test(c, lines_without_a_shift);
   tcase_add_test(c, lines_of_particles);
   tcase_add_test(c, singular_values_of_a_linear_map);
   tcase_add_test(c, singular_values_of_particles);
