@@ -380,7 +380,7 @@ check-mpi:
 	else echo '  skipped: check-mpi (pkg-config finds no ompi-c and no mpich, or there is no mpirun)'; fi
 # Installs what it can (root only).
 check-hosts: deps-hosts
-	+@$(MAKE) --no-print-directory -k $(HOSTS:%=check-%) check-mpi
+	+@$(MAKE) --no-print-directory -k $(HOSTS:%=check-%) check-python check-mpi
 deps-hosts: deps-first
 	@sh .ci/deps hosts
 

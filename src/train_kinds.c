@@ -303,14 +303,14 @@ int kinds_keep(training *t) {
   if (result == SUCCESS && t->data.n > 0 && flow_is_of_particles(t->flow) &&
       enf_data_scale(c->ctx, t->flow, t->data.n, t->data.x, &size, NULL) == ENF_OK)
     result = keep_number(t, "rms", size);
+  if (result == SUCCESS)
+    result = hands_keep(c, t->flow, &t->hands);
   if (result != SUCCESS || t->topology.N == 0)
     return result;
   result = keep_elements(t);
   if (result == SUCCESS)
     result = molecule_keep_labels(t);
-  if (result == SUCCESS)
-    result = bonds_keep(c, t->flow, &t->topology);
-  return result == SUCCESS ? hands_keep(c, t->flow, &t->hands) : result;
+  return result == SUCCESS ? bonds_keep(c, t->flow, &t->topology) : result;
 }
 
 int kinds_settle_data(training *t) {

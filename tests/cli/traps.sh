@@ -96,6 +96,11 @@ hands_are_told() {
     refuses 1 '.*atom 22' sample hand.safetensors -n 2 -q --chiral 8,6,10,22:+ -o n.npy &&
     refuses 2 '--chiral is for flows of particles' sample ala2.safetensors -n 2 -q --chiral 8,6,10,14:+ -o n.npy &&
     refuses 2 '--chiral needs FLOW' reweight --x s.npy --logp one.npy -e lj:n=22 --chiral 8,6,10,14:+ || return 1
+  # rows without labels, centres that are named: one of the two hands has all of them
+  "$enf" sample hand.safetensors -n 40 -q -o hand.npy >/dev/null && for hand in + -; do
+    "$enf" train hand.npy -q $ala2 --chiral 8,6,10,14:$hand -o n.safetensors >/dev/null 2>note && grep -q "\"meta.centres\":\"8,6,10,14:$hand\"" n.safetensors || return 1
+    grep -c 'of 40 configurations 40 are mirror images and were turned' note
+  done | sort | tr '\n' ' ' | grep -qx '0 1 ' || return 1
   refuses 2 '--chiral auto needs the bonds of a molecule' train s.npy -q $ala2 --chiral auto -o n.safetensors
 }
 
