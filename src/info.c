@@ -1,6 +1,7 @@
 /* info.c -- `enf info`: what a flow file holds. The field is known by the names of its tensors. */
 #include "build.h"
 #include "ending.h"
+#include "lattice.h"
 #include "lines.h"
 #include "report.h"
 #include "rings.h"
@@ -127,7 +128,8 @@ static void print_standing(report *r, const standing *s) {
   report_real(r, "highest_singular_value", "largest stretch", s->highest);
 }
 
-static int print_flow(const cli *c, const enf_flow *flow, const zmatrix *z, const standing *s) {
+static int print_flow(cli *c, const enf_flow *flow, const zmatrix *z, const standing *s,
+                      const target *t) {
   int result = SUCCESS;
   report r = report_begin(c);
   report_text(&r, "flow", "flow", c->operand[0]);
@@ -147,14 +149,18 @@ static int print_flow(const cli *c, const enf_flow *flow, const zmatrix *z, cons
     result = rings_print(c, &r, flow);
   }
   print_standing(&r, s);
+  if (result == SUCCESS)
+    result = lattice_report(&r, c, flow, t);
   print_tensors(flow, r.json);
   report_end(&r);
   return result;
 }
 
-static int draw(const cli *c, const zmatrix *z) {
+static int draw(cli *c, const enf_flow *flow, const zmatrix *z, const target *t) {
   if (!cli_has(c, FLAG_PLOT))
     return SUCCESS;
+  if (lattice_is(t))
+    return lattice_plot(c, flow, t, c->value[FLAG_PLOT]);
   if (z->N == 0)
     return cli_usage(c, "--plot draws the Z-matrix of a molecule, and %s has none", c->operand[0]);
   if (!ends_with(c->value[FLAG_PLOT], ".svg"))
@@ -162,8 +168,24 @@ static int draw(const cli *c, const zmatrix *z) {
   return zmatrix_draw(c->value[FLAG_PLOT], z);
 }
 
+/* Only gauge fields and matrices have something to measure. */
+static int open_energy(cli *c, const enf_flow *flow, target *t) {
+  int64_t N = 0, D = 0;
+  if (!cli_has(c, FLAG_ENERGY))
+    return SUCCESS;
+  const int result = target_make(c, c->value[FLAG_ENERGY], t);
+  if (result != SUCCESS)
+    return result;
+  if (!lattice_is(t))
+    return cli_usage(c, "--energy of info is wilson:... or class:..., not %s", t->spec);
+  enf_get_int(flow, "particles", &N);
+  enf_get_int(flow, "dimensions", &D);
+  return target_check(t, c->operand[0], (size_t)N, (size_t)D);
+}
+
 int run_info(cli *c) {
   enf_flow *flow = NULL;
+  target t = {0};
   const bool build = cli_has(c, FLAG_BUILD);
   if (build == (c->operands > 0))
     return cli_usage(c, "info takes either FLOW or --build");
@@ -175,12 +197,15 @@ int run_info(cli *c) {
   zmatrix z;
   int result = zmatrix_read(c, flow, &z);
   if (result == SUCCESS)
-    result = draw(c, &z);
+    result = open_energy(c, flow, &t);
+  if (result == SUCCESS)
+    result = draw(c, flow, &z, &t);
   standing s = {.n = 0};
   if (result == SUCCESS)
     result = find_standing(c, flow, &s);
   if (result == SUCCESS)
-    result = print_flow(c, flow, &z, &s);
+    result = print_flow(c, flow, &z, &s, &t);
+  target_free(&t);
   zmatrix_free(&z);
   enf_destroy(flow);
   return result;

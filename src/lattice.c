@@ -39,22 +39,22 @@ int lattice_options(cli *c, const target *t) {
 
 /* ---- observables ----------------------------------------------------------------------------- */
 
-typedef struct {
-  size_t n;
-  double *x, *logp, *u, *logw, *plaquette, *charge;
-} samples;
-
-static void forget(samples *s) {
+void lattice_forget(lattice_samples *s) {
   free(s->x);
   free(s->logp);
 }
 
-/* Samples with log q, u, log w, mean plaquette and, of U(1), squared charge. */
-static enf_status draw(cli *c, const enf_flow *flow, const target *t, samples *s,
-                       enf_weights *weights) {
-  const bool circle = number(t, "group") == 1;
+static enf_status observe(cli *c, const enf_flow *flow, const target *t, lattice_samples *s) {
+  double *charge = number(t, "group") == 1 ? s->charge : NULL;
+  return number(t, "l0") == 0
+             ? ENF_OK
+             : enf_lattice_plaquettes(c->ctx, flow, s->n, s->x, s->plaquette, NULL, charge);
+}
+
+enf_status lattice_draw(cli *c, const enf_flow *flow, const target *t, lattice_samples *s) {
   const size_t size = t->N * t->D, most = MOST_NUMBERS / size;
-  s->n = most < SAMPLES ? (most > 0 ? most : 1) : SAMPLES;
+  *s = (lattice_samples){.n = most < SAMPLES ? (most > 0 ? most : 1) : SAMPLES,
+                         .weights = ENF_WEIGHTS_INIT};
   s->x = cli_alloc(s->n * size, sizeof *s->x);
   s->logp = cli_alloc(5 * s->n, sizeof *s->logp);
   if (s->x == NULL || s->logp == NULL)
@@ -65,40 +65,45 @@ static enf_status draw(cli *c, const enf_flow *flow, const target *t, samples *s
   s->charge = s->plaquette + s->n;
   enf_status status = enf_sample(c->ctx, flow, 0, 0, s->n, s->x, s->logp);
   if (status == ENF_OK)
-    status = enf_lattice_plaquettes(c->ctx, flow, s->n, s->x, s->plaquette, NULL,
-                                    circle ? s->charge : NULL);
+    status = observe(c, flow, t, s);
   if (status != ENF_OK || t->fn(t->user, s->n, s->x, s->u, NULL) != 0)
     return status != ENF_OK ? status : ENF_ERR_CALLBACK;
-  for (size_t i = 0; circle && i < s->n; i++)
-    s->charge[i] *= s->charge[i];
-  return enf_reweight(c->ctx, s->n, s->logp, s->u, s->logw, weights);
+  return enf_reweight(c->ctx, s->n, s->logp, s->u, s->logw, &s->weights);
 }
 
-static void report_average(report *r, cli *c, const samples *s, const char *key, const char *label,
+static void report_average(report *r, cli *c, const lattice_samples *s, const char *key, const char *label,
                            const double *values, double exact) {
   double mean, error;
   if (enf_average(c->ctx, s->n, s->logw, 1, values, &mean, &error) == ENF_OK)
     report_measured(r, key, label, mean, error, exact, 0);
 }
 
+static void report_lattice(report *r, cli *c, const lattice_samples *s, const target *t,
+                           const enf_lattice_exact *exact) {
+  report_average(r, c, s, "plaquette", "plaquette", s->plaquette, exact->plaquette);
+  for (size_t i = 0; number(t, "group") == 1 && i < s->n; i++)
+    s->charge[i] *= s->charge[i];
+  if (number(t, "group") == 1)
+    report_average(r, c, s, "charge_square", "charge^2", s->charge, exact->charge_square);
+}
+
 int lattice_report(report *r, cli *c, const enf_flow *flow, const target *t) {
   enf_lattice_exact exact = ENF_LATTICE_EXACT_INIT;
-  enf_weights weights = ENF_WEIGHTS_INIT;
-  samples s = {0};
-  if (number(t, "l0") == 0)
+  lattice_samples s;
+  if (!lattice_is(t))
     return SUCCESS;
-  if (enf_lattice_exact_values(c->ctx, t->spec, &exact) != ENF_OK)
+  const bool lattice = number(t, "l0") > 0;
+  if (!lattice || enf_lattice_exact_values(c->ctx, t->spec, &exact) != ENF_OK)
     exact.log_z = exact.plaquette = exact.charge_square = (double)NAN;
-  const enf_status status = draw(c, flow, t, &s, &weights);
+  const enf_status status = lattice_draw(c, flow, t, &s);
   if (status == ENF_OK) {
     report_count(r, "measured", "samples for what follows", s.n);
-    report_measured(r, "ess", "ESS", weights.ess, weights.ess_err, (double)NAN, 0);
-    report_measured(r, "log_z", "log Z (Haar measure)", weights.log_z, weights.log_z_err,
+    report_measured(r, "ess", "ESS", s.weights.ess, s.weights.ess_err, (double)NAN, 0);
+    report_measured(r, "log_z", "log Z (Haar measure)", s.weights.log_z, s.weights.log_z_err,
                     exact.log_z, 0);
-    report_average(r, c, &s, "plaquette", "plaquette", s.plaquette, exact.plaquette);
-    if (number(t, "group") == 1)
-      report_average(r, c, &s, "charge_square", "charge^2", s.charge, exact.charge_square);
+    if (lattice)
+      report_lattice(r, c, &s, t, &exact);
   }
-  forget(&s);
+  lattice_forget(&s);
   return status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
 }

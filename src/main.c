@@ -34,10 +34,11 @@ static const command commands[] = {
      "  energy         from --energy alone: the mean of u + log q over the flow's own samples\n"
      "  mixed          both: train.lambda times likelihood, the rest energy\n"
      "  path-gradient  from --energy alone, with less noise where the flow is nearly right\n"
-     "  refine         from --energy alone, on --init: weighs samples made too seldom more\n\n"
+     "  refine         from --energy alone, on --init: weighs samples made too seldom more\n"
+     "  least-squares  from --energy alone: gauge fields, matrices\n\n"
      "SPEC is a built-in energy or PLUGIN.so, a shared object that exports one enf_energy_fn "
      "named\n"
-     "enf_plugin_energy (see examples/plugin/energy.c and <enf/plugin.h>); PLUGIN.so:ARGUMENTS hands\n"
+     "enf_plugin_energy (<enf/plugin.h>); PLUGIN.so:ARGUMENTS hands\n"
      "it what follows the colon. With --validation it also gives the excess NLL,\n"
      "whatever the objective. Where no DATA is needed, the particles are those\n"
      "of the energy or --set model.particles=N, and the length unit is 1 or --set\n"
@@ -158,7 +159,10 @@ static const command commands[] = {
      "same bond with another atom at an end.\n"
      "With DATA, configurations, also the lines: their NLL under the best Gaussian of one width, of any\n"
      "covariance and the best Student-t density, and how far the way to the prior shrinks and stretches\n"
-     "at the first 1000 of them (singular values of dz/dx).\n",
+     "at the first 1000 of them (singular values of dz/dx).\n"
+     "With --energy wilson:... or class:..., which the flow was trained for, it measures 1000 samples:\n"
+     "ESS, log Z, plaquette and of U(1) the squared charge, beside their exact values; --plot then\n"
+     "draws the charges of U(1), or the eigenangles of one matrix beside their exact density.\n",
      run_info},
     {MIX, "mix", "FLOW...", 1, OPERANDS, "Join flows to a mixture",
      "The mixture is a flow for every other command; its weights are equal, or of greatest "
