@@ -35,7 +35,7 @@ compile() {
     ${CC:-cc} -O3 -fno-math-errno ${CFLAGS:-} -o "$out/dynamics" "$here/../plugin/dynamics.c" ${LIBS:--lenf -lm} -ldl
 }
 
-# Frames of dynamics: FILE COUNT SEED [RUNGS [COLDEST [HOTTEST [TORSION]]] | from HOT]
+# Frames of dynamics: FILE COUNT SEED [RUNGS [COLDEST [HOTTEST [TORSION]]]]
 frames_of() {
   [ -f "$1" ] || logged "$out/dynamics" "$plugin" "$here/alanine.pdb" nm "$@"
 }
@@ -44,13 +44,13 @@ frames_of() {
 train() {
   local name=$1
   shift
-  [ ! -f "$out/$name.done" ] || return 0
-  set -- "$@" -o "$out/$name.safetensors" --threads "$threads"
-  [ ! -f "$out/$name.trainer" ] || set -- "$@" --resume
+  [ ! -f "$out/$run.done" ] || return 0
+  set -- "$@" -o "$out/$run.safetensors" --threads "$threads"
+  [ ! -f "$out/$run.trainer" ] || set -- "$@" --resume
   logged "$enf" train "$@"
   tail -40 "$log" | grep -q '^training *finished' ||
     { echo "$name is not finished: run it again" >&2; exit 1; }
-  touch "$out/$name.done"
+  touch "$out/$run.done"
 }
 
 molecule=(--topology "$here/alanine.pdb" --unit nm)
@@ -68,9 +68,7 @@ refined() {
 
 # A nanosecond at 600 K, whose replicas at 775 and 1000 K cross what 600 K does not, gives centres, widths
 # and a first flow. Then the target cools to 300 K, with the rarer states of phi favoured by 3 kT, so that
-# they are learnt as well as the others; 1 kT stays, which costs an ESS of 3 % and keeps them. Frames of
-# the hot ones, each cooled for itself, are in all states that those know: where a flow has lost one, its
-# forward ESS on them tells.
+# they are learnt as well as the others; 1 kT stays, which costs an ESS of 3 % and keeps them.
 alone() {
   frames_of "$out/hot-$1.npy" 5000 "$((100 + $1))" 3 600 1000
   train "hot-$1" "$out/hot-$1.npy" "${molecule[@]}" --seed "$1" --steps 250
@@ -78,7 +76,6 @@ alone() {
     --steps "${STEPS:-600}" --set train.beta=0.5 --set train.weight_cut=0.01 --set train.lr=2e-3
   train "alone-$1" --init "$out/warm-$1.safetensors" --objective refine --energy "$plugin:1" --seed "$((50 + $1))" \
     --steps "${STEPS:-3000}" --set train.lr=1.5e-3
-  frames_of "$out/cooled-$1.npy" "${COOLED:-400}" "$((300 + $1))" from "$out/hot-$1.npy"
 }
 
 # A CNF, of all mirror images and exchanged hydrogens of a methyl group: log Z is log 16 higher.
@@ -91,24 +88,25 @@ exchange() {
   frames_of "$out/exchange-$1.npy" "${EXCHANGE:-25000}" "$((200 + $1))" 6 300 600 4,6,8,14
 }
 
-# What a flow's samples are worth with rows of a file: RUN NAME ROWS and more of `enf reweight`.
+# What a flow's samples are worth: RUN and more of `enf reweight`.
 weigh() {
-  local run=$1 name=$2 rows=$3
-  shift 3
-  logged "$enf" reweight "$out/$run.safetensors" --data "$rows" --seed 7 --energy "$plugin" --paths 0 \
-    --threads "$threads" --json "$@" >"$out/$name.part"
-  grep '^{' "$out/$name.part" | sed 's/, "[a-z_0-9]*": \[[^]]*\]//g' >"$out/$name.json"
-  rm "$out/$name.part"
+  local run=$1
+  shift
+  logged "$enf" reweight "$out/$run.safetensors" --data "$test" --seed 7 --energy "$plugin" --paths 0 \
+    --threads "$threads" --json "$@" >"$out/$run.part"
+  grep '^{' "$out/$run.part" | sed 's/, "[a-z_0-9]*": \[[^]]*\]//g' >"$out/$run.json"
+  rm "$out/$run.part"
 }
 
 judge() { # RUN
   case $1 in
   exchange-*) return 0 ;;
-  cartesian-*) weigh "$1" "$1" "$test" -n 400 --rows 400 --set density.tol=0.01 --set logdet.checks=0 && return ;;
-  alone-*) weigh "$1" "$1.cooled" "$out/cooled-${1#*-}.npy" -n 20000 ;;
+  cartesian-*) weigh "$1" -n 400 --rows 400 --set density.tol=0.01 --set logdet.checks=0 ;;
+  *)
+    weigh "$1" -n "$samples" --plot "$out/$1.energy.svg" --plot-2d "$out/$1.torsions.svg" \
+      --cv 'phi=torsion:4,6,8,14 psi=torsion:6,8,14,16' --states phi:0:114.6
+    ;;
   esac
-  weigh "$1" "$1" "$test" -n "$samples" --plot "$out/$1.energy.svg" --plot-2d "$out/$1.torsions.svg" \
-    --cv 'phi=torsion:4,6,8,14 psi=torsion:6,8,14,16' --states phi:0:114.6
 }
 
 number() { # JSON NAME FORMAT
@@ -126,7 +124,7 @@ percent() { # JSON NAME
 # Processor seconds of all that a flow needed, but those of making TRAIN; of drawing and weighing.
 spent() { # RUN...
   for run; do cat "$out/$run.log"; done | LC_ALL=C awk '
-    /^\[/ {judging = / reweight / || /cooled/}
+    /^\[/ {judging = / reweight /}
     /^processor seconds:/ && !judging {sum += $3}
     END {printf "%.0f", sum}'
 }
@@ -136,17 +134,16 @@ weighing() { # RUN
 }
 
 table() {
-  echo "| flow, seed | processor seconds | test NLL | ESS | largest weight | k-hat | forward ESS | of cooled frames | log Z | phi states |"
-  echo "|---|---|---|---|---|---|---|---|---|---|"
+  echo "| flow, seed | processor seconds | test NLL | ESS | largest weight | k-hat | forward ESS | log Z | phi states |"
+  echo "|---|---|---|---|---|---|---|---|---|"
   for run in "$@"; do
     case $run in cartesian-* | exchange-*) continue ;; esac
     [ -f "$out/$run.json" ] || continue
-    local json=$out/$run.json of=$run cooled=
+    local json=$out/$run.json of=$run
     case $run in refined-*) of="rows-${run#*-} $run" ;; esac
-    [ ! -f "$out/$run.cooled.json" ] || cooled=$(number "$out/$run.cooled.json" forward_ess %.2f)
     # shellcheck disable=SC2086 # names are words
     echo "| ${run%-*}, ${run#*-} | $(spent $of) | $(pair "$json" nll %.3f) | $(pair "$json" ess %.3f) |" \
-      "$(percent "$json" max_weight) | $(number "$json" khat %.2f) | $(number "$json" forward_ess %.2f) | $cooled |" \
+      "$(percent "$json" max_weight) | $(number "$json" khat %.2f) | $(number "$json" forward_ess %.2f) |" \
       "$(pair "$json" log_z %.4f) | $(pair "$json" free_energy %.3f) |"
   done
 }

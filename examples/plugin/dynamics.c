@@ -4,18 +4,12 @@
 
      cc -O3 -o dynamics dynamics.c $(pkg-config --cflags --libs enf) -lm -ldl
      ./dynamics PLUGIN.so START.pdb nm ROWS.npy FRAMES SEED [RUNGS [COLDEST [HOTTEST [TORSION]]]]
-     ./dynamics PLUGIN.so START.pdb nm ROWS.npy FRAMES SEED from HOT.npy
 
    The plugin's energies are in units of kT at 300 K, its lengths in nm or angstrom. RUNGS temperatures
    (1) from COLDEST (300 K) to HOTTEST (600 K) in a geometric row, splitting BAOAB (Leimkuhler and
    Matthews 2013, Appl. Math. Res. Express 2013, 34) with 1 fs and friction 1/ps, an exchange every
    0.5 ps, a frame of the coldest every 0.2 ps after 0.2 ns. With TORSION, four atoms such as 4,6,8,14,
-   it prints -log of P(0 < torsion < 2)/P(rest) with its error from ten blocks.
-
-   From HOT.npy, frames of some high temperature: FRAMES of them, evenly spaced, each with 5 ps of its
-   own at 300 K. They are in all states that the hot frames know, at equilibrium in each, but not
-   between them: rows that tell whether a flow has kept all states (the forward ESS of `enf reweight
-   --rows`), and no more. */
+   it prints -log of P(0 < torsion < 2)/P(rest) with its error from ten blocks. */
 /* clang-format on */
 #include <dlfcn.h>
 #include <enf/enf.h>
@@ -27,7 +21,7 @@
 #include <time.h>
 
 enum { MOST_ATOMS = 256, MOST_RUNGS = 32, STRIDE = 200, EXCHANGE = 500, BURN_IN = 200000 };
-enum { BLOCKS = 10, COOLING = 5000 };
+enum { BLOCKS = 10 };
 static const double STEP = 1e-3, FRICTION = 1;      /* ps, 1/ps */
 static const double KT = 0.00831446261815324 * 300; /* kJ/mol, of the plugin's energies */
 
@@ -214,41 +208,15 @@ static void run(replica *r, int rungs, long frames, double *rows) {
   }
 }
 
-static void cool(enf_ctx *ctx, const char *path, replica *r, long frames, double *rows) {
-  enf_array *hot;
-  if (enf_array_read(ctx, &hot, path) != ENF_OK) {
-    fprintf(stderr, "dynamics: %s\n", enf_ctx_errmsg(ctx));
-    exit(1);
-  }
-  const size_t n = enf_array_shape(hot, 0), size = 3 * atoms;
-  if (enf_array_ndim(hot) != 3 || enf_array_shape(hot, 1) != atoms || n < (size_t)frames) {
-    fprintf(stderr, "dynamics: %s has not %ld frames of %zu atoms\n", path, frames, atoms);
-    exit(1);
-  }
-  for (size_t f = 0; f < (size_t)frames; f++) {
-    memcpy(r->x, enf_array_data(hot) + n * f / (size_t)frames * size, size * sizeof *r->x);
-    for (size_t k = 0; k < size; k++)
-      r->v[k] = unit * sqrt(r->kT * KT / mass[k / 3]) * normal();
-    find_forces(r);
-    for (int s = 0; s < COOLING; s++)
-      step(r);
-    store(r->x, rows + f * size);
-  }
-  enf_array_destroy(hot);
-}
-
 int main(int count, char **word) {
   static replica r[MOST_RUNGS];
   const long frames = count > 6 ? strtol(word[5], NULL, 10) : 0;
-  const char *from = count > 8 && strcmp(word[7], "from") == 0 ? word[8] : NULL;
-  if (from)
-    count = 7;
   const int rungs = count > 7 ? atoi(word[7]) : 1;
   const double cold = count > 8 ? strtod(word[8], NULL) : 300;
   const double hot = count > 9 ? strtod(word[9], NULL) : 600;
   if (frames < BLOCKS || rungs < 1 || rungs > MOST_RUNGS || !(cold > 0) || !(hot >= cold)) {
     fprintf(stderr, "usage: dynamics PLUGIN.so START.pdb nm|angstrom ROWS.npy FRAMES SEED "
-                    "[RUNGS [COLDEST [HOTTEST [TORSION]]] | from HOT.npy]\n");
+                    "[RUNGS [COLDEST [HOTTEST [TORSION]]]]\n");
     return 2;
   }
   unit = strcmp(word[3], "nm") == 0 ? 1 : 10;
@@ -267,13 +235,9 @@ int main(int count, char **word) {
     r[k].kT = cold / 300 * (rungs > 1 ? pow(hot / cold, (double)k / (rungs - 1)) : 1);
     find_forces(&r[k]);
   }
-  if (from)
-    cool(ctx, from, r, frames, rows);
-  else
-    run(r, rungs, frames, rows);
+  run(r, rungs, frames, rows);
   printf("%ld frames of %.1f ns, %d rungs: %.1f processor seconds\n", frames,
-         (double)frames * (from ? COOLING : STRIDE) * STEP / 1000, rungs,
-         (double)clock() / CLOCKS_PER_SEC);
+         (double)frames * STRIDE * STEP / 1000, rungs, (double)clock() / CLOCKS_PER_SEC);
   if (count > 10)
     print_states(ctx, word[10], n, rows);
   if (enf_array_write(ctx, word[4], "f4", 3, shape, NULL, rows) != ENF_OK) {
