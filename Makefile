@@ -329,6 +329,11 @@ reproduce-internal: deps-first
 	@ENF='$(BUILD)/enf' CC='$(CC)' CFLAGS=-Iinclude LIBS='$(BUILD)/libenf.a $(PRIVATE_LIBS)' \
 	  bash bench/internal.sh $(BUILD)/reproduce-internal
 
+reproduce-families: deps-first
+	+@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all $(BUILD)/enf-bench
+	@ENF='$(BUILD)/enf' BENCH='$(BUILD)/enf-bench' CC='$(CC)' CFLAGS=-Iinclude LIBS='$(BUILD)/libenf.a $(PRIVATE_LIBS)' \
+	  bash bench/families.sh $(BUILD)/reproduce-families $(ROWS)
+
 $(BUILD)/enf-bench: $(BENCH_OBJ) $(BUILD)/libenf.a
 	$(SAY) LD $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(BENCH_OBJ) $(BUILD)/libenf.a $(PRIVATE_LIBS) $(YARDSTICK_LIBS)
@@ -444,7 +449,7 @@ help:
 	@echo 'make install         prefix=DIR (now $(prefix)), DESTDIR; make uninstall, installcheck'
 	@echo 'make deps            install what is missing (apt-get, dnf, brew)'
 	@echo 'make bench           speed and memory beside the machine'
-	@echo 'make reproduce-dw4 reproduce-lj13 reproduce-lj55 reproduce-internal   the tables of docs/results.md, in hours'
+	@echo 'make reproduce-dw4 reproduce-lj13 reproduce-lj55 reproduce-internal reproduce-families   the tables of docs/results.md, in hours'
 	@echo 'make check-asan check-ubsan check-tsan check-valgrind check-avx512 check-blas check-long fuzz'
 	@echo 'make wheel           the Python package with the library inside;  make check-python tests it'
 	@echo 'make check-hosts     examples/hosts: $(HOSTS), and the tool under mpirun, as far as they can be installed'
@@ -457,4 +462,4 @@ FORCE:
 .SECONDARY:
 .PHONY: all man docs check check-asan check-ubsan check-tsan check-valgrind check-avx512 check-blas check-long fuzz \
   $(HOSTS:%=check-%) check-hosts check-mpi deps-hosts wheel check-python abi-baseline demo demo-molecule reproduce-dw4 reproduce-lj13 reproduce-lj55 \
-  reproduce-internal bench deps deps-first install uninstall installcheck clean format help FORCE
+  reproduce-internal reproduce-families bench deps deps-first install uninstall installcheck clean format help FORCE

@@ -185,6 +185,54 @@ START_TEST(files_and_copies_have_the_same_bits) {
 }
 END_TEST
 
+/* Allocation number k fails, for every k that is made: NOMEM, and nothing is left behind. */
+static void fail_everywhere(enf_status (*call)(void)) {
+  for (size_t k = 1;; k++) {
+    const size_t live = memory.live;
+    memory.calls = 0;
+    memory.fail_at = k;
+    const enf_status status = call();
+    memory.fail_at = 0;
+    ck_assert_uint_eq(memory.live, live);
+    if (status == ENF_OK)
+      break;
+    ck_assert_int_eq(status, ENF_ERR_NOMEM);
+    ck_assert_uint_lt(k, 200);
+  }
+}
+
+static enf_status make_and_end(void) {
+  enf_flow *made;
+  const enf_status status = enf_create(ctx, &made, opts);
+  enf_destroy(made);
+  return status;
+}
+
+static double draws[100 * 2];
+static enf_status fit_draws(void) { return enf_prior_fit(ctx, flow, 100, draws); }
+
+START_TEST(memory_that_runs_out_is_told) {
+  static const char *const made[][4] = {
+      {"vector", "autoregressive*1", "copula", "mlp"},
+      {"vector", "linear*2", "gaussian", "mlp"},
+      {"particles", "residual*2", "gaussian", "egnn"},
+  };
+  choose(1);
+  set("model.linear_gradient", "self-normalizing");
+  OK(enf_create(ctx, &flow, opts));
+  OK(enf_prior_sample(ctx, flow, 1, 0, 100, draws));
+  fail_everywhere(fit_draws);
+  for (size_t i = 0; i < 3; i++) {
+    set("model.space", made[i][0]);
+    set("model.particles", i == 2 ? "3" : "1");
+    set("model.map", made[i][1]);
+    set("model.prior", made[i][2]);
+    set("model.residual", made[i][3]);
+    fail_everywhere(make_and_end);
+  }
+}
+END_TEST
+
 static void refuse(enf_status status, const char *why) {
   enf_flow *none = NULL;
   ck_assert_int_eq(enf_create(ctx, &none, opts), status);
@@ -243,6 +291,7 @@ int main(void) {
   tcase_add_loop_test(c, prior_s_gradient_is_that_of_differences, 0, 3);
   tcase_add_loop_test(c, fit_finds_what_made_the_data, 0, 3);
   tcase_add_loop_test(c, files_and_copies_have_the_same_bits, 0, 3);
+  tcase_add_test(c, memory_that_runs_out_is_told);
   tcase_add_test(c, what_is_none_is_refused);
   tcase_add_loop_test(c, gumbel_draws_have_margins_and_dependence, 0, 3);
   return run_suite("copula", c);
