@@ -383,9 +383,9 @@ check-mpi:
 	+@if command -v mpirun >/dev/null && { $(PKG_CONFIG) --exists ompi-c || $(PKG_CONFIG) --exists mpich; }; then \
 	  $(MAKE) --no-print-directory MPI=1 BUILD=$(BUILD)/mpi $(BUILD)/mpi/enf && CC='$(CC)' bash tests/project/mpi.sh $(BUILD)/mpi/enf; \
 	else echo '  skipped: check-mpi (pkg-config finds no ompi-c and no mpich, or there is no mpirun)'; fi
-# Installs what it can (root only).
-check-hosts: deps-hosts
-	+@$(MAKE) --no-print-directory -k $(HOSTS:%=check-%) check-python check-mpi
+# Installs what it can (root only); one after the other, since they share an environment of Python.
+check-hosts: deps-hosts all wheel
+	+@$(MAKE) --no-print-directory -j1 -k $(HOSTS:%=check-%) check-python check-mpi
 deps-hosts: deps-first
 	@sh .ci/deps hosts
 

@@ -2,7 +2,7 @@
 # examples/hosts with the packages that they are for: hosts.sh lammps|openmm|xtb|ase|ipi|trajectories. What is not installed is skipped
 # with a message. Energies must equal the package's own, or libenf's of the same system, to 1e-6.
 #   lammps  liblammps-dev and an MPI        xtb  libxtb-dev
-#   openmm, ase, ipi (ASE as the client), trajectories (mdtraj, MDAnalysis)    from pip, into a virtual environment with the wheel of this build
+#   openmm, ase, ipi (ASE as the client), tblite, trajectories (mdtraj, MDAnalysis)    from pip, into a virtual environment with the wheel of this build
 set -u
 host=$1 build=$(cd "${BUILD:-build}" && pwd) here=$(cd "$(dirname "$0")/../.." && pwd)
 hosts=$here/examples/hosts flow=$here/bench/data/lj13.safetensors
@@ -47,14 +47,15 @@ xtb)
     ./xtb_weights water.safetensors 'O H H' 20 || exit 1
   compile xtb_relax xtb
   "$build/enf" train "$here/tests/cli/data/molecules.xyz" --features --steps 200 --seed 1 -s model.kind_scale=4 -s train.batch=8 -s model.hidden=16 -s model.layers=2 -q -o molecules.safetensors >/dev/null &&
-    ./xtb_relax molecules.safetensors 4 relaxed.xyz 1 30 && [ -s relaxed.xyz ] ;;
+    ./xtb_relax molecules.safetensors 4 relaxed.xyz 1 30 && [ -s relaxed.xyz ] || exit 1
+  python_with numpy tblite && "$python" "$here/python/tests/test_hosts.py" XTB ;;
 openmm)
   python_with numpy openmm && "$python" "$hosts/openmm_ala2.py" "$hosts/ala2.pdb" "${EFFORT:-0.003}" &&
-    "$python" "$here/python/tests/test_hosts.py" ;;
+    "$python" "$here/python/tests/test_hosts.py" Units OpenMM ;;
 trajectories)
   python_with numpy mdtraj MDAnalysis tables && "$python" "$here/python/tests/test_hosts.py" MDTraj MDAnalysis Convert ;;
 ase)
-  python_with numpy ase && "$python" "$hosts/ase_energy.py" "$flow" 30 && "$python" "$here/python/tests/test_hosts.py" ;;
+  python_with numpy ase && "$python" "$hosts/ase_energy.py" "$flow" 30 && "$python" "$here/python/tests/test_hosts.py" ASE ;;
 ipi)
   python_with numpy ase
   compile ipi_server
