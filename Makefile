@@ -50,10 +50,12 @@ YARDSTICK_LIBS = $(if $(WITH_BLAS),,$(if $(YARDSTICK),$(shell $(PKG_CONFIG) --li
 YARDSTICK_CFLAGS = $(if $(YARDSTICK),-DBENCH_SGEMM $(shell $(PKG_CONFIG) --cflags $(YARDSTICK) 2>/dev/null))
 # The tool, not the library, with MPI (MPI=1; MPI=NAME: by that pkg-config name).
 MPI ?= 0
-MPI_NAME := $(if $(filter 1,$(MPI)),$(firstword $(foreach name,ompi-c mpich mpi-c,$(shell $(PKG_CONFIG) --exists $(name) 2>/dev/null && echo $(name)))),$(filter-out 0,$(MPI)))
-ifneq ($(filter-out 0,$(MPI)),)
-MPI_LIBS ?= $(if $(MPI_NAME),$(shell $(PKG_CONFIG) --libs $(MPI_NAME)),$(error MPI=$(MPI): pkg-config finds no ompi-c and no mpich))
+WITH_MPI := $(filter-out 0,$(MPI))
+MPI_NAME = $(or $(filter-out 0 1,$(MPI)),$(firstword $(foreach name,ompi-c mpich mpi-c,$(shell $(PKG_CONFIG) --exists $(name) 2>/dev/null && echo $(name)))))
+MPI_LIBS ?= $(shell $(PKG_CONFIG) --libs $(MPI_NAME))
 MPI_CFLAGS ?= -DENF_MPI $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(MPI_NAME)))
+ifneq ($(WITH_MPI),)
+$(if $(MPI_NAME),,$(error MPI=$(MPI): pkg-config finds no ompi-c and no mpich))
 endif
 CHECK_LIBS ?= $(shell $(PKG_CONFIG) --libs check 2>/dev/null || echo -lcheck)
 CHECK_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
@@ -131,7 +133,7 @@ define stamp
 @echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
 endef
 $(BUILD)/flags: FORCE
-	$(call stamp,$(CC) $(CXX) $(ENF_CFLAGS) $(BLAS_CFLAGS) $(PRIVATE_LIBS) $(YARDSTICK_CFLAGS) $(MPI_CFLAGS) $(LDFLAGS))
+	$(call stamp,$(CC) $(CXX) $(ENF_CFLAGS) $(BLAS_CFLAGS) $(PRIVATE_LIBS) $(YARDSTICK_CFLAGS) $(if $(WITH_MPI),$(MPI_CFLAGS)) $(LDFLAGS))
 $(BUILD)/objects: FORCE
 	$(call stamp,$(LIB_OBJ) $(TOOL_OBJ))
 
@@ -155,7 +157,7 @@ $(BUILD)/bench/%.o: bench/%.c $(BUILD)/flags
 	$(Q)$(CC) $(ENF_CFLAGS) $(YARDSTICK_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/src/build.o: CPPFLAGS += -DENF_BLAS='"$(BLAS)"'
-$(BUILD)/src/ranks.o: CPPFLAGS += $(MPI_CFLAGS)
+$(BUILD)/src/ranks.o: CPPFLAGS += $(if $(WITH_MPI),$(MPI_CFLAGS))
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
 	$(SAY) CC $<
 	@mkdir -p $(@D)
@@ -175,7 +177,7 @@ $(SO_LINKS): $(BUILD)/$(SO)
 
 $(BUILD)/enf: $(TOOL_OBJ) $(BUILD)/libenf.a $(BUILD)/objects
 	$(SAY) LD $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) $(BUILD)/libenf.a $(PRIVATE_LIBS) $(MPI_LIBS) -ldl
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) $(BUILD)/libenf.a $(PRIVATE_LIBS) $(if $(WITH_MPI),$(MPI_LIBS)) -ldl
 
 man: $(BUILD)/man/stamp
 $(BUILD)/man/stamp: $(HEADERS) docs/man/generate.sh $(wildcard docs/man/*.1)
@@ -377,11 +379,16 @@ HOSTS := lammps openmm xtb ase ipi trajectories
 $(HOSTS:%=check-%): check-%: all wheel
 	@echo '== $*'
 	@BUILD='$(BUILD)' CC='$(CC)' PYTHON='$(PYTHON)' bash tests/project/hosts.sh $*
-# The tool under mpirun.
+# The tool under mpirun, beside the one without.
+$(BUILD)/mpi/enf: src/ranks.c $(TOOL_OBJ) $(BUILD)/libenf.a
+	$(SAY) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CLIENT_CFLAGS) $(MPI_CFLAGS) $(LDFLAGS) -o $@ $< $(filter-out %/ranks.o,$(TOOL_OBJ)) $(BUILD)/libenf.a \
+	  $(PRIVATE_LIBS) $(MPI_LIBS) -ldl
 check-mpi:
 	@echo '== mpi'
-	+@if command -v mpirun >/dev/null && { $(PKG_CONFIG) --exists ompi-c || $(PKG_CONFIG) --exists mpich; }; then \
-	  $(MAKE) --no-print-directory MPI=1 BUILD=$(BUILD)/mpi $(BUILD)/mpi/enf && CC='$(CC)' bash tests/project/mpi.sh $(BUILD)/mpi/enf; \
+	+@if command -v mpirun >/dev/null && [ -n '$(MPI_NAME)' ]; then \
+	  $(MAKE) --no-print-directory $(BUILD)/mpi/enf && CC='$(CC)' MPI='$(MPI_NAME)' bash tests/project/mpi.sh $(BUILD)/mpi/enf $(BUILD)/libenf.a; \
 	else echo '  skipped: check-mpi (pkg-config finds no ompi-c and no mpich, or there is no mpirun)'; fi
 # Installs what it can (root only); one after the other, since they share an environment of Python.
 check-hosts: deps-hosts all wheel

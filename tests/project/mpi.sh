@@ -1,8 +1,9 @@
 #!/bin/bash
-# The tool under mpirun: mpi.sh TOOL, built with MPI=1 (its libenf.a beside it). 1, 2 and 4 ranks write the same bytes; a rank that is killed loses nothing
+# The tool under mpirun: mpi.sh TOOL LIBRARY, built with MPI=1. 1, 2 and 4 ranks write the same bytes; a rank that is killed loses nothing
 # that was saved, and others go on; a rank that fails alone is heard.
 set -u
 enf=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+library=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
 here=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -50,11 +51,10 @@ if ${CC:-cc} -shared -fPIC -o one.so one.c; then
 fi
 
 # Programs of one's own: a task farm whose energies are those of one process, a training whose loss is the same on any ranks.
-for mpi in ompi-c mpich; do pkg-config --exists $mpi && break; done
 for name in farm train; do
   # shellcheck disable=SC2046
-  ${CC:-cc} -std=c99 -O2 -Wall -Wextra -I"$here/include" $(pkg-config --cflags $mpi) -o $name "$here/examples/hosts/mpi_$name.c" \
-    "$(dirname "$enf")/libenf.a" $(pkg-config --libs $mpi) -lm -pthread || fail "examples/hosts/mpi_$name.c"
+  ${CC:-cc} -std=c99 -O2 -Wall -Wextra -I"$here/include" $(pkg-config --cflags "$MPI") -o $name "$here/examples/hosts/mpi_$name.c" \
+    "$library" $(pkg-config --libs "$MPI") -lm -pthread || fail "examples/hosts/mpi_$name.c"
 done
 mpirun -n 3 ./farm 1.safetensors lj:n=4 100 >out 2>&1 || fail "task farm: $(cat out)"
 for n in 1 2 4; do mpirun -n $n ./train lj.npy 64 5 2>&1 | sed 's/.*; //' >$n.loss; done
