@@ -44,13 +44,15 @@ frames_of() {
 train() {
   local name=$1
   shift
-  [ ! -f "$out/$run.done" ] || return 0
-  set -- "$@" -o "$out/$run.safetensors" --threads "$threads"
-  [ ! -f "$out/$run.trainer" ] || set -- "$@" --resume
-  logged "$enf" train "$@"
+  [ ! -f "$out/$name.done" ] || return 0
+  if [ -f "$out/$name.trainer" ]; then
+    [ "$1" != --init ] || shift 2
+    set -- "$@" --resume
+  fi
+  logged "$enf" train "$@" -o "$out/$name.safetensors" --threads "$threads"
   tail -40 "$log" | grep -q '^training *finished' ||
     { echo "$name is not finished: run it again" >&2; exit 1; }
-  touch "$out/$run.done"
+  touch "$out/$name.done"
 }
 
 molecule=(--topology "$here/alanine.pdb" --unit nm)
