@@ -40,16 +40,27 @@ frames_of() {
   [ -f "$1" ] || logged "$out/dynamics" "$plugin" "$here/alanine.pdb" nm "$@"
 }
 
+# What goes on with a stopped training: of its flags those that a trainer's file does not have.
+rest_of() {
+  rest=()
+  while [ $# -gt 0 ]; do
+    case $1 in
+    --init | --seed | --objective | --set | --topology | --unit) shift ;;
+    *) rest+=("$1") ;;
+    esac
+    shift
+  done
+  rest+=(--resume)
+}
+
 # A training as `enf train` has it: FLOW and what else, or the rest of one that was stopped.
 train() {
   local name=$1
   shift
   [ ! -f "$out/$name.done" ] || return 0
-  if [ -f "$out/$name.trainer" ]; then
-    [ "$1" != --init ] || shift 2
-    set -- "$@" --resume
-  fi
-  logged "$enf" train "$@" -o "$out/$name.safetensors" --threads "$threads"
+  local rest=("$@")
+  [ ! -f "$out/$name.trainer" ] || rest_of "$@"
+  logged "$enf" train "${rest[@]}" -o "$out/$name.safetensors" --threads "$threads"
   tail -40 "$log" | grep -q '^training *finished' ||
     { echo "$name is not finished: run it again" >&2; exit 1; }
   touch "$out/$name.done"
