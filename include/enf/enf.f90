@@ -39,12 +39,13 @@ module enf
 
   ! move and move_user: the c_funloc of the host's moves and its data
   type, bind(c) :: enf_anneal_plan
-    integer(c_size_t) :: struct_size = 64
+    integer(c_size_t) :: struct_size = 72
     integer(c_int64_t) :: seed = 0
     real(c_double) :: ess_step = 0.9d0, ess_resample = 0.5d0
     integer(c_int64_t) :: moves = 2, leapfrog = 10
     type(c_funptr) :: move = c_null_funptr
     type(c_ptr) :: move_user = c_null_ptr
+    integer(c_int64_t) :: guided = 0
   end type enf_anneal_plan
 
   type, bind(c) :: enf_annealing
