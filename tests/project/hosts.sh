@@ -59,17 +59,25 @@ ase)
 ipi)
   python_with numpy ase
   compile ipi_server
-  ./ipi_server "$flow" "enf_$$" 11604.518 20 &
-  server=$!
-  for _ in 1 2 3 4 5 6 7 8 9 10; do [ -S "/tmp/ipi_enf_$$" ] && break; sleep 1; done
-  "$python" "$hosts/ipi_client.py" "enf_$$"
-  wait $server || exit 1
-  "$python" -c "
+  serve() { # serve SPEC KELVIN CLIENT...: energies that the client gives beside libenf's own
+    spec=$1
+    ./ipi_server "$flow" "enf_$$" "$2" 20 &
+    server=$!
+    shift 2
+    for _ in $(seq 60); do [ -S "/tmp/ipi_enf_$$" ] && break; sleep 0.5; done
+    "$@" "enf_$$" >client 2>&1
+    wait $server || { cat client; exit 1; }
+    "$python" -c "
 import enf, numpy as np
 x = enf.Flow.load('$flow').sample(20, seed=1, log_prob=False)
-own, u = enf.Energy('lj:n=13,eps=2,rm=1,spring=0')(x), np.load('u.npy')
+own, u = enf.Energy('$spec')(x), np.load('u.npy')
 worst = abs((u - own) / (1 + abs(own))).max()
 print('energies differ by %.1e' % worst)
-raise SystemExit(not worst < 1e-6)" ;;
+raise SystemExit(not worst < 1e-6)" || exit 1
+  }
+  serve lj:n=13,eps=2,rm=1,spring=0 11604.518 "$python" "$hosts/ipi_client.py"
+  pkg-config --exists liblammps ompi-c || skip 'pkg-config does not find liblammps ompi-c'
+  compile ipi_lammps liblammps ompi-c
+  serve lj13 1.0000011484 ./ipi_lammps "$hosts/lj13.lammps" ;; # its constant of Boltzmann over the server's
 *) echo "hosts.sh lammps|openmm|xtb|ase|ipi|trajectories"; exit 2 ;;
 esac
