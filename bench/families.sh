@@ -155,7 +155,7 @@ run_dw4() {
   rows "$out/dw4-test.npy" dw4 20000 1
   train "$out/residual.safetensors" "$out/dw4.npy" -s 'model.map=residual*8' -s train.batch=256 --steps 6500
   nll_of "$out/residual.safetensors" "$out/dw4-test.npy" -e dw4
-  "$enf" reweight "$out/residual.safetensors" -e dw4 -n 20000 2>/dev/null | grep -E '^(ESS|log Z)'
+  "$enf" reweight "$out/residual.safetensors" -e dw4 -n 20000 2>/dev/null | grep -E '^(effective sample size|log Z)'
 }
 
 # Densities of LJ13 a second of processor time, eight maps beside the CNF of bench/data.
