@@ -136,7 +136,7 @@ percent() { # JSON NAME
 
 # Processor seconds of all that a flow needed, but those of making TRAIN; of drawing and weighing.
 spent() { # RUN...
-  for run; do cat "$out/$run.log"; done | LC_ALL=C awk '
+  for run; do cat "$out/$run.log" 2>/dev/null; done | LC_ALL=C awk '
     /^\[/ {judging = / reweight /}
     /^processor seconds:/ && !judging {sum += $3}
     END {printf "%.0f", sum}'
