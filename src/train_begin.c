@@ -25,6 +25,7 @@ static const objective objectives[] = {
     {"path-gradient", "mean of u + log q", false, true, false},
     {"refine", "mean of u + log q", false, true, false},
     {"least-squares", "share of Var u that is left", false, true, true},
+    {"energy-matching", "flow-matching loss", false, true, false},
 };
 enum { OBJECTIVES = sizeof objectives / sizeof objectives[0] };
 

@@ -60,10 +60,11 @@ module enf
   end type enf_jump_info
 
   type, bind(c) :: enf_step_info
-    integer(c_size_t) :: struct_size = 88
+    integer(c_size_t) :: struct_size = 104
     real(c_double) :: loss = 0, grad_norm = 0, lr = 0, seconds = 0
     integer(c_int64_t) :: step = 0, evaluations = 0, skipped = 0, capped = 0
     integer(c_int64_t) :: clipped = 0, forces_clipped = 0
+    real(c_double) :: temper = 0, pool_ess = 0
   end type enf_step_info
 
   type, bind(c) :: enf_lines

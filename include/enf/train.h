@@ -28,9 +28,12 @@ typedef struct {
                            forces were clipped */
   uint64_t clipped;     /* steps so far whose gradient norm was clipped */
   uint64_t forces_clipped; /* forces on single particles that train.force_clip shortened */
+  double temper;           /* energy-matching: power of the weights of the newest samples; 1: they
+                              are those of the target */
+  double pool_ess;         /* effective sample size of those weights, a fraction */
 } enf_step_info;
 
-#define ENF_STEP_INFO_INIT {sizeof(enf_step_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define ENF_STEP_INFO_INIT {sizeof(enf_step_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /**
  * enf_trainer_create: prepare to train `flow` with the train.* options.
@@ -46,7 +49,8 @@ typedef struct {
 enf_status enf_trainer_create(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, const enf_opts *opts);
 
 /**
- * enf_trainer_set_energy: the reduced energy of the objectives energy, mixed, path-gradient, refine.
+ * enf_trainer_set_energy: the reduced energy of the objectives energy, mixed, path-gradient, refine,
+ * energy-matching (which asks for no gradient).
  *
  * In:   fn, user  the host's energy with gradient; NULL takes it away. Kept by the trainer, not in
  *                 its file: set it again after enf_trainer_load.
@@ -63,8 +67,8 @@ enf_status enf_trainer_set_energy(enf_trainer *tr, enf_energy_fn fn, void *user)
  * After every step the flow holds the weights to use: the bias-corrected running average, or the
  * working weights where train.ema is 0. A step with a non-finite loss or gradient changes no weight
  * and is counted in info->skipped. The first step of a fresh flow fixes its data scale.
- * In:   n, x  the batch (n,N,D); need not be centred. The objectives energy, path-gradient and
- *             refine draw n samples of their own and do not read x: it may be NULL, and the data
+ * In:   n, x  the batch (n,N,D); need not be centred. The objectives energy, path-gradient,
+ *             refine and energy-matching draw n samples of their own and do not read x: it may be NULL, and the data
  *             scale of a fresh flow is then 1
  * Out:  info  begins with its struct_size (ENF_STEP_INFO_INIT); may be NULL
  * Samples whose integration fails (enf_ctx_stat "failed"), or whose energy is not finite, are left

@@ -47,7 +47,8 @@
   X(ENF__OBJECTIVE_MIXED, "mixed")                                                                 \
   X(ENF__OBJECTIVE_PATH_GRADIENT, "path-gradient")                                                 \
   X(ENF__OBJECTIVE_REFINE, "refine")                                                               \
-  X(ENF__OBJECTIVE_LEAST_SQUARES, "least-squares")
+  X(ENF__OBJECTIVE_LEAST_SQUARES, "least-squares")                                                 \
+  X(ENF__OBJECTIVE_ENERGY_MATCHING, "energy-matching")
 #define ENF__CHOICES_COUPLING(X)                                                                   \
   X(ENF__INDEPENDENT, "independent") X(ENF__OT, "ot") X(ENF__EQUIVARIANT_OT, "equivariant-ot")
 #define ENF__CHOICES_SCHEDULE(X)                                                                   \

@@ -20,8 +20,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { HALVINGS = 60, PARTS = 1000000 };
-static const double LEAST_STEP = 1e-12;
+enum { PARTS = 1000000 };
 
 /* ---- arguments and memory ----------------------------------------------------------------------
  */
@@ -90,42 +89,14 @@ static enf_status take_memory(enf_ctx *ctx, enf__anneal *a) {
 /* ---- weights -----------------------------------------------------------------------------------
  */
 
-static double log_w(const enf__anneal *a, size_t i) {
-  return enf__log_weight(a->logq[i], a->u[i], NULL);
-}
-
-/* Largest log w of a walker that has weight. */
-static double top_of(const enf__anneal *a) {
-  double top = -INFINITY;
-  for (size_t i = 0; i < a->n; i++)
-    if (a->logw[i] > -(double)INFINITY)
-      top = fmax(top, log_w(a, i));
-  return top;
-}
-
-static double conditional_ess(const enf__anneal *a, double top, double step) {
-  double alive = 0, sum = 0, squares = 0;
+/* log w of all walkers; false if none has a weight. */
+static bool weigh(const enf__anneal *a, double *log_w) {
+  bool any = false;
   for (size_t i = 0; i < a->n; i++) {
-    const double W = exp(a->logw[i]), value = log_w(a, i);
-    if (!(W > 0 && value > -(double)INFINITY))
-      continue;
-    const double v = exp(step * (value - top));
-    alive += W;
-    sum += W * v;
-    squares += W * v * v;
+    log_w[i] = enf__log_weight(a->logq[i], a->u[i], NULL);
+    any = any || (log_w[i] > -(double)INFINITY && a->logw[i] > -(double)INFINITY);
   }
-  return sum * sum / (alive * squares);
-}
-
-static double next_step(const enf__anneal *a, double top) {
-  double low = 0, high = 1 - a->at.beta;
-  if (conditional_ess(a, top, high) >= a->plan.ess_step)
-    return high;
-  for (int k = 0; k < HALVINGS; k++) {
-    const double middle = 0.5 * (low + high);
-    *(conditional_ess(a, top, middle) >= a->plan.ess_step ? &low : &high) = middle;
-  }
-  return fmax(low, LEAST_STEP);
+  return any;
 }
 
 /* Weights to sum 1; the logarithm of their sum before. */
@@ -163,15 +134,16 @@ static enf_status nothing_weighs(const enf__anneal *a) {
 }
 
 static enf_status reweigh(enf__anneal *a) {
-  const double top = top_of(a);
-  if (!(top > -(double)INFINITY))
+  double *log_w = a->kinetic;
+  if (!weigh(a, log_w))
     return nothing_weighs(a);
-  const double step = next_step(a, top);
+  const double left = 1 - a->at.beta;
+  const double step = enf__temper(a->n, a->logw, log_w, left, a->plan.ess_step);
   for (size_t i = 0; i < a->n; i++)
     if (a->logw[i] > -(double)INFINITY)
-      a->logw[i] += step * log_w(a, i);
+      a->logw[i] += step * log_w[i];
   a->at.log_z += normalise(a);
-  a->at.beta = step == 1 - a->at.beta ? 1 : a->at.beta + step;
+  a->at.beta = step == left ? 1 : a->at.beta + step;
   return ENF_OK;
 }
 

@@ -75,6 +75,8 @@ static uint64_t clip_forces(const enf__batch *b, double most, double *grad) {
   return clipped;
 }
 
+double enf__capped_energy(double u, double cap) { return u > cap ? cap + log1p(u - cap) : u; }
+
 static void make_impossible(size_t dim, double *u, double *grad) {
   *u = INFINITY;
   memset(grad, 0, dim * sizeof *grad);
@@ -99,7 +101,7 @@ static void tame(const enf__batch *b, double beta, double *u, double *grad, enf_
   const bool high = *u > cap;
   if (high) {
     const double beyond = *u - cap;
-    *u = cap + log1p(beyond);
+    *u = enf__capped_energy(*u, cap);
     for (size_t k = 0; k < dim; k++)
       grad[k] /= 1 + beyond;
   }
@@ -318,8 +320,7 @@ static double largest(size_t n, const double *w, size_t k) {
   return below;
 }
 
-/* log w (n), to a constant, cut -> w of mean 1 over those that can be; the others' are 0. */
-static void normalise(size_t n, double cut, double *w) {
+void enf__weights_level(size_t n, double cut, double *w) {
   const double most = largest(n, w, (size_t)ceil(fmax(cut * (double)n, 1)));
   double sum = 0;
   size_t count = 0;
@@ -341,7 +342,7 @@ static void weigh(const enf__batch *b, const work *w, double *weight) {
     const double log_weight = enf__leg_ok(&w->up, i) ? -w->e.u[i] - logq : (double)NAN;
     weight[i] = isnan(log_weight) ? -(double)INFINITY : log_weight;
   }
-  normalise(b->n, enf__opts_real(b->options, ENF__OPT_TRAIN_WEIGHT_CUT), weight);
+  enf__weights_level(b->n, enf__opts_real(b->options, ENF__OPT_TRAIN_WEIGHT_CUT), weight);
 }
 
 /* The path gradient's cotangents, each cut to `most`, times 1 - lambda + lambda w. */

@@ -335,3 +335,11 @@ const enf__objective enf__flow_matching = {.call_bytes = call_bytes,
                                            .pair = pair,
                                            .passes = 1,
                                            .needs_data = true};
+
+const enf__objective enf__energy_matching = {.call_bytes = call_bytes,
+                                             .worker_bytes = worker_bytes,
+                                             .evaluate = evaluate,
+                                             .pair = pair,
+                                             .passes = 1,
+                                             .needs_energy = true,
+                                             .has_pool = true};

@@ -12,6 +12,7 @@
 #include "core/random.h"
 #include "flow/mixture.h"
 #include "math/finite.h"
+#include "train/pool.h"
 #include "train/ranks.h"
 #include "train/weighted.h"
 #include <math.h>
@@ -159,7 +160,7 @@ static enf_status reserve(enf_ctx *ctx, const enf_trainer *tr, const rows *r,
                           const enf__batch *batch) {
   const enf__objective *objective = enf__trainer_objective(tr);
   enf__arena count = {0};
-  if (r->logw) {
+  if (r->logw || objective->has_pool) {
     ENF__TAKE(&count, double, batch->n *enf__space_host(&batch->flow->space));
     ENF__TAKE(&count, double, batch->n);
   }
@@ -198,22 +199,31 @@ static const double *weigh_rows(enf_ctx *ctx, const enf_trainer *tr, const rows 
   return x;
 }
 
-/* The host's rows, if the objective takes any, in the flow's space. A scale that is still open is
-   theirs; the flow gets it when the step is made. */
+static const double *rows_of_pool(enf_ctx *ctx, const enf_trainer *tr, const enf__batch *batch) {
+  double *x = ENF__TAKE(&ctx->arena, double, batch->n *enf__space_host(&tr->work->space));
+  enf__pool_rows(tr, batch->first, batch->n, x);
+  return x;
+}
+
+/* The rows, if the objective takes any, in the flow's space. A scale that is still open is
+   that of the host's; the flow gets it when the step is made. */
 static enf_status fill_batch(enf_ctx *ctx, enf_trainer *tr, const rows *r, enf__batch *batch) {
   enf__space *space = &tr->work->space;
   const size_t n = batch->n, count = n * enf__space_state(space);
   space->scale = tr->flow->space.scale;
-  if (!enf__trainer_objective(tr)->needs_data)
+  const enf__objective *objective = enf__trainer_objective(tr);
+  if (!objective->needs_data && !objective->has_pool)
     return ENF_OK;
-  const double *x = r->logw ? weigh_rows(ctx, tr, r, batch) : r->x;
+  const double *x = objective->has_pool ? rows_of_pool(ctx, tr, batch)
+                    : r->logw           ? weigh_rows(ctx, tr, r, batch)
+                                        : r->x;
   double *state = ENF__TAKE(&ctx->arena, double, count);
   double *volume = ENF__TAKE(&ctx->arena, double, n);
   enter(space, n, x, state, volume);
   batch->x = state;
   batch->volume = volume;
   batch->host = x;
-  if (tr->flow->scale_fixed)
+  if (tr->flow->scale_fixed || objective->has_pool)
     return ENF_OK;
   const enf_status status = enf__flow_fit(
       ctx, tr->work, n, x, ENF__TAKE(&ctx->arena, double, enf__flow_fit_doubles(tr->work, n)));
@@ -256,9 +266,11 @@ static void tell(const enf_trainer *tr, const enf__slope *slope, enf__stats *sta
   info->step = tr->counters[ENF__STEP];
   info->evaluations = slope->evaluations;
   info->skipped = tr->counters[ENF__SKIPPED];
-  info->capped = slope->capped;
+  info->capped = slope->capped + tr->pool.capped;
   info->clipped = tr->counters[ENF__CLIPPED];
   info->forces_clipped = slope->forces_clipped;
+  info->temper = tr->pool.temper;
+  info->pool_ess = tr->pool.ess;
 }
 
 /* What the first step has found is the flow's from now on. */
@@ -308,6 +320,8 @@ static enf_status make_step(enf_ctx *ctx, enf_trainer *tr, rows r, enf_step_info
   enf_status status;
   const double started = enf__seconds();
   TRY(check_step(ctx, tr, &r, info));
+  if (enf__trainer_objective(tr)->has_pool)
+    TRY(enf__pool_renew(ctx, tr));
   enf__batch batch = {.options = tr->options,
                       .flow = tr->work,
                       .n = rows_of_batch(tr, &r),

@@ -61,10 +61,11 @@ typedef struct {
   enf_status (*pair)(enf_ctx *ctx, const enf__batch *batch, double *draws);
   size_t passes; /* times that a batch goes along the flow, there or back */
   bool needs_data, needs_energy;
+  bool has_pool; /* its rows are from the trainer's */
   bool weighs; /* has a mean with weights; else rows with weights are resampled */
 } enf__objective;
 
-extern const enf__objective enf__flow_matching, enf__likelihood, enf__energy_objective, enf__mixed,
+extern const enf__objective enf__flow_matching, enf__energy_matching, enf__likelihood, enf__energy_objective, enf__mixed,
     enf__path_gradient, enf__refine, enf__least_squares, enf__mixture_likelihood,
     enf__mixture_energy, enf__boost_likelihood, enf__boost_energy;
 
@@ -76,6 +77,15 @@ enum {
   ENF__SAMPLES, /* samples drawn so far */
   ENF__COUNTERS
 };
+
+/* Samples of energy matching (pool.c); in the file. */
+typedef struct {
+  size_t filled;           /* rows */
+  double *x, *logw, *sum;  /* (generations pool, host), and twice (generations pool); NULL: none yet */
+  double *u, *logq;        /* (pool) of one generation */
+  double temper, ess;      /* of the newest: power of its weights, and what of them counts */
+  uint64_t capped;
+} enf__pool;
 
 /* The host's sum over ranks; not in the file. */
 typedef struct {
@@ -96,6 +106,7 @@ struct enf_trainer {
   void *energy_user;
   const enf_flow *mixture; /* the host's, or NULL; not in the file */
   enf__reduce reduce;
+  enf__pool pool;
   double share;            /* of the flow in it so far, 0: none yet */
   uint64_t data;           /* fingerprint of the data set; 0: not told */
   bool busy;               /* inside a step: its energy may not use the trainer */

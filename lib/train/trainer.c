@@ -3,7 +3,7 @@
 #include "core/random.h"
 #include "energy/energy.h"
 #include "flow/mixture.h"
-#include "train/train.h"
+#include "train/pool.h"
 #include <math.h>
 #include <string.h>
 
@@ -14,7 +14,8 @@ static const enf__objective *const objectives[] = {
     [ENF__OBJECTIVE_MIXED] = &enf__mixed,
     [ENF__OBJECTIVE_PATH_GRADIENT] = &enf__path_gradient,
     [ENF__OBJECTIVE_REFINE] = &enf__refine,
-    [ENF__OBJECTIVE_LEAST_SQUARES] = &enf__least_squares};
+    [ENF__OBJECTIVE_LEAST_SQUARES] = &enf__least_squares,
+    [ENF__OBJECTIVE_ENERGY_MATCHING] = &enf__energy_matching};
 ENF__ROW_FOR_EVERY(ENF__OBJECTIVES, objectives);
 
 /* What they are of a mixture, and of a part beside one; NULL: nothing. */
@@ -36,17 +37,23 @@ const enf__objective *enf__trainer_objective(const enf_trainer *tr) {
 
 /* ---- create and destroy -------------------------------------------------------------------- */
 
+/* A velocity field learns straight paths. */
+static bool matches(const enf_opts *opts) {
+  const size_t number = number_of(opts);
+  return number == ENF__OBJECTIVE_FLOW_MATCHING || number == ENF__OBJECTIVE_ENERGY_MATCHING;
+}
+
 /* Options that only go together with others. */
 static enf_status check_options(enf_ctx *ctx, const enf_opts *opts) {
   static const enf__opt penalties[] = {ENF__OPT_TRAIN_KINETIC, ENF__OPT_TRAIN_FROBENIUS};
-  const bool matching =
-      enf__opts_int(opts, ENF__OPT_TRAIN_OBJECTIVE) == ENF__OBJECTIVE_FLOW_MATCHING;
+  char name[32];
   for (size_t i = 0; i < 2; i++)
-    if (matching && enf__opts_real(opts, penalties[i]) > 0)
+    if (matches(opts) && enf__opts_real(opts, penalties[i]) > 0)
       return enf__fail(ctx, ENF_ERR_OPTION,
-                       "%s is %g, but train.objective flow-matching follows no paths: only "
+                       "%s is %g, but train.objective %s follows no paths: only "
                        "objectives on the density have it",
-                       enf__opts_name(penalties[i]), enf__opts_real(opts, penalties[i]));
+                       enf__opts_name(penalties[i]), enf__opts_real(opts, penalties[i]),
+                       enf__opts_print(opts, ENF__OPT_TRAIN_OBJECTIVE, name));
   const double frobenius = enf__opts_real(opts, ENF__OPT_TRAIN_FROBENIUS);
   if (frobenius > 0 && enf__opts_int(opts, ENF__OPT_TRAIN_TRACE) != ENF__HUTCHINSON)
     return enf__fail(
@@ -101,17 +108,16 @@ static enf_status choose_coupling(enf_ctx *ctx, enf_opts *opts, const enf__space
   return enf_opts_set(opts, name, "ot");
 }
 
-/* Flow matching is of one velocity field and nothing behind it. */
+/* Flow and energy matching are of one velocity field and nothing behind it. */
 static enf_status check_maps(enf_ctx *ctx, const enf_opts *opts, const enf_flow *flow) {
-  const bool matching =
-      enf__opts_int(opts, ENF__OPT_TRAIN_OBJECTIVE) == ENF__OBJECTIVE_FLOW_MATCHING;
-  if (!matching || enf__chain_field(&flow->chain))
+  char name[32];
+  if (!matches(opts) || enf__chain_field(&flow->chain))
     return ENF_OK;
   return enf__fail(
       ctx, ENF_ERR_OPTION,
-      "train.objective flow-matching needs a flow of one velocity field, and model.map "
+      "train.objective %s needs a flow of one velocity field, and model.map "
       "is %.100s",
-      enf__opts_text(flow->options, ENF__OPT_MODEL_MAP));
+      enf__opts_print(opts, ENF__OPT_TRAIN_OBJECTIVE, name), enf__opts_text(flow->options, ENF__OPT_MODEL_MAP));
 }
 
 /* Likelihood, where the flow is more than a velocity field: flow matching is not for it. For a
@@ -134,12 +140,14 @@ static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts, const enf_flow *flo
   enf_status status = ENF_OK;
   if (!enf__chain_field(&flow->chain))
     status = enf__opts_default(ctx, opts, ENF__OPT_TRAIN_OBJECTIVE, "likelihood");
-  const bool refine = enf__opts_int(opts, ENF__OPT_TRAIN_OBJECTIVE) == ENF__OBJECTIVE_REFINE;
+  const bool refine = number_of(opts) == ENF__OBJECTIVE_REFINE;
   for (size_t i = 0; i < sizeof rows / sizeof *rows && status == ENF_OK; i++) {
     const char *value = refine ? rows[i].refine : rows[i].other;
     if (value && (rows[i].everywhere || molecule))
       status = enf__opts_default(ctx, opts, rows[i].id, value);
   }
+  if (status == ENF_OK && number_of(opts) == ENF__OBJECTIVE_ENERGY_MATCHING)
+    status = enf__opts_default(ctx, opts, ENF__OPT_TRAIN_EMA, "0.99");
   if (status == ENF_OK && pairwise && !refine)
     status = enf__opts_default(ctx, opts, ENF__OPT_TRAIN_LR, "3e-2");
   if (status == ENF_OK && pairwise)
@@ -161,9 +169,9 @@ static enf_status settle_closed(enf_ctx *ctx, enf_opts *opts, const enf_flow *fl
     TRY(enf__opts_default(ctx, opts, ENF__OPT_TRAIN_STEPS, "1"));
   }
   TRY(enf__opts_default(ctx, opts, ENF__OPT_TRAIN_TRACE, "exact"));
-  if (enf__opts_int(opts, ENF__OPT_TRAIN_OBJECTIVE) == ENF__OBJECTIVE_FLOW_MATCHING)
+  if (matches(opts))
     TRY(enf__fail(ctx, ENF_ERR_UNSUPPORTED,
-                  "train.objective flow-matching: there are no straight paths between matrices; "
+                  "train.objective flow-matching and energy-matching: there are no straight paths between matrices; "
                   "least-squares, energy, path-gradient, mixed and likelihood train such a "
                   "flow"));
   if (enf__opts_int(opts, ENF__OPT_TRAIN_TRACE) != ENF__EXACT)
@@ -230,6 +238,7 @@ void enf_trainer_destroy(enf_trainer *tr) {
     return;
   const enf_alloc alloc = tr->alloc;
   enf__optimiser_free(&tr->optimiser);
+  enf__pool_free(&alloc, &tr->pool);
   enf_destroy(tr->work);
   enf_opts_destroy(tr->options);
   tr->magic = 0;

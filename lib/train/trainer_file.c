@@ -7,7 +7,8 @@
    Tensors: "counters" (U64: steps, skipped, clipped, samples, updates), and of every parameter
    tensor NAME "weights.NAME", "moment1.NAME", "moment2.NAME" and "average.NAME" (F64, rows x cols);
    with train.optimizer soap also "left.NAME" and "left_basis.NAME" (rows x rows), "right.NAME" and
-   "right_basis.NAME" (cols x cols), where that is more than 1.
+   "right_basis.NAME" (cols x cols), where that is more than 1; with train.objective energy-matching,
+   once a step was made, "pool.x" and "pool.logw" (F64, rows x host's numbers and rows x 1).
 
    Nothing is trusted. The file belongs to a flow with the same model.* options, model.seed aside;
    another one is refused with SHAPE. The data scale is the file's: where it is still open there,
@@ -15,13 +16,13 @@
    has been read. */
 #include "core/option_text.h"
 #include "io/io.h"
-#include "train/train.h"
+#include "train/pool.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define FORMAT "libenf trainer"
-enum { COUNTERS = ENF__COUNTERS + 1, DIGITS = 16 /* of a fingerprint */ };
+enum { COUNTERS = ENF__COUNTERS + 1, DIGITS = 16 /* of a fingerprint */, POOL = 2 /* tensors */ };
 
 enum { WEIGHTS, MOMENT1, MOMENT2, AVERAGE, LEFT, LEFT_BASIS, RIGHT, RIGHT_BASIS, GROUPS };
 static const char *const groups[] = {[WEIGHTS] = "weights", [MOMENT1] = "moment1",
@@ -70,6 +71,16 @@ static bool find_entry(const enf_trainer *tr, size_t number, entry *e) {
   return true;
 }
 
+/* Those of the pool of a training that is at its counters; how many. */
+static size_t find_pool(const enf_trainer *tr, entry pool[POOL]) {
+  const size_t rows = enf__pool_filled(tr);
+  if (!enf__trainer_objective(tr)->has_pool || rows == 0)
+    return 0;
+  pool[0] = (entry){"pool.x", 0, rows, enf__space_host(&tr->flow->space), tr->pool.x};
+  pool[1] = (entry){"pool.logw", 0, rows, 1, tr->pool.logw};
+  return POOL;
+}
+
 static bool in_group(enf__opt id, const char *prefix) {
   return strncmp(enf__opts_name(id), prefix, strlen(prefix)) == 0;
 }
@@ -97,7 +108,7 @@ typedef struct {
   uint64_t counters[COUNTERS];
   size_t tensors;
   enf__st_tensor *tensor;
-  entry *entries;
+  entry *entries, pool[POOL];
 } tables;
 
 /* A train.* option of the training, as text; what auto stands for may change in later versions. */
@@ -127,6 +138,15 @@ static size_t list_metas(tables *t, const enf_trainer *tr) {
   return count;
 }
 
+static void list_entry(tables *t, const entry *e) {
+  t->tensor[t->tensors++] = (enf__st_tensor){.name = e->name,
+                                             .dtype = ENF__F64,
+                                             .ndim = 2,
+                                             .shape = {e->rows, e->cols},
+                                             .count = e->rows * e->cols,
+                                             .data = e->data};
+}
+
 static void list_tensors(tables *t, const enf_trainer *tr) {
   memcpy(t->counters, tr->counters, sizeof tr->counters);
   t->counters[ENF__COUNTERS] = tr->optimiser.updates;
@@ -137,16 +157,12 @@ static void list_tensors(tables *t, const enf_trainer *tr) {
                                              .count = COUNTERS,
                                              .data = t->counters};
   for (size_t k = 0; k < most_entries(&tr->work->params); k++) {
-    entry *e = &t->entries[k];
-    if (!find_entry(tr, k, e))
-      continue;
-    t->tensor[t->tensors++] = (enf__st_tensor){.name = e->name,
-                                               .dtype = ENF__F64,
-                                               .ndim = 2,
-                                               .shape = {e->rows, e->cols},
-                                               .count = e->rows * e->cols,
-                                               .data = e->data};
+    if (find_entry(tr, k, &t->entries[k]))
+      list_entry(t, &t->entries[k]);
   }
+  const size_t pool = find_pool(tr, t->pool);
+  for (size_t k = 0; k < pool; k++)
+    list_entry(t, &t->pool[k]);
 }
 
 enf_status enf_trainer_save(enf_ctx *ctx, const enf_trainer *tr, const char *path) {
@@ -159,7 +175,7 @@ enf_status enf_trainer_save(enf_ctx *ctx, const enf_trainer *tr, const char *pat
   if (!path)
     TRY(enf__fail(ctx, ENF_ERR_ARG, "path is NULL"));
   const size_t count = most_entries(&tr->work->params);
-  t.tensor = enf__alloc_array(&ctx->alloc, count + 1, sizeof *t.tensor);
+  t.tensor = enf__alloc_array(&ctx->alloc, count + 1 + POOL, sizeof *t.tensor);
   t.entries = enf__alloc_array(&ctx->alloc, count, sizeof *t.entries);
   if (!t.tensor || !t.entries)
     TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a table of %zu tensors", count));
@@ -289,6 +305,8 @@ static enf_status check_tensors(const reader *r, const enf_flow *flow, const enf
     TRY(check_entry(r, &e));
     count++;
   }
+  if (enf__st_find(&r->file, "pool.x")) /* read_pool knows of which shape */
+    count += POOL;
   if (r->file.tensors != count)
     TRY(enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
                          "holds %zu tensors, a training of this network has %zu", r->file.tensors,
@@ -336,6 +354,35 @@ static enf_status check_side(const reader *r, const entry *e) {
   return ENF_OK;
 }
 
+/* Rows are finite, weights a number or 0, one of them above it. */
+static enf_status read_pool(const reader *r, enf_trainer *tr) {
+  enf_status status = ENF_OK;
+  entry pool[POOL];
+  double top = -INFINITY;
+  const size_t count = find_pool(tr, pool);
+  if (count == 0)
+    return enf__st_find(&r->file, "pool.x")
+               ? enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
+                                  "has a pool, but the training it is of has none at this step")
+               : ENF_OK;
+  for (size_t k = 0; k < count; k++)
+    TRY(check_entry(r, &pool[k]));
+  TRY(enf__pool_make(r->ctx, tr));
+  find_pool(tr, pool);
+  TRY(read_entry(r, &pool[0]));
+  enf__st_doubles(enf__st_find(&r->file, pool[1].name), pool[1].data);
+  for (size_t i = 0; i < pool[1].rows; i++)
+    top = pool[1].data[i] < (double)INFINITY && !isnan(top) ? fmax(top, pool[1].data[i]) : (double)NAN;
+  if (!isfinite(top))
+    TRY(enf__file_refuse(r->ctx, ENF_ERR_NONFINITE, r->path,
+                         "tensor pool.logw has no finite number, or one that is no logarithm of a "
+                         "weight"));
+  tr->pool.filled = pool[0].rows;
+  enf__pool_sum(tr);
+out:
+  return status;
+}
+
 static enf_status read_tensors(const reader *r, enf_trainer *tr) {
   enf_status status = read_counters(r, tr);
   for (size_t k = 0; k < most_entries(&tr->work->params) && status == ENF_OK; k++) {
@@ -346,7 +393,7 @@ static enf_status read_tensors(const reader *r, enf_trainer *tr) {
     if (status == ENF_OK && e.group >= LEFT)
       status = check_side(r, &e);
   }
-  return status;
+  return status == ENF_OK ? read_pool(r, tr) : status;
 }
 
 enf_status enf_trainer_load(enf_ctx *ctx, enf_trainer **tr, enf_flow *flow, const char *path) {

@@ -120,7 +120,7 @@ AT(enf_lines, nll_student, 40);
 AT(enf_lines, student_df, 48);
 AT(enf_lines, nll_ppca, 56);
 AT(enf_lines, ppca_noise, 64);
-SIZE(enf_step_info, 88);
+SIZE(enf_step_info, 104);
 AT(enf_step_info, struct_size, 0);
 AT(enf_step_info, loss, 8);
 AT(enf_step_info, grad_norm, 16);
@@ -132,6 +132,8 @@ AT(enf_step_info, skipped, 56);
 AT(enf_step_info, capped, 64);
 AT(enf_step_info, clipped, 72);
 AT(enf_step_info, forces_clipped, 80);
+AT(enf_step_info, temper, 88);
+AT(enf_step_info, pool_ess, 96);
 
 SIZE(enf_fit_plan, 112);
 AT(enf_fit_plan, struct_size, 0);
