@@ -146,6 +146,9 @@ void bench_errors(const bench_args *args, const bench_system *s, bench_error err
 void bench_growth_particles(const bench_args *args, enf_ctx *ctx, FILE *json); /* growth.c */
 void bench_growth_batch(const bench_args *args, bench_system *s, FILE *json);
 
+/* The cost of a site of lattices of several sizes (lattice.c). */
+void bench_lattices(const bench_args *args, FILE *json);
+
 /* A molecule in internal coordinates (splines.c). */
 void bench_splines(const bench_args *args, enf_ctx *ctx, FILE *json);
 
