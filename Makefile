@@ -337,8 +337,8 @@ reproduce-families: deps-first
 	  bash bench/families.sh $(BUILD)/reproduce-families $(ROWS)
 
 reproduce-gauge: deps-first
-	+@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all $(BUILD)/examples/topology
-	@ENF='$(BUILD)/enf' TOPOLOGY='$(BUILD)/examples/topology' bash bench/gauge.sh $(BUILD)/reproduce-gauge
+	+@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all $(BUILD)/examples/topology/topology
+	@ENF='$(BUILD)/enf' TOPOLOGY='$(BUILD)/examples/topology/topology' bash bench/gauge.sh $(BUILD)/reproduce-gauge
 
 $(BUILD)/enf-bench: $(BENCH_OBJ) $(BUILD)/libenf.a
 	$(SAY) LD $@

@@ -2,7 +2,7 @@
 # The tables of docs/results.md, "Gauge fields and matrices of SU(n)": train, weigh samples, compare with
 # exact values; one thread, processor time in the log.
 #
-#   ENF=build/enf TOPOLOGY=build/examples/topology bash bench/gauge.sh OUT [ROW...]
+#   ENF=build/enf TOPOLOGY=build/examples/topology/topology bash bench/gauge.sh OUT [ROW...]
 #
 # ROW: matrix-G-BETA-C (G su2 su3 su4, C 0 1 2, SEEDS for several seeds), lifted-G-L-BETA,
 # trained-su3-8-6, u1-L-BETA, topology-L-BETA; without any all of docs/results.md. A row that is there
