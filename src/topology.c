@@ -186,6 +186,8 @@ static bool is_whole(const topology *t, bool *reached) {
 /* Every hydrogen has one bond, and there are no more than two for every atom. */
 static bool is_chemistry(const topology *t) {
   const int32_t hydrogen = 1;
+  if (t->bonds > 2 * t->N)
+    return false;
   for (size_t i = 0; i < t->N; i++) {
     size_t own = 0;
     for (size_t k = 0; k < t->bonds && t->element[i] == hydrogen; k++)
@@ -193,7 +195,7 @@ static bool is_chemistry(const topology *t) {
     if (own > 1)
       return false;
   }
-  return t->bonds <= 2 * t->N;
+  return true;
 }
 
 /* The number of bonds in this unit; 0: they make no molecule. */

@@ -94,22 +94,25 @@ static void tell_species(const training *t, const char *species) {
     cli_note("all labels of %s are alike: %s", t->c->operand[0], hint);
 }
 
-static size_t bonds_of(const topology *top, size_t i) {
-  size_t own = 0;
-  for (size_t k = 0; k < top->bonds; k++)
-    own += top->bond[k][0] == i || top->bond[k][1] == i;
+/* How many bonds every atom has. */
+static size_t *count_bonds(const topology *top) {
+  size_t *own = cli_alloc(top->N, sizeof *own);
+  for (size_t k = 0; k < top->bonds && own != NULL; k++) {
+    own[top->bond[k][0]]++;
+    own[top->bond[k][1]]++;
+  }
   return own;
 }
 
 /* Two atoms that the flow is to exchange and bonds do not: leaves, if there are such. */
-static bool find_exchange(const topology *top, const int32_t *kind, const int32_t *taken,
-                          size_t pair[2]) {
+static bool find_exchange(const topology *top, const size_t *own, const int32_t *kind,
+                          const int32_t *taken, size_t pair[2]) {
   bool found = false;
   for (size_t j = 0; j < top->N; j++)
     for (size_t i = 0; i < j; i++) {
       if (taken[i] != taken[j] || kind[i] == kind[j])
         continue;
-      const bool leaves = bonds_of(top, i) == 1 && bonds_of(top, j) == 1;
+      const bool leaves = own[i] == 1 && own[j] == 1;
       if (found && !leaves)
         continue;
       pair[0] = i, pair[1] = j;
@@ -123,8 +126,10 @@ static bool find_exchange(const topology *top, const int32_t *kind, const int32_
 static void tell_exchange(const training *t, const int32_t *kind, const int32_t *taken) {
   const topology *top = &t->topology;
   char name[4][TOPOLOGY_LABEL + 8];
-  size_t pair[2];
-  if (!find_exchange(top, kind, taken, pair))
+  size_t pair[2], *own = count_bonds(top);
+  const bool found = own != NULL && find_exchange(top, own, kind, taken, pair);
+  free(own);
+  if (!found)
     return;
   for (int k = 0; k < 2; k++) {
     name_atom(top, pair[k], name[k], sizeof name[k]);
