@@ -66,6 +66,11 @@ static void print_integer(report *r, const enf_flow *flow, const char *const row
 
 static void print_field(report *r, const enf_flow *flow) {
   const bool pairs = rows_of(flow, pair_kernel[0][2]) > 0;
+  char map[160];
+  if (enf_get_text(flow, "model.map", map, sizeof map, NULL) == ENF_OK && strstr(map, "cnf") == NULL) {
+    report_text(r, "map", "maps", map);
+    return;
+  }
   if (rows_of(flow, "class") > 0) {
     report_text(r, "field", "field", "of matrices (class, drain or local)");
     return;
