@@ -19,9 +19,10 @@ enf__energies enf__energies_take(const enf__batch *batch, enf__arena *arena);
 
 /* A reduced energy, or cap + log(1 + u - cap) beyond the cap. */
 double enf__capped_energy(double u, double cap);
-/* log w (n), to a constant, -> w of mean 1 over those above 0, of which the share `cut` of largest ones counts
-   as the least of them. One is above 0. */
-void enf__weights_level(size_t n, double cut, double *w);
+/* The share `cut` of the largest of log w (n) becomes the least of them. One w is above 0. */
+void enf__weights_cut(size_t n, double cut, double *logw);
+/* log w (n), to a constant, -> w of mean 1 over those above 0. */
+void enf__weights_level(size_t n, double *w);
 
 /* Prior draws into leg->start. */
 void enf__draw_starts(const enf__batch *batch, enf__leg *leg);

@@ -320,13 +320,19 @@ static double largest(size_t n, const double *w, size_t k) {
   return below;
 }
 
-void enf__weights_level(size_t n, double cut, double *w) {
-  const double most = largest(n, w, (size_t)ceil(fmax(cut * (double)n, 1)));
+void enf__weights_cut(size_t n, double cut, double *logw) {
+  const double most = largest(n, logw, (size_t)ceil(fmax(cut * (double)n, 1)));
+  for (size_t i = 0; i < n; i++)
+    logw[i] = fmin(logw[i], most);
+}
+
+void enf__weights_level(size_t n, double *w) {
+  const double most = largest(n, w, 1);
   double sum = 0;
   size_t count = 0;
   for (size_t i = 0; i < n; i++) {
     count += w[i] > -INFINITY;
-    w[i] = exp(fmin(w[i] - most, 0));
+    w[i] = exp(w[i] - most);
     sum += w[i];
   }
   for (size_t i = 0; i < n; i++)
@@ -342,7 +348,8 @@ static void weigh(const enf__batch *b, const work *w, double *weight) {
     const double log_weight = enf__leg_ok(&w->up, i) ? -w->e.u[i] - logq : (double)NAN;
     weight[i] = isnan(log_weight) ? -(double)INFINITY : log_weight;
   }
-  enf__weights_level(b->n, enf__opts_real(b->options, ENF__OPT_TRAIN_WEIGHT_CUT), weight);
+  enf__weights_cut(b->n, enf__opts_real(b->options, ENF__OPT_TRAIN_WEIGHT_CUT), weight);
+  enf__weights_level(b->n, weight);
 }
 
 /* The path gradient's cotangents, each cut to `most`, times 1 - lambda + lambda w. */

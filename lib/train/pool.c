@@ -1,13 +1,13 @@
 /* pool.c -- samples of the flow, weighed towards the target: what energy matching trains on.
 
    Every train.pool_steps steps train.pool samples x_i of the flow are drawn, with log q and
-   u, capped at train.energy_cap. Those of w_i = exp(-u_i)/q(x_i) would be weighted samples of the target; while
-   few of them count, they are raised to the largest power g at which their effective sample size is train.pool_ess,
+   u, capped at train.energy_cap. Those of w_i = exp(-u_i)/q(x_i) would be weighted samples of the target; the
+   share train.weight_cut of the largest is cut to the next, and while few of them count, they are raised to the
+   largest power g at which their effective sample size is train.pool_ess,
 
-     v_i = w_i^g:  samples of q^(1-g) exp(-g u), a bridge between the flow and the target,
+     v_i = w_i^g:  samples of q^(1-g) exp(-g u), a bridge between the flow and the target.
 
-   and the share train.weight_cut of largest ones is cut to the next. The flow learns
-   that density by flow matching, and is nearer to the target at the next generation: g goes to 1 (weights of a power:
+   The flow learns that density by flow matching, and is nearer to the target at the next generation: g goes to 1 (weights of a power:
    Koblents, Miguez 2015, Stat. Comput. 25, 407; training on weighted samples of the flow itself: Dern et al.
    2025, arXiv:2509.03726). The pool has the last train.pool_generations of them, each with a share
    in proportion to g times its effective sample size.
@@ -133,10 +133,11 @@ static enf_status weigh(enf_ctx *ctx, enf_trainer *tr, double *logw) {
   if (!any)
     return enf__fail(ctx, ENF_ERR_NONFINITE,
                      "none of %zu samples has a weight: u or log q is not finite in all of them", n);
+  enf__weights_cut(n, enf__opts_real(tr->options, ENF__OPT_TRAIN_WEIGHT_CUT), logw);
   p->temper = enf__temper(n, NULL, logw, 1, enf__opts_real(tr->options, ENF__OPT_TRAIN_POOL_ESS));
   for (size_t i = 0; i < n; i++)
     logw[i] = logw[i] > -(double)INFINITY ? p->temper * logw[i] : logw[i];
-  enf__weights_level(n, enf__opts_real(tr->options, ENF__OPT_TRAIN_WEIGHT_CUT), logw);
+  enf__weights_level(n, logw);
   p->ess = ess_of(n, logw);
   for (size_t i = 0; i < n; i++)
     logw[i] = log(p->temper * p->ess * logw[i]);
