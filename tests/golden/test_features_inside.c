@@ -207,7 +207,7 @@ static void check_matching(const char *what, bool by_molecule) {
   for (size_t k = 0; k < g->params.count; k++) {
     const enf__tensor *t = &g->params.tensor[k];
     const char *full = features_name(g, "weights.flow", t->name) + strlen("weights.");
-    features_expect_gradient(&f, what, full, t->rows * t->cols, gradient + t->offset, 1e-10);
+    features_expect_gradient(&f, what, full, t->rows * t->cols, gradient + t->offset, 1e-10, 0);
   }
   free(gradient);
 }
