@@ -1,6 +1,7 @@
 /* Published flows of molecules with features, imported: dequantiser, actnorm, densities, samples'
    way and the bound against the authors' numbers. */
 #include "feature_flow.h"
+#include "map/actnorm.h"
 
 /* Files whose flows have a dequantiser and an actnorm: the first and the last. */
 enum { PUBLISHED = 2 };
@@ -193,6 +194,86 @@ START_TEST(steps_of_fixed_length_are_the_authors) {
 }
 END_TEST
 
+/* ---- on the way ------------------------------------------------------------------------------ */
+
+/* Data to the field's side, and what the authors count for it: 3 times log s more. */
+static void check_actnorm(size_t m) {
+  const enf__map *map = at(m)->chain.map[1];
+  size_t size = features_state(&f, "act.xh_in", m, x);
+  enf__actnorm_enter(map, 1, x);
+  features_state(&f, "act.xh_out", m, want);
+  expect("act.xh_out", size, x, want, 1e-10);
+  size = features_state(&f, "sample.xh", m, x);
+  enf__actnorm_enter(map, 1, x);
+  features_state(&f, "sample.y", m, want);
+  expect("sample.y", size, x, want, 1e-10);
+  size_t k = 0;
+  while (strcmp(flow->params.tensor[k].name, "actnorm.x_log_s") != 0)
+    k++;
+  const double more = 3 * flow->params.value[flow->params.tensor[k].offset];
+  expect_number("act.ldj_authors", m, features_number(&f, "act.ldj", m) - more, 1e-10);
+  expect_number("flow.log_p_authors", m, features_number(&f, "flow.log_p", m) - more, 1e-10);
+  expect_number("flow.elbo_authors", m, features_number(&f, "flow.elbo", m) - more, 1e-10);
+}
+
+/* The field's own way from the data, as far as each mark. */
+static void check_states(size_t m) {
+  const enf_flow *here = at(m);
+  const enf__chain one = {1, 1, {here->chain.map[0]}};
+  const char *start = f.backward ? "act.xh_out" : "data.y";
+  const double eps[FEATURES_MOST] = {0}; /* no divergence is wanted */
+  const size_t C = 3 + f.F, n = f.atoms[m];
+  size_t marks;
+  double *all = golden_doubles(g, "flow.states", NULL),
+         *mark = golden_doubles(g, "flow.t_marks", &marks);
+  const size_t size = features_state(&f, start, m, x);
+  for (size_t k = 0; k < marks; k++) {
+    const double *rows = all + (m * marks + k) * f.most * C;
+    enf__journey j = {.chain = &one,
+                      .way = {.adjoint = ENF__DISCRETE,
+                              .n = 1,
+                              .t0 = 1,
+                              .t1 = f.backward ? 1 - mark[k] : mark[k],
+                              .eps = eps,
+                              .probes = 1},
+                      .x = x};
+    for (size_t i = 0; i < n; i++) {
+      memcpy(want + 3 * i, rows + i * C, 3 * sizeof *want);
+      memcpy(want + 3 * n + i * f.F, rows + i * C + 3, f.F * sizeof *want);
+    }
+    if (j.way.t1 == 1) {
+      expect("the first state", size, x, want, 1e-10);
+      continue;
+    }
+    ck_assert_int_eq(enf__reserve(g->ctx, enf__journey_call_bytes(&j),
+                                  enf__journey_worker_bytes(&j, &g->ctx->run)),
+                     ENF_OK);
+    enf__journey_take(&j, &g->ctx->arena);
+    ck_assert_int_eq(enf__journey_forward(g->ctx, &j), ENF_OK);
+    expect("a state on the way", size, j.y, want, 1e-6);
+    g->ctx->arena.used = 0;
+  }
+  free(all), free(mark);
+}
+
+START_TEST(states_on_the_way_are_the_published_ones) {
+  set_up(_i);
+  set("ode.rtol", "1e-9");
+  set("ode.atol", "1e-9");
+  for (size_t m = 0; m < g->B; m++) {
+    int32_t kind[12];
+    if (f.backward)
+      check_actnorm(m);
+    check_states(m);
+    features_state(&f, "sample.xh", m, x);
+    enf__flow_decode(at(m), f.atoms[m], x + 3 * f.atoms[m], kind);
+    for (size_t i = 0; i < f.atoms[m]; i++)
+      ck_assert_int_eq(kind[i], features_integer(&f, "sample.species", m * f.most + i));
+  }
+  tear_down();
+}
+END_TEST
+
 START_TEST(gradient_of_the_bound_is_the_authors) { check_bound(_i); }
 END_TEST
 
@@ -205,6 +286,7 @@ int main(void) {
   tcase_add_loop_test(tc, densities_are_the_published_ones, 0, FEATURES_FILES);
   tcase_add_loop_test(tc, gradient_of_the_papers_objective_is_the_authors, 0, PUBLISHED);
   tcase_add_loop_test(tc, steps_of_fixed_length_are_the_authors, 0, PUBLISHED);
+  tcase_add_loop_test(tc, states_on_the_way_are_the_published_ones, 0, FEATURES_FILES);
   tcase_add_loop_test(tc, gradient_of_the_bound_is_the_authors, 0, FEATURES_FILES - 1);
   return run_suite("golden features of flows", tc);
 }
