@@ -14,8 +14,9 @@ typedef struct {
   const double *x1; /* (n,N,D) the batch, in units of the data scale */
   double *x0;       /* (n,N,D) out: row i is the draw that goes with row i of x1 */
   /* equivariant-ot only: */
-  const int *species; /* (N), or NULL: all alike */
-  bool reflect;       /* reflections are symmetries too */
+  const int *species;  /* (N), or NULL: all alike */
+  double feature_cost; /* of features beside positions, in which particle goes to which */
+  bool reflect;        /* reflections are symmetries too */
 } enf__coupling;
 
 /* Blocks of rows, as equal as can be, the first of them the largest. */

@@ -9,8 +9,9 @@
    R P x0_j of its draw j: another point of the same orbit, of the same prior density, and orbits
    are all that an equivariant flow sees. Over a batch every draw is used once.
 
-   Where particles have features, P is over all of them, as no kind is given, the cost is of
-   positions alone, and the features of the draw go with its particles.
+   Where particles have features, P is over all of them, as no kind is given, and the features of
+   the draw go with its particles. The cost is of positions alone; with feature_cost w > 0 the pairs
+   that it gave are matched again, P = argmin |x1 - R P x0|^2 + w |h1 - P h0|^2 and R in turns.
 
    Four loops: draw and pack every row; one row of costs per task; one assignment per block; turn
    every row's draw. Costs and permutations are functions of the two configurations only, so P is
@@ -70,13 +71,20 @@ size_t enf__equivariant_call_bytes(const enf__coupling *c) {
 typedef struct {
   uint32_t *partner; /* (N) */
   double *ordered;   /* (N,D) */
-  void *work;
+  double *turned;    /* (N,D) with feature_cost */
+  float *costs;      /* (N,N) the same */
+  void *work;        /* of the kernels, then of an assignment */
 } scratch;
 
 static scratch lay_out_scratch(const job *j, enf__arena *arena) {
-  return (scratch){.partner = ENF__TAKE(arena, uint32_t, j->align.particles),
-                   .ordered = ENF__TAKE(arena, double, j->dim),
-                   .work = enf__arena_take(arena, j->kernels->workspace(&j->align))};
+  const size_t N = j->align.particles, again = j->coupling->feature_cost > 0;
+  const size_t bytes = again * enf__assignment_workspace(N);
+  return (scratch){
+      .partner = ENF__TAKE(arena, uint32_t, N),
+      .ordered = ENF__TAKE(arena, double, j->dim),
+      .turned = ENF__TAKE(arena, double, again *j->dim),
+      .costs = ENF__TAKE(arena, float, again *N *N),
+      .work = enf__arena_take(arena, enf__larger(j->kernels->workspace(&j->align), bytes))};
 }
 
 size_t enf__equivariant_worker_bytes(const enf__coupling *c, const enf__run *run) {
@@ -160,6 +168,41 @@ static void permute_features(const job *j, const uint32_t *partner, const double
       out[a * F + f] = draw[partner[a] * F + f];
 }
 
+static double square_of_difference(size_t n, const double *a, const double *b) {
+  double sum = 0;
+  for (size_t k = 0; k < n; k++)
+    sum += (a[k] - b[k]) * (a[k] - b[k]);
+  return sum;
+}
+
+/* s->ordered: the draw's positions by s->partner; R: their rotation onto x1. */
+static void turn(const job *j, const scratch *s, const double *x1, const double *draw,
+                 double R[9]) {
+  const size_t N = j->align.particles, D = j->align.dimensions;
+  for (size_t a = 0; a < N; a++)
+    for (size_t d = 0; d < D; d++)
+      s->ordered[D * a + d] = draw[D * s->partner[a] + d];
+  enf__kabsch_rotation(N, D, x1, s->ordered, j->coupling->reflect, R);
+}
+
+/* Partners anew by positions, turned by R, and features; then R by them, in turns. */
+static void match_features(const job *j, const scratch *s, const double *x1, const double *draw,
+                           double R[9]) {
+  enum { ROUNDS = 2 };
+  const size_t N = j->align.particles, D = j->align.dimensions;
+  const size_t F = j->coupling->prior->space->shape.features;
+  const double *h1 = x1 + N * D, *h0 = draw + N * D, w = j->coupling->feature_cost;
+  for (int round = 0; round < ROUNDS; round++) {
+    enf__kabsch_apply(N, D, R, draw, s->turned);
+    for (size_t a = 0; a < N; a++)
+      for (size_t b = 0; b < N; b++)
+        s->costs[a * N + b] = (float)(square_of_difference(D, x1 + a * D, s->turned + b * D) +
+                                      w * square_of_difference(F, h1 + a * F, h0 + b * F));
+    enf__assignment_solve(N, s->costs, s->work, s->partner);
+    turn(j, s, x1, draw, R);
+  }
+}
+
 /* x0 of a row becomes its draw, permuted and turned onto x1. */
 static enf_status turn_row(void *user, size_t task, enf__arena *arena) {
   const job *j = user;
@@ -176,12 +219,12 @@ static enf_status turn_row(void *user, size_t task, enf__arena *arena) {
   }
   const size_t with = p.begin + j->partner[p.row];
   j->kernels->match(&j->align, &j->x1[p.row], &j->x0[with], s.work, s.partner);
-  for (size_t a = 0; a < N; a++)
-    for (size_t d = 0; d < D; d++)
-      s.ordered[D * a + d] = j->draws[with * j->dim + D * s.partner[a] + d];
-  enf__kabsch_rotation(N, D, x1, s.ordered, c->reflect, R);
+  const double *draw = j->draws + with * j->dim;
+  turn(j, &s, x1, draw, R);
+  if (c->feature_cost > 0)
+    match_features(j, &s, x1, draw, R);
   enf__kabsch_apply(N, D, R, s.ordered, x0);
-  permute_features(j, s.partner, j->draws + with * j->dim + N * D, x0 + N * D);
+  permute_features(j, s.partner, draw + N * D, x0 + N * D);
   return ENF_OK;
 }
 

@@ -1,8 +1,7 @@
 /* flow_matching.c -- the flow-matching objective (Lipman et al. 2023, arXiv:2210.02747; for
    equivariant flows Klein, Kraemer, Noe 2023, arXiv:2306.15030, eq. 7).
 
-     x0 a prior draw that the coupling pairs with the data row x1, eps normal, t in (0,1), uniform
-     or, 1 - t being a power of a uniform number, more often near the data:
+     x0 a prior draw that the coupling pairs with the data row x1, t uniform in (0,1), eps normal:
      x_t = (1-t) x0 + t x1 + 4 t (1-t) sigma eps,   loss = mean |v(t,x_t) - dx_t/dt|^2
 
    over samples and coordinates, everything mean-free and in units of the data scale. The gradient
@@ -26,7 +25,6 @@
 #include "map/actnorm.h"
 #include "train/coupling.h"
 #include "train/kinds.h"
-#include <math.h>
 #include <string.h>
 
 typedef struct {
@@ -34,7 +32,6 @@ typedef struct {
   size_t count;
   const enf__run *run;
   double noise; /* standard deviation in the middle of a path */
-  double power; /* of 1 - t, as it is drawn */
   uint64_t seed;
   size_t n, params, chunks; /* n: samples of all */
   uint64_t pairs;           /* of all */
@@ -62,7 +59,6 @@ static size_t coordinates(size_t count, const enf__batch *b) {
 static job make_job(size_t count, const enf__batch *b, const enf__run *run) {
   job j = {.batch = b, .count = count, .run = run};
   j.noise = enf__opts_real(b->options, ENF__OPT_TRAIN_SIGMA);
-  j.power = enf__opts_real(b->options, ENF__OPT_TRAIN_TIME_POWER);
   j.seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED);
   j.params = b->flow->params.size;
   j.weight = 1 / (double)coordinates(count, b);
@@ -99,6 +95,7 @@ static enf__coupling coupling_of(const enf__batch *b, double *draws) {
                          .x1 = b->x,
                          .x0 = draws,
                          .species = b->flow->space.shape.kind,
+                         .feature_cost = enf__opts_real(b->options, ENF__OPT_TRAIN_FEATURE_COST),
                          .reflect = enf__opts_int(b->options, ENF__OPT_TRAIN_REFLECT) != 0};
 }
 
@@ -194,8 +191,6 @@ static void make_point(const job *j, const span *c, size_t i, size_t s) {
   const double *x0 = c->x0 + i * c->dim, *x1 = c->batch->x + i * c->dim;
   double *x = c->x + s * c->dim, *target = c->target + s * c->dim;
   enf__random_uniform(j->seed, ENF__STREAM_TRAIN_TIME, number, 1, c->t + s);
-  if (j->power != 1)
-    c->t[s] = 1 - pow(1 - c->t[s], j->power);
   for (size_t k = 0; k < c->dim; k++) {
     x[k] = (1 - c->t[s]) * x0[k] + c->t[s] * x1[k];
     target[k] = x1[k] - x0[k];

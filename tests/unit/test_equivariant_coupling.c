@@ -426,6 +426,53 @@ START_TEST(without_reflections_hands_stay) {
 }
 END_TEST
 
+/* Squared distances of positions, and of features, between x1 and x0 of row i. */
+static void costs_of(const enf__space *space, size_t i, double cost[2]) {
+  const size_t size = enf__space_state(space), positions = enf__shape_positions(&space->shape);
+  const double *a = x1 + i * size, *b = x0 + i * size;
+  cost[0] = squares(positions, a, b);
+  cost[1] = squares(size - positions, a + positions, b + positions);
+}
+
+START_TEST(features_count_as_much_as_they_shall) {
+  enum { ROWS = 30, N = 6, F = 2, STATE = N * (3 + F) };
+  const double weights[] = {0, 1, 1e4};
+  enf__space space = enf__space_make(ENF__PARTICLES, N, 3);
+  space.ops = &enf__featured_ops;
+  space.shape.features = F;
+  const enf__prior prior = enf__prior_make(ENF__GAUSSIAN_PRIOR, &space, 1);
+  double alone[ROWS][2], cost[2], got[N], want[N];
+  state = 9;
+  for (size_t i = 0; i < ROWS; i++) {
+    make_points(CLOUD, N, 3, x1 + i * STATE);
+    for (size_t k = 3 * N; k < STATE; k++)
+      x1[i * STATE + k] = normal();
+  }
+  for (size_t w = 0; w < 3; w++) {
+    enf__coupling c = make(&prior, ROWS, 1, NULL, true);
+    c.feature_cost = weights[w];
+    draw(&c);
+    for (size_t i = 0; i < ROWS; i++) {
+      const double *h1 = x1 + i * STATE + 3 * N, *h0 = draws + i * STATE + 3 * N;
+      costs_of(&space, i, w ? cost : alone[i]);
+      for (size_t a = 0; a < N; a++) {
+        got[a] = x0[i * STATE + 3 * N + a * F];
+        want[a] = h0[a * F];
+      }
+      qsort(got, N, sizeof *got, ascending);
+      qsort(want, N, sizeof *want, ascending);
+      ck_assert_mem_eq(got, want, sizeof got);
+      if (w == 0)
+        continue;
+      ck_assert_double_le(cost[0] + weights[w] * cost[1],
+                          (alone[i][0] + weights[w] * alone[i][1]) * (1 + 1e-6));
+      if (w == 2) /* as good as features alone can be */
+        ck_assert_double_le(cost[1], assigned(N, F, h1, h0) * (1 + 1e-2) + 1e-3);
+    }
+  }
+}
+END_TEST
+
 START_TEST(pairs_do_not_depend_on_threads) {
   static double one[100 * 39];
   const enf__space space = enf__space_make(ENF__PARTICLES, 13, 3);
@@ -503,6 +550,7 @@ int main(void) {
   tcase_add_test(tests, pairs_have_the_least_total_distance);
   tcase_add_test(tests, every_draw_is_used_once_permuted_and_turned);
   tcase_add_test(tests, without_reflections_hands_stay);
+  tcase_add_test(tests, features_count_as_much_as_they_shall);
   tcase_add_test(tests, pairs_do_not_depend_on_threads);
   tcase_add_test(tests, blocks_do_not_know_of_each_other);
   tcase_add_test(tests, a_block_that_overflows_keeps_its_draws);
