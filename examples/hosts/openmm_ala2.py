@@ -1,5 +1,5 @@
 """Alanine dipeptide in OpenMM, from a short hot run to a phi/psi surface with errors: pip install openmm numpy, and libenf's wheel.
-   python3 openmm_ala2.py ala2.pdb [EFFORT]; 1 is a good hour, 0.01 a try."""
+   python3 openmm_ala2.py ala2.pdb [EFFORT]; 1 is 4 min of a processor. Look at k-hat first."""
 import sys
 import numpy as np
 import openmm
