@@ -220,7 +220,20 @@ INLINE vec vec_tanh(vec v) {
 
 /* ---- functions of the splines (spline_impl.h) ------------------------------------------------ */
 
-INLINE vec vec_max(vec a, vec b) { return vec_select(a > b, a, b); }
+/* a > b ? a : b, as the instruction has it. */
+INLINE vec vec_max(vec a, vec b) {
+#if defined(ENF__AVX512) && ENF__DOUBLE
+  return (vec)_mm512_max_pd((__m512d)a, (__m512d)b);
+#elif defined(ENF__AVX512)
+  return (vec)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(ENF__AVX2) && ENF__DOUBLE
+  return (vec)_mm256_max_pd((__m256d)a, (__m256d)b);
+#elif defined(ENF__AVX2)
+  return (vec)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+  return vec_select(a > b, a, b);
+#endif
+}
 
 /* log(v) for positive normal v: v = 2^n m, m in [sqrt(1/2), sqrt(2)), log m = 2 atanh(s),
    s = (m-1)/(m+1), by its series. The shifter turns the whole number n into a REAL. Relative error

@@ -15,6 +15,7 @@
 #define SLOPE_SHIFT ((REAL)0.5397424172369522) /* c = log(e^(1-eps) - 1) */
 #define PI ((REAL)3.14159265358979323846)
 #define TWO ((REAL)2)
+#define SPLINE_ROWS 2 /* side by side */
 
 /* What is the same for all rows of one vector of lanes. */
 typedef struct {
@@ -61,6 +62,11 @@ INLINE vec spline_turned(const spline_lanes *s, vec v, vec shift) {
 
 INLINE ivec spline_inside(const spline_lanes *s, vec v) {
   return s->circle | ((v > s->low) & (v < -s->low));
+}
+
+/* The coordinate, or 0 where the spline does not move it. */
+INLINE vec spline_within(const spline_lanes *s, vec v) {
+  return vec_select(spline_inside(s, v), v, vec_set(0));
 }
 
 /* Widths or heights a (K) become exponentials, in place; returns R (1 - K eps) / their sum. */
@@ -125,33 +131,55 @@ INLINE vec spline_curve(const spline_slopes *d, vec xi) {
   return vec_fma(d->d1 * xi, xi, vec_fma(TWO * d->s * xi, rest, d->d0 * rest * rest));
 }
 
-/* One vector of coordinates v in place to its image; returns the log-derivatives of that way. */
-INLINE vec spline_move(const spline_lanes *s, const bool back, REAL *a, REAL *v) {
-  const vec shift = spline_ring(s, a, 1), v0 = vec_load(v);
-  const vec turned = spline_turned(s, v0, back ? vec_set(0) : shift);
-  const ivec inside = spline_inside(s, turned);
-  const vec x = vec_select(inside, turned, vec_set(0));
-  const vec fw = spline_softmax(s, a), fh = spline_softmax(s, a + s->K * s->stride);
-  const spline_bin b = spline_find(s, back, a, fw, fh, x);
-  const spline_slopes d = spline_slopes_of(&b);
-  const vec xi = back ? spline_root(&b, &d, x) : (x - b.x) / b.w, t = xi * ((REAL)1 - xi);
-  const vec inverse = (REAL)1 / vec_fma(d.q, t, d.s), ratio = d.s * inverse;
-  const vec log_slope = vec_log(ratio * ratio * spline_curve(&d, xi));
-  vec out;
-  if (back)
-    out = spline_turned(s, vec_fma(xi, b.w, b.x), -shift);
-  else
-    out = vec_fma(b.h * vec_fma(d.s * xi, xi, d.d0 * t), inverse, b.y);
-  vec_store(v, vec_select(inside, out, v0));
-  return vec_select(inside, back ? -log_slope : log_slope, vec_set(0));
+/* Of R rows the same vector of coordinates v in place to its images; logdet (R) += the
+   log-derivatives of that way. Each row is a long chain of operations, so the rows go side by side,
+   stage by stage. */
+INLINE void spline_move(const spline_lanes *s, const bool back, const int R, REAL *a, size_t lda,
+                        REAL *v, REAL *logdet) {
+  const size_t heights = s->K * s->stride;
+  vec turned[SPLINE_ROWS], fw[SPLINE_ROWS], fh[SPLINE_ROWS], xi[SPLINE_ROWS], slope[SPLINE_ROWS];
+  spline_bin b[SPLINE_ROWS];
+  spline_slopes d[SPLINE_ROWS];
+  UNROLL for (int r = 0; r < R; r++) fw[r] = spline_softmax(s, a + (size_t)r * lda);
+  UNROLL for (int r = 0; r < R; r++) fh[r] = spline_softmax(s, a + (size_t)r * lda + heights);
+  UNROLL for (int r = 0; r < R; r++) {
+    const REAL *row = a + (size_t)r * lda;
+    turned[r] = spline_turned(s, vec_load(v + (size_t)r * s->stride),
+                              back ? vec_set(0) : spline_ring(s, row, 1));
+    b[r] = spline_find(s, back, row, fw[r], fh[r], spline_within(s, turned[r]));
+  }
+  UNROLL for (int r = 0; r < R; r++) d[r] = spline_slopes_of(&b[r]);
+  UNROLL for (int r = 0; r < R; r++) {
+    const vec x = spline_within(s, turned[r]);
+    xi[r] = back ? spline_root(&b[r], &d[r], x) : (x - b[r].x) / b[r].w;
+  }
+  UNROLL for (int r = 0; r < R; r++) {
+    REAL *at = v + (size_t)r * s->stride;
+    const ivec inside = spline_inside(s, turned[r]);
+    const vec t = xi[r] * ((REAL)1 - xi[r]), inverse = (REAL)1 / vec_fma(d[r].q, t, d[r].s);
+    const vec ratio = d[r].s * inverse;
+    slope[r] = vec_select(inside, ratio * ratio * spline_curve(&d[r], xi[r]), vec_set(1));
+    vec out;
+    if (back)
+      out = spline_turned(s, vec_fma(xi[r], b[r].w, b[r].x),
+                          -spline_ring(s, a + (size_t)r * lda, 1));
+    else
+      out = vec_fma(b[r].h * vec_fma(d[r].s * xi[r], xi[r], d[r].d0 * t), inverse, b[r].y);
+    vec_store(at, vec_select(inside, out, vec_load(at)));
+  }
+  UNROLL for (int r = 0; r < R; r++) slope[r] = vec_log(slope[r]);
+  UNROLL for (int r = 0; r < R; r++) logdet[r] += back ? -vec_sum(slope[r]) : vec_sum(slope[r]);
 }
 
 INLINE void spline_rows(size_t rows, const enf__splines *p, const size_t K, const bool back,
                         REAL *a, size_t lda, REAL *v, REAL *logdet) {
   for (size_t c = 0; c < p->lanes; c += (size_t)L) {
     const spline_lanes s = spline_open(p, K, c);
-    for (size_t r = 0; r < rows; r++)
-      logdet[r] += vec_sum(spline_move(&s, back, a + r * lda + c, v + r * p->lanes + c));
+    size_t r = 0;
+    for (; r + SPLINE_ROWS <= rows; r += SPLINE_ROWS)
+      spline_move(&s, back, SPLINE_ROWS, a + r * lda + c, lda, v + r * p->lanes + c, logdet + r);
+    for (; r < rows; r++)
+      spline_move(&s, back, 1, a + r * lda + c, lda, v + r * p->lanes + c, logdet + r);
   }
 }
 
