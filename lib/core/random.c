@@ -58,14 +58,17 @@ void enf__random_uniform(uint64_t seed, uint32_t stream, uint64_t index, size_t 
   }
 }
 
+/* Blocks, which do not wait for each other, come all before functions that take long. */
 void enf__random_normal(uint64_t seed, uint32_t stream, uint64_t index, size_t n, double *z) {
+  enf__random_uniform(seed, stream, index, n - n % 2, z);
   for (size_t i = 0; i < n; i += 2) {
-    double pair[2];
-    enf__random_uniform_block(seed, stream, index, (uint32_t)(i / 2), pair);
-    double radius = sqrt(-2.0 * log(pair[0])), angle = 2.0 * M_PI * pair[1];
-    z[i] = radius * cos(angle);
-    if (i + 1 < n)
-      z[i + 1] = radius * sin(angle);
+    double last[2], *pair = i + 1 < n ? z + i : last;
+    if (pair == last)
+      enf__random_uniform_block(seed, stream, index, (uint32_t)(i / 2), last);
+    const double radius = sqrt(-2.0 * log(pair[0])), angle = 2.0 * M_PI * pair[1];
+    pair[0] = radius * cos(angle);
+    pair[1] = radius * sin(angle);
+    z[i] = pair[0];
   }
 }
 

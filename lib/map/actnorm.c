@@ -161,7 +161,12 @@ static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bo
              dparams);
 }
 
-static const enf__formula_ops formula = {1, record_of, NULL, cost, workspace, apply, pull};
+static const enf__formula_ops formula = {.together = 1,
+                                         .record = record_of,
+                                         .cost = cost,
+                                         .workspace = workspace,
+                                         .apply = apply,
+                                         .pull = pull};
 
 const enf__map_ops enf__actnorm_ops = {.bytes = sizeof(actnorm),
                                        .plan = plan,

@@ -237,7 +237,12 @@ static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bo
   }
 }
 
-static const enf__formula_ops formula = {TILE, record_of, NULL, cost, workspace, apply, pull};
+static const enf__formula_ops formula = {.together = TILE,
+                                         .record = record_of,
+                                         .cost = cost,
+                                         .workspace = workspace,
+                                         .apply = apply,
+                                         .pull = pull};
 
 const enf__map_ops enf__autoregressive_ops = {
     .plan = plan, .allocate = allocate, .destroy = destroy, .pack = pack, ENF__FORMULA_ROWS};

@@ -10,6 +10,9 @@
 
 enum { MOST_SAMPLES = 256, LEAST_PIECE = 128, MOST_PIECES = 16 };
 
+/* Tasks that add a layer's gradients of all pieces. */
+enum { SHARES = 16 };
+
 /* Numbers that all samples of a passage may leave aside. */
 static const size_t MOST_ASIDE = (size_t)1 << 23;
 
@@ -60,10 +63,15 @@ void enf__formula_carry(const enf__map *map, enf__arena *arena, enf__carry *c) {
 /* ---- there and back ----------------------------------------------------------------------------
  */
 
-size_t enf__formula_pieces(const enf__map *map, size_t n) {
-  (void)map;
+static size_t pieces_of(size_t n) {
   const size_t pieces = n / LEAST_PIECE;
   return pieces < 1 ? 1 : pieces < MOST_PIECES ? pieces : MOST_PIECES;
+}
+
+static bool by_layers(const enf__map *map) { return formula_of(map)->formula->pull_layer; }
+
+size_t enf__formula_pieces(const enf__map *map, size_t n) {
+  return by_layers(map) ? 1 : pieces_of(n);
 }
 
 /* Numbers that a sample of the passage leaves aside. */
@@ -73,15 +81,45 @@ static size_t aside_of(const enf__passage *p) {
   return count * p->way.n <= MOST_ASIDE ? count : 0;
 }
 
-/* Records of all samples, then what they leave aside. */
-void enf__formula_take(enf__passage *p, enf__arena *arena) {
-  const size_t kept = formula_of(p->map)->formula->record(p->map);
-  p->record = ENF__TAKE(arena, double, p->way.n *(kept + aside_of(p)));
+/* A passage's own. Layer by layer there are besides the cotangents of all samples, and sums of
+   every piece. */
+typedef struct {
+  double *record;  /* (n,record) */
+  double *aside;   /* (n,aside), or NULL */
+  double *a;       /* (n,state) */
+  double *dlogdet; /* (n) */
+  double *sums;    /* (pieces, sums of a layer) */
+} kept;
+
+static size_t record_of(const enf__passage *p) {
+  return formula_of(p->map)->formula->record(p->map);
 }
 
+static kept lay_out_kept(const enf__passage *p, enf__arena *arena) {
+  const size_t n = p->way.n, aside = aside_of(p);
+  kept k = {.record = ENF__TAKE(arena, double, n *record_of(p))};
+  if (aside)
+    k.aside = ENF__TAKE(arena, double, n *aside);
+  if (!by_layers(p->map))
+    return k;
+  k.a = ENF__TAKE(arena, double, n *state_of(p->map));
+  k.dlogdet = ENF__TAKE(arena, double, n);
+  k.sums = ENF__TAKE(arena, double, pieces_of(n) * formula_of(p->map)->formula->sums(p->map));
+  return k;
+}
+
+void enf__formula_take(enf__passage *p, enf__arena *arena) {
+  kept *k = ENF__TAKE(arena, kept, 1), all = lay_out_kept(p, arena);
+  if (k)
+    *k = all;
+  p->record = k;
+}
+
+static const kept *kept_of(const enf__passage *p) { return p->record; }
+
 static double *aside_from(const enf__passage *p, size_t first) {
-  const size_t kept = formula_of(p->map)->formula->record(p->map), aside = aside_of(p);
-  return aside ? (double *)p->record + p->way.n * kept + first * aside : NULL;
+  const kept *k = kept_of(p);
+  return k->aside ? k->aside + first * aside_of(p) : NULL;
 }
 
 /* A worker's own. */
@@ -113,16 +151,16 @@ typedef struct {
   enf__passage *p;
   const enf__pulled *r; /* NULL: forward */
   const enf__run *run;
-  size_t pieces;
+  size_t pieces, layer;
 } job;
 
 static void go(const job *j, enf__arena *arena, size_t first, size_t S) {
   const enf__passage *p = j->p;
   const enf__map *map = p->map;
   const enf__formula_ops *ops = formula_of(map)->formula;
-  const size_t dim = state_of(map), kept = ops->record(map);
+  const size_t dim = state_of(map), numbers = record_of(p);
   const enf__stretch all = {.to_data = p->way.t1 > p->way.t0, .first = 0, .end = map->layers};
-  double *y = p->y + first * dim, *record = (double *)p->record + first * kept;
+  double *y = p->y + first * dim, *record = kept_of(p)->record + first * numbers;
   const scratch s = lay_out(p, S, arena);
   memcpy(y, p->x + first * dim, S * dim * sizeof *y);
   for (size_t i = 0; i < S; i++) {
@@ -143,7 +181,7 @@ static void go(const job *j, enf__arena *arena, size_t first, size_t S) {
       continue;
     if (good)
       result->status = ENF_ERR_NONFINITE;
-    memset(record + i * kept, 0, kept * sizeof *record);
+    memset(record + i * numbers, 0, numbers * sizeof *record);
     enf__fill_nan(dim, y + i * dim);
     p->logdet[first + i] = p->penalty[first + i] = (double)NAN;
   }
@@ -173,28 +211,33 @@ static bool all_went(const enf__passage *p, size_t first, size_t S) {
   return true;
 }
 
+/* The samples' cotangents of where they began, or NaN. */
+static void deliver(const job *j, size_t first, size_t S, const double *a) {
+  const size_t dim = state_of(j->p->map);
+  for (size_t i = 0; i < S; i++) {
+    enf_status *status = &j->p->result[first + i].status;
+    if (*status == ENF_OK && !enf__all_finite(dim, a + i * dim))
+      *status = ENF_ERR_ADJOINT;
+    double *dx = j->r->dx ? j->r->dx + (first + i) * dim : NULL;
+    if (dx && *status == ENF_OK)
+      memcpy(dx, a + i * dim, dim * sizeof *dx);
+    else if (dx)
+      enf__fill_nan(dim, dx);
+  }
+}
+
 static void come_back(const job *j, enf__arena *arena, size_t piece, size_t first, size_t S) {
   const enf__passage *p = j->p;
   const enf__map *map = p->map;
-  const enf__formula_ops *ops = formula_of(map)->formula;
   const size_t dim = state_of(map);
   const double *aside = all_went(p, first, S) ? aside_from(p, first) : NULL;
   const scratch s = lay_out(p, S, arena);
   for (size_t i = 0; i < S; i++)
     load_cotangents(j, first + i, s.a + i * dim, s.dlogdet + i);
-  ops->pull(map, j->run, arena, p->way.t1 > p->way.t0, S,
-            (const double *)p->record + first * ops->record(map), aside, s.dlogdet, s.a,
-            j->r->gradients ? j->r->gradients + piece * map->stride : NULL);
-  for (size_t i = 0; i < S; i++) {
-    enf_status *status = &p->result[first + i].status;
-    if (*status == ENF_OK && !enf__all_finite(dim, s.a + i * dim))
-      *status = ENF_ERR_ADJOINT;
-    double *dx = j->r->dx ? j->r->dx + (first + i) * dim : NULL;
-    if (dx && *status == ENF_OK)
-      memcpy(dx, s.a + i * dim, dim * sizeof *dx);
-    else if (dx)
-      enf__fill_nan(dim, dx);
-  }
+  formula_of(map)->formula->pull(map, j->run, arena, p->way.t1 > p->way.t0, S,
+                                 kept_of(p)->record + first * record_of(p), aside, s.dlogdet, s.a,
+                                 j->r->gradients ? j->r->gradients + piece * map->stride : NULL);
+  deliver(j, first, S, s.a);
 }
 
 static enf_status run_piece(void *user, size_t piece, enf__arena *arena) {
@@ -213,12 +256,64 @@ static enf_status run_piece(void *user, size_t piece, enf__arena *arena) {
 }
 
 static enf_status run(enf_ctx *ctx, enf__passage *p, const enf__pulled *r) {
-  job j = {p, r, &ctx->run, enf__formula_pieces(p->map, p->way.n)};
+  job j = {p, r, &ctx->run, pieces_of(p->way.n), 0};
   return p->way.n ? enf__parallel_for(ctx, j.pieces, run_piece, &j, 0, 0) : ENF_OK;
 }
 
 enf_status enf__formula_forward(enf_ctx *ctx, enf__passage *p) { return run(ctx, p, NULL); }
 
+/* ---- layer by layer ----------------------------------------------------------------------------
+ */
+
+static double *sum_of(const job *j, size_t piece) {
+  const enf__passage *p = j->p;
+  return j->r->gradients ? kept_of(p)->sums + piece * formula_of(p->map)->formula->sums(p->map)
+                         : NULL;
+}
+
+static enf_status pull_piece(void *user, size_t piece, enf__arena *arena) {
+  const job *j = user;
+  const enf__passage *p = j->p;
+  const size_t n = p->way.n, size = group_size(p), dim = state_of(p->map);
+  const size_t begin = n * piece / j->pieces, end = n * (piece + 1) / j->pieces;
+  const kept *k = kept_of(p);
+  for (size_t first = begin; first < end; first += size) {
+    const size_t S = end - first < size ? end - first : size;
+    formula_of(p->map)->formula->pull_layer(
+        p->map, j->run, arena, p->way.t1 > p->way.t0, j->layer, S, k->record + first * record_of(p),
+        all_went(p, first, S) ? aside_from(p, first) : NULL, k->dlogdet + first, k->a + first * dim,
+        first == begin, sum_of(j, piece));
+  }
+  return ENF_OK;
+}
+
+static enf_status add_share(void *user, size_t share, enf__arena *arena) {
+  const job *j = user;
+  const enf__map *map = j->p->map;
+  (void)arena;
+  formula_of(map)->formula->add_layer(map, j->run, j->layer, share, SHARES, j->pieces, sum_of(j, 0),
+                                      j->r->gradients);
+  return ENF_OK;
+}
+
+static enf_status reverse_layers(enf_ctx *ctx, enf__passage *p, const enf__pulled *r) {
+  enf_status status = ENF_OK;
+  job j = {p, r, &ctx->run, pieces_of(p->way.n), 0};
+  const size_t n = p->way.n, dim = state_of(p->map), M = p->map->layers;
+  const kept *k = kept_of(p);
+  for (size_t i = 0; i < n; i++)
+    load_cotangents(&j, i, k->a + i * dim, k->dlogdet + i);
+  for (size_t i = 0; i < M; i++) {
+    j.layer = p->way.t1 > p->way.t0 ? i : M - 1 - i;
+    TRY(enf__parallel_for(ctx, j.pieces, pull_piece, &j, 0, 0));
+    if (r->gradients)
+      TRY(enf__parallel_for(ctx, SHARES, add_share, &j, 0, 0));
+  }
+  deliver(&j, 0, n, k->a);
+out:
+  return status;
+}
+
 enf_status enf__formula_reverse(enf_ctx *ctx, enf__passage *p, const enf__pulled *r) {
-  return run(ctx, p, r);
+  return by_layers(p->map) && p->way.n ? reverse_layers(ctx, p, r) : run(ctx, p, r);
 }

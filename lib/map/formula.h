@@ -36,6 +36,18 @@ typedef struct {
   void (*pull)(const enf__map *map, const enf__run *run, enf__arena *arena, bool to_data, size_t S,
                const double *record, const double *aside, const double *dlogdet, double *a,
                double *dparams);
+
+  /* Or, in the place of pull, one layer after another, so that gradients of all pieces are summed
+     while they are in a cache. sums: doubles that hold a piece's gradient of a layer, packed as the
+     map likes. */
+  size_t (*sums)(const enf__map *map);
+  /* Layer l alone; its packed gradient += in sum, from 0 if it is fresh, or NULL. */
+  void (*pull_layer)(const enf__map *map, const enf__run *run, enf__arena *arena, bool to_data,
+                     size_t l, size_t S, const double *record, const double *aside,
+                     const double *dlogdet, double *a, bool fresh, double *sum);
+  /* Number `share` of so many shares of a layer: dparams (P) += the sums of all pieces, in order. */
+  void (*add_layer)(const enf__map *map, const enf__run *run, size_t l, size_t share, size_t shares,
+                    size_t pieces, const double *sums, double *dparams);
 } enf__formula_ops;
 
 /* The head of a formula's struct. */

@@ -438,7 +438,12 @@ static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bo
   }
 }
 
-static const enf__formula_ops formula = {1, record_of, NULL, cost, workspace, apply, pull};
+static const enf__formula_ops formula = {.together = 1,
+                                         .record = record_of,
+                                         .cost = cost,
+                                         .workspace = workspace,
+                                         .apply = apply,
+                                         .pull = pull};
 
 const enf__map_ops enf__linear_ops = {
     .plan = plan, .allocate = allocate, .destroy = destroy, .pack = pack, ENF__FORMULA_ROWS};

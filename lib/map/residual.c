@@ -217,7 +217,12 @@ static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bo
     pull_scale(r, M, true, S, record, dlogdet, a, dparams);
 }
 
-static const enf__formula_ops formula = {TOGETHER, record_of, NULL, cost, workspace, apply, pull};
+static const enf__formula_ops formula = {.together = TOGETHER,
+                                         .record = record_of,
+                                         .cost = cost,
+                                         .workspace = workspace,
+                                         .apply = apply,
+                                         .pull = pull};
 
 const enf__map_ops enf__residual_ops = {
     .plan = plan, .allocate = allocate, .destroy = destroy, .pack = pack, ENF__FORMULA_ROWS};

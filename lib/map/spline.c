@@ -134,6 +134,10 @@ static void place(enf__spline *map) {
     }
   }
   map->packed_count = next;
+  for (size_t l = 0; l < map->model.layers; l++) {
+    const enf__spline_linear *last = &map->layer[l].net[map->model.depth];
+    map->most_sums = enf__larger(map->most_sums, last->b + last->n - map->layer[l].net[0].w);
+  }
 }
 
 static void build(enf__spline *map, enf__params *params) {
@@ -258,7 +262,8 @@ void enf__spline_pack(enf__spline *map, const double *params) {
 }
 
 /* The first to come makes the copy, the others wait for it. */
-static void renew(const enf__spline *map, bool wide) {
+static void renew(const enf__spline *map, const enf__run *run) {
+  const bool wide = run->precision == ENF__FLOAT64;
   atomic_int *state = &map->copies->state[wide];
   while (atomic_load_explicit(state, memory_order_acquire) != FRESH) {
     int seen = STALE;
@@ -267,9 +272,9 @@ static void renew(const enf__spline *map, bool wide) {
       continue;
     }
     if (wide)
-      enf__spline_pack_f64(map);
+      enf__spline_pack_f64(map, run->kernel);
     else
-      enf__spline_pack_f32(map);
+      enf__spline_pack_f32(map, run->kernel);
     atomic_store_explicit(state, FRESH, memory_order_release);
   }
 }
@@ -284,21 +289,29 @@ size_t enf__spline_workspace(const enf__spline *map, const enf__run *run, bool r
 void enf__spline_carry(const enf__spline *map, const enf__run *run, enf__arena *arena, size_t from,
                        size_t to, size_t S, double *y, double *logdet, double *record,
                        void *aside) {
-  renew(map, run->precision == ENF__FLOAT64);
+  renew(map, run);
   if (run->precision == ENF__FLOAT64)
     enf__spline_carry_f64(map, run->kernel, arena, from, to, S, y, logdet, record, aside);
   else
     enf__spline_carry_f32(map, run->kernel, arena, from, to, S, y, logdet, record, aside);
 }
 
-void enf__spline_reverse(const enf__spline *map, const enf__run *run, enf__arena *arena,
-                         size_t from, size_t to, size_t S, const double *record, const void *aside,
-                         double *dy, const double *dlogdet, double *dparams) {
-  renew(map, run->precision == ENF__FLOAT64);
+void enf__spline_reverse(const enf__spline *map, const enf__run *run, enf__arena *arena, bool back,
+                         size_t l, size_t S, const double *record, const void *aside, double *dy,
+                         const double *dlogdet, bool fresh, void *sums) {
+  renew(map, run);
   if (run->precision == ENF__FLOAT64)
-    enf__spline_reverse_f64(map, run->kernel, arena, from, to, S, record, aside, dy, dlogdet,
-                            dparams);
+    enf__spline_reverse_f64(map, run->kernel, arena, back, l, S, record, aside, dy, dlogdet, fresh,
+                            sums);
   else
-    enf__spline_reverse_f32(map, run->kernel, arena, from, to, S, record, aside, dy, dlogdet,
-                            dparams);
+    enf__spline_reverse_f32(map, run->kernel, arena, back, l, S, record, aside, dy, dlogdet, fresh,
+                            sums);
+}
+
+void enf__spline_add(const enf__spline *map, const enf__run *run, size_t l, size_t share,
+                     size_t shares, size_t parts, const void *sums, double *dparams) {
+  if (run->precision == ENF__FLOAT64)
+    enf__spline_add_f64(map, run->kernel, l, share, shares, parts, sums, dparams);
+  else
+    enf__spline_add_f32(map, run->kernel, l, share, shares, parts, sums, dparams);
 }

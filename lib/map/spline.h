@@ -73,6 +73,7 @@ typedef struct {
   size_t outputs;                 /* columns of the outputs of all layers */
   size_t forward_count;           /* packed numbers that have a gradient: they come first */
   size_t packed_count;
+  size_t most_sums; /* packed numbers of a layer that have a gradient: the most of any */
   enf__spline_copies *copies;
 } enf__spline;
 
@@ -100,23 +101,31 @@ void enf__spline_carry(const enf__spline *map, const enf__run *run, enf__arena *
                        size_t to, size_t S, double *y, double *logdet, double *record,
                        void *aside);
 
-/* Reverse of a carry that was recorded: dy (S,C) in place, from the cotangents of where it ended to
-   those of where it began; dlogdet (S); dparams, the table's layout, with +=, or NULL. */
-void enf__spline_reverse(const enf__spline *map, const enf__run *run, enf__arena *arena,
-                         size_t from, size_t to, size_t S, const double *record, const void *aside,
-                         double *dy, const double *dlogdet, double *dparams);
+/* Reverse of layer l of a carry that was recorded, on its way back to the data or not: dy (S,C) in
+   place, from the cotangents of where the layer ended to those of where it began; dlogdet (S).
+   sums: NULL, or memory for most_sums doubles, to which gradients by the packed numbers are added
+   in the precision of the run, to 0 if it is fresh. */
+void enf__spline_reverse(const enf__spline *map, const enf__run *run, enf__arena *arena, bool back,
+                         size_t l, size_t S, const double *record, const void *aside, double *dy,
+                         const double *dlogdet, bool fresh, void *sums);
+/* Share number `share` of the gradients of layer l: dparams, the table's layout, += those of so
+   many parts, each in the memory of most_sums doubles, in order. */
+void enf__spline_add(const enf__spline *map, const enf__run *run, size_t l, size_t share,
+                     size_t shares, size_t parts, const void *sums, double *dparams);
 
 /* The two compiled precisions of the work (spline/work.h). */
 #define ENF__SPLINE_PRECISION(suffix)                                                              \
   size_t enf__spline_workspace_##suffix(const enf__spline *map, bool reverse);                     \
-  void enf__spline_pack_##suffix(const enf__spline *map);                                          \
+  void enf__spline_pack_##suffix(const enf__spline *map, int kernel);                              \
   void enf__spline_carry_##suffix(const enf__spline *map, int kernel, enf__arena *arena,           \
                                   size_t from, size_t to, size_t S, double *y, double *logdet,     \
                                   double *record, void *aside);                                    \
   void enf__spline_reverse_##suffix(const enf__spline *map, int kernel, enf__arena *arena,         \
-                                    size_t from, size_t to, size_t S, const double *record,        \
+                                    bool back, size_t l, size_t S, const double *record,           \
                                     const void *aside, double *dy, const double *dlogdet,          \
-                                    double *dparams);
+                                    bool fresh, void *sums);                                       \
+  void enf__spline_add_##suffix(const enf__spline *map, int kernel, size_t l, size_t share,        \
+                                size_t shares, size_t parts, const void *sums, double *dparams);
 ENF__SPLINE_PRECISION(f32)
 ENF__SPLINE_PRECISION(f64)
 

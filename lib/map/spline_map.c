@@ -95,16 +95,29 @@ static void apply(const enf__map *map, const enf__run *run, enf__arena *arena,
   enf__spline_carry(spline_of(map), run, arena, from, to, S, x, logdet, record, aside);
 }
 
-static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bool to_data,
-                 size_t S, const double *record, const double *aside, const double *dlogdet,
-                 double *a, double *dparams) {
-  const size_t M = map->layers;
-  enf__spline_reverse(spline_of(map), run, arena, to_data ? M : 0, to_data ? 0 : M, S, record, aside,
-                      a, dlogdet, dparams);
+static size_t sums(const enf__map *map) { return spline_of(map)->most_sums; }
+
+static void pull_layer(const enf__map *map, const enf__run *run, enf__arena *arena, bool to_data,
+                       size_t l, size_t S, const double *record, const double *aside,
+                       const double *dlogdet, double *a, bool fresh, double *sum) {
+  enf__spline_reverse(spline_of(map), run, arena, to_data, l, S, record, aside, a, dlogdet, fresh,
+                      sum);
 }
 
-static const enf__formula_ops formula = {TOGETHER, record_of, aside_of, cost,
-                                         workspace, apply,     pull};
+static void add_layer(const enf__map *map, const enf__run *run, size_t l, size_t share,
+                      size_t shares, size_t parts, const double *sum, double *dparams) {
+  enf__spline_add(spline_of(map), run, l, share, shares, parts, sum, dparams);
+}
+
+static const enf__formula_ops formula = {.together = TOGETHER,
+                                         .record = record_of,
+                                         .aside = aside_of,
+                                         .cost = cost,
+                                         .workspace = workspace,
+                                         .apply = apply,
+                                         .sums = sums,
+                                         .pull_layer = pull_layer,
+                                         .add_layer = add_layer};
 
 const enf__map_ops enf__spline_ops = {
     .plan = plan, .allocate = allocate, .destroy = destroy, .pack = pack, ENF__FORMULA_ROWS};

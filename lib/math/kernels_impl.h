@@ -84,6 +84,18 @@ static void segment_sum(size_t rows, size_t n, const int32_t *seg, const REAL *s
   }
 }
 
+static void add_parts(size_t count, size_t parts, size_t between, const REAL *restrict part,
+                      double *restrict sum) {
+  for (size_t p = 0; p < parts; p++)
+    for (size_t k = 0; k < count; k++)
+      sum[k] += (double)part[p * between + k];
+}
+
+static void narrow(size_t count, const double *restrict x, REAL *restrict y) {
+  for (size_t k = 0; k < count; k++)
+    y[k] = (REAL)x[k];
+}
+
 INLINE void dots_block(const int R, size_t n, const REAL *p, const REAL *A, size_t lda, REAL *y) {
   vec dot[MR];
   UNROLL for (int r = 0; r < R; r++) dot[r] = vec_set(0);
@@ -116,6 +128,8 @@ const enf__kernels_f32 ENF__TABLE = {
     .slope_sums = slope_sums,
     .spline = spline,
     .spline_grad = spline_grad,
+    .add_parts = add_parts,
+    .narrow = narrow,
     .sincos = sincos_rows,
     .exp = each_exp,
     .silu = each_silu,

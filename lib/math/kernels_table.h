@@ -39,6 +39,12 @@ typedef struct {
   void (*spline_grad)(size_t rows, const enf__splines *p, bool back, ENF__REAL *a, size_t lda,
                       const ENF__REAL *x, ENF__REAL *g, const ENF__REAL *dlogdet);
 
+  /* sum (count) += parts of so many numbers each, `between` apart, in order. */
+  void (*add_parts)(size_t count, size_t parts, size_t between, const ENF__REAL *part, double *sum);
+
+  /* y = x, rounded, over count numbers. */
+  void (*narrow)(size_t count, const double *x, ENF__REAL *y);
+
   /* Sines and cosines of count numbers. */
   void (*sincos)(size_t count, const ENF__REAL *x, ENF__REAL *sine, ENF__REAL *cosine);
 

@@ -17,6 +17,16 @@
 #define TWO ((REAL)2)
 #define SPLINE_ROWS 2 /* side by side */
 
+/* Run BLOCK(R, first row) over all rows. */
+#define SPLINE_FOR_ROWS(rows, BLOCK)                                                               \
+  do {                                                                                             \
+    size_t r0 = 0;                                                                                 \
+    for (; r0 + SPLINE_ROWS <= (rows); r0 += SPLINE_ROWS)                                          \
+      BLOCK(SPLINE_ROWS, r0);                                                                      \
+    for (; r0 < (rows); r0++)                                                                      \
+      BLOCK(1, r0);                                                                                \
+  } while (0)
+
 /* What is the same for all rows of one vector of lanes. */
 typedef struct {
   size_t K, stride; /* bins, lanes of a row */
@@ -175,11 +185,10 @@ INLINE void spline_rows(size_t rows, const enf__splines *p, const size_t K, cons
                         REAL *a, size_t lda, REAL *v, REAL *logdet) {
   for (size_t c = 0; c < p->lanes; c += (size_t)L) {
     const spline_lanes s = spline_open(p, K, c);
-    size_t r = 0;
-    for (; r + SPLINE_ROWS <= rows; r += SPLINE_ROWS)
-      spline_move(&s, back, SPLINE_ROWS, a + r * lda + c, lda, v + r * p->lanes + c, logdet + r);
-    for (; r < rows; r++)
-      spline_move(&s, back, 1, a + r * lda + c, lda, v + r * p->lanes + c, logdet + r);
+#define BLOCK(R, r)                                                                                \
+  spline_move(&s, back, R, a + (r)*lda + c, lda, v + (r)*p->lanes + c, logdet + (r))
+    SPLINE_FOR_ROWS(rows, BLOCK);
+#undef BLOCK
   }
 }
 
@@ -248,40 +257,71 @@ INLINE void spline_slopes_grad(const spline_lanes *s, REAL *a, vec k, const spli
   vec_store(ring + s->ring, vec_select(s->circle, shift, none));
 }
 
+/* Of one row what its way back begins with. */
+typedef struct {
+  ivec inside;
+  vec x, fw, fh;
+  spline_bin b;
+  spline_slopes d;
+} spline_there;
+
+INLINE void spline_go_there(const spline_lanes *s, const int R, REAL *a, size_t lda, const REAL *x,
+                            spline_there *t) {
+  UNROLL for (int r = 0; r < R; r++) t[r].fw = spline_softmax(s, a + (size_t)r * lda);
+  UNROLL for (int r = 0; r < R; r++) t[r].fh =
+      spline_softmax(s, a + (size_t)r * lda + s->K * s->stride);
+  UNROLL for (int r = 0; r < R; r++) {
+    const REAL *row = a + (size_t)r * lda;
+    const vec x0 =
+        spline_turned(s, vec_load(x + (size_t)r * s->stride), spline_ring(s, row, 1));
+    t[r].inside = spline_inside(s, x0);
+    t[r].x = spline_within(s, x0);
+    t[r].b = spline_find(s, false, row, t[r].fw, t[r].fh, t[r].x);
+  }
+  UNROLL for (int r = 0; r < R; r++) t[r].d = spline_slopes_of(&t[r].b);
+}
+
 /* One vector: x on the data's side, cotangents g of the image (in place to those of the origin) and
    gl of the log-derivative; parameters become their cotangents. Back, f(x) is held fixed: dx is
    what is left of g divided by f', and acts on f as -dx. */
-INLINE void spline_move_grad(const spline_lanes *s, const bool back, REAL *a, vec v, REAL *g,
-                             vec gl) {
-  const vec x0 = spline_turned(s, v, spline_ring(s, a, 1)), g0 = vec_load(g);
-  const ivec inside = spline_inside(s, x0);
-  const vec x = vec_select(inside, x0, vec_set(0));
-  const vec fw = spline_softmax(s, a), fh = spline_softmax(s, a + s->K * s->stride);
-  const spline_bin b = spline_find(s, false, a, fw, fh, x);
-  const spline_slopes d = spline_slopes_of(&b);
-  const vec xi = (x - b.x) / b.w, rest = (REAL)1 - xi, curve = spline_curve(&d, xi);
+INLINE void spline_move_grad(const spline_lanes *s, const bool back, const spline_there *there,
+                             REAL *a, REAL *g, vec gl) {
+  const spline_bin b = there->b;
+  const spline_slopes d = there->d;
+  const vec g0 = vec_load(g);
+  const vec xi = (there->x - b.x) / b.w, rest = (REAL)1 - xi, curve = spline_curve(&d, xi);
   const vec inverse = (REAL)1 / vec_fma(d.q, xi * rest, d.s), ratio = d.s * inverse;
   const vec f1 = ratio * ratio * curve, turn = rest - xi;
   const vec curve1 = TWO * vec_fma(d.d1, xi, vec_fma(d.s, turn, -d.d0 * rest));
   const vec l1 = (curve1 / curve - TWO * d.q * turn * inverse) / b.w;
   const vec dx = back ? vec_fma(-gl, l1, g0) / f1 : vec_fma(g0, f1, gl * l1);
-  vec_store(g, vec_select(inside, dx, g0));
-  const vec gf = vec_select(inside, back ? -dx : g0, vec_set(0));
-  gl = vec_select(inside, back ? -gl : gl, vec_set(0));
+  vec_store(g, vec_select(there->inside, dx, g0));
+  const vec gf = vec_select(there->inside, back ? -dx : g0, vec_set(0));
+  gl = vec_select(there->inside, back ? -gl : gl, vec_set(0));
   const vec gx = vec_fma(gf, f1, gl * l1);
   const spline_cotangent n = spline_bin_grad(&b, &d, xi, gf, gl, gx);
-  spline_softmax_grad(s, a, fw, b.k, b.x, b.w, n.x, n.w);
-  spline_softmax_grad(s, a + s->K * s->stride, fh, b.k, b.y, b.h, n.y, n.h);
+  spline_softmax_grad(s, a, there->fw, b.k, b.x, b.w, n.x, n.w);
+  spline_softmax_grad(s, a + s->K * s->stride, there->fh, b.k, b.y, b.h, n.y, n.h);
   spline_slopes_grad(s, a, b.k, &n, gx);
+}
+
+INLINE void spline_block_grad(const spline_lanes *s, const bool back, const int R, REAL *a,
+                              size_t lda, const REAL *x, REAL *g, const REAL *dlogdet) {
+  spline_there t[SPLINE_ROWS];
+  spline_go_there(s, R, a, lda, x, t);
+  UNROLL for (int r = 0; r < R; r++) spline_move_grad(
+      s, back, t + r, a + (size_t)r * lda, g + (size_t)r * s->stride, vec_set(dlogdet[r]));
 }
 
 INLINE void spline_rows_grad(size_t rows, const enf__splines *p, const size_t K, const bool back,
                              REAL *a, size_t lda, const REAL *x, REAL *g, const REAL *dlogdet) {
   for (size_t c = 0; c < p->lanes; c += (size_t)L) {
     const spline_lanes s = spline_open(p, K, c);
-    for (size_t r = 0; r < rows; r++)
-      spline_move_grad(&s, back, a + r * lda + c, vec_load(x + r * p->lanes + c),
-                       g + r * p->lanes + c, vec_set(dlogdet[r]));
+#define BLOCK(R, r)                                                                                \
+  spline_block_grad(&s, back, R, a + (r)*lda + c, lda, x + (r)*p->lanes + c, g + (r)*p->lanes + c, \
+                    dlogdet + (r))
+    SPLINE_FOR_ROWS(rows, BLOCK);
+#undef BLOCK
   }
 }
 

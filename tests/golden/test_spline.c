@@ -5,6 +5,7 @@
 #include "core/params.h"
 #include "io/io.h"
 #include "map/spline.h"
+#include "spline_back.h"
 #include "suite.h"
 
 #include <math.h>
@@ -221,7 +222,7 @@ static void check_density(const limits *limit) {
   expect("logdet", B, logdet, way, limit->chain);
   log_density(y, logdet, dlogdet, logp);
   expect("logp", B, logp, want, limit->chain);
-  enf__spline_reverse(map, &ctx->run, workspace(true), 0, M, B, record, NULL, y, dlogdet, grad);
+  spline_back(map, &ctx->run, workspace(true), 0, M, B, record, NULL, y, dlogdet, 1, grad);
   for (size_t k = 0; k < params.count; k++) {
     const enf__tensor *t = &params.tensor[k];
     char name[128];

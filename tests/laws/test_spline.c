@@ -3,6 +3,7 @@
    place to any; lines end at the bound, circles close; bits do not depend on company. */
 #include "core/params.h"
 #include "map/spline.h"
+#include "spline_back.h"
 #include "suite.h"
 
 #include <math.h>
@@ -184,7 +185,7 @@ static void check_gradient(size_t from, size_t to) {
   carry(from, to, FEW, y, logdet, record);
   for (size_t i = 0; i < FEW * C; i++)
     y[i] = a[i] * cos(y[i]);
-  enf__spline_reverse(map, &ctx->run, workspace(), from, to, FEW, record, NULL, y, b, grad);
+  spline_back(map, &ctx->run, workspace(), from, to, FEW, record, NULL, y, b, 2, grad);
   for (size_t i = 0; i < FEW * C; i++) {
     const double want = difference(from, to, x, a, b, x + i, false);
     ck_assert_msg(fabs(y[i] - want) < 1e-6 * (1 + fabs(want)), "%zu to %zu: dx[%zu] is %g, not %g",
@@ -222,8 +223,8 @@ START_TEST(dx_does_not_need_gradients_of_parameters) {
   draw(FEW, x);
   carry(0, M, FEW, x, logdet, record);
   memcpy(with, x, sizeof x), memcpy(without, x, sizeof x);
-  enf__spline_reverse(map, &ctx->run, workspace(), 0, M, FEW, record, NULL, with, b, grad);
-  enf__spline_reverse(map, &ctx->run, workspace(), 0, M, FEW, record, NULL, without, b, NULL);
+  spline_back(map, &ctx->run, workspace(), 0, M, FEW, record, NULL, with, b, 1, grad);
+  spline_back(map, &ctx->run, workspace(), 0, M, FEW, record, NULL, without, b, 1, NULL);
   ck_assert(!memcmp(with, without, sizeof with));
   free(grad), free(record);
   drop();
@@ -247,8 +248,8 @@ START_TEST(the_way_back_with_outputs_at_hand_is_the_same) {
     enf__spline_carry(map, &ctx->run, workspace(), from, M - from, S, x, logdet, record, aside);
     for (size_t k = 0; k < 2; k++) {
       memcpy(y[k], x, S * C * sizeof *x);
-      enf__spline_reverse(map, &ctx->run, workspace(), from, M - from, S, record, k ? aside : NULL,
-                          y[k], b, grad + k * params.size);
+      spline_back(map, &ctx->run, workspace(), from, M - from, S, record, k ? aside : NULL,
+                  y[k], b, 1, grad + k * params.size);
     }
     ck_assert_mem_eq(y[0], y[1], S * C * sizeof *x);
     ck_assert_mem_eq(grad, grad + params.size, params.size * sizeof *grad);
@@ -345,12 +346,12 @@ static void check_cuts(size_t from, size_t to, size_t cut) {
   for (size_t s = 0; s < MOST; s++)
     dlogdet[s] = between(-1, 1);
   carry(from, to, MOST, x, logdet, record);
-  enf__spline_reverse(map, &ctx->run, workspace(), from, to, MOST, record, NULL, x, dlogdet, NULL);
+  spline_back(map, &ctx->run, workspace(), from, to, MOST, record, NULL, x, dlogdet, 1, NULL);
   for (size_t s = 0; s < MOST; s += cut) {
     const size_t S = MOST - s < cut ? MOST - s : cut;
     carry(from, to, S, y + s * C, logdet + MOST + s, record);
-    enf__spline_reverse(map, &ctx->run, workspace(), from, to, S, record, NULL, y + s * C, dlogdet + s,
-                        NULL);
+    spline_back(map, &ctx->run, workspace(), from, to, S, record, NULL, y + s * C, dlogdet + s,
+                1, NULL);
   }
   ck_assert(!memcmp(x, y, MOST * C * sizeof *x));
   ck_assert(!memcmp(logdet, logdet + MOST, MOST * sizeof *logdet));

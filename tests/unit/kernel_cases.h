@@ -644,7 +644,7 @@ static const kernel_case cases[] = {
     CASE(expansion_grad, 4, 6, false, 1e-7),
     CASE(residual, 4, 2, false, 0),
     CASE(slope_sums, 2, 2, true, 0),
-    CASE(sincos, 1, 2, false, 0),
+    CASE(add_parts, 1, 1, false, 0), CASE(narrow, 1, 1, false, 0), CASE(sincos, 1, 2, false, 0),
     CASE(spline, 4, 2, false, SPLINE_ROUNDING),
     CASE(spline_grad, 4, 2, false, 1e-7 + SPLINE_ROUNDING),
 };

@@ -22,6 +22,34 @@ WANT(slope_sums) {
   }
 }
 
+/* Two parts that overlap; a row ends in the middle of a vector. */
+RUN(add_parts) {
+  double sum[96];
+  for (size_t at = first * n; at < (first + count) * n; at += n) {
+    for (size_t c = 0; c < n - 3; c++)
+      sum[c] = (double)y[0][at + c];
+    k->math->add_parts(n - 3, 2, 32, C + at, sum);
+    k->math->narrow(n - 3, sum, y[0] + at);
+  }
+}
+WANT(add_parts) {
+  EACH_ROW for (size_t at = r * n; at < (r + 1) * n - 3; at++)
+    y[0][at] += (double)C[at] + (double)C[at + 32];
+}
+
+RUN(narrow) {
+  double x[96];
+  for (size_t at = first * n; at < (first + count) * n; at += n) {
+    for (size_t c = 0; c < n - 3; c++)
+      x[c] = 1.1 * (double)C[at + c];
+    k->math->narrow(n - 3, x, y[0] + at);
+  }
+}
+WANT(narrow) {
+  EACH_ROW for (size_t at = r * n; at < (r + 1) * n - 3; at++)
+    y[0][at] = 1.1 * (double)C[at];
+}
+
 /* Rows end in the middle of a vector. */
 RUN(sincos) {
   for (size_t at = first * n; at < (first + count) * n; at += n)

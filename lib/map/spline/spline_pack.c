@@ -6,16 +6,16 @@ enum { BLOCK = 16 };
 
 /* A gradient is packed as the way back reads weights, (n, m): its rows are the tensor's. Both ways
    go along the tensor, which is in no cache. */
-static void unpack_linear(const enf__spline_linear *net, const REAL *weights, const REAL *biases,
-                          double *dparams) {
-  for (size_t r = 0; r < net->rows; r++) {
+static void add_rows(const kernels *k, const enf__spline_linear *net, size_t first, size_t end,
+                     size_t parts, size_t between, const REAL *weights, const REAL *biases,
+                     double *dparams) {
+  for (size_t r = first; r < end; r++) {
     if (net->column[r] < 0)
       continue;
-    const REAL *restrict grad = weights + (size_t)net->column[r] * net->m;
-    double *restrict weight = dparams + net->weight + r * net->cols;
-    for (size_t i = 0; i < net->cols; i++)
-      weight[i] += (double)grad[i];
-    dparams[net->bias + r] += (double)biases[net->column[r]];
+    const size_t column = (size_t)net->column[r];
+    k->add_parts(net->cols, parts, between, weights + column * net->m,
+                 dparams + net->weight + r * net->cols);
+    k->add_parts(1, parts, between, biases + column, dparams + net->bias + r);
   }
 }
 
@@ -28,29 +28,32 @@ static void transpose(size_t n, size_t m, const REAL *restrict from, REAL *restr
           to[k * n + j] = from[j * m + k];
 }
 
-static void pack_linear(const enf__spline_linear *net, const double *params, REAL *packed) {
+static void pack_linear(const kernels *k, const enf__spline_linear *net, const double *params,
+                        REAL *packed) {
   for (size_t r = 0; r < net->rows; r++) {
     if (net->column[r] < 0)
       continue;
-    const double *restrict weight = params + net->weight + r * net->cols;
-    REAL *restrict row = packed + net->wt + (size_t)net->column[r] * net->m;
-    for (size_t i = 0; i < net->cols; i++)
-      row[i] = (REAL)weight[i];
+    k->narrow(net->cols, params + net->weight + r * net->cols,
+              packed + net->wt + (size_t)net->column[r] * net->m);
     packed[net->b + (size_t)net->column[r]] = (REAL)params[net->bias + r];
   }
   transpose(net->n, net->m, packed + net->wt, packed + net->w);
 }
 
-void SUFFIX(enf__spline_pack)(const enf__spline *map) {
+void SUFFIX(enf__spline_pack)(const enf__spline *map, int kernel) {
   for (size_t l = 0; l < map->model.layers; l++)
     for (size_t j = 0; j <= map->model.depth; j++)
-      pack_linear(&map->layer[l].net[j], map->copies->params, PACKED(map));
+      pack_linear(KERNELS_OF(kernel), &map->layer[l].net[j], map->copies->params, PACKED(map));
 }
 
-void spline_unpack_gradient(const enf__spline *map, size_t l, const REAL *grad, double *dparams) {
+void SUFFIX(enf__spline_add)(const enf__spline *map, int kernel, size_t l, size_t share,
+                             size_t shares, size_t parts, const void *sums, double *dparams) {
+  const size_t origin = spline_first(map, l);
+  const size_t between = map->most_sums * (sizeof(double) / sizeof(REAL));
   for (size_t j = 0; j <= map->model.depth; j++) {
     const enf__spline_linear *net = &map->layer[l].net[j];
-    unpack_linear(net, grad + net->w - spline_first(map, l), grad + net->b - spline_first(map, l),
-                  dparams);
+    const REAL *part = sums;
+    add_rows(KERNELS_OF(kernel), net, net->rows * share / shares, net->rows * (share + 1) / shares,
+             parts, between, part + (net->w - origin), part + (net->b - origin), dparams);
   }
 }

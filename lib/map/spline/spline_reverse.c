@@ -13,14 +13,6 @@ typedef struct {
   size_t first;  /* packed number of the layer that grad begins with */
 } cotangents;
 
-/* Packed numbers of a layer that have a gradient: the most of any. */
-static size_t layer_count(const enf__spline *map) {
-  size_t most = 0;
-  for (size_t l = 0; l < map->model.layers; l++)
-    most = enf__larger(most, spline_first(map, l + 1) - spline_first(map, l));
-  return most;
-}
-
 static void open_cotangents(cotangents *d, const tile *t, enf__arena *arena) {
   const enf__spline *map = t->map;
   const size_t lanes = (t->C + ENF__SPLINE_PAD - 1) / ENF__SPLINE_PAD;
@@ -31,7 +23,6 @@ static void open_cotangents(cotangents *d, const tile *t, enf__arena *arena) {
   d->du = ENF__TAKE(arena, REAL, TILE * map->inputs);
   d->dlogdet = ENF__TAKE(arena, REAL, TILE);
   d->sums = ENF__TAKE(arena, REAL, map->hidden > map->columns ? map->hidden : map->columns);
-  d->grad = ENF__TAKE(arena, REAL, layer_count(map));
 }
 
 size_t SUFFIX(enf__spline_workspace)(const enf__spline *map, bool reverse) {
@@ -144,10 +135,9 @@ static void reverse_tile(tile *t, cotangents *d, size_t l, bool back, const doub
     dy[i] = (double)d->dy[i];
 }
 
-/* Layer after layer, so that the gradient of one stays in the cache: all tiles, in order. */
-void SUFFIX(enf__spline_reverse)(const enf__spline *map, int kernel, enf__arena *arena, size_t from,
-                                 size_t to, size_t S, const double *record, const void *aside,
-                                 double *dy, const double *dlogdet, double *dparams) {
+void SUFFIX(enf__spline_reverse)(const enf__spline *map, int kernel, enf__arena *arena, bool back,
+                                 size_t l, size_t S, const double *record, const void *aside,
+                                 double *dy, const double *dlogdet, bool fresh, void *sums) {
   const size_t mark = arena->used, C = map->model.coordinates, M = map->model.layers;
   tile t;
   cotangents d;
@@ -155,20 +145,14 @@ void SUFFIX(enf__spline_reverse)(const enf__spline *map, int kernel, enf__arena 
   open_cotangents(&d, &t, arena);
   t.k = KERNELS_OF(kernel);
   t.all = S;
-  if (!dparams)
-    d.grad = NULL;
-  for (size_t i = from < to ? to - from : from - to; i-- > 0;) {
-    const size_t l = layer_of(from, to, i);
-    d.first = spline_first(map, l);
-    if (d.grad)
-      memset(d.grad, 0, (spline_first(map, l + 1) - d.first) * sizeof *d.grad);
-    for (size_t s = 0; s < S; s += TILE) {
-      t.S = S - s < TILE ? S - s : TILE;
-      t.first = s;
-      reverse_tile(&t, &d, l, to < from, record + s * M * C, aside, dy + s * C, dlogdet + s);
-    }
-    if (d.grad)
-      spline_unpack_gradient(map, l, d.grad, dparams);
+  d.grad = sums;
+  d.first = spline_first(map, l);
+  if (sums && fresh)
+    memset(d.grad, 0, (spline_first(map, l + 1) - d.first) * sizeof *d.grad);
+  for (size_t s = 0; s < S; s += TILE) {
+    t.S = S - s < TILE ? S - s : TILE;
+    t.first = s;
+    reverse_tile(&t, &d, l, back, record + s * M * C, aside, dy + s * C, dlogdet + s);
   }
   arena->used = mark;
 }

@@ -83,11 +83,4 @@ const REAL *spline_hidden_layers(tile *t, const enf__spline_layer *layer);
 void spline_output_slice(const tile *t, const enf__spline_linear *net, const REAL *q, size_t first,
                          size_t rows);
 
-/* ---- spline_pack.c
- * ------------------------------------------------------------------------------- */
-
-/* Of layer l. */
-#define spline_unpack_gradient SUFFIX(enf__spline_unpack_gradient)
-void spline_unpack_gradient(const enf__spline *map, size_t l, const REAL *grad, double *dparams);
-
 #endif
