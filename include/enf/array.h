@@ -16,9 +16,9 @@ typedef struct enf_array enf_array;
  * enf_array_read: read an array; the name decides: .npy, .npz, .xyz and .extxyz, .dcd, or .nc,
  * .ncdf and .ncrst.
  *
- * .npy: float32 or float64 in either order of bytes, up to 4 dimensions; an array in Fortran order
- * is transposed while it is read, so shape and values are those that NumPy shows. Anything else is
- * refused with the reason.
+ * .npy: float32 or float64 in either order of bytes, up to 7 dimensions; an array in Fortran order
+ * is transposed while it is read, so shape and values are those that NumPy shows. Complex numbers
+ * are pairs (re, im) along one more axis, the last. Anything else is refused with the reason.
  *
  * .npz: FILE.npz:NAME is one array of the archive; without a name the only one, or the one that is
  * called x, positions, coordinates or R. DCD, and NetCDF as AMBER has it (classic, not NetCDF-4):
@@ -75,7 +75,7 @@ void enf_array_destroy(enf_array *array);
  * enf_array_write: write an array atomically; the name decides: .npy, or .xyz and .extxyz.
  *
  * In:   type         "f4" or "f8" for .npy; NULL for "f8" and for XYZ
- *       ndim, shape  1 to 4 dimensions; XYZ needs (n,N,2) or (n,N,3)
+ *       ndim, shape  1 to 8 dimensions; XYZ needs (n,N,2) or (n,N,3)
  *       labels       element names (N) for XYZ; NULL for "X"
  *       data         row-major; "f4" rounds to single precision. XYZ writes every number so that
  *                    it reads back the same, and z = 0 for (n,N,2)

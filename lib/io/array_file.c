@@ -99,8 +99,9 @@ enf_status enf_array_write(enf_ctx *ctx, const char *path, const char *type, siz
   if (!kind->write)
     TRY(enf__fail(ctx, ENF_ERR_UNSUPPORTED, "%s: %s is only read, not written",
                   enf__file_name(path), kind->extension));
-  if (ndim < 1 || ndim > 4)
-    TRY(enf__fail(ctx, ENF_ERR_SHAPE, "an array to write has 1 to 4 dimensions, not %zu", ndim));
+  if (ndim < 1 || ndim > ENF__ARRAY_AXES)
+    TRY(enf__fail(ctx, ENF_ERR_SHAPE, "an array to write has 1 to %d dimensions, not %zu",
+                  ENF__ARRAY_AXES, ndim));
   for (size_t d = 0; d < ndim; d++) {
     view.shape[d] = shape[d];
     if (__builtin_mul_overflow(view.count, shape[d], &view.count) || view.count > SIZE_MAX / 8)

@@ -133,10 +133,12 @@ enf__cell enf__cell_none(void);
    a and b; degrees): a along x, b in the plane of x and y. None where a length is 0. */
 enf__cell enf__cell_of(const double length[3], const double angle[3]);
 
+enum { ENF__ARRAY_AXES = 8 };
+
 struct enf_array {
   uint32_t magic;
   enf_alloc alloc;
-  size_t ndim, shape[4];
+  size_t ndim, shape[ENF__ARRAY_AXES];
   double *data;
   size_t labels; /* 0 where the format has none */
   char **label;  /* (labels), into text */
@@ -147,16 +149,17 @@ struct enf_array {
 /* What enf_array_write was given, checked: the shape's product does not overflow. */
 typedef struct {
   const char *type;
-  size_t ndim, shape[4], count;
+  size_t ndim, shape[ENF__ARRAY_AXES], count;
   const char *const *labels;
   const double *data;
 } enf__array_view;
 
 /* What a .npy file begins with. */
 typedef struct {
-  char kind;            /* 'f', 'i', 'u', or another that is not read */
+  char kind;            /* 'f', 'c', 'i', 'u', or another that is not read */
   char type[32];        /* as it is written */
-  size_t item, ndim, shape[4];
+  size_t item, parts;   /* bytes of a number, and how many make an element: 2 if it is complex */
+  size_t ndim, shape[ENF__ARRAY_AXES];
   bool big_endian, fortran;
 } enf__npy_head;
 

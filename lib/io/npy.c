@@ -5,8 +5,8 @@
      {'descr': '<f8', 'fortran_order': False, 'shape': (4, 2), }
    padded with spaces and a newline so that the data begin at a multiple of 64 bytes.
 
-   Read: floats of 4 and 8 bytes, little-endian ('<f8') and big-endian ('>f8'), with 1 to 4
-   dimensions, in C order or in Fortran's, which is transposed: the array that a caller sees has the
+   Read: floats of 4 and 8 bytes and complex numbers of two of them, which are pairs along one more
+   axis, the last, little-endian ('<f8') and big-endian ('>f8'), with 1 to 7 dimensions, in C order or in Fortran's, which is transposed: the array that a caller sees has the
    file's shape, row-major. NumPy under Python 2 wrote lengths as longs (4L). Everything else that
    NumPy can write is UNSUPPORTED with the reason. The data must fill the file exactly. Written:
    version 1.0. */
@@ -86,7 +86,7 @@ static bool take_word(reader *r, const char *word) {
 
 /* ---- the three entries ----------------------------------------------------------------------- */
 
-/* Why a type that is not a float of 4 or 8 bytes is refused. */
+/* Why a type that is not a float of 4 or 8 bytes, or two of them, is refused. */
 static const char *describe(const char *type) {
   static const struct {
     char kind;
@@ -106,10 +106,12 @@ static const char *describe(const char *type) {
   return "unknown";
 }
 
-/* Bytes of an element of this type, 0 for one that is not read. */
+/* Bytes of a number of this type, 0 for one that is not read. */
 static size_t item_of(const reader *r, const char *type) {
   const bool ordered = type[0] == '<' || type[0] == '>';
   const char *size = ordered || (type[0] == '|' && r->integers) ? type + 1 : "";
+  if (!r->integers && ordered && (!strcmp(size, "c8") || !strcmp(size, "c16")))
+    return size[1] == '8' ? 4 : 8;
   const size_t bytes = size[0] && size[1] && !size[2] ? (size_t)(size[1] - '0') : 0;
   if (size[0] == 'f')
     return ordered && (bytes == 4 || bytes == 8) ? bytes : 0;
@@ -121,13 +123,14 @@ static enf_status take_descr(reader *r) {
   enf_status status = ENF_OK;
   enf__npy_head *head = &r->head;
   if (look(r) == '[')
-    return REFUSE(r, ENF_ERR_UNSUPPORTED, "structured dtypes are not supported, only f4 and f8");
+    return REFUSE(r, ENF_ERR_UNSUPPORTED, "structured dtypes are not supported, only f4, f8, c8 and c16");
   TRY(take_text(r, head->type));
   head->big_endian = head->type[0] == '>';
   head->item = item_of(r, head->type);
   head->kind = head->type[1];
+  head->parts = head->kind == 'c' ? 2 : 1;
   if (head->item == 0)
-    return REFUSE(r, ENF_ERR_UNSUPPORTED, "dtype '%s' (%s) is not supported, only f4 and f8",
+    return REFUSE(r, ENF_ERR_UNSUPPORTED, "dtype '%s' (%s) is not supported, only f4, f8, c8 and c16",
                   head->type, describe(head->type));
 out:
   return status;
@@ -148,8 +151,9 @@ static enf_status take_shape(reader *r) {
   for (head->ndim = 0; !take(r, ')'); head->ndim++) {
     if (!comma)
       return expected(r, "',' or ')'");
-    if (head->ndim == 4)
-      return REFUSE(r, ENF_ERR_UNSUPPORTED, "more than 4 dimensions are not supported");
+    if (head->ndim == ENF__ARRAY_AXES - 1)
+      return REFUSE(r, ENF_ERR_UNSUPPORTED, "more than %d dimensions are not supported",
+                    ENF__ARRAY_AXES - 1);
     TRY(take_size(r, &head->shape[head->ndim]));
     comma = take(r, ',');
   }
@@ -224,7 +228,7 @@ static enf_status find_header(reader *r, const char *data, size_t bytes) {
 
 static enf_status check_bytes(const reader *r, size_t bytes) {
   const enf__npy_head *head = &r->head;
-  size_t needed = head->item, limit = head->item; /* limit: as if no length were 0 */
+  size_t needed = head->parts * head->item, limit = needed; /* limit: as if no length were 0 */
   for (size_t d = 0; d < head->ndim; needed *= head->shape[d++])
     if (__builtin_mul_overflow(limit, head->shape[d] ? head->shape[d] : 1, &limit))
       return REFUSE(r, ENF_ERR_FORMAT, "the shape's size overflows");
@@ -244,19 +248,20 @@ static double take_value(const enf__npy_head *head, const char *data) {
 }
 
 /* The file's values in their order: the last index is the fastest, in Fortran order the first. */
-static void take_values(const enf__npy_head *head, const enf_array *array, size_t count,
+static void take_values(const enf__npy_head *head, const enf_array *array, size_t elements,
                         const char *data) {
-  size_t index[4] = {0}, stride[4], at = 0;
-  for (size_t d = array->ndim, all = 1; d-- > 0; all *= array->shape[d])
+  size_t index[ENF__ARRAY_AXES] = {0}, stride[ENF__ARRAY_AXES], at = 0;
+  for (size_t d = head->ndim, all = head->parts; d-- > 0; all *= array->shape[d])
     stride[d] = all;
-  for (size_t k = 0; k < count; k++) {
-    array->data[at] = take_value(head, data + k * head->item);
-    for (size_t i = 0; i < array->ndim; i++) {
-      const size_t d = head->fortran ? i : array->ndim - 1 - i;
+  for (size_t k = 0; k < elements; k++) {
+    for (size_t part = 0; part < head->parts; part++)
+      array->data[at + part] = take_value(head, data + (k * head->parts + part) * head->item);
+    for (size_t i = 0; i < head->ndim; i++) {
+      const size_t d = head->fortran ? i : head->ndim - 1 - i;
       at += stride[d];
-      if (++index[d] < array->shape[d])
+      if (++index[d] < head->shape[d])
         break;
-      at -= stride[d] * array->shape[d];
+      at -= stride[d] * head->shape[d];
       index[d] = 0;
     }
   }
@@ -285,9 +290,11 @@ enf_status enf__npy_parse(enf_ctx *ctx, enf_array *array, const char *path, cons
   TRY(check_bytes(&r, rest));
   array->ndim = head->ndim;
   memcpy(array->shape, head->shape, sizeof head->shape);
+  if (head->parts > 1)
+    array->shape[array->ndim++] = head->parts;
   TRY(enf__array_reserve(ctx, array));
   if (head->big_endian || (head->fortran && head->ndim > 1))
-    take_values(head, array, count, r.end);
+    take_values(head, array, count / head->parts, r.end);
   else
     enf__file_doubles(r.end, head->item, count, array->data);
 out:
@@ -296,16 +303,18 @@ out:
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-/* Fixed part and header; returns the bytes, a multiple of 64. Four lengths of 20 digits fit. */
-static size_t make_header(const enf__array_view *view, size_t item, char header[256]) {
-  char shape[100];
+enum { HEADER = 320 };
+
+/* Fixed part and header; returns the bytes, a multiple of 64. Eight lengths of 20 digits fit. */
+static size_t make_header(const enf__array_view *view, size_t item, char header[HEADER]) {
+  char shape[200];
   size_t used = 0;
   for (size_t d = 0; d < view->ndim; d++)
     used +=
         (size_t)snprintf(shape + used, sizeof shape - used, d ? ", %zu" : "%zu", view->shape[d]);
-  memset(header, ' ', 256);
+  memset(header, ' ', HEADER);
   const int text =
-      snprintf(header + 10, 246, "{'descr': '<f%zu', 'fortran_order': False, 'shape': (%s%s), }",
+      snprintf(header + 10, HEADER - 10, "{'descr': '<f%zu', 'fortran_order': False, 'shape': (%s%s), }",
                item, shape, view->ndim == 1 ? "," : "");
   header[10 + text] = ' ';
   const size_t total = (10 + (size_t)text + 1 + 63) / 64 * 64;
@@ -318,7 +327,7 @@ static size_t make_header(const enf__array_view *view, size_t item, char header[
 enf_status enf__npy_write(enf_ctx *ctx, const char *path, const enf__array_view *view) {
   enf_status status = ENF_OK;
   enf__writer file = {0};
-  char header[256];
+  char header[HEADER];
   const bool single = view->type && !strcmp(view->type, "f4");
   TRY(enf__writer_open(ctx, &file, path));
   TRY(enf__writer_put(&file, header, make_header(view, single ? 4 : 8, header)));
