@@ -7,6 +7,7 @@
 #include "checkpoint.h"
 #include "effort.h"
 #include "files.h"
+#include "links.h"
 #include "progress.h"
 #include "report.h"
 #include "target.h"
@@ -217,7 +218,9 @@ static int open_flow(annealing *a) {
   if (status != ENF_OK)
     return cli_fail_status(a->c, status);
   flow_shape(a->flow, &a->data.N, &a->data.D);
-  int result = target_check(&a->target, "the flow", a->data.N, a->data.D);
+  int result = links_of_flow(a->c, a->flow);
+  if (result == SUCCESS)
+    result = target_check(&a->target, "the flow", a->data.N, a->data.D);
   if (result == SUCCESS)
     result = target_keep_hand(a->c, a->flow, &a->target);
   if (result == SUCCESS)

@@ -6,6 +6,8 @@
 #ifndef CLI_H
 #define CLI_H
 
+#include "layout.h"
+
 #include <enf/enf.h>
 #include <stdbool.h>
 
@@ -56,6 +58,7 @@ struct cli {
   int operands;
   int output;      /* standard output, where it takes an array; else -1 */
   char input[256]; /* the file with what was read from standard input; "": nothing yet */
+  layout links;    /* of a lattice, whose rows --layout orders in files */
   size_t settings; /* the library options that were set; values live as long as argv */
   struct {
     char name[40];

@@ -3,6 +3,7 @@
 #include "cell.h"
 #include "ending.h"
 #include "files.h"
+#include "links.h"
 #include "stream.h"
 
 #include <math.h>
@@ -142,7 +143,7 @@ int data_read(cli *c, const char *path, size_t N, size_t D, dataset *data) {
     return result;
   result = cell_check(c, path, array);
   if (result == SUCCESS)
-    result = copy_array(path, array, N, D, data);
+    result = links_known(c) ? links_take(c, path, array, data) : copy_array(path, array, N, D, data);
   enf_array_destroy(array);
   if (result != SUCCESS)
     data_free(data);
@@ -216,11 +217,23 @@ static int split_labels(const dataset *data, char **text, const char ***labels) 
   return SUCCESS;
 }
 
+static int write_links(cli *c, const char *path, const char *type, const dataset *data) {
+  double *x = NULL;
+  size_t ndim, shape[5];
+  int result = links_give(c, data, &x, &ndim, shape);
+  if (result == SUCCESS)
+    result = stream_write(c, path, type, ndim, shape, NULL, x);
+  free(x);
+  return result;
+}
+
 int data_write(cli *c, const char *path, const char *type, const dataset *data) {
   const size_t shape[3] = {data->n, data->N, data->D};
   if (cli_has(c, FLAG_TYPE))
     type = c->value[FLAG_TYPE];
   const bool is_npy = is_stream(path) ? strcmp(type, "xyz") != 0 : ends_with(path, ".npy");
+  if (links_known(c) && cli_has(c, FLAG_LAYOUT))
+    return write_links(c, path, is_npy ? type : NULL, data);
   char *text = NULL;
   const char **labels = NULL;
   if (data->labels != NULL && split_labels(data, &text, &labels) != SUCCESS)

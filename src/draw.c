@@ -5,6 +5,7 @@
 #include "draw.h"
 #include "atoms.h"
 #include "files.h"
+#include "links.h"
 #include "progress.h"
 #include "ranks.h"
 
@@ -176,7 +177,9 @@ int draw_samples(cli *c, const char *path, bool density, draws *d) {
   if (status != ENF_OK)
     return cli_fail_status(c, status);
   flow_shape(flow, &d->data.N, &d->data.D);
-  result = make_room(c, density, d);
+  result = links_of_flow(c, flow);
+  if (result == SUCCESS)
+    result = make_room(c, density, d);
   if (result == SUCCESS)
     result = atoms_label(flow, &d->data);
   if (result == SUCCESS)

@@ -239,7 +239,8 @@ double files_bytes(const cli *c, const char *path, const char *type, size_t n, s
   const char *asked = c->value[FLAG_TYPE] != NULL ? c->value[FLAG_TYPE] : type;
   const bool single = ends_with(path, ".npy") && strcmp(asked, "f4") == 0;
   /* "X 0 0 0" and its end are eight bytes for two or three numbers */
-  return (double)n * (double)columns * (single ? 4 : is_xyz(path) ? 8.0 / 3 : 8);
+  const size_t each = c->links.pairs ? 2 : 1; /* numbers for one */
+  return (double)n * (double)(each * columns) * (single ? 4 : is_xyz(path) ? 8.0 / 3 : 8);
 }
 
 /* Bytes of the outputs up to number i that go where it does. */

@@ -19,6 +19,10 @@ bool flow_is_molecule(const enf_flow *flow) { return space_is(flow, "molecule");
 
 bool flow_is_of_particles(const enf_flow *flow) { return space_is(flow, "particles"); }
 
+bool flow_is_of_matrices(const enf_flow *flow) {
+  return space_is(flow, "group") || space_is(flow, "lattice");
+}
+
 /* ---- size ------------------------------------------------------------------------------------ */
 
 int frames_fit_size(const cli *c, const enf_flow *flow, const char *name, const dataset *data,

@@ -6,6 +6,8 @@
 
 bool flow_is_molecule(const enf_flow *flow);
 bool flow_is_of_particles(const enf_flow *flow);
+/* Matrices, or the angles of a lattice: they have no length. */
+bool flow_is_of_matrices(const enf_flow *flow);
 
 /* Fail where configurations are far larger or smaller than those a flow of particles was trained
    on, as they are in another unit of length; note where they may be. */

@@ -3,6 +3,7 @@
 #include "ending.h"
 #include "lattice.h"
 #include "lines.h"
+#include "links.h"
 #include "report.h"
 #include "rings.h"
 #include "zmatrix.h"
@@ -201,6 +202,8 @@ int run_info(cli *c) {
     return cli_fail_status(c, status);
   zmatrix z;
   int result = zmatrix_read(c, flow, &z);
+  if (result == SUCCESS)
+    result = links_of_flow(c, flow);
   if (result == SUCCESS)
     result = open_energy(c, flow, &t);
   if (result == SUCCESS)

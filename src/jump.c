@@ -6,6 +6,7 @@
 #include "checkpoint.h"
 #include "effort.h"
 #include "files.h"
+#include "links.h"
 #include "progress.h"
 #include "report.h"
 #include "target.h"
@@ -165,7 +166,9 @@ static int open_walkers(jumping *j) {
   if (status != ENF_OK)
     return cli_fail_status(c, status);
   flow_shape(j->flow, &N, &D);
-  int result = target_check(&j->target, "the flow", N, D);
+  int result = links_of_flow(c, j->flow);
+  if (result == SUCCESS)
+    result = target_check(&j->target, "the flow", N, D);
   if (result == SUCCESS)
     result = target_keep_hand(c, j->flow, &j->target);
   if (result == SUCCESS)

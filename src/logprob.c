@@ -5,6 +5,7 @@
    than the NLL itself. */
 #include "atoms.h"
 #include "draw.h"
+#include "links.h"
 #include "progress.h"
 #include "ranks.h"
 #include "score.h"
@@ -148,7 +149,9 @@ static int load_and_evaluate(cli *c, target *t) {
   if (status != ENF_OK)
     return cli_fail_status(c, status);
   flow_shape(flow, &N, &D);
-  result = trajectory_read(c, c->operands - 1, c->operand + 1, N, D, &data);
+  result = links_of_flow(c, flow);
+  if (result == SUCCESS)
+    result = trajectory_read(c, c->operands - 1, c->operand + 1, N, D, &data);
   if (result == SUCCESS)
     result = atoms_fit_flow(c, flow, c->operand[0], &data, c->operand[1]);
   if (result == SUCCESS) {

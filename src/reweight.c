@@ -8,6 +8,7 @@
 #include "colvar.h"
 #include "draw.h"
 #include "histogram.h"
+#include "links.h"
 #include "pairs.h"
 #include "paths.h"
 #include "plot.h"
@@ -89,6 +90,8 @@ static int read_samples(cli *c, const target *t, draws *d) {
   int result = cli_count(c, FLAG_SEED, 0, 0, &d->seed);
   if (result == SUCCESS)
     result = cli_count(c, FLAG_FIRST, 0, 0, &d->first);
+  if (result == SUCCESS)
+    result = links_of_target(c, t);
   if (result == SUCCESS)
     result = data_read(c, c->value[FLAG_X], t->N, t->D, &d->data);
   if (result == SUCCESS)

@@ -64,6 +64,8 @@ static int recall(cli *c, const enf_flow *flow, draws *d) {
   dataset x = {0};
   double *logp = NULL;
   size_t logps = 0;
+  if (c->links.pairs)
+    return cli_usage(c, "--resume compares angles to the last bit, --layout \"... complex\" does not keep them");
   if (access(c->value[FLAG_OUTPUT], F_OK) != 0)
     return SUCCESS; /* it was interrupted before the first, or has not begun */
   int result = data_read(c, c->value[FLAG_OUTPUT], d->data.N, d->data.D, &x);

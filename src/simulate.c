@@ -1,6 +1,7 @@
 /* simulate.c -- `enf simulate`: equilibrium configurations of a built-in system or a plugin. */
 #include "data.h"
 #include "files.h"
+#include "links.h"
 #include "progress.h"
 #include "report.h"
 #include "target.h"
@@ -76,7 +77,9 @@ int run_simulate(cli *c) {
   if (result == SUCCESS) {
     dataset data = {.n = (size_t)n};
     interrupts_catch();
-    result = find_shape(c, &t, &data);
+    result = links_of_target(c, &t);
+    if (result == SUCCESS)
+      result = find_shape(c, &t, &data);
     if (result == SUCCESS)
       result = simulate(c, &t, &data);
     data_free(&data);

@@ -3,6 +3,7 @@
 #include "files.h"
 #include "frames.h"
 #include "lattice.h"
+#include "links.h"
 #include "progress.h"
 #include "ranks.h"
 #include "train.h"
@@ -188,10 +189,11 @@ static bool is_vector(cli *c) {
 
 /* The shape is that of the flow; of a new one, what the options, the energy or the data say. */
 static int read_data(training *t) {
+  const int known_links =
+      t->flow == NULL ? links_of_target(t->c, &t->target) : links_of_flow(t->c, t->flow);
+  if (known_links != SUCCESS)
+    return known_links;
   if (t->flow == NULL) {
-    const int result = lattice_options(t->c, &t->target);
-    if (result != SUCCESS)
-      return result;
     const size_t known = lattice_is(&t->target) ? t->target.N
                          : is_vector(t->c)      ? 1
                          : t->c->operands > 0 ? t->target.N
@@ -262,7 +264,7 @@ static int fit_prior(training *t) {
    data are finite is looked at. */
 static int fix_scale(training *t, bool fresh) {
   const char *text = cli_setting(t->c, "model.data_scale"), *path = t->c->operand[0];
-  const bool open = fresh && (text == NULL || strcmp(text, "auto") == 0);
+  const bool open = fresh && (text == NULL || strcmp(text, "auto") == 0) && !flow_is_of_matrices(t->flow);
   double scale = 0;
   if (flow_is_molecule(t->flow)) /* which has centres and widths in the place of a scale */
     return fresh ? molecule_fix_centres(t) : SUCCESS;

@@ -491,6 +491,7 @@ molecules_have_any_size() {
 . "$here/molecule.sh"
 . "$here/traps.sh"
 . "$here/walkers.sh"
+. "$here/lattice.sh"
 
 for args in "$here"/*.args; do
   run_case "$(basename "$args" .args)"
@@ -503,7 +504,7 @@ for check in molecules_have_any_size resumed_training_is_the_same time_budget_en
   long_budgets_are_planned one_particle_has_no_distances \
   watched_training_resumes a_flow_lost_is_the_trainers patience_keeps_the_best looks_are_told watching_is_checked \
   plugin_is_an_energy gradients_are_checked plugins_are_checked plugins_see_no_mean pictures_are_drawn lost_output_is_told \
-  $edges $molecule $traps $walkers \
+  $edges $molecule $traps $walkers $lattices \
   other_atoms_are_refused kinds_are_elements_or_finer atoms_are_mapped_if_asked like_atoms_are_told_of periodic_cells_are_refused trajectories_are_chosen_from forms_of_a_file_are_one links_are_followed; do
   $check
   report "$check" $?
