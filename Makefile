@@ -194,8 +194,8 @@ DEPS_OF = -MMD -MP -MF $@.d -MT $@
 
 # Tests of the inside link the static library; clients see public headers and the .so, nothing else.
 LINK_CLIENT = -L$(BUILD) -Wl,-rpath,$(abspath $(BUILD)) -lenf
-STATIC_BIN := $(addprefix $(BUILD)/tests/,$(STATIC_TESTS))
-CLIENT_BIN := $(addprefix $(BUILD)/tests/,$(CLIENT_TESTS) $(LONG_TESTS))
+STATIC_BIN := $(addprefix $(BUILD)/tests/,$(STATIC_TESTS) $(LONG_TESTS))
+CLIENT_BIN := $(addprefix $(BUILD)/tests/,$(CLIENT_TESTS))
 FUZZ_BIN := $(addprefix $(BUILD)/tests/,$(FUZZ_TESTS))
 
 $(STATIC_BIN): $(BUILD)/tests/%: tests/%.c $(BUILD)/libenf.a

@@ -259,7 +259,7 @@ plugins_take_arguments() {
   command -v ${CC:-cc} >/dev/null || return 0
   { echo '#include <enf/plugin.h>' && echo '#include <stdio.h>' && echo '#include <stdlib.h>' && echo 'static double k;' &&
     echo 'int enf_plugin_open(const char *a, void **user, char *m, size_t n) { k = atof(a); *user = &k; snprintf(m, n, "k is %g", k); return !(k > 0); }' &&
-    echo 'void enf_plugin_close(void *user) { *(double *)user = 0; fputs("closed\n", stderr); }' &&
+    echo 'void enf_plugin_close(void *user) { *(double *)user = 0; fprintf(stderr, "closed%c", 10); }' &&
     echo 'int enf_plugin_energy(void *user, size_t n, const double *x, double *u, double *g) {' &&
     echo 'for (size_t i = 0; i < n; i++) { u[i] = 0; for (int j = 0; j < 6; j++) { u[i] += *(double *)user * x[6 * i + j] * x[6 * i + j] / 2;' &&
     echo 'if (g) g[6 * i + j] = *(double *)user * x[6 * i + j]; } } return 0; }'; } | compile ./spring.so || return 1

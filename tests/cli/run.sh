@@ -7,6 +7,10 @@
 # rates, are masked on both sides; pictures are left out, they need gnuplot. UPDATE=1 writes NAME.out anew. What needs more than one command
 # follows as functions.
 set -u
+# Started by nohup, signals are ignored, and the tool would respect it.
+if [ "${SIGNALS-}" != default ] && env --default-signal=HUP true 2>/dev/null; then
+  SIGNALS=default exec env --default-signal=HUP bash "$0" "$@"
+fi
 here=$(cd "$(dirname "$0")" && pwd)
 tool=${1:-${ENF:-build/enf}}
 enf=$(cd "$(dirname "$tool")" && pwd)/$(basename "$tool")
@@ -56,7 +60,7 @@ train="train lj.npy --quiet --seed 3 --set model.hidden=8 --set model.layers=2 -
 # A training that was stopped and resumed ends with the files of one that was not.
 resumed_training_is_the_same() {
   "$enf" $train --steps 60 -o whole.safetensors >/dev/null || return 1
-  "$enf" $train --steps 60 --seconds 0.02 -o cut.safetensors >/dev/null 2>note || return 1
+  "$enf" $train --steps 60 --seconds 0.001 -o cut.safetensors >/dev/null 2>note || return 1
   grep -q 'time budget used up at step .* of 60; all is saved, --resume goes on' note || return 1
   "$enf" train lj.npy -q -o cut.safetensors --resume --threads 1 >/dev/null || return 1
   cmp whole.safetensors cut.safetensors && cmp whole.trainer cut.trainer
@@ -71,12 +75,12 @@ time_budget_ends_the_schedule() {
 
 # Ctrl-C (and a polite kill) saves, says so, exits with 0; --resume then reaches the same end.
 signal_saves() { # signal_saves SIGNAL
-  "$enf" $train --steps 4000 -o kept.safetensors >kept.txt 2>note &
+  "$enf" $train --steps 40000 -o kept.safetensors >kept.txt 2>note &
   pid=$!
   sleep 0.4
   kill -"$1" $pid
   wait $pid || return 1
-  grep -q 'interrupted at step [1-9][0-9]* of 4000; all is saved, --resume goes on' note || return 1
+  grep -q 'interrupted at step [1-9][0-9]* of 40000; all is saved, --resume goes on' note || return 1
   "$enf" info kept.safetensors >/dev/null && grep -q '^training *interrupted' kept.txt &&
     [ -s kept.trainer ] && [ -s kept.train.csv ]
 }
@@ -147,7 +151,7 @@ pictures_are_drawn() {
 watched_training_resumes() {
   watched="$train --steps 60 --set train.ema=0.8 --set train.lr=0.03 --validation lj.npy --rows 40 --validate-every 8"
   "$enf" $watched -o seen.safetensors --json >text || return 1
-  "$enf" $watched --seconds 0.05 -o cut_s.safetensors >/dev/null 2>note || return 1
+  "$enf" $watched --seconds 0.001 -o cut_s.safetensors >/dev/null 2>note || return 1
   grep -q 'time budget used up at step .* of 60' note || return 1
   "$enf" train lj.npy -q -o cut_s.safetensors --resume --validation lj.npy --rows 40 --validate-every 8 -j 1 \
     >/dev/null || return 1
@@ -214,7 +218,7 @@ energy_training_learns() {
 energy_training_resumes() {
   energy="train --objective energy --energy pair-dw --set model.field=pair-kernel --set train.batch=32 --set train.lr=0.01 -q"
   "$enf" $energy --steps 100 -o whole_e.safetensors >/dev/null || return 1
-  "$enf" $energy --steps 100 --seconds 0.02 -o cut_e.safetensors >/dev/null 2>note || return 1
+  "$enf" $energy --steps 100 --seconds 0.001 -o cut_e.safetensors >/dev/null 2>note || return 1
   grep -q 'all is saved, --resume goes on' note || return 1
   "$enf" train -q -o cut_e.safetensors --resume -e pair-dw -j 1 >/dev/null || return 1
   cmp whole_e.safetensors cut_e.safetensors && cmp whole_e.trainer cut_e.trainer

@@ -12,7 +12,7 @@ static features f;
 static golden *g = &f.of;
 static enf_flow *flow;
 static enf__sized view;
-static double x[FEATURES_MOST], y[FEATURES_MOST], want[FEATURES_MOST];
+static double want[FEATURES_MOST];
 
 static inline void set_up(int file) {
   static const char *const options[][2] = {{"run.precision", "float64"}, {"ode.rtol", "1e-10"},
@@ -172,7 +172,7 @@ static inline void expect_all(const char *group, const double *gradient, double 
   for (size_t k = 0; k < flow->params.count; k++) {
     const enf__tensor *t = &flow->params.tensor[k];
     features_expect_gradient(&f, group, published(t->name), t->rows * t->cols, gradient + t->offset,
-                             limit);
+                             limit, 0);
   }
 }
 

@@ -3,6 +3,8 @@
 #include "feature_flow.h"
 #include "map/actnorm.h"
 
+static double x[FEATURES_MOST], y[FEATURES_MOST];
+
 /* Files whose flows have a dequantiser and an actnorm: the first and the last. */
 enum { PUBLISHED = 2 };
 static int published_file(int i) { return i == 0 ? 0 : FEATURES_FILES - 1; }
