@@ -21,6 +21,8 @@
 /* ---- one coordinate ------------------------------------------------------------------------- */
 
 static double wrap(double P) {
+  if (fabs(P) < M_PI)
+    return P;
   const double wrapped = remainder(P, 2 * M_PI);
   return wrapped <= -M_PI ? M_PI : wrapped; /* what is no number stays none */
 }
