@@ -328,7 +328,7 @@ enf_status enf_path_lengths(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, u
  *
  * Out:  y       (n,N,D), with the mean of x; U(1) angles are not wrapped
  *       logdet  (n), log |dy/dx| on the mean-free subspace, of matrices by Haar measure; NULL if not wanted (cheaper)
- * Statuses: ARG, RANGE (t outside [0,1]), NONFINITE, ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM.
+ * Statuses: ARG, RANGE (t outside [0,1], a matrix not in its group), NONFINITE, ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM.
  * Since 0.1.
  */
 enf_status enf_transport(enf_ctx *ctx, const enf_flow *flow, size_t n, double t0, double t1,
@@ -342,7 +342,7 @@ enf_status enf_transport(enf_ctx *ctx, const enf_flow *flow, size_t n, double t0
  * Out:  v    (n,N,D), host units per unit of flow time
  *       div  (n), exact; NULL if not wanted (cheaper). Of matrices v is A U with dU/dt = A U (U(1): a number), div by Haar measure
  * Cost: O(N^2 H^2 L) for v, about 6 to 20 velocities for div; of a lattice O(N) for both.
- * Statuses: ARG, RANGE, NONFINITE, CANCELLED, NOMEM. Since 0.1.
+ * Statuses: ARG, RANGE (t, a matrix not in its group), NONFINITE, CANCELLED, NOMEM. Since 0.1.
  */
 enf_status enf_velocity(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *t,
                         const double *x, double *v, double *div);

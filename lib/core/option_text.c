@@ -67,24 +67,33 @@ bool enf__check_data_scale(const char *text, char *why, size_t size) {
 
 enum { MOST_SIDE = 4096 };
 
-bool enf__read_lattice(const char *text, size_t side[2]) {
-  for (size_t k = 0; k < 2; k++) {
-    text = skip_blanks(text);
-    const size_t digits = strspn(text, "0123456789");
-    side[k] = 0;
-    if (digits == 0 || digits > 4)
-      return false;
-    for (size_t i = 0; i < digits; i++)
-      side[k] = 10 * side[k] + (size_t)(*text++ - '0');
-    if (side[k] < 2 || side[k] > MOST_SIDE || (*text && *text != ' ' && *text != '\t'))
-      return false;
-  }
-  return *skip_blanks(text) == 0;
+/* Digits up to a blank or the end as a side; false: they are none. */
+static bool read_side(const char **text, size_t *side) {
+  const size_t digits = strspn(*text, "0123456789");
+  if (digits == 0 || digits > 4)
+    return false;
+  *side = 0;
+  for (size_t i = 0; i < digits; i++)
+    *side = 10 * *side + (size_t)(*(*text)++ - '0');
+  return *side >= 2 && *side <= MOST_SIDE && (!**text || **text == ' ' || **text == '\t');
 }
 
+size_t enf__read_lattice(const char *text, size_t side[2]) {
+  size_t count = 0, found;
+  for (text = skip_blanks(text); *text; text = skip_blanks(text)) {
+    if (!read_side(&text, &found))
+      return 0;
+    if (count < 2)
+      side[count] = found;
+    count++;
+  }
+  return count;
+}
+
+/* Any number of sides: how many there must be is told where the lattice is made. */
 bool enf__check_lattice(const char *text, char *why, size_t size) {
   size_t side[2];
-  if (!*skip_blanks(text) || enf__read_lattice(text, side))
+  if (!*skip_blanks(text) || enf__read_lattice(text, side) > 0)
     return true;
   enf__format(why, size, "\"%.40s\" is not two whole numbers from 2 to %d, as in \"16 16\"", text,
               (int)MOST_SIDE);

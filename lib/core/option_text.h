@@ -46,8 +46,9 @@ typedef struct {
 const char *enf__margins_next(const char *text, enf__margin *margin);
 size_t enf__margins_count(const char *text);
 
-/* model.lattice; false for a text that would be refused, and for an empty one. */
-bool enf__read_lattice(const char *text, size_t side[2]);
+/* model.lattice: how many sides the text has, of which two are read; 0 for a text that would be refused,
+   and for an empty one. */
+size_t enf__read_lattice(const char *text, size_t side[2]);
 
 /* model.data_scale, 0 for auto; false for a text that would be refused. */
 bool enf__read_data_scale(const char *text, double *scale);

@@ -59,9 +59,14 @@ static enf_status derive_group(enf_ctx *ctx, enf__space *space, enf_opts *option
 
 static enf_status derive_lattice(enf_ctx *ctx, enf__space *space, enf_opts *options) {
   space->links.n = (size_t)enf__opts_int(options, ENF__OPT_MODEL_GROUP) + 1;
-  if (!enf__read_lattice(enf__opts_text(options, ENF__OPT_MODEL_LATTICE), space->links.side))
+  const char *text = enf__opts_text(options, ENF__OPT_MODEL_LATTICE);
+  const size_t sides = enf__read_lattice(text, space->links.side);
+  if (sides == 0)
     return enf__fail(ctx, ENF_ERR_OPTION,
                      "model.lattice must be set in model.space lattice: two sides, \"16 16\"");
+  if (sides != 2)
+    return enf__fail(ctx, ENF_ERR_SHAPE, "model.lattice is \"%.40s\", %zu side%s: two are taken", text,
+                     sides, sides == 1 ? "" : "s");
   return derive_shape(ctx, space, options);
 }
 

@@ -454,6 +454,8 @@ START_TEST(what_cannot_be_a_flow_is_refused) {
   end();
   refused("model.space=group;model.group=u1", ENF_ERR_OPTION, "model.group is u1");
   refused("model.space=lattice;model.group=su2", ENF_ERR_OPTION, "model.lattice must be set");
+  refused("model.space=lattice;model.lattice=4", ENF_ERR_SHAPE, "\"4\", 1 side: two");
+  refused("model.space=lattice;model.lattice=4 4 8", ENF_ERR_SHAPE, "\"4 4 8\", 3 sides: two");
   refused("model.space=lattice;model.lattice=4 4;model.dimensions=3", ENF_ERR_SHAPE, "has 18");
   refused("model.space=lattice;model.lattice=4 4;model.particles=31", ENF_ERR_SHAPE, "has 32");
   refused("model.space=lattice;model.lattice=4 4;model.field=class", ENF_ERR_OPTION, "model.field");
@@ -463,7 +465,7 @@ START_TEST(what_cannot_be_a_flow_is_refused) {
   refused("model.space=lattice;model.group=u1;model.lattice=4 4;model.degree=0", ENF_ERR_OPTION,
           "harmonics");
   begin();
-  const char *const bad[] = {"4", "1 4", "4 4 4", "4x4", "0 8", "99999 8", "-4 4"};
+  const char *const bad[] = {"1 4", "4 4 1", "4x4", "0 8", "99999 8", "-4 4"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     ck_assert_int_ne(enf_opts_set(opts, "model.lattice", bad[i]), ENF_OK);
   ck_assert_int_ne(enf_opts_set(opts, "model.degree", "17"), ENF_OK);
