@@ -170,6 +170,8 @@ class Callbacks(unittest.TestCase):
         self.assertEqual((ended.step, seen[0], seen.count("step")), (3, "begin", 3))
 
     def test_ctrl_c_ends_a_long_call(self):
+        # In the background of a shell it is ignored.
+        self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
         timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
         flow, began = small(model_particles=13, model_dimensions=3), time.monotonic()
         timer.start()
