@@ -320,8 +320,7 @@ void enf__bounded_graph_reverse(const enf__bounded_graph *net, const enf__bounde
   for (size_t i = 0; i < N; i++)
     for (size_t j = i + 1; j < N; j++) {
       const pair p = pair_of(net, x, x_dot, i, j);
-      const double along = pull_force(net, w, &p, dF, dF_dot, dx, dparams);
-      *dkappa += along;
+      *dkappa += pull_force(net, w, &p, dF, dF_dot, dx, dparams);
     }
   times(net, true, w->du, w->dh);
   for (size_t n = 0; dparams && n < 2 * N; n++)

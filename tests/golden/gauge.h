@@ -25,6 +25,14 @@ static const struct {
                    {"gauge_su2_4x4", "local.", "local"}, {"gauge_su2_3x2", "local.", "local"},
                    {"gauge_su3_4x4", "local.", "local"}};
 enum { GAUGE_CASES = 13, GAUGE_ONE = 3 };
+static const char tight[] = "ode.rtol=1e-12 ode.atol=1e-12 ode.max_steps=100000";
+
+/* Zeros. */
+static inline double *doubles(size_t count) {
+  double *x = calloc(count + 1, sizeof *x);
+  ck_assert_ptr_nonnull(x);
+  return x;
+}
 
 /* The tensor lift + name. */
 static inline double *tensor_of(const matrices *m, const char *name) {

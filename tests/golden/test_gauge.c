@@ -1,14 +1,7 @@
 /* test_gauge.c -- the fields of matrices and their flows give what explicit matrices gave. */
 #include "gauge.h"
 
-static double *doubles(size_t count) {
-  double *x = calloc(count, sizeof *x);
-  ck_assert_ptr_nonnull(x);
-  return x;
-}
-
 static const char loose[] = "ode.rtol=1e-6";
-static const char tight[] = "ode.rtol=1e-12 ode.atol=1e-12 ode.max_steps=100000";
 
 START_TEST(velocity_and_divergence) {
   matrices m;

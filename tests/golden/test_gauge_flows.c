@@ -3,14 +3,6 @@
    field, the reverse KL of given starts and its derivatives, and the way there and back. */
 #include "gauge.h"
 
-static const char tight[] = "ode.rtol=1e-12 ode.atol=1e-12 ode.max_steps=100000";
-
-static double *doubles(size_t count) {
-  double *x = calloc(count + 1, sizeof *x);
-  ck_assert_ptr_nonnull(x);
-  return x;
-}
-
 static bool is_one(int i) { return i < GAUGE_ONE; }
 
 /* The file's energy: wilson, or class. */
@@ -255,7 +247,7 @@ static double difference_along(const matrices *m, enf_energy *energy, const doub
 START_TEST(the_reverse_kl_and_its_derivatives) {
   enum { MOST = 3 };
   matrices m;
-  gauge_open(&m, _i, "ode.rtol=1e-12 ode.atol=1e-12 ode.max_steps=100000");
+  gauge_open(&m, _i, tight);
   const size_t P = m.flow->params.size;
   size_t count;
   enf_energy *energy = energy_of(&m);

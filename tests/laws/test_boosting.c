@@ -218,53 +218,48 @@ START_TEST(part_beside_a_mixture_trains) {
 }
 END_TEST
 
-/* A training of a mixture stops and goes on in the same bits. */
-START_TEST(training_of_a_mixture_resumes) {
+/* A training stops and goes on in the same bits, `copy` in the place of its flow; a part beside a
+   mixture with the share it had. */
+static void stop_and_go_on(enf_trainer *tr, const enf_flow *flow, const enf_flow *beside) {
   const char *path = "/tmp/enf-test-boosting.safetensors";
-  enf_trainer *tr, *again;
+  enf_trainer *again;
   enf_flow *copy;
+  OK(enf_trainer_save(ctx, tr, path));
+  OK(enf_copy(ctx, &copy, flow));
+  OK(enf_trainer_load(ctx, &again, copy, path));
+  ck_assert_int_eq(enf_trainer_set_mixture(again, beside), ENF_OK);
+  ck_assert(again->share == tr->share);
+  OK(enf_train_step(ctx, tr, ROWS, x, NULL));
+  OK(enf_train_step(ctx, again, ROWS, x, NULL));
+  ck_assert_mem_eq(flow->params.value, copy->params.value,
+                   flow->params.size * sizeof *flow->params.value);
+  remove(path);
+  enf_trainer_destroy(again);
+  enf_destroy(copy);
+}
+
+START_TEST(training_of_a_mixture_resumes) {
+  enf_trainer *tr;
   set("train.objective", "likelihood");
   OK(enf_trainer_create(ctx, &tr, mix, opts));
   for (int k = 0; k < 3; k++)
     OK(enf_train_step(ctx, tr, ROWS, x, NULL));
-  OK(enf_trainer_save(ctx, tr, path));
-  OK(enf_copy(ctx, &copy, mix));
-  OK(enf_trainer_load(ctx, &again, copy, path));
-  OK(enf_train_step(ctx, tr, ROWS, x, NULL));
-  OK(enf_train_step(ctx, again, ROWS, x, NULL));
-  ck_assert_mem_eq(mix->params.value, copy->params.value,
-                   mix->params.size * sizeof *mix->params.value);
-  remove(path);
+  stop_and_go_on(tr, mix, NULL);
   enf_trainer_destroy(tr);
-  enf_trainer_destroy(again);
-  enf_destroy(copy);
 }
 END_TEST
 
-/* A part beside a mixture goes on with the share it had, in the same bits. */
 START_TEST(boosting_resumes) {
-  const char *path = "/tmp/enf-test-boosting-part.safetensors";
-  enf_trainer *tr, *again;
-  enf_flow *copy;
+  enf_trainer *tr;
   set("train.objective", "likelihood");
   set("train.steps", "3"); /* the likelihood of rows weighted by 1/G is over soon */
   OK(enf_trainer_create(ctx, &tr, part, opts));
   OK(enf_trainer_set_mixture(tr, mix));
   for (int k = 0; k < 102; k++)
     OK(enf_train_step(ctx, tr, ROWS, x, NULL));
-  OK(enf_trainer_save(ctx, tr, path));
-  OK(enf_copy(ctx, &copy, part));
-  OK(enf_trainer_load(ctx, &again, copy, path));
-  OK(enf_trainer_set_mixture(again, mix));
-  ck_assert(tr->share != 1.0 / 3 && again->share == tr->share);
-  OK(enf_train_step(ctx, tr, ROWS, x, NULL));
-  OK(enf_train_step(ctx, again, ROWS, x, NULL));
-  ck_assert_mem_eq(part->params.value, copy->params.value,
-                   part->params.size * sizeof *part->params.value);
-  remove(path);
+  ck_assert(tr->share != 1.0 / 3);
+  stop_and_go_on(tr, part, mix);
   enf_trainer_destroy(tr);
-  enf_trainer_destroy(again);
-  enf_destroy(copy);
 }
 END_TEST
 
