@@ -65,7 +65,9 @@ static const char *read_entry(const char *text, enf__margin *margin) {
 
 const char *enf__margins_next(const char *text, enf__margin *margin) {
   text = skip_blanks(text);
-  return *text ? read_entry(*text == ';' ? skip_blanks(text + 1) : text, margin) : NULL;
+  if (*text == ';')
+    text = skip_blanks(text + 1);
+  return *text ? read_entry(text, margin) : NULL;
 }
 
 size_t enf__margins_count(const char *text) {

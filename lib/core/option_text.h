@@ -42,7 +42,8 @@ typedef struct {
   bool set[3];
 } enf__margin;
 
-/* The next margin. Returns what follows; NULL at the end, and of a text that would be refused. */
+/* The next margin. Returns what follows; NULL at the end, where the margin stays, and of a text that
+   would be refused. */
 const char *enf__margins_next(const char *text, enf__margin *margin);
 size_t enf__margins_count(const char *text);
 

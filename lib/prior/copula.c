@@ -50,7 +50,7 @@ enf_status enf__copula_plan(enf_ctx *ctx, enf__copula *copula, const enf_opts *o
                           .text = text,
                           .kind = (int)enf__opts_int(options, ENF__OPT_MODEL_COPULA),
                           .df = enf__opts_real(options, ENF__OPT_MODEL_COPULA_DF)};
-  for (; (text = enf__margins_next(text, &margin)) != NULL;)
+  while ((text = enf__margins_next(text, &margin)) != NULL)
     copula->has_df = copula->has_df || margin.law == ENF__STUDENT_LAW;
   const bool independent = copula->kind == ENF__INDEPENDENT_COPULA;
   copula->trains_df = trained && independent && copula->has_df;

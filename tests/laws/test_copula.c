@@ -257,6 +257,23 @@ START_TEST(memory_that_runs_out_is_told) {
 }
 END_TEST
 
+/* One law for all coordinates, whether a semicolon is behind it or not. */
+START_TEST(the_only_law_is_of_every_coordinate) {
+  double loc[2], scale[2];
+  begin_copula(0);
+  enf_destroy(flow);
+  set("model.margins", "laplace:loc=0.3,scale=4;");
+  OK(enf_create(ctx, &flow, opts));
+  OK(enf_params_get(ctx, flow, "prior.loc", loc, 2));
+  OK(enf_params_get(ctx, flow, "prior.log_scale", scale, 2));
+  for (size_t i = 0; i < 2; i++) {
+    ck_assert_double_eq(loc[i], 0.3);
+    ck_assert_double_eq(scale[i], log(4));
+  }
+  end();
+}
+END_TEST
+
 static void refuse(enf_status status, const char *why) {
   enf_flow *none = NULL;
   ck_assert_int_eq(enf_create(ctx, &none, opts), status);
@@ -316,6 +333,7 @@ int main(void) {
   tcase_add_loop_test(c, fit_finds_what_made_the_data, 0, 3);
   tcase_add_loop_test(c, files_and_copies_have_the_same_bits, 0, 3);
   tcase_add_test(c, memory_that_runs_out_is_told);
+  tcase_add_test(c, the_only_law_is_of_every_coordinate);
   tcase_add_test(c, what_is_none_is_refused);
   tcase_add_loop_test(c, gumbel_draws_have_margins_and_dependence, 0, 3);
   return run_suite("copula", c);

@@ -10,20 +10,13 @@
 #define ENF__SPLINE_WORK_H
 
 #include "map/spline.h"
+#include "math/precision.h"
 
 #include <string.h>
 
 #if ENF__DOUBLE
-typedef double REAL;
-typedef enf__kernels_f64 kernels;
-#define SUFFIX(name) name##_f64
-#define KERNELS_OF enf__kernels_f64_of
 #define PACKED(f) ((f)->copies->f64)
 #else
-typedef float REAL;
-typedef enf__kernels_f32 kernels;
-#define SUFFIX(name) name##_f32
-#define KERNELS_OF enf__kernels_f32_of
 #define PACKED(f) ((f)->copies->f32)
 #endif
 
