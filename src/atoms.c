@@ -37,19 +37,7 @@ static bool same(word a, word b) {
 /* Kinds are numbers or symbols of elements. */
 static bool is_element(word kind) { return kind.length > 0 && isalpha((unsigned char)*kind.at); }
 
-/* A text of the flow's, empty where it has none; NULL with the sentence printed. The caller frees
-   it. */
-static char *text_of(const enf_flow *flow, const char *name,
-                     enf_status get(const enf_flow *, const char *, char *, size_t, size_t *)) {
-  size_t bytes = 1;
-  get(flow, name, NULL, 0, &bytes);
-  char *text = cli_alloc(bytes, 1);
-  if (text != NULL)
-    get(flow, name, text, bytes, NULL);
-  return text;
-}
-
-static char *kinds_of(const enf_flow *flow) { return text_of(flow, "model.species", enf_get_text); }
+static char *kinds_of(const enf_flow *flow) { return flow_text(flow, "model.species"); }
 
 /* Kinds that are elements say which; finer ones have them in the file. */
 static char *elements_of(const enf_flow *flow) {
@@ -57,7 +45,7 @@ static char *elements_of(const enf_flow *flow) {
   if (kinds == NULL || is_element(word_at(kinds, 0)))
     return kinds;
   free(kinds);
-  return text_of(flow, "elements", enf_meta_get);
+  return flow_meta(flow, "elements");
 }
 
 /* Number of the first atom of the kind of atom i; all atoms of an empty list are of one. */

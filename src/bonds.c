@@ -22,25 +22,15 @@ int bonds_keep(const cli *c, enf_flow *flow, const topology *t) {
   for (size_t k = 0; k < t->bonds; k++)
     used += (size_t)snprintf(text + used, size - used, k > 0 ? " %zu-%zu" : "%zu-%zu",
                              t->bond[k][0], t->bond[k][1]);
-  const enf_status status = enf_meta_set(c->ctx, flow, "bonds", text);
+  const int result = flow_keep_meta(c, flow, "bonds", text);
   free(text);
-  return status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
-}
-
-/* A text of the flow's file; "" where it has none. The caller frees it. */
-static char *text_of(const enf_flow *flow, const char *key) {
-  size_t bytes = 0;
-  enf_meta_get(flow, key, NULL, 0, &bytes);
-  char *text = cli_alloc(bytes, 1);
-  if (text != NULL && bytes > 0)
-    enf_meta_get(flow, key, text, bytes, NULL);
-  return text;
+  return result;
 }
 
 /* t->N is 0 where the flow's file does not tell all of bonds, elements and unit. */
 static int read_topology(const cli *c, const enf_flow *flow, topology *t) {
-  char *bonds = text_of(flow, "bonds"), *elements = text_of(flow, "elements");
-  char *unit = text_of(flow, "unit");
+  char *bonds = flow_meta(flow, "bonds"), *elements = flow_meta(flow, "elements");
+  char *unit = flow_meta(flow, "unit");
   int64_t particles = 0;
   int result = bonds != NULL && elements != NULL && unit != NULL ? SUCCESS : FAILURE;
   enf_get_int(flow, "particles", &particles);

@@ -135,6 +135,13 @@ int cli_require(const cli *c, flag f) {
   return cli_usage(c, "%s needs --%s %s", c->command->name, table[f].name, table[f].value);
 }
 
+int cli_refuse(const cli *c, size_t n, const flag *f, const char *with) {
+  for (size_t i = 0; i < n; i++)
+    if (cli_has(c, f[i]))
+      return cli_usage(c, "--%s does not go with %s", table[f[i]].name, with);
+  return SUCCESS;
+}
+
 /* ---- library options ----------------------------------------------------------------------- */
 
 static size_t find_setting(const cli *c, const char *name) {
@@ -292,4 +299,9 @@ void *cli_alloc(size_t count, size_t size) {
   if (p == NULL)
     cli_fail("no memory for %zu values of %zu bytes", count, size);
   return p;
+}
+
+int ascending(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
 }

@@ -85,6 +85,8 @@ bool cli_has(const cli *c, flag f);
 int cli_count(const cli *c, flag f, uint64_t least, uint64_t fallback, uint64_t *value);
 int cli_real(const cli *c, flag f, double above, double fallback, double *value);
 int cli_require(const cli *c, flag f);
+/* A usage error where one of n flags is given: "--patience does not go with --features". */
+int cli_refuse(const cli *c, size_t n, const flag *f, const char *with);
 
 /* Set a library option; it counts as set by the user. value must live as long as argv. */
 int cli_set(cli *c, const char *name, const char *value);
@@ -98,6 +100,8 @@ int cli_configure(cli *c);
 double cli_seconds(void); /* monotonic clock */
 /* count * size bytes, zeroed, or NULL with the sentence printed. */
 void *cli_alloc(size_t count, size_t size);
+/* Of doubles, for qsort. */
+int ascending(const void *a, const void *b);
 
 int run_simulate(cli *c);
 int run_train(cli *c);

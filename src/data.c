@@ -281,6 +281,28 @@ void flow_shape(const enf_flow *flow, size_t *N, size_t *D) {
   *D = (size_t)dimensions;
 }
 
+static char *
+text_of(const enf_flow *flow, const char *name,
+        enf_status get(const enf_flow *, const char *, char *, size_t, size_t *)) {
+  size_t bytes = 1;
+  get(flow, name, NULL, 0, &bytes);
+  char *text = cli_alloc(bytes, 1);
+  if (text != NULL)
+    get(flow, name, text, bytes, NULL);
+  return text;
+}
+
+char *flow_text(const enf_flow *flow, const char *name) {
+  return text_of(flow, name, enf_get_text);
+}
+
+char *flow_meta(const enf_flow *flow, const char *key) { return text_of(flow, key, enf_meta_get); }
+
+int flow_keep_meta(const cli *c, enf_flow *flow, const char *key, const char *text) {
+  const enf_status status = enf_meta_set(c->ctx, flow, key, text);
+  return status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
+}
+
 size_t mean_of(size_t n, const double *values, double *mean, double *error) {
   size_t used = 0;
   double sum = 0, squares = 0;

@@ -38,6 +38,11 @@ int vector_write(cli *c, const char *path, size_t n, const double *values);
 
 /* The flow's shape. */
 void flow_shape(const enf_flow *flow, size_t *N, size_t *D);
+/* A text of the flow's options, or one kept in its file; "" where it has none. NULL with the sentence
+   printed; the caller frees it. */
+char *flow_text(const enf_flow *flow, const char *name);
+char *flow_meta(const enf_flow *flow, const char *key);
+int flow_keep_meta(const cli *c, enf_flow *flow, const char *key, const char *text);
 
 /* Mean of the finite values and its standard error; returns how many are finite. */
 size_t mean_of(size_t n, const double *values, double *mean, double *error);

@@ -56,9 +56,9 @@ int hands_keep(const cli *c, enf_flow *flow, const hands *h) {
     used += (size_t)snprintf(text + used, size - used, "%s%zu,%zu,%zu,%zu:%c", k > 0 ? " " : "",
                              a[0], a[1], a[2], a[3], h->wanted[k] > 0 ? '+' : '-');
   }
-  const enf_status status = enf_meta_set(c->ctx, flow, "centres", text);
+  const int result = flow_keep_meta(c, flow, "centres", text);
   free(text);
-  return status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
+  return result;
 }
 
 /* The text of --chiral with centres, or NULL. */
@@ -72,25 +72,26 @@ static bool unwanted(const cli *c) {
   return cli_has(c, FLAG_CHIRAL) && strcmp(c->value[FLAG_CHIRAL], "none") == 0;
 }
 
+static int read_asked(const cli *c, size_t D, hands *h) {
+  if (D != 3)
+    return cli_usage(c, "--chiral is for molecules in 3 dimensions, not %zu", D);
+  return read_text(c, "--chiral", asked(c), h);
+}
+
 int hands_of_flow(const cli *c, const enf_flow *flow, hands *h) {
-  size_t bytes = 0;
+  size_t N, D;
   *h = (hands){0};
-  int64_t dimensions = 0;
-  enf_get_int(flow, "dimensions", &dimensions);
+  flow_shape(flow, &N, &D);
   if (cli_has(c, FLAG_CHIRAL) && flow_is_molecule(flow))
     return cli_usage(c, "--chiral is for flows of particles: the molecule of this one has a hand");
-  if (asked(c) != NULL && dimensions != 3)
-    return cli_usage(c, "--chiral is for molecules in 3 dimensions, not %lld",
-                     (long long)dimensions);
   if (asked(c) != NULL)
-    return read_text(c, "--chiral", asked(c), h);
-  if (unwanted(c) || (enf_meta_get(flow, "centres", NULL, 0, &bytes), bytes == 0))
+    return read_asked(c, D, h);
+  if (unwanted(c))
     return SUCCESS;
-  char *text = cli_alloc(bytes, 1);
+  char *text = flow_meta(flow, "centres");
   if (text == NULL)
     return FAILURE;
-  enf_meta_get(flow, "centres", text, bytes, NULL);
-  const int result = read_text(c, "the flow's file", text, h);
+  const int result = *text != '\0' ? read_text(c, "the flow's file", text, h) : SUCCESS;
   free(text);
   return result;
 }
@@ -159,13 +160,14 @@ static int find_centres(const topology *t, hands *h) {
   return room ? SUCCESS : FAILURE;
 }
 
-int hands_of_topology(const cli *c, const topology *t, const double *x, size_t N, hands *h) {
+int hands_of_topology(const cli *c, const topology *t, const double *x, size_t N, size_t D,
+                      hands *h) {
   *h = (hands){0};
   if (asked(c) != NULL)
-    return read_text(c, "--chiral", asked(c), h);
+    return read_asked(c, D, h);
   if (unwanted(c))
     return SUCCESS;
-  if (t->N == 0)
+  if (t->N == 0 || x == NULL || D != 3)
     return cli_has(c, FLAG_CHIRAL) ? cli_usage(c, "--chiral auto needs the bonds of a molecule: "
                                                   "DATA with elements and --kinds auto")
                                    : SUCCESS;
@@ -236,9 +238,9 @@ int hands_fit_flow(const cli *c, const enf_flow *flow, const char *name, const d
                    const char *path) {
   hands h;
   size_t count = 0;
-  int result = data->n > 0 ? hands_of_flow(c, flow, &h) : SUCCESS;
   if (data->n == 0)
-    return result;
+    return SUCCESS;
+  int result = hands_of_flow(c, flow, &h);
   bool *wrong = cli_alloc(data->n, sizeof *wrong);
   if (result == SUCCESS)
     result = wrong != NULL ? hands_compare(c, &h, data, wrong, &count) : FAILURE;

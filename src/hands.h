@@ -13,8 +13,10 @@ typedef struct {
 
 /* Of --chiral, else of the flow's file. */
 int hands_of_flow(const cli *c, const enf_flow *flow, hands *h);
-/* Of a new flow: --chiral, else the stereocentres of the topology with their hands in x (N,3). */
-int hands_of_topology(const cli *c, const topology *t, const double *x, size_t N, hands *h);
+/* Of a new flow: --chiral, else the stereocentres of the topology with their hands in x (N,D), which
+   is NULL where there are no rows. */
+int hands_of_topology(const cli *c, const topology *t, const double *x, size_t N, size_t D,
+                      hands *h);
 /* Into the flow's file. */
 int hands_keep(const cli *c, enf_flow *flow, const hands *h);
 void hands_free(hands *h);

@@ -111,13 +111,12 @@ static int find_stretch(const cli *c, const enf_flow *flow, const dataset *data,
 
 static int find_standing(cli *c, const enf_flow *flow, standing *s) {
   dataset data = {0};
-  int64_t N = 0, D = 0;
+  size_t N, D;
   *s = (standing){.n = 0};
   if (c->operands < 2)
     return SUCCESS;
-  enf_get_int(flow, "particles", &N);
-  enf_get_int(flow, "dimensions", &D);
-  int result = data_read(c, c->operand[1], (size_t)N, (size_t)D, &data);
+  flow_shape(flow, &N, &D);
+  int result = data_read(c, c->operand[1], N, D, &data);
   if (result == SUCCESS)
     result = lines_find(c, flow, &data, &s->lines);
   if (result == SUCCESS)
@@ -176,7 +175,7 @@ static int draw(cli *c, const enf_flow *flow, const zmatrix *z, const target *t)
 
 /* Only gauge fields and matrices have something to measure. */
 static int open_energy(cli *c, const enf_flow *flow, target *t) {
-  int64_t N = 0, D = 0;
+  size_t N, D;
   if (!cli_has(c, FLAG_ENERGY))
     return SUCCESS;
   const int result = target_make(c, c->value[FLAG_ENERGY], t);
@@ -184,9 +183,8 @@ static int open_energy(cli *c, const enf_flow *flow, target *t) {
     return result;
   if (!lattice_is(t))
     return cli_usage(c, "--energy of info is wilson:... or class:..., not %s", t->spec);
-  enf_get_int(flow, "particles", &N);
-  enf_get_int(flow, "dimensions", &D);
-  return target_check(t, c->operand[0], (size_t)N, (size_t)D);
+  flow_shape(flow, &N, &D);
+  return target_check(t, c->operand[0], N, D);
 }
 
 int run_info(cli *c) {

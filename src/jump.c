@@ -71,8 +71,9 @@ static int recall(jumping *j) {
   j->accepted = (uint64_t)j->walkers.number[RUN + 1];
   j->counter += j->done * j->walkers.n;
   if (result == SUCCESS && j->done > j->rounds)
-    return cli_usage(j->c, "%s has had %llu rounds, more than --rounds asks for",
-                     j->c->value[FLAG_OUTPUT], (unsigned long long)j->done);
+    return cli_usage(j->c, "%s has had %llu rounds, more than the %llu of --rounds",
+                     j->c->value[FLAG_OUTPUT], (unsigned long long)j->done,
+                     (unsigned long long)j->rounds);
   return result;
 }
 

@@ -9,14 +9,14 @@
 
 enum { SAMPLES = 1000, MOST_NUMBERS = 1 << 24 /* of all samples together */ };
 
-static int64_t number(const target *t, const char *name) {
+int64_t lattice_number(const target *t, const char *name) {
   int64_t value = 0;
   if (t->builtin != NULL)
     enf_energy_get_int(t->builtin, name, &value);
   return value;
 }
 
-bool lattice_is(const target *t) { return number(t, "group") > 0; }
+bool lattice_is(const target *t) { return lattice_number(t, "group") > 0; }
 
 static int set_open(cli *c, const char *name, const char *value) {
   return cli_setting(c, name) == NULL ? cli_set(c, name, value) : SUCCESS;
@@ -24,13 +24,13 @@ static int set_open(cli *c, const char *name, const char *value) {
 
 int lattice_options(cli *c, const target *t) {
   static char sides[48], group[8]; /* settings keep the texts */
-  const int64_t n = number(t, "group");
+  const int64_t n = lattice_number(t, "group");
   if (!lattice_is(t))
     return SUCCESS;
-  const bool one = number(t, "l0") == 0;
+  const bool one = lattice_number(t, "l0") == 0;
   snprintf(group, sizeof group, n > 1 ? "su%d" : "u%d", (int)n);
-  snprintf(sides, sizeof sides, "%lld %lld", (long long)number(t, "l0"),
-           (long long)number(t, "l1"));
+  snprintf(sides, sizeof sides, "%lld %lld", (long long)lattice_number(t, "l0"),
+           (long long)lattice_number(t, "l1"));
   int result = set_open(c, "model.space", one ? "group" : "lattice");
   if (result == SUCCESS)
     result = set_open(c, "model.group", group);
@@ -45,8 +45,8 @@ void lattice_forget(lattice_samples *s) {
 }
 
 static enf_status observe(cli *c, const enf_flow *flow, const target *t, lattice_samples *s) {
-  double *charge = number(t, "group") == 1 ? s->charge : NULL;
-  return number(t, "l0") == 0
+  double *charge = lattice_number(t, "group") == 1 ? s->charge : NULL;
+  return lattice_number(t, "l0") == 0
              ? ENF_OK
              : enf_lattice_plaquettes(c->ctx, flow, s->n, s->x, s->plaquette, NULL, charge);
 }
@@ -81,9 +81,9 @@ static void report_average(report *r, cli *c, const lattice_samples *s, const ch
 static void report_lattice(report *r, cli *c, const lattice_samples *s, const target *t,
                            const enf_lattice_exact *exact) {
   report_average(r, c, s, "plaquette", "plaquette", s->plaquette, exact->plaquette);
-  for (size_t i = 0; number(t, "group") == 1 && i < s->n; i++)
+  for (size_t i = 0; lattice_number(t, "group") == 1 && i < s->n; i++)
     s->charge[i] *= s->charge[i];
-  if (number(t, "group") == 1)
+  if (lattice_number(t, "group") == 1)
     report_average(r, c, s, "charge_square", "charge^2", s->charge, exact->charge_square);
 }
 
@@ -92,7 +92,7 @@ int lattice_report(report *r, cli *c, const enf_flow *flow, const target *t) {
   lattice_samples s;
   if (!lattice_is(t))
     return SUCCESS;
-  const bool lattice = number(t, "l0") > 0;
+  const bool lattice = lattice_number(t, "l0") > 0;
   if (!lattice || enf_lattice_exact_values(c->ctx, t->spec, &exact) != ENF_OK)
     exact.log_z = exact.plaquette = exact.charge_square = (double)NAN;
   const enf_status status = lattice_draw(c, flow, t, &s);

@@ -8,6 +8,8 @@
 
 /* Is the energy wilson or class? */
 bool lattice_is(const target *t);
+/* "group": n of SU(n), 1 of U(1); "l0", "l1": sides. 0 where it has none. */
+int64_t lattice_number(const target *t, const char *name);
 /* model.space, model.group and model.lattice of the energy, where they are not set. */
 int lattice_options(cli *c, const target *t);
 /* Samples of a flow with log q, u and normalised log w; of a lattice the mean plaquette, of U(1) the

@@ -16,12 +16,6 @@ static const double pi = 3.14159265358979323846;
 
 /* ---- eigenangles ----------------------------------------------------------------------------- */
 
-static int64_t number(const target *t, const char *name) {
-  int64_t value = 0;
-  enf_energy_get_int(t->builtin, name, &value);
-  return value;
-}
-
 /* exp(-u) times Haar's density of n angles. */
 static double weight_of(const target *t, size_t n, const double *angle) {
   double x[2 * MOST_EXACT * MOST_EXACT] = {0}, u = 0, product = 1;
@@ -74,7 +68,7 @@ static enf_status count_angles(cli *c, const enf_flow *flow, const lattice_sampl
 
 static enf_status plot_angles(cli *c, const enf_flow *flow, const target *t,
                               const lattice_samples *s, const char *path) {
-  const size_t n = (size_t)number(t, "group");
+  const size_t n = (size_t)lattice_number(t, "group");
   double place[BINS], found[BINS] = {0}, exact[BINS] = {0}, angle[MOST_EXACT];
   for (size_t k = 0; k < BINS; k++) {
     place[k] = angle[0] = -pi + 2 * pi * ((double)k + 0.5) / BINS;
@@ -127,8 +121,8 @@ static enf_status plot_charges(const target *t, const lattice_samples *s, const 
 
 int lattice_plot(cli *c, const enf_flow *flow, const target *t, const char *path) {
   lattice_samples s;
-  const bool circle = number(t, "group") == 1;
-  if (!circle && number(t, "l0") > 0)
+  const bool circle = lattice_number(t, "group") == 1;
+  if (!circle && lattice_number(t, "l0") > 0)
     return cli_usage(c, "--plot draws charges of U(1) or eigenangles of one matrix, not %s", t->spec);
   enf_status status = lattice_draw(c, flow, t, &s);
   if (status == ENF_OK)

@@ -35,8 +35,8 @@ int molecule_looks_open(cli *c, const enf_flow *flow, molecule_looks *l) {
   const bool asked = cli_has(c, FLAG_VALIDATION) || cli_has(c, FLAG_VALIDATE_EVERY);
   char word[32] = "";
   *l = (molecule_looks){.atoms = (double)NAN, .molecules = (double)NAN};
-  if (cli_has(c, FLAG_PATIENCE))
-    return cli_usage(c, "--patience does not go with --features");
+  if (cli_has(c, FLAG_ROWS) && !asked)
+    return cli_usage(c, "--rows is of looks: it needs --validate-every N or --validation FILE");
   if (cli_count(c, FLAG_VALIDATE_EVERY, 0, asked ? EVERY : 0, &l->every) != SUCCESS ||
       cli_count(c, FLAG_ROWS, 1, ROWS, &l->rows) != SUCCESS)
     return USAGE;

@@ -100,7 +100,9 @@ static int draw_formula(cli *c, const enf_flow *flow, request *q) {
 /* ---- the command ------------------------------------------------------------------------------- */
 
 static int read_request(cli *c, request *q) {
-  if (cli_count(c, FLAG_COUNT, 1, 1, &q->n) != SUCCESS ||
+  static const flag others[] = {FLAG_LAYOUT, FLAG_CHIRAL};
+  if (cli_refuse(c, sizeof others / sizeof *others, others, "molecules of any size") != SUCCESS ||
+      cli_count(c, FLAG_COUNT, 1, 1, &q->n) != SUCCESS ||
       cli_count(c, FLAG_SEED, 0, 0, &q->seed) != SUCCESS ||
       cli_count(c, FLAG_FIRST, 0, 0, &q->first) != SUCCESS ||
       cli_count(c, FLAG_PARTICLES, 2, 0, &q->particles) != SUCCESS)

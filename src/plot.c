@@ -60,11 +60,6 @@ static void put_log_axis(FILE *out, const plot *p) {
   fprintf(out, "%.4g)\n", pow(10, ceil(log10(highest))));
 }
 
-static int ascending(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 /* An axis that leaves out the highest twentieth of the first series: a loss that begins with
    colliding particles is a hundred times what it ends with. */
 static void put_robust_axis(FILE *out, const plot *p) {

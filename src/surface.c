@@ -114,11 +114,6 @@ static void find_surface(grid *g) {
   }
 }
 
-static int ascending(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 static double typical_error(const grid *g) {
   double error[GRID];
   size_t used = 0;

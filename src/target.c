@@ -347,11 +347,6 @@ int target_eval(const target *t, const dataset *data, double *u) {
 
 /* ---- units ----------------------------------------------------------------------------------- */
 
-static int ascending(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 /* Pairs (u, -log q) of the samples without the tenth of highest energy: those may be collisions. */
 static size_t take_calm(size_t n, const double *u, const double *logp, double (*pair)[2]) {
   size_t used = 0;

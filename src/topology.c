@@ -70,17 +70,16 @@ static int32_t element_of(const char *label) {
                                         : enf_element_number(label);
 }
 
-static int take_elements(const char *path, const dataset *data, topology *t) {
-  const char *at = data->labels;
-  for (size_t i = 0; i < data->N; i++, at += strcspn(at, " ")) {
-    at += strspn(at, " ");
-    snprintf(t->label[i], TOPOLOGY_LABEL, "%.*s", (int)strcspn(at, " "), at);
+/* The first of N atoms whose label names no element; N: there is none. */
+static size_t take_elements(const char *labels, size_t N, topology *t) {
+  for (size_t i = 0; i < N; i++, labels += strcspn(labels, " ")) {
+    labels += strspn(labels, " ");
+    snprintf(t->label[i], TOPOLOGY_LABEL, "%.*s", (int)strcspn(labels, " "), labels);
     t->element[i] = element_of(t->label[i]);
     if (t->element[i] < 1)
-      return cli_fail("%s: the label '%s' of atom %zu names no element, so its bonds are not known",
-                      path, t->label[i], i);
+      return i;
   }
-  return SUCCESS;
+  return N;
 }
 
 int pairs_read(const cli *c, const char *what, const char *text, size_t most, size_t (*pair)[2],
@@ -99,24 +98,13 @@ int pairs_read(const cli *c, const char *what, const char *text, size_t most, si
   return SUCCESS;
 }
 
-static bool all_elements(const char *labels, topology *t) {
-  for (size_t i = 0; i < t->N; i++, labels += strcspn(labels, " ")) {
-    labels += strspn(labels, " ");
-    snprintf(t->label[i], TOPOLOGY_LABEL, "%.*s", (int)strcspn(labels, " "), labels);
-    t->element[i] = element_of(t->label[i]);
-    if (t->element[i] < 1)
-      return false;
-  }
-  return true;
-}
-
 int topology_of_text(const cli *c, const char *text, size_t N, const dataset *rows, topology *t) {
   const size_t most = text != NULL ? strlen(text) / 3 + 1 : 1;
   *t = (topology){.N = N, .angstrom = 1};
   int result = topology_alloc(t, N, most) ? SUCCESS : FAILURE;
   if (result == SUCCESS)
     result = pairs_read(c, "model.bonds", text, most, t->bond, &t->bonds);
-  if (result == SUCCESS && (rows->labels == NULL || !all_elements(rows->labels, t))) {
+  if (result == SUCCESS && (rows->labels == NULL || take_elements(rows->labels, N, t) < N)) {
     free(t->element), t->element = NULL;
     free(t->label), t->label = NULL;
   }
@@ -154,8 +142,10 @@ int topology_of_frames(cli *c, const char *path, const dataset *data, topology *
   if (unit > 0)
     t->angstrom = unit;
   result = topology_alloc(t, data->N, data->N * (data->N - 1) / 2) ? SUCCESS : FAILURE;
-  if (result == SUCCESS)
-    result = take_elements(path, data, t);
+  const size_t odd = result == SUCCESS ? take_elements(data->labels, data->N, t) : data->N;
+  if (odd < data->N)
+    result = cli_fail("%s: the label '%s' of atom %zu names no element, so its bonds are not known",
+                      path, t->label[odd], odd);
   if (result == SUCCESS) {
     memcpy(t->x, data->x, 3 * data->N * sizeof *t->x);
     t->N = data->N;
@@ -233,7 +223,7 @@ int topology_guess(cli *c, const dataset *data, topology *t) {
   t->N = data->N;
   if (room)
     memcpy(t->x, data->x, 3 * data->N * sizeof *t->x);
-  if (room && all_elements(data->labels, t))
+  if (room && take_elements(data->labels, t->N, t) == t->N)
     find_unit(c, asked, t, reached);
   else
     topology_free(t);

@@ -344,7 +344,7 @@ static int ready_trainer(training *t) {
 /* Rows of the other hand are turned before anything is taken from them. */
 static int settle_hands(training *t, bool fresh) {
   int result = SUCCESS;
-  if (!fresh && !flow_is_molecule(t->flow))
+  if (!fresh || flow_is_molecule(t->flow)) /* which has none and takes no --chiral */
     result = hands_of_flow(t->c, t->flow, &t->hands);
   return result == SUCCESS ? kinds_settle_data(t) : result;
 }

@@ -266,17 +266,10 @@ int kinds_set_options(training *t) {
   free(kind);
   if (result != SUCCESS)
     return result;
-  return t->data.n > 0 && t->D == 3
-             ? hands_of_topology(t->c, &t->topology, t->data.x, t->N, &t->hands)
-             : SUCCESS;
+  return hands_of_topology(t->c, &t->topology, t->data.x, t->N, t->D, &t->hands);
 }
 
 /* ---- the flow's file ------------------------------------------------------------------------- */
-
-static int keep_text(const training *t, const char *key, const char *text) {
-  const enf_status status = enf_meta_set(t->c->ctx, t->flow, key, text);
-  return status == ENF_OK ? SUCCESS : cli_fail_status(t->c, status);
-}
 
 static int keep_elements(const training *t) {
   const topology *top = &t->topology;
@@ -288,7 +281,7 @@ static int keep_elements(const training *t) {
     element_symbol(top->element[i], symbol);
     used += (size_t)sprintf(text + used, i > 0 ? " %s" : "%s", symbol);
   }
-  const int result = keep_text(t, "elements", text);
+  const int result = flow_keep_meta(t->c, t->flow, "elements", text);
   free(text);
   return result;
 }
@@ -296,7 +289,7 @@ static int keep_elements(const training *t) {
 static int keep_number(const training *t, const char *key, double value) {
   char text[32];
   snprintf(text, sizeof text, "%.9g", value);
-  return keep_text(t, key, text);
+  return flow_keep_meta(t->c, t->flow, key, text);
 }
 
 int kinds_keep(training *t) {

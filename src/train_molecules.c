@@ -170,10 +170,15 @@ static int begin(cli *c, training *t) {
 }
 
 static int read_flags(cli *c, training *t) {
+  static const flag others[] = {FLAG_ENERGY,   FLAG_KT,   FLAG_LOG_Z, FLAG_LAYOUT, FLAG_PATIENCE,
+                                FLAG_SKIP,     FLAG_LAST, FLAG_STRIDE, FLAG_KINDS, FLAG_CHIRAL,
+                                FLAG_TOPOLOGY, FLAG_KEEP, FLAG_UNIT,  FLAG_START,  FLAG_INIT,
+                                FLAG_BOOST,    FLAG_LIFT};
   double minutes = 0;
   if (c->operands != 1)
     return cli_usage(c, "--features takes one file of molecules");
-  if (cli_require(c, FLAG_OUTPUT) != SUCCESS ||
+  if (cli_refuse(c, sizeof others / sizeof *others, others, "--features") != SUCCESS ||
+      cli_require(c, FLAG_OUTPUT) != SUCCESS ||
       cli_count(c, FLAG_STEPS, 1, 0, &t->steps) != SUCCESS ||
       cli_count(c, FLAG_SEED, 0, 0, &t->seed) != SUCCESS ||
       cli_real(c, FLAG_SECONDS, 0, INFINITY, &t->seconds) != SUCCESS ||

@@ -487,7 +487,12 @@ molecules_have_any_size() {
   [ $? = 1 ] && grep -q 'model.sizes has no configuration of that size' note || return 1
   "$enf" train molecules.xyz $options --steps 6 --seconds 1e-9 -o n.safetensors >/dev/null || return 1
   "$enf" train molecules.xyz --features -q -j 1 --steps 6 -s train.batch=4 --resume -o n.safetensors >/dev/null || return 1
-  cmp m.safetensors n.safetensors
+  cmp m.safetensors n.safetensors || return 1
+  for flag in '--chiral none' '--kinds auto' '--kT 2' '--skip 1'; do
+    refuses 2 "${flag% *} does not go with --features" train molecules.xyz $options --steps 6 $flag -o n.safetensors || return 1
+  done
+  refuses 2 '--chiral does not go with molecules of any size' sample m.safetensors -n 1 --chiral none -o m.xyz &&
+    refuses 2 '--rows is of looks: it needs --validate-every N or --validation FILE' train molecules.xyz $options --steps 6 --rows 4 -o n.safetensors
 }
 
 . "$here/edges.sh"

@@ -101,7 +101,13 @@ hands_are_told() {
     "$enf" train hand.npy -q $ala2 --chiral 8,6,10,14:$hand -o n.safetensors >/dev/null 2>note && grep -q "\"meta.centres\":\"8,6,10,14:$hand\"" n.safetensors || return 1
     grep -c 'of 40 configurations 40 are mirror images and were turned' note
   done | sort | tr '\n' ' ' | grep -qx '0 1 ' || return 1
-  refuses 2 '--chiral auto needs the bonds of a molecule' train s.npy -q $ala2 --chiral auto -o n.safetensors
+  refuses 2 '--chiral auto needs the bonds of a molecule' train s.npy -q $ala2 --chiral auto -o n.safetensors &&
+    refuses 2 '--chiral is for flows of particles' train rows.xyz -q --objective likelihood --steps 1 --unit nm --set model.space=molecule --chiral none -o n.safetensors || return 1
+  # and without any rows
+  nothing="train -e lj:n=22 --objective energy -q $ala2"
+  "$enf" $nothing --chiral 8,6,10,14:- -o n.safetensors >/dev/null && grep -q '"meta.centres":"8,6,10,14:-"' n.safetensors &&
+    refuses 2 '--chiral auto needs the bonds of a molecule' $nothing --chiral auto -o n.safetensors &&
+    refuses 2 '--chiral is for molecules in 3 dimensions, not 2' train -e dw4 --objective energy -q $ala2 --chiral 0,1,2,3:+ -o n.safetensors
 }
 
 # Elements in another order are told by labels, like ones by bonds, which are those of the flow.

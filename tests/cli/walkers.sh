@@ -14,7 +14,7 @@ jumps_go_on() {
   "$enf" $jump --rounds 1 -o first.npy >/dev/null &&
     "$enf" jump lj.safetensors first.npy -e lj:n=4 --seed 5 -q --set logdet.checks=0 --first 40 --rounds 2 -o rest.npy >/dev/null &&
     [ "$(rows rest.npy)" = 40 ] || return 1
-  refuses 2 'parts.npy has had 3 rounds, more than --rounds asks for' $jump --rounds 2 -o parts.npy --resume &&
+  refuses 2 'parts.npy has had 3 rounds, more than the 2 of --rounds' $jump --rounds 2 -o parts.npy --resume &&
     refuses 2 'parts.npy was begun with other flags' $jump --seed 6 --rounds 4 -o parts.npy --resume &&
     refuses 1 'parts.npy was begun with another energy' $jump -e lj:n=4,eps=3 --rounds 4 -o parts.npy --resume &&
     refuses 2 'jump needs -e SPEC' jump lj.safetensors forty.npy -o j.npy
