@@ -10,6 +10,7 @@
 #include "core/choices.h"
 #include "core/fpstate.h"
 #include <enf/context.h>
+#include <enf/energy.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -147,6 +148,9 @@ enf_status enf__enter_by(enf__entry *entry, enf_ctx *ctx);
    nothing, and what it tried leaves no sentence. begin returns what end wants. */
 bool enf__host_begin(enf_ctx *ctx);
 void enf__host_end(enf_ctx *ctx, bool was_silent);
+/* The host's energy of n samples, gradients unless NULL: CALLBACK if it fails. */
+enf_status enf__host_energy(enf_ctx *ctx, enf_energy_fn fn, void *user, size_t n, const double *x,
+                            double *u, double *grad);
 
 /* Write the sentence (enf__format) and return the status; ctx may be NULL. Does not allocate. */
 enf_status enf__fail(enf_ctx *ctx, enf_status status, const char *format, ...)

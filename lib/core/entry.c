@@ -59,6 +59,17 @@ void enf__host_end(enf_ctx *ctx, bool was_silent) {
     ctx->errmsg[0] = 0;
 }
 
+enf_status enf__host_energy(enf_ctx *ctx, enf_energy_fn fn, void *user, size_t n, const double *x,
+                            double *u, double *grad) {
+  const bool silent = enf__host_begin(ctx);
+  const int returned = fn(user, n, x, u, grad);
+  enf__host_end(ctx, silent);
+  if (!returned)
+    return ENF_OK;
+  return enf__fail(ctx, ENF_ERR_CALLBACK, "the energy function returned %d for %zu samples",
+                   returned, n);
+}
+
 enf_status enf__report(enf_ctx *ctx, uint64_t done, uint64_t total) {
   if (!ctx->progress)
     return ENF_OK;

@@ -75,13 +75,7 @@ enf_status enf__walkers_density(enf__walkers *w, size_t n, const double *x, doub
 /* ---- the host -------------------------------------------------------------------------------- */
 
 static enf_status ask(enf__walkers *w, size_t n, const double *x, double *u, double *grad) {
-  const bool silent = enf__host_begin(w->ctx);
-  const int returned = w->fn(w->user, n, x, u, grad);
-  enf__host_end(w->ctx, silent);
-  if (returned)
-    return enf__fail(w->ctx, ENF_ERR_CALLBACK, "the energy function returned %d for %zu samples",
-                     returned, n);
-  return ENF_OK;
+  return enf__host_energy(w->ctx, w->fn, w->user, n, x, u, grad);
 }
 
 static void make_impossible(const enf__walkers *w, size_t i, double *u, double *grad) {

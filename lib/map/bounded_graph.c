@@ -95,16 +95,10 @@ typedef struct {
   double q, q_dot; /* 1/sqrt(1 + |r|^2) */
 } pair;
 
-static size_t row_of(const enf__shape *shape, size_t i, size_t j) {
-  const size_t a = shape->kind ? (size_t)shape->kind[i] : 0;
-  const size_t b = shape->kind ? (size_t)shape->kind[j] : 0;
-  return a > b ? a * (a + 1) / 2 + b : b * (b + 1) / 2 + a;
-}
-
 static pair pair_of(const enf__bounded_graph *net, const double *x, const double *x_dot, size_t i,
                     size_t j) {
   const size_t D = net->shape->dimensions;
-  pair p = {.i = i, .j = j, .row = row_of(net->shape, i, j)};
+  pair p = {.i = i, .j = j, .row = enf__shape_species(net->shape, i, j)};
   double rho = 0;
   for (size_t k = 0; k < D; k++) {
     p.r[k] = x[i * D + k] - x[j * D + k];

@@ -48,13 +48,11 @@ static void destroy(enf__residual *kind) {
   enf__free(&alloc, p);
 }
 
-/* Of the pairs (0,1), (0,2) ... their species' row: a(a+1)/2 + b for a >= b. */
+/* Of the pairs (0,1), (0,2) ... their species' row. */
 static void number_pairs(const enf__shape *shape, int32_t *row) {
   for (size_t i = 0; i < shape->particles; i++)
-    for (size_t j = i + 1; j < shape->particles; j++) {
-      const int a = shape->kind ? shape->kind[i] : 0, b = shape->kind ? shape->kind[j] : 0;
-      *row++ = a > b ? a * (a + 1) / 2 + b : b * (b + 1) / 2 + a;
-    }
+    for (size_t j = i + 1; j < shape->particles; j++)
+      *row++ = (int32_t)enf__shape_species(shape, i, j);
 }
 
 static enf_status create(enf_ctx *ctx, enf__residual **kind, const enf__map_spec *spec) {

@@ -38,6 +38,13 @@ static inline size_t enf__shape_start(const enf__shape *shape, size_t i) {
   return shape->start ? (size_t)shape->start[i] : i * (shape->particles - 1);
 }
 
+/* Species of a pair, in any order, as a number: a (a+1)/2 + b for a >= b. */
+static inline size_t enf__shape_species(const enf__shape *shape, size_t i, size_t j) {
+  const size_t a = shape->kind ? (size_t)shape->kind[i] : 0;
+  const size_t b = shape->kind ? (size_t)shape->kind[j] : 0;
+  return a > b ? a * (a + 1) / 2 + b : b * (b + 1) / 2 + a;
+}
+
 static inline size_t enf__shape_edges(const enf__shape *shape) {
   return enf__shape_start(shape, shape->particles);
 }

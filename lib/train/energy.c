@@ -126,12 +126,10 @@ enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *
     space->ops->leave(space, NULL, leg->start + i * dim, NULL, x, NULL);
     e->volume[i] = NAN;
   }
-  const bool silent = enf__host_begin(ctx);
-  const int failed = b->energy(b->energy_user, b->n, e->x, e->u, e->grad);
-  enf__host_end(ctx, silent);
-  if (failed)
-    return enf__fail(ctx, ENF_ERR_CALLBACK, "the energy function returned %d for %zu samples",
-                     failed, b->n);
+  const enf_status status =
+      enf__host_energy(ctx, b->energy, b->energy_user, b->n, e->x, e->u, e->grad);
+  if (status != ENF_OK)
+    return status;
   for (size_t i = 0; i < b->n; i++) {
     if (!isnan(e->volume[i]))
       tame(b, beta, &e->u[i], e->grad + i * host, slope);

@@ -162,12 +162,10 @@ static enf_status run(enf_ctx *ctx, march *m, enf__task_fn task) {
    finite: that sample is left out. */
 static enf_status ask(enf_ctx *ctx, march *m, enf__slope *slope) {
   const enf__space *space = &m->b->flow->space;
-  const bool silent = enf__host_begin(ctx);
-  const int failed = m->b->energy(m->b->energy_user, m->b->n, m->x, m->u, m->grad);
-  enf__host_end(ctx, silent);
-  if (failed)
-    return enf__fail(ctx, ENF_ERR_CALLBACK, "the energy function returned %d for %zu samples",
-                     failed, m->b->n);
+  const enf_status status =
+      enf__host_energy(ctx, m->b->energy, m->b->energy_user, m->b->n, m->x, m->u, m->grad);
+  if (status != ENF_OK)
+    return status;
   for (size_t i = 0; i < m->b->n; i++) {
     double *grad = m->grad + i * m->dim;
     const double *x = m->x + i * m->dim;

@@ -96,13 +96,10 @@ static enf_status ask(enf_ctx *ctx, enf_trainer *tr, double *x) {
       p->logq[i] = NAN;
     }
   tr->busy = true;
-  const bool silent = enf__host_begin(ctx);
-  const int failed = tr->energy(tr->energy_user, n, x, p->u, NULL);
-  enf__host_end(ctx, silent);
+  const enf_status status = enf__host_energy(ctx, tr->energy, tr->energy_user, n, x, p->u, NULL);
   tr->busy = false;
-  if (failed)
-    return enf__fail(ctx, ENF_ERR_CALLBACK, "the energy function returned %d for %zu samples",
-                     failed, n);
+  if (status != ENF_OK)
+    return status;
   p->capped = 0;
   for (size_t i = 0; i < n; i++) {
     p->capped += !(p->u[i] <= cap);

@@ -57,14 +57,6 @@ static void advance(const group *g, cursor *at) {
 
 cursor pairs_first_pair(const group *g) { return (cursor){.pair = enf__pair_first(g->shape)}; }
 
-static size_t species_pair(const group *g, size_t i, size_t j) {
-  const int *kind = g->shape->kind;
-  if (!kind)
-    return 0;
-  const size_t a = (size_t)kind[i], b = (size_t)kind[j];
-  return a > b ? a * (a + 1) / 2 + b : b * (b + 1) / 2 + a;
-}
-
 /* Fill the tile from the cursor on; the number of pairs, 0 at the end of the group. */
 size_t pairs_fill_tile(group *g, const double *x, cursor *at) {
   size_t rows = 0;
@@ -82,7 +74,7 @@ size_t pairs_fill_tile(group *g, const double *x, cursor *at) {
     }
     p->d = sqrt(square);
     g->d[rows] = (REAL)p->d;
-    g->seg[rows] = (int32_t)(at->sample * g->f->species_pairs + species_pair(g, i, j));
+    g->seg[rows] = (int32_t)(at->sample * g->f->species_pairs + enf__shape_species(g->shape, i, j));
   }
   return rows;
 }
