@@ -96,7 +96,9 @@ static int find_bound(cli *c, const enf_flow *flow, const molecule_looks *l, dou
   double *bound = cli_alloc(n, sizeof *bound), square = 0;
   if (bound == NULL)
     return FAILURE;
-  enf_log_prob_batch(c->ctx, flow, l->held_out, SEED, bound, NULL); /* what fails is nan */
+  for (size_t i = 0; i < n; i++)
+    bound[i] = NAN; /* what fails is nan, be it the whole call */
+  enf_log_prob_batch(c->ctx, flow, l->held_out, SEED, bound, NULL);
   *mean = 0;
   for (size_t i = 0; i < n; i++)
     if (isfinite(bound[i])) {

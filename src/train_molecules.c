@@ -8,6 +8,7 @@
 #include "molecule_looks.h"
 #include "molecules.h"
 #include "progress.h"
+#include "ranks.h"
 #include "report.h"
 
 #include <math.h>
@@ -170,6 +171,8 @@ static int begin(cli *c, training *t) {
 }
 
 static int read_flags(cli *c, training *t) {
+  if (ranks_shared())
+    return cli_usage(c, "train --features is for one process, not for %zu ranks", ranks_count());
   static const flag others[] = {FLAG_ENERGY,   FLAG_KT,   FLAG_LOG_Z, FLAG_LAYOUT, FLAG_PATIENCE,
                                 FLAG_SKIP,     FLAG_LAST, FLAG_STRIDE, FLAG_KINDS, FLAG_CHIRAL,
                                 FLAG_TOPOLOGY, FLAG_KEEP, FLAG_UNIT,  FLAG_START,  FLAG_INIT,

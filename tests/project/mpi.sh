@@ -69,6 +69,7 @@ refuse() { # refuse RANKS SENTENCE ARGUMENTS...
 refuse 2 'ranks cannot plan a schedule by their clocks, which differ: --steps is needed' $train --seconds 5 -o n.safetensors
 refuse 3 'a training takes 1, 2, 4, ... 64 ranks, not 3' $train --steps 2 -o n.safetensors
 refuse 2 'train.objective is energy: a reduce function goes with' train -e lj:n=4 --objective energy -q --steps 2 --set train.batch=4 -o n.safetensors
+refuse 2 'train --features is for one process, not for 2 ranks' train "$here/tests/cli/data/molecules.xyz" --features -q --steps 2 -o n.safetensors
 refuse 2 'standard input goes to one rank of 2: give a file' logprob 1.safetensors - -q
 [ $failed = 0 ] && echo 'mpirun: 1, 2 and 4 ranks write the same bytes; a killed rank loses nothing'
 exit $failed
