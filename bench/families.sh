@@ -2,15 +2,16 @@
 # The rows of docs/results.md for copula and heavy-tailed priors, residual, linear and autoregressive
 # maps and boosted mixtures, from nothing: simulate, train, score other rows.
 #
-#   ENF=build/enf bash bench/families.sh OUT [ROW...]      ROW: copula default loggas gaussians ten linear
-#                                                          wide dw4 speed
+#   ENF=build/enf bash bench/families.sh OUT [ROW...]      ROW: copula default loggas ala2 gaussians moons
+#                                                          ten basins linear wide dw4 egnn speed
 #
-# Without ROW all of them. RUNS (40) is the number of trainings of every base of the copula table.
+# Without ROW all of them. RUNS (40) is the number of trainings of every base of the copula table, ALA2 the
+# folder of ala2_train.npy and ala2_test.npy, (n,22,3) in nm (without it that row is left out).
 # Interrupted, it goes on where it was. OUT/ROW.log has what was run, what it printed and its processor
 # time.
 set -euo pipefail
 enf=${ENF:-enf}
-out=$1
+out=${1:?the folder of the results is missing}
 shift
 mkdir -p "$out"
 log=$out/data.log
@@ -18,8 +19,17 @@ log=$out/data.log
 # Run a command with its output in the log, and the processor time that it took.
 logged() {
   local TIMEFORMAT='processor seconds: %U'
-  echo "[$(date '+%Y-%m-%d %H:%M:%S')] $*" | sed "s|$enf|enf|" >>"$log"
+  echo "[$(date '+%Y-%m-%d %H:%M:%S')] $*" | sed "s|$enf|enf|; s|$out/||g" >>"$log"
   { time "$@" >>"$log" 2>&1; } 2>>"$log"
+}
+
+# The same, and what it printed.
+shown() {
+  local before
+  touch "$log"
+  before=$(wc -l <"$log")
+  logged "$@"
+  tail -n "+$((before + 2))" "$log" | grep -v '^processor seconds'
 }
 
 # Rows of a system: FILE SYSTEM COUNT SEED [OPTIONS]
@@ -37,8 +47,13 @@ train() {
 }
 
 nll_of() { # FLOW DATA [OPTIONS]: what enf logprob says
-  logged "$enf" logprob "$@"
-  "$enf" logprob "$@" 2>/dev/null | sed -n 's/^\(NLL\|excess NLL\|mean energy + log Z\) */\1 /p'
+  shown "$enf" logprob "$@" | sed -n 's/^\(NLL\|excess NLL\|mean energy + log Z\) */\1 /p'
+}
+
+compile() {
+  local source=$(dirname "$0")/families
+  [ -x "$out/host" ] || logged ${CC:-cc} -O2 -std=gnu11 ${CFLAGS:--Iinclude} -o "$out/host" "$source"/*.c \
+    ${LIBS:-build/libenf.a -lm -pthread}
 }
 
 vector() { # of D dimensions, in the unit of the data
@@ -87,7 +102,7 @@ run_default() { copula_table default; }
 # The Student-t prior alone, fitted to all of the rows; like particles have no other covariance than
 # one width. Log Z by reweighting it; then its excess over the entropy, row by row, and the tail.
 run_loggas() {
-  local prior logz
+  local prior logz largest
   rows "$out/loggas.npy" loggas 100000 1 -s sim.walkers=64
   rows "$out/loggas-test.npy" loggas 100000 2 -s sim.walkers=64
   for prior in student-t gaussian; do
@@ -95,11 +110,31 @@ run_loggas() {
       -s model.map=residual -s train.lr=0 --steps 1
   done
   logged "$enf" reweight "$out/loggas-student-t.safetensors" -e loggas -n 400000
+  compile
+  for largest in 100 300 1000; do
+    shown "$out/host" tail "$out/loggas.npy" $largest
+  done
   logz=$("$enf" reweight "$out/loggas-student-t.safetensors" -e loggas -n 400000 --json 2>/dev/null |
     sed 's/.*"log_z": \([-0-9.e]*\).*/\1/')
   echo "log Z $logz"
   for prior in student-t gaussian; do
     echo "$prior: $(nll_of "$out/loggas-$prior.safetensors" "$out/loggas-test.npy" -e loggas --log-z "$logz" | tr '\n' ' ')"
+  done
+}
+
+# ---- covariance --------------------------------------------------------------------------------------
+
+# Alanine dipeptide, every atom of a kind of its own: the prior with the covariance of the rows, nothing trained.
+run_ala2() {
+  local covariance
+  if [ ! -f "${ALA2:-}/ala2_train.npy" ]; then
+    echo "left out: ALA2 is no folder with ala2_train.npy and ala2_test.npy"
+    return
+  fi
+  for covariance in isotropic data; do
+    train "$out/ala2-$covariance.safetensors" "$ALA2/ala2_train.npy" -d 3 -s "model.species=$(seq -s ' ' 0 21)" \
+      -s model.prior_covariance=$covariance -s model.map=residual -s train.lr=0 --steps 1
+    echo "$covariance: $(nll_of "$out/ala2-$covariance.safetensors" "$ALA2/ala2_test.npy")"
   done
 }
 
@@ -113,17 +148,43 @@ run_gaussians() {
   echo "C8-symmetric residual map: $(nll_of "$out/c8.safetensors" "$out/gaussians-test.npy" -e gaussians | tr '\n' ' ')"
 }
 
-compile() {
-  [ -x "$out/host" ] || logged ${CC:-cc} -O2 -std=gnu11 ${CFLAGS:--Iinclude} -o "$out/host" \
-    "$(dirname "$0")/families/host.c" ${LIBS:-build/libenf.a -lm -pthread}
-}
-
 run_ten() {
   rows "$out/gaussians.npy" gaussians 100000 0
   rows "$out/gaussians-test.npy" gaussians 100000 1
   compile
-  logged "$out/host" ten "$out/gaussians.npy" "$out/gaussians-test.npy" 0
-  grep -E '^(10 parts|pass|jointly)' "$log"
+  shown "$out/host" ten "$out/gaussians.npy" "$out/gaussians-test.npy" 0 | grep -E '^(10 parts|pass|jointly)'
+}
+
+# ---- mixtures by energy -------------------------------------------------------------------------------
+
+run_moons() {
+  local seed
+  compile
+  for seed in 0 1 2; do
+    shown "$out/host" moons $seed | sed "s/^/seed $seed, /"
+  done
+}
+
+# Two walks that never cross a barrier of 13.3 kT: a flow for each, weights from energies. Exact: log Z 17.4167,
+# the closed state 1.5371 kT above the open one. Beside it equal weights, and one flow of all rows.
+run_basins() {
+  local energy=pair-dw:dim=3,quartic=2.7,quadratic=12 seed rows flow basins
+  compile
+  for seed in 0 1 2; do
+    basins=$out/basins-$seed
+    [ -f "$basins-open.npy" ] || logged "$out/host" walks "$basins-closed.npy" "$basins-open.npy" $seed
+    for rows in closed open 'closed open'; do
+      flow=$basins-${rows/ /-}.safetensors
+      [ -f "$flow" ] || logged "$enf" train $(printf "$basins-%s.npy " $rows) -o "$flow" -q -s 'model.map=residual*4' \
+        -s train.batch=128 -s train.seed=$seed --steps 1500
+    done
+    logged "$enf" mix "$basins-closed.safetensors" "$basins-open.safetensors" -o "$basins-equal.safetensors"
+    logged "$enf" mix "$basins-closed.safetensors" "$basins-open.safetensors" -e $energy --seed 5 -o "$basins-both.safetensors"
+    for flow in closed-open equal both; do
+      shown "$enf" reweight "$basins-$flow.safetensors" -e $energy -n 20000 --seed 7 --cv r=distance:0,1 --states r:0:4 |
+        grep -E '^(effective sample size|log Z|F of r)' | sed "s/^/seed $seed, $flow: /"
+    done
+  done
 }
 
 # ---- self-normalizing --------------------------------------------------------------------------------
@@ -145,7 +206,7 @@ run_linear() {
 # Processor time of a step of 128 at 1024 dimensions by either gradient, in turn.
 run_wide() {
   compile
-  "$out/host" steps 1024 128 5
+  shown "$out/host" steps 1024 128 5
 }
 
 # ---- DW4 and LJ13 --------------------------------------------------------------------------------------
@@ -155,18 +216,27 @@ run_dw4() {
   rows "$out/dw4-test.npy" dw4 20000 1
   train "$out/residual.safetensors" "$out/dw4.npy" -s 'model.map=residual*8' -s train.batch=256 --steps 6500
   nll_of "$out/residual.safetensors" "$out/dw4-test.npy" -e dw4
-  "$enf" reweight "$out/residual.safetensors" -e dw4 -n 20000 2>/dev/null | grep -E '^(effective sample size|log Z)'
+  shown "$enf" reweight "$out/residual.safetensors" -e dw4 -n 20000 | grep -E '^(effective sample size|log Z)'
+}
+
+# Networks with a bound: not what a particle flow should be made of, by their own paper's measure.
+run_egnn() {
+  rows "$out/dw4.npy" dw4 100000 0
+  rows "$out/dw4-test.npy" dw4 20000 1
+  train "$out/egnn.safetensors" "$out/dw4.npy" -s 'model.map=residual*8' -s model.residual=egnn -s model.hidden=16 \
+    -s train.batch=256 --steps 400
+  nll_of "$out/egnn.safetensors" "$out/dw4-test.npy" -e dw4
 }
 
 # Densities of LJ13 a second of processor time, eight maps beside the CNF of bench/data.
 run_speed() {
   train "$out/lj13.safetensors" bench/data/lj13.npy -s 'model.map=residual*8' -s train.batch=64 --steps 300
   cp bench/data/lj13.npy "$out/lj13.npy"
-  ${BENCH:-build/enf-bench} --cpu-clock --threads 1 --runs 3 --works log_prob,sample+density --systems lj13
-  ${BENCH:-build/enf-bench} --cpu-clock --threads 1 --runs 3 --works log_prob,sample+density --weights "$out/lj13.safetensors"
+  shown ${BENCH:-build/enf-bench} --cpu-clock --threads 1 --runs 3 --works log_prob,sample+density --systems lj13
+  shown ${BENCH:-build/enf-bench} --cpu-clock --threads 1 --runs 3 --works log_prob,sample+density --weights "$out/lj13.safetensors"
 }
 
-all='copula default loggas gaussians ten linear wide dw4 speed'
+all='copula default loggas ala2 gaussians moons ten basins linear wide dw4 egnn speed'
 for row in ${@:-$all}; do
   log=$out/$row.log
   echo "== $row"

@@ -173,7 +173,8 @@ enf_status enf_data_scale(enf_ctx *ctx, const enf_flow *flow, size_t n, const do
 /**
  * enf_prior_fit: what a flow takes from data before it is trained, from all of them at once.
  *
- * The data scale (enf_data_scale), or the centres and widths of a molecule's internal coordinates;
+ * The data scale (enf_data_scale) where model.data_scale is auto, or the centres and widths of a
+ * molecule's internal coordinates;
  * a single row of a molecule gives centres, with widths of a molecule at room temperature. With
  * model.prior_covariance data the covariance of the prior, of greatest likelihood among those that
  * are the same for like particles. Of a student-t prior the degrees of freedom and, if it is

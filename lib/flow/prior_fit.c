@@ -1,5 +1,6 @@
 /* prior_fit.c -- enf_prior_fit, and the part of it that the first step of a training makes: the
    data scale, the covariance of the prior, its other numbers. */
+#include "core/option_text.h"
 #include "flow/mixture.h"
 #include "prior/fit.h"
 #include <math.h>
@@ -10,6 +11,13 @@ static enf_status refuse(enf_ctx *ctx, enf_flow *flow, size_t n, double before) 
                    "the %zu configurations do not say how wide the prior is: their covariance is "
                    "singular",
                    n);
+}
+
+/* Of the data, to replace `before`; a number that model.data_scale has set stays. */
+static double scale_of(const enf_flow *flow, double found, double before) {
+  double set;
+  enf__read_data_scale(enf__opts_text(flow->options, ENF__OPT_MODEL_DATA_SCALE), &set);
+  return set > 0 ? before : found > 0 ? found : 1;
 }
 
 /* All of a fit, with the numbers that are wanted. */
@@ -24,7 +32,7 @@ static enf_status fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x,
   const double scale = enf__flow_scale(flow, n, x, work, &left_out, &most), before = space->scale;
   if (!isfinite(scale))
     return enf__fail(ctx, ENF_ERR_NONFINITE, "the coordinates are too large for a data scale");
-  space->scale = scale > 0 ? scale : 1;
+  space->scale = scale_of(flow, scale, before);
   const enf__prior_rows all = {space, n, x, INFINITY};
   if (prior->copula.on)
     return enf__copula_fit(prior, &all, wanted.std, wanted.open, work, flow->params.value)

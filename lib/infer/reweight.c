@@ -75,13 +75,9 @@ static void add_up(job *j, double largest, double level) {
   }
 }
 
-static double kish(double sum, double squares, double n) {
-  return squares > 0 ? sum * sum / (n * squares) : 0;
-}
-
 /* Of a resample; NaN where its weights are none, or too small for their squares. */
 static double kish_of_resample(double sum, double squares, double n) {
-  return squares > 0 ? kish(sum, squares, n) : (double)NAN;
+  return squares > 0 ? enf__kish(sum, squares, n) : (double)NAN;
 }
 
 static size_t group_size(const job *j, size_t group) {
@@ -152,7 +148,7 @@ static void look_at_tail(job *j, enf_weights *out) {
   }
   out->khat = j->tail.k;
   out->n_tail = j->tail.count;
-  out->ess_smoothed = kish(sum, squares, (double)j->n);
+  out->ess_smoothed = enf__kish(sum, squares, (double)j->n);
 }
 
 static void weigh(job *j, double largest, double *logw, enf_weights *out) {
@@ -163,9 +159,9 @@ static void weigh(job *j, double largest, double *logw, enf_weights *out) {
   bootstrap(j, error);
   for (size_t i = 0; logw && i < j->n; i++)
     logw[i] = (j->log_w[i] - largest) - log(j->all.w); /* sums to 1 however large they all are */
-  out->ess = kish(j->all.w, j->all.ww, n);
+  out->ess = enf__kish(j->all.w, j->all.ww, n);
   out->ess_err = error[ESS];
-  out->ess_clipped = kish(j->all.cut, j->all.cutcut, n);
+  out->ess_clipped = enf__kish(j->all.cut, j->all.cutcut, n);
   out->ess_clipped_err = error[ESS_CLIPPED];
   out->clipped_share = (double)cut / n;
   out->log_z = largest + log(j->all.w / n);

@@ -95,6 +95,7 @@ typedef struct {
   double q, q_dot; /* 1/sqrt(1 + |r|^2) */
 } pair;
 
+/* Without x_dot what it would move is 0. */
 static pair pair_of(const enf__bounded_graph *net, const double *x, const double *x_dot, size_t i,
                     size_t j) {
   const size_t D = net->shape->dimensions;
@@ -102,7 +103,7 @@ static pair pair_of(const enf__bounded_graph *net, const double *x, const double
   double rho = 0;
   for (size_t k = 0; k < D; k++) {
     p.r[k] = x[i * D + k] - x[j * D + k];
-    p.r_dot[k] = x_dot[i * D + k] - x_dot[j * D + k];
+    p.r_dot[k] = x_dot ? x_dot[i * D + k] - x_dot[j * D + k] : 0;
     rho += p.r[k] * p.r[k];
     p.rho_dot += 2 * p.r[k] * p.r_dot[k];
   }
@@ -142,11 +143,12 @@ enf__bounded_graph_work enf__bounded_graph_take(const enf__bounded_graph *net, e
                                    .du = ENF__TAKE(arena, double, count)};
 }
 
-/* out (2 N,H) = rows of in times Wn^T, or times Wn. */
-static void times(const enf__bounded_graph *net, bool back, const double *in, double *out) {
+/* out (rows,H) = rows of in times Wn^T, or times Wn. */
+static void times(const enf__bounded_graph *net, size_t rows, bool back, const double *in,
+                  double *out) {
   const size_t H = net->hidden;
   const double *W = net->params + net->node;
-  for (size_t n = 0; n < 2 * net->shape->particles; n++)
+  for (size_t n = 0; n < rows; n++)
     for (size_t i = 0; i < H; i++) {
       double sum = 0;
       for (size_t k = 0; k < H; k++)
@@ -155,12 +157,12 @@ static void times(const enf__bounded_graph *net, bool back, const double *in, do
     }
 }
 
-/* h = sums of messages, u = Wn h, with their derivatives. */
+/* h = sums of messages, u = Wn h, with their derivatives if there is x_dot. */
 static void gather(const enf__bounded_graph *net, const enf__bounded_graph_work *w, const double *x,
                    const double *x_dot) {
-  const size_t N = net->shape->particles, H = net->hidden, all = nodes(net);
+  const size_t N = net->shape->particles, H = net->hidden, all = nodes(net), rows = x_dot ? 2 * N : N;
   const double *a = net->params + net->a, share = 2 / roots(net);
-  memset(w->h, 0, 2 * all * sizeof *w->h);
+  memset(w->h, 0, rows * H * sizeof *w->h);
   for (size_t i = 0; i < N; i++)
     for (size_t j = i + 1; j < N; j++) {
       const pair p = pair_of(net, x, x_dot, i, j);
@@ -170,45 +172,64 @@ static void gather(const enf__bounded_graph *net, const enf__bounded_graph_work 
         const double m_dot = share * m.slope * a[k] * p.d_dot;
         w->h[i * H + k] += share * m.y;
         w->h[j * H + k] += share * m.y;
+        if (!x_dot)
+          continue;
         w->h[all + i * H + k] += m_dot;
         w->h[all + j * H + k] += m_dot;
       }
     }
-  times(net, false, w->h, w->u);
+  times(net, rows, false, w->h, w->u);
 }
 
-/* Argument of the pair's silu number k, and its derivative. */
+/* Argument of the pair's silu number k, and its derivative unless NULL. */
 static double argument(const enf__bounded_graph *net, const enf__bounded_graph_work *w,
                        const pair *p, size_t k, double *dot) {
   const size_t H = net->hidden, i = p->i * H + k, j = p->j * H + k, all = nodes(net);
   const double we = net->params[net->edge + k];
-  *dot = w->u[all + i] + w->u[all + j] + we * p->d_dot;
+  if (dot)
+    *dot = w->u[all + i] + w->u[all + j] + we * p->d_dot;
   return w->u[i] + w->u[j] + we * p->d + net->params[net->b2 + p->row * H + k];
 }
 
-/* tanh s, and its derivative along x_dot in dot[0], that of s in dot[1]. */
+/* tanh s; unless NULL its derivative along x_dot in dot[0], that of s in dot[1]. */
 static double gate(const enf__bounded_graph *net, const enf__bounded_graph_work *w, const pair *p,
                    double dot[2]) {
   double s = net->params[net->g], s_dot = 0;
   for (size_t k = 0; k < net->hidden; k++) {
-    double t_dot;
-    const silu y = silu_of(argument(net, w, p, k, &t_dot));
+    double t_dot = 0;
+    const silu y = silu_of(argument(net, w, p, k, dot ? &t_dot : NULL));
     s += net->params[net->w + k] * y.y;
     s_dot += net->params[net->w + k] * y.slope * t_dot;
   }
   const double T = tanh(s);
-  dot[0] = (1 - T * T) * s_dot;
-  dot[1] = s_dot;
+  if (dot) {
+    dot[0] = (1 - T * T) * s_dot;
+    dot[1] = s_dot;
+  }
   return T;
 }
 
 void enf__bounded_graph_value(const enf__bounded_graph *net, const enf__bounded_graph_work *w,
-                              const double *x, const double *x_dot, double *F, double *F_dot) {
+                              const double *x, double *F) {
+  const size_t N = net->shape->particles, D = net->shape->dimensions;
+  gather(net, w, x, NULL);
+  memset(F, 0, N * D * sizeof *F);
+  for (size_t i = 0; i < N; i++)
+    for (size_t j = i + 1; j < N; j++) {
+      const pair p = pair_of(net, x, NULL, i, j);
+      const double c = net->kappa * gate(net, w, &p, NULL) * p.q;
+      for (size_t k = 0; k < D; k++) {
+        F[i * D + k] += c * p.r[k];
+        F[j * D + k] -= c * p.r[k];
+      }
+    }
+}
+
+void enf__bounded_graph_tangent(const enf__bounded_graph *net, const enf__bounded_graph_work *w,
+                                const double *x, const double *x_dot, double *F_dot) {
   const size_t N = net->shape->particles, D = net->shape->dimensions;
   gather(net, w, x, x_dot);
   memset(F_dot, 0, N * D * sizeof *F_dot);
-  if (F)
-    memset(F, 0, N * D * sizeof *F);
   for (size_t i = 0; i < N; i++)
     for (size_t j = i + 1; j < N; j++) {
       const pair p = pair_of(net, x, x_dot, i, j);
@@ -219,10 +240,6 @@ void enf__bounded_graph_value(const enf__bounded_graph *net, const enf__bounded_
         const double f_dot = c_dot * p.r[k] + c * p.r_dot[k];
         F_dot[i * D + k] += f_dot;
         F_dot[j * D + k] -= f_dot;
-        if (F) {
-          F[i * D + k] += c * p.r[k];
-          F[j * D + k] -= c * p.r[k];
-        }
       }
     }
 }
@@ -316,7 +333,7 @@ void enf__bounded_graph_reverse(const enf__bounded_graph *net, const enf__bounde
       const pair p = pair_of(net, x, x_dot, i, j);
       *dkappa += pull_force(net, w, &p, dF, dF_dot, dx, dparams);
     }
-  times(net, true, w->du, w->dh);
+  times(net, 2 * N, true, w->du, w->dh);
   for (size_t n = 0; dparams && n < 2 * N; n++)
     for (size_t i = 0; i < H; i++)
       for (size_t k = 0; k < H; k++)

@@ -36,9 +36,11 @@ typedef struct {
 } enf__bounded_graph_work;
 
 enf__bounded_graph_work enf__bounded_graph_take(const enf__bounded_graph *net, enf__arena *arena);
-/* F (N,D) at x, and its derivative along x_dot; F may be NULL. */
+/* F (N,D) at x; its derivative along x_dot. */
 void enf__bounded_graph_value(const enf__bounded_graph *net, const enf__bounded_graph_work *work,
-                              const double *x, const double *x_dot, double *F, double *F_dot);
+                              const double *x, double *F);
+void enf__bounded_graph_tangent(const enf__bounded_graph *net, const enf__bounded_graph_work *work,
+                                const double *x, const double *x_dot, double *F_dot);
 /* dx (N,D) += the gradient of dF . F + dF_dot . F_dot by x; with dparams (P) it is accumulated, too,
    but for kappa's part, which is left in *dkappa. */
 void enf__bounded_graph_reverse(const enf__bounded_graph *net, const enf__bounded_graph_work *work,

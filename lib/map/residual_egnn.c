@@ -118,7 +118,7 @@ static double cost(const enf__residual *kind) {
 
 /* F at x into w.F. */
 static void value(const work *w, const double *x) {
-  enf__bounded_graph_value(w->net, &w->rows, x, w->zero, w->F, w->column);
+  enf__bounded_graph_value(w->net, &w->rows, x, w->F);
 }
 
 /* log |det (1 + J)| at x, and the inverse. */
@@ -126,7 +126,7 @@ static double determinant(const work *w, const double *x) {
   const size_t n = w->n;
   for (size_t k = 0; k < n; k++) {
     w->unit[k] = 1;
-    enf__bounded_graph_value(w->net, &w->rows, x, w->unit, NULL, w->column);
+    enf__bounded_graph_tangent(w->net, &w->rows, x, w->unit, w->column);
     w->unit[k] = 0;
     for (size_t a = 0; a < n; a++)
       w->matrix[a * n + k] = w->column[a] + (a == k);

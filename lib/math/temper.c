@@ -24,7 +24,7 @@ static double conditional_ess(const rows *r, double power) {
     sum += W * v;
     squares += W * v * v;
   }
-  return sum * sum / (alive * squares);
+  return enf__kish(sum, squares, alive);
 }
 
 double enf__temper(size_t n, const double *logW, const double *logw, double most, double ess) {

@@ -16,6 +16,11 @@ static inline double enf__log_weight(double logp, double u, bool *bad) {
   return unusable ? -(double)INFINITY : value;
 }
 
+/* Kish's effective sample size of n weights as a fraction of n, from their sum and that of their squares. */
+static inline double enf__kish(double sum, double squares, double n) {
+  return squares > 0 ? sum * sum / (n * squares) : 0;
+}
+
 /* The largest power in (0, most] at which values v = exp(power logw), -infinity among them, of rows with weights
    exp(logW) (NULL: 1 each) have the conditional effective sample size (Zhou, Johansen, Aston 2016)
 

@@ -108,14 +108,14 @@ static enf_status ask(enf_ctx *ctx, enf_trainer *tr, double *x) {
   return ENF_OK;
 }
 
-/* Kish's effective sample size of weights (n), a fraction. */
+/* Of weights (n). */
 static double ess_of(size_t n, const double *weight) {
   double sum = 0, squares = 0;
   for (size_t i = 0; i < n; i++) {
     sum += weight[i];
     squares += weight[i] * weight[i];
   }
-  return sum * sum / ((double)n * squares);
+  return enf__kish(sum, squares, (double)n);
 }
 
 /* u and log q -> log of the weights, of which the generation's share is told by their sum. */

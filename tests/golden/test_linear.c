@@ -84,7 +84,7 @@ START_TEST(self_normalizing_gradient_agrees_with_golden_vectors) {
   for (size_t k = 0; k < D * D; k++)
     gradient[k] *= 2;
   if (_i)
-    expect_within(1e-11, "exact.grad_W", D * D, gradient);
+    expect_within(1e-12, "exact.grad_W", D * D, gradient);
   free(gradient);
   free(x);
   close_flow();

@@ -201,6 +201,34 @@ START_TEST(number_that_was_set_stays) {
 }
 END_TEST
 
+/* The host's unit of length; the width says the rest. */
+START_TEST(data_scale_that_was_set_stays) {
+  OK(enf_ctx_create(&ctx, NULL));
+  OK(enf_opts_create(ctx, &opts));
+  set("model.particles", "4");
+  set("model.prior", "student-t");
+  OK(enf_create(ctx, &flow, opts));
+  make_rows(4);
+  double scale, width[2];
+  OK(enf_prior_fit(ctx, flow, ROWS, x));
+  OK(enf_get_real(flow, "data_scale", &scale));
+  OK(enf_get_real(flow, "prior_std", &width[0]));
+  ck_assert(scale != 2.5);
+  width[0] *= scale;
+  enf_destroy(flow);
+  set("model.data_scale", "2.5");
+  OK(enf_create(ctx, &flow, opts));
+  for (int k = 0; k < 2; k++) { /* and a second fit finds it there */
+    OK(enf_prior_fit(ctx, flow, ROWS, x));
+    OK(enf_get_real(flow, "data_scale", &scale));
+    OK(enf_get_real(flow, "prior_std", &width[1]));
+    ck_assert_double_eq(scale, 2.5);
+    ck_assert_double_eq_tol(2.5 * width[1] / width[0], 1, 1e-3);
+  }
+  close_flow();
+}
+END_TEST
+
 START_TEST(flow_with_it_trains_saves_and_scores) {
   open_flow(priors[_i]);
   enf_trainer *tr;
@@ -285,6 +313,7 @@ int main(void) {
   tcase_add_loop_test(c, streams_can_be_cut, 0, 2);
   tcase_add_loop_test(c, fit_is_the_maximum_of_the_likelihood, 0, 2);
   tcase_add_test(c, number_that_was_set_stays);
+  tcase_add_test(c, data_scale_that_was_set_stays);
   tcase_add_loop_test(c, flow_with_it_trains_saves_and_scores, 0, 2);
   tcase_add_test(c, matrix_that_is_no_covariance_is_refused);
   tcase_add_test(c, vectors_have_none);
