@@ -189,17 +189,21 @@ run_basins() {
 
 # ---- self-normalizing --------------------------------------------------------------------------------
 
-# A Gaussian of 64 dimensions, condition 100 of its covariance (of its widths: 10), lambda 10.
+# A Gaussian of 64 dimensions, lambda 10. Condition 100 of its covariance (widths from 0.316 to 3.16), and
+# 10,000, which is 100 of W.
 run_linear() {
-  local gradient
+  local gradient spread name
   compile
-  [ -f "$out/rows64.npy" ] || logged "$out/host" rows "$out/rows64.npy" 64 10 400000 1
-  [ -f "$out/rows64-test.npy" ] || "$out/host" rows "$out/rows64-test.npy" 64 10 100000 2 >"$out/rows64-test.nll"
-  echo "test rows: $(cat "$out/rows64-test.nll")"
-  for gradient in self-normalizing exact; do
-    train "$out/linear-$gradient.safetensors" "$out/rows64.npy" $(vector 64) -s model.map=linear \
-      -s model.linear_gradient=$gradient -s train.batch=256 --steps 6000 -s train.clip=0
-    echo "$gradient: $(nll_of "$out/linear-$gradient.safetensors" "$out/rows64-test.npy")"
+  for spread in 10 100; do
+    name=$out/rows64-$spread
+    [ -f "$name.npy" ] || logged "$out/host" rows "$name.npy" 64 $spread 400000 1
+    [ -f "$name-test.npy" ] || "$out/host" rows "$name-test.npy" 64 $spread 100000 2 >"$name-test.nll"
+    echo "condition of the covariance $((spread * spread)), test rows: $(cat "$name-test.nll")"
+    for gradient in self-normalizing exact; do
+      train "$out/linear-$spread-$gradient.safetensors" "$name.npy" $(vector 64) -s model.map=linear \
+        -s model.linear_gradient=$gradient -s train.batch=256 --steps 6000 -s train.clip=0
+      echo "$gradient: $(nll_of "$out/linear-$spread-$gradient.safetensors" "$name-test.npy")"
+    done
   done
 }
 
