@@ -113,7 +113,7 @@ module enf
 
   ! validation and logw are c_loc of (D,N,held_out) and of (n), paths of letters that end with c_null_char.
   type, bind(c) :: enf_fit_plan
-    integer(c_size_t) :: struct_size = 112
+    integer(c_size_t) :: struct_size = 128
     integer(c_int64_t) :: steps = 0
     real(c_double) :: seconds = 0
     integer(c_size_t) :: batch = 0, held_out = 0
@@ -122,7 +122,7 @@ module enf
     integer(c_int32_t) :: look_first = 0, resume = 0
     type(c_ptr) :: flow_path = c_null_ptr, trainer_path = c_null_ptr, curve_path = c_null_ptr
     real(c_double) :: save_seconds = 60
-    type(c_ptr) :: logw = c_null_ptr
+    type(c_ptr) :: logw = c_null_ptr, temperature = c_null_ptr, validation_temperature = c_null_ptr
   end type enf_fit_plan
 
   ! step is that of an enf_step_info, for c_f_pointer.
@@ -235,6 +235,13 @@ module enf
       type(c_ptr), intent(out) :: flow
     end function enf_create
 
+    integer(c_int32_t) function enf_at_temperature(ctx, at, flow, temperature) bind(c)
+      import :: c_ptr, c_int32_t, c_double
+      type(c_ptr), value :: ctx, flow
+      real(c_double), value :: temperature
+      type(c_ptr), intent(out) :: at
+    end function enf_at_temperature
+
     integer(c_int32_t) function enf_copy(ctx, copy, flow) bind(c)
       import :: c_ptr, c_int32_t
       type(c_ptr), value :: ctx, flow
@@ -311,6 +318,14 @@ module enf
       real(c_double), intent(in) :: logw(*)
       type(enf_step_info), intent(inout) :: info
     end function enf_train_step_weighted
+
+    ! temperature and logw are c_loc of numbers (n), or c_null_ptr.
+    integer(c_int32_t) function enf_train_step_tempered(ctx, trainer, n, x, temperature, logw, info) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, enf_step_info
+      type(c_ptr), value :: ctx, trainer, x, temperature, logw
+      integer(c_size_t), value :: n
+      type(enf_step_info), intent(inout) :: info
+    end function enf_train_step_tempered
 
     ! x is c_loc of all configurations (D,N,n), or c_null_ptr; fn c_funloc of an enf_fit_fn, or c_null_funptr.
     integer(c_int32_t) function enf_fit(ctx, tr, n, x, plan, fn, user, report) bind(c)

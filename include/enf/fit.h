@@ -25,9 +25,11 @@ typedef struct {
   const char *flow_path, *trainer_path, *curve_path; /* NULL: no such file */
   double save_seconds;                               /* between savings */
   const double *logw; /* (n) of the rows (enf_train_step_weighted); NULL: all alike */
+  const double *temperature; /* (n) of the rows (enf_train_step_tempered); NULL: all at the flow's */
+  const double *validation_temperature; /* (held_out); NULL: all at the flow's */
 } enf_fit_plan;
 
-#define ENF_FIT_PLAN_INIT {sizeof(enf_fit_plan), 0, 0, 0, 0, 0, 4000, 0, 0, 0, 0, 0, 0, 60, 0}
+#define ENF_FIT_PLAN_INIT {sizeof(enf_fit_plan), 0, 0, 0, 0, 0, 4000, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0}
 
 /* What the callback is told of, and what it answers. */
 enum {
@@ -87,7 +89,7 @@ typedef struct {
 /**
  * enf_fit: train until the steps, the time, the validation or the callback say that it is enough.
  *
- * The steps are those of enf_train_step (with logw of enf_train_step_weighted) on batches of
+ * The steps are those of enf_train_step (with logw or temperature of enf_train_step_tempered) on batches of
  * enf_trainer_rows, to the bit; looks, savings and the callback change nothing about them. A look
  * is the mean NLL of the validation rows at tolerances of 1e-4 and, where the flow has no exact
  * density of its own, with Hutchinson's estimate, whose probes are the same at every look. A flow

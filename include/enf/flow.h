@@ -110,6 +110,7 @@ void enf_destroy(enf_flow *flow);
  * int:  "particles" "dimensions" "degrees_of_freedom" "state" (numbers of a state) "parameters" "tensors" "parts" (of a mixture; else 0) "hidden" "layers"
  *       "edge_depth" "node_depth" "species" (kinds of particles) "data_scale_fixed"
  * real: "data_scale" "prior_std" (in units of the data scale) "prior_df"
+ *       "temperature" (enf_at_temperature) "coldest" "hottest" (1 for a flow of one temperature)
  * Statuses: ARG (NULL or unknown name). Since 0.1.
  */
 enf_status enf_get_int(const enf_flow *flow, const char *name, int64_t *value);

@@ -124,6 +124,20 @@ enf_status enf_internal(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
 enf_status enf_cartesian(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *q, double *x);
 
 /**
+ * enf_at_temperature: a flow of many temperatures at one of them.
+ *
+ * A flow of model.space molecule with model.temperatures "coldest hottest" has one density for each
+ * reduced temperature T between, of the target exp(-u/T): 1 is the temperature of the energies u. A
+ * new flow is at T = 1. What this makes is a flow like any other, whose file says T
+ * (model.temperature, enf_get_real "temperature"): weigh its samples by u/T, and log Z is that of T.
+ * Out:  at  a copy of flow at T; NULL on failure; the caller destroys it
+ * Cost: a copy of the weights. Statuses: ARG, UNSUPPORTED (a flow of one temperature), RANGE (T is
+ * not between coldest and hottest), NOMEM. Since 0.1.
+ */
+enf_status enf_at_temperature(enf_ctx *ctx, enf_flow **at, const enf_flow *flow,
+                              double temperature);
+
+/**
  * enf_dihedrals: torsions of four atoms each, in (-pi,pi] with IUPAC's sign.
  *
  * In:   x     (n,N,3)

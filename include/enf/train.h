@@ -102,6 +102,22 @@ enf_status enf_train_step_weighted(enf_ctx *ctx, enf_trainer *tr, size_t n, cons
                                    const double *logw, enf_step_info *info);
 
 /**
+ * enf_train_step_tempered: one optimiser step on rows of many temperatures, for a flow with
+ * model.temperatures (enf_at_temperature).
+ *
+ * What replica exchange makes at all its temperatures trains one flow. enf_train_step is this with
+ * all rows at the flow's own temperature. The objectives energy, mixed, path-gradient and refine draw
+ * their samples at train.rungs temperatures and count u over each.
+ * In:   n, x, logw   as enf_train_step_weighted; logw may be NULL
+ *       temperature  (n) of the rows, in units of that of the energies; NULL: all at the flow's
+ * Statuses: as enf_train_step_weighted; RANGE (a temperature the flow is not for), UNSUPPORTED (the
+ * flow has no model.temperatures). Then nothing is changed. Since 0.1.
+ */
+enf_status enf_train_step_tempered(enf_ctx *ctx, enf_trainer *tr, size_t n, const double *x,
+                                   const double *temperature, const double *logw,
+                                   enf_step_info *info);
+
+/**
  * enf_trainer_rows: rows of a data set to use as the trainer's next batch.
  *
  * Without replacement within an epoch; a function of train.seed and the step number only, so a

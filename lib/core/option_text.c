@@ -1,5 +1,5 @@
 /* option_text.c -- the texts of model.species and model.elements, model.sizes, model.map,
-   model.lattice and model.data_scale.
+   model.lattice, model.temperatures and model.data_scale.
 
    model.species is a list of words between blanks, one for every particle: a whole number up to
    255, or the symbol of an element, which stands for its atomic number. Both may be mixed: H and 1
@@ -97,6 +97,33 @@ bool enf__check_lattice(const char *text, char *why, size_t size) {
     return true;
   enf__format(why, size, "\"%.40s\" is not two whole numbers from 2 to %d, as in \"16 16\"", text,
               (int)MOST_SIDE);
+  return false;
+}
+
+/* ---- model.temperatures ---------------------------------------------------------------------- */
+
+bool enf__read_temperatures(const char *text, double range[2]) {
+  char *end;
+  range[0] = range[1] = 0;
+  if (!*(text = skip_blanks(text)))
+    return true;
+  for (size_t i = 0; i < 2; i++, text = end) {
+    range[i] = enf__strtod(text, &end);
+    if (end == text)
+      return false;
+  }
+  return !*skip_blanks(end) && range[0] > 0 && range[0] <= 1 && range[1] >= 1 &&
+         range[0] < range[1] && isfinite(range[1]);
+}
+
+bool enf__check_temperatures(const char *text, char *why, size_t size) {
+  double range[2];
+  if (enf__read_temperatures(text, range))
+    return true;
+  enf__format(why, size,
+              "\"%.40s\" is not two numbers above 0, a lower and a higher one, with 1, the "
+              "temperature of the energies, among them, as in \"1 2\"",
+              text);
   return false;
 }
 

@@ -14,6 +14,7 @@ bool enf__check_any(const char *text, char *why, size_t size); /* what is read e
 bool enf__check_symmetry(const char *text, char *why, size_t size);
 bool enf__check_map(const char *text, char *why, size_t size);
 bool enf__check_lattice(const char *text, char *why, size_t size); /* or empty */
+bool enf__check_temperatures(const char *text, char *why, size_t size); /* or empty */
 
 bool enf__check_elements(const char *text, char *why, size_t size); /* or empty */
 bool enf__check_sizes(const char *text, char *why, size_t size);    /* or empty */
@@ -50,6 +51,9 @@ size_t enf__margins_count(const char *text);
 /* model.lattice: how many sides the text has, of which two are read; 0 for a text that would be refused,
    and for an empty one. */
 size_t enf__read_lattice(const char *text, size_t side[2]);
+
+/* model.temperatures: the coldest and the hottest, 0 for none; false for a text that would be refused. */
+bool enf__read_temperatures(const char *text, double range[2]);
 
 /* model.data_scale, 0 for auto; false for a text that would be refused. */
 bool enf__read_data_scale(const char *text, double *scale);

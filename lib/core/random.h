@@ -27,6 +27,7 @@ enum {
   ENF__STREAM_DEQUANTISE = 17,
   ENF__STREAM_ROULETTE = 18,
   ENF__STREAM_COMPONENT = 20,
+  ENF__STREAM_TRAIN_TEMPERATURE = 21,
   /* bits that a stream of prior draws is joined with, for the numbers of a gamma draw */
   ENF__STREAM_GAMMA = 0x100,
   ENF__STREAM_GAMMA_BOOST = 0x200

@@ -48,6 +48,7 @@ struct enf__transit {
      |dy/dx|; both are NaN if the sample failed. It may fail here, too. */
   enf__failure (*finish)(const enf__transit *c, size_t row, double *x, double logdet, double note);
 
+  const double *temperature; /* (n) of rows of c->x, with a ladder; NULL: the flow's */
   const double *x; /* inputs and outputs of the call, for begin and finish; some are NULL */
   double *y, *logp;
   double *var; /* (n) of an estimated log-determinant, or NULL */
@@ -56,6 +57,10 @@ struct enf__transit {
 };
 
 enf_status enf__transit_run(enf_ctx *ctx, enf__transit *c);
+
+/* enf_log_prob of rows at temperatures (n), their accuracy not told; or NULL: at the flow's. */
+enf_status enf__log_prob_tempered(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
+                                  const double *temperature, double *logp);
 
 /* begin for rows of c->x; the note is their log-volume. */
 enf__failure enf__transit_from_x(const enf__transit *c, size_t row, double *x, double *note);

@@ -40,12 +40,9 @@ static enf__failure score(const enf__transit *c, size_t row, double *z, double l
   return (enf__failure){.status = ENF_OK};
 }
 
-enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
-                        double *logp) {
-  ENF__ENTRY;
-  enf_status status = enf__enter(ctx);
-  if (status != ENF_OK)
-    return status;
+enf_status enf__log_prob_tempered(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
+                                  const double *temperature, double *logp) {
+  enf_status status;
   const enf__argument arrays[] = {{"x", x}, {"logp", logp}};
   TRY(enf__batch_check(ctx, flow, n, 2, arrays));
   enf__transit transit = {.flow = flow,
@@ -55,12 +52,22 @@ enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
                           .logdet = true,
                           .begin = enf__transit_from_x,
                           .finish = score,
+                          .temperature = temperature,
                           .x = x,
                           .logp = logp};
-  status = enf__density_end(ctx, flow, ENF__ACCURACY_DENSITY, ctx->run.logdet_method, n, x, logp,
-                            enf__transit_run(ctx, &transit));
+  status = enf__transit_run(ctx, &transit);
+  if (!temperature)
+    status = enf__density_end(ctx, flow, ENF__ACCURACY_DENSITY, ctx->run.logdet_method, n, x, logp,
+                              status);
 out:
   return status;
+}
+
+enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
+                        double *logp) {
+  ENF__ENTRY;
+  const enf_status status = enf__enter(ctx);
+  return status == ENF_OK ? enf__log_prob_tempered(ctx, flow, n, x, NULL, logp) : status;
 }
 
 enf_status enf_log_prob_estimate(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,

@@ -328,12 +328,19 @@ enf_status enf_get_real(const enf_flow *flow, const char *name, double *value) {
   ENF__ENTRY;
   if (!is_flow(flow) || !name || !value)
     return ENF_ERR_ARG;
+  const enf__ladder *ladder = &flow->space.ladder;
   if (!strcmp(name, "data_scale"))
     *value = flow->space.scale;
   else if (!strcmp(name, "prior_std"))
     *value = flow->prior.std;
   else if (!strcmp(name, "prior_df"))
     *value = flow->prior.df;
+  else if (!strcmp(name, "temperature"))
+    *value = enf__ladder_on(ladder) ? ladder->temperature : 1;
+  else if (!strcmp(name, "coldest"))
+    *value = enf__ladder_on(ladder) ? ladder->coldest : 1;
+  else if (!strcmp(name, "hottest"))
+    *value = enf__ladder_on(ladder) ? ladder->hottest : 1;
   else
     return ENF_ERR_ARG;
   return ENF_OK;

@@ -13,23 +13,23 @@ enum { ROUND = 32 };
 
 typedef struct {
   const enf_flow *flow;
-  size_t dim;
+  size_t dim, moved; /* of a state, and of the Jacobian */
   enf__journey p;
   double *state, *dy, *dlogdet, *dx; /* (n,dim), (n,dim), (n), (n,dim) */
-  double *J, *square, *value;        /* (n,dim,dim), (dim,dim), (dim) */
+  double *J, *square, *value;        /* (n,moved,moved), (moved,moved), (moved) */
   enf__tally all;
 } job;
 
 static void lay_out(job *j, enf__arena *arena) {
-  const size_t n = j->p.way.n, dim = j->dim;
+  const size_t n = j->p.way.n, dim = j->dim, moved = j->moved;
   enf__journey_take(&j->p, arena);
   j->state = ENF__TAKE(arena, double, n *dim);
   j->dy = ENF__TAKE(arena, double, n *dim);
   j->dlogdet = ENF__TAKE(arena, double, n);
   j->dx = ENF__TAKE(arena, double, n *dim);
-  j->J = ENF__TAKE(arena, double, n *dim *dim);
-  j->square = ENF__TAKE(arena, double, dim *dim);
-  j->value = ENF__TAKE(arena, double, dim);
+  j->J = ENF__TAKE(arena, double, n *moved *moved);
+  j->square = ENF__TAKE(arena, double, moved *moved);
+  j->value = ENF__TAKE(arena, double, moved);
   j->p.x = j->state;
 }
 
@@ -45,8 +45,8 @@ static enf_status find_rows(enf_ctx *ctx, job *j, size_t d) {
   const enf__pulled pulled = {.dy = j->dy, .dlogdet = j->dlogdet, .dx = j->dx, .scale = 1};
   const enf_status status = enf__journey_reverse(ctx, &j->p, &pulled);
   for (size_t i = 0; i < n && status == ENF_OK; i++) {
-    double *row = j->J + (i * dim + d) * dim;
-    memcpy(row, j->dx + i * dim, dim * sizeof *row);
+    double *row = j->J + (i * j->moved + d) * j->moved;
+    memcpy(row, j->dx + i * dim, j->moved * sizeof *row);
     if (dim == enf__space_host(space))
       space->ops->project(space, row);
   }
@@ -54,7 +54,8 @@ static enf_status find_rows(enf_ctx *ctx, job *j, size_t d) {
 }
 
 static void decompose(job *j, size_t i, double *lowest, double *highest) {
-  const size_t dim = j->dim, k = enf__space_freedom(&j->flow->space);
+  const size_t dim = j->moved, freedom = enf__space_freedom(&j->flow->space);
+  const size_t k = freedom < dim ? freedom : dim; /* a molecule's orientation is not in its state */
   const double *J = j->J + i * dim * dim, unit = j->flow->space.scale;
   for (size_t a = 0; a < dim; a++)
     for (size_t b = 0; b < dim; b++) {
@@ -81,7 +82,7 @@ static enf_status run_round(enf_ctx *ctx, job *j, size_t first, const double *x,
             .status != ENF_OK)
       enf__fill_nan(j->dim, j->state + i * j->dim);
   TRY(enf__journey_forward(ctx, &j->p));
-  for (size_t d = 0; d < j->dim; d++)
+  for (size_t d = 0; d < j->moved; d++)
     TRY(find_rows(ctx, j, d));
   for (size_t i = 0; i < j->p.way.n; i++) {
     const enf_status ended = j->p.result[i].status;
@@ -105,7 +106,9 @@ enf_status enf_singular_values(enf_ctx *ctx, const enf_flow *flow, size_t n, con
   const enf__argument arrays[] = {{"x", x}, {"lowest", lowest}, {"highest", highest}};
   TRY(enf__batch_check(ctx, flow, n, 3, arrays));
   TRY(enf__flow_single(ctx, flow, "enf_singular_values"));
-  job j = {.flow = flow, .dim = enf__space_state(&flow->space)};
+  job j = {.flow = flow,
+           .dim = enf__space_state(&flow->space),
+           .moved = enf__space_moved(&flow->space)};
   j.p =
       (enf__journey){.chain = &flow->chain, .way = {.n = n < ROUND ? n : ROUND, .t0 = 1, .t1 = 0}};
   enf__arena count = {0};

@@ -107,5 +107,9 @@ enf_status enf__transit_run(enf_ctx *ctx, enf__transit *c) {
 
 enf__failure enf__transit_from_x(const enf__transit *c, size_t row, double *x, double *note) {
   const enf__space *space = &c->flow->space;
-  return space->ops->enter(space, c->x + row * enf__space_host(space), x, NULL, note);
+  const enf__failure why =
+      space->ops->enter(space, c->x + row * enf__space_host(space), x, NULL, note);
+  if (c->temperature)
+    enf__space_set_temperatures(space, 1, c->temperature + row, x);
+  return why;
 }

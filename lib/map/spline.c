@@ -11,11 +11,13 @@
 
 /* ---- which layer moves what ------------------------------------------------------------------ */
 
+static size_t moving(const enf__spline_model *m) { return m->coordinates - m->still; }
+
 static bool is_moved(const enf__spline_model *m, size_t l, size_t c) {
   size_t bits = 1;
-  while (((size_t)1 << bits) < m->coordinates)
+  while (((size_t)1 << bits) < moving(m))
     bits++;
-  return ((c >> (l / 2 % bits)) & 1) == (l & 1);
+  return c < moving(m) && ((c >> (l / 2 % bits)) & 1) == (l & 1);
 }
 
 static size_t list(const enf__spline *map, size_t l, bool moved, bool circle, int32_t *out) {
@@ -156,9 +158,9 @@ static void build(enf__spline *map, enf__params *params) {
 /* ---- the object ------------------------------------------------------------------------------ */
 
 static enf_status check(enf_ctx *ctx, const enf__spline_model *m) {
-  if (m->coordinates < 2)
+  if (moving(m) < 2)
     return enf__fail(ctx, ENF_ERR_OPTION,
-                     "model.map spline needs 2 or more coordinates, here are %zu", m->coordinates);
+                     "model.map spline needs 2 or more coordinates, here are %zu", moving(m));
   if (m->bins < 2 || (double)m->bins * ENF__SPLINE_EPS >= 1)
     return enf__fail(ctx, ENF_ERR_OPTION,
                      "model.bins %zu: 2 or more, and each is at least %g of the whole, so fewer "

@@ -3,7 +3,7 @@
    both ways at the same cost.
 
    From data to prior y passes layers 0 ... M-1. Layer l moves the coordinates c whose bit
-   floor(l/2) mod b equals l mod 2, b = ceil(log2 C). Its network sees u, the others: those on
+   floor(l/2) mod b equals l mod 2, b = ceil(log2 C) (C without those that are to stay where they are). Its network sees u, the others: those on
    lines, then cosines, then sines of those on circles:
 
      q_0 = silu(W_0 u + b_0),  q_j = q_{j-1} + silu(W_j q_{j-1} + b_j), j < depth,
@@ -25,12 +25,13 @@
 enum { ENF__SPLINE_DEPTH = 8 };
 
 typedef struct {
-  size_t coordinates;   /* C, 2 or more */
+  size_t coordinates;   /* C */
   const bool *circle;   /* (C) on a circle, (-pi,pi] */
   size_t layers;        /* M */
   size_t hidden, depth; /* width and number of a network's hidden layers */
   size_t bins;          /* K */
   double bound;         /* lines are moved inside [-bound, bound] */
+  size_t still;         /* so many of the coordinates, the last, are moved by no layer; C - still >= 2 */
 } enf__spline_model;
 
 /* A linear layer, (rows, cols) as a tensor. Packed for the kernels it is (m, n) and (n), and for

@@ -41,6 +41,7 @@ static enf_status plan(enf_ctx *ctx, enf__map **map, const enf__map_spec *spec) 
   for (size_t k = 0; k < C; k++)
     circle[k] = enf__space_is_circle(spec->space, k);
   const enf__spline_model model = {.coordinates = C,
+                                   .still = C - enf__space_moved(spec->space),
                                    .circle = circle,
                                    .layers = spec->layers,
                                    .hidden = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_HIDDEN),

@@ -19,15 +19,16 @@ static enf_status check(enf_ctx *ctx, const enf__space *space) {
 
 static void sample(const enf__prior *prior, uint64_t seed, uint32_t stream, uint64_t index,
                    double *z) {
-  const size_t count = enf__space_state(prior->space);
+  const size_t count = enf__space_moved(prior->space);
   enf__random_normal(seed, stream, index, count, z);
   for (size_t k = 0; k < count; k++)
     if (enf__space_is_circle(prior->space, k))
       z[k] = pi * erf(z[k] / sqrt(2));
+  enf__space_set_temperatures(prior->space, 1, NULL, z);
 }
 
 static double log_density(const enf__prior *prior, const double *z) {
-  const size_t count = enf__space_state(prior->space);
+  const size_t count = enf__space_moved(prior->space);
   double square = 0, volume = 0;
   for (size_t k = 0; k < count; k++) {
     const bool circle = enf__space_is_circle(prior->space, k);
@@ -38,10 +39,12 @@ static double log_density(const enf__prior *prior, const double *z) {
 }
 
 static void gradient(const enf__prior *prior, const double *z, double *grad, double by_log[2]) {
-  const size_t count = enf__space_state(prior->space);
+  const size_t count = enf__space_moved(prior->space);
   (void)by_log;
   for (size_t k = 0; grad && k < count; k++)
     grad[k] = enf__space_is_circle(prior->space, k) ? 0 : -z[k];
+  if (grad && enf__ladder_on(&prior->space->ladder))
+    grad[count] = 0;
 }
 
 const enf__prior_ops enf__internal_prior_ops = {check, sample, log_density, gradient, 0};

@@ -5,7 +5,8 @@
    (chart.h), C = 3N - 6 numbers. Its centres and widths are tensors of the flow, C each, that no
    training changes. A point outside comes with three more numbers, its orientation, which is
    uniform: so k = 3N - 3, and the density is that of the mean-free subspace, as for particles.
-   Lengths are in the host's unit; widths take the place of a data scale. */
+   Lengths are in the host's unit; widths take the place of a data scale. A flow of many
+   temperatures has one number more in its state (ladder.h), behind those. */
 #include "space/molecule.h"
 #include "core/option_text.h"
 #include "space/bonds.h"
@@ -18,7 +19,9 @@ struct enf__molecule {
   size_t center, width; /* offsets of the tensors */
 };
 
-static size_t state(const enf__space *space) { return 3 * space->shape.particles - 6; }
+static size_t state(const enf__space *space) {
+  return 3 * space->shape.particles - 6 + enf__ladder_on(&space->ladder);
+}
 static size_t freedom(const enf__space *space) { return 3 * space->shape.particles - 3; }
 
 static enf_status check(enf_ctx *ctx, const enf__space *space) {
@@ -104,6 +107,17 @@ static enf_status read_zmatrix(enf_ctx *ctx, const enf_alloc *alloc, size_t N, e
                    "model.space molecule needs model.zmatrix, or model.bonds to make one of");
 }
 
+static enf_status read_ladder(enf_ctx *ctx, const enf_opts *options, enf__ladder *ladder) {
+  double range[2];
+  enf__read_temperatures(enf__opts_text(options, ENF__OPT_MODEL_TEMPERATURES), range);
+  *ladder = (enf__ladder){range[0], range[1], enf__opts_real(options, ENF__OPT_MODEL_TEMPERATURE)};
+  if (!enf__ladder_on(ladder) || enf__ladder_holds(ladder, ladder->temperature))
+    return ENF_OK;
+  return enf__fail(ctx, ENF_ERR_OPTION,
+                   "model.temperature is %g, the flow is for %g to %g (model.temperatures)",
+                   ladder->temperature, range[0], range[1]);
+}
+
 static enf_status create(enf_ctx *ctx, enf__space *space, enf_opts *options, enf__params *params) {
   enf_status status;
   const enf_alloc *alloc = &params->alloc;
@@ -112,6 +126,7 @@ static enf_status create(enf_ctx *ctx, enf__space *space, enf_opts *options, enf
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a molecule");
   *m = (enf__molecule){.center = 0};
   space->molecule = m;
+  TRY(read_ladder(ctx, options, &space->ladder));
   TRY(read_zmatrix(ctx, alloc, space->shape.particles, options, &m->z));
   TRY(enf__chart_create(ctx, alloc, &m->z, &m->chart));
   add_tensors(m, params);
@@ -157,6 +172,7 @@ static enf__failure enter(const enf__space *space, const double *x, double *y, d
                           double *log_volume) {
   enf__fault fault;
   (void)origin;
+  enf__space_set_temperatures(space, 1, NULL, y);
   return failure_of(enf__chart_enter(&space->molecule->chart, x, y, log_volume, &fault), &fault);
 }
 
@@ -181,6 +197,8 @@ static void enter_pull(const enf__space *space, const double *x, const double *d
 
 static void leave_pull(const enf__space *space, const double *y, const double *x, double *dx,
                        double dvolume, double *dy) {
+  if (enf__ladder_on(&space->ladder))
+    dy[enf__space_moved(space)] = 0;
   enf__chart_leave_pullback(&space->molecule->chart, y, x, dx, dvolume, dy);
 }
 
@@ -190,7 +208,8 @@ static void project(const enf__space *space, double *x) {
 }
 
 static bool is_circle(const enf__space *space, size_t k) {
-  return enf__internal_kind_of(&space->molecule->z, k) == ENF__ON_CIRCLE;
+  return k < enf__internal_count(&space->molecule->z) &&
+         enf__internal_kind_of(&space->molecule->z, k) == ENF__ON_CIRCLE;
 }
 
 const enf__zmatrix *enf__molecule_zmatrix(const enf__space *space) {

@@ -18,6 +18,7 @@
 #include "core/options.h"
 #include "core/params.h"
 #include "space/internal.h"
+#include "space/ladder.h"
 #include "space/links.h"
 #include "space/shape.h"
 
@@ -105,6 +106,7 @@ struct enf__space {
   enf__molecule *molecule; /* or NULL */
   enf__links links;        /* of group and lattice */
   enf__featured featured;
+  enf__ladder ladder; /* of molecule */
 };
 
 /* N where model.particles is not set; 0: it must be. */
@@ -119,6 +121,13 @@ static inline size_t enf__space_state(const enf__space *space) { return space->o
 static inline size_t enf__space_freedom(const enf__space *space) {
   return space->ops->freedom(space);
 }
+/* Those of a state that maps move and densities are of: all, or all but the last. */
+static inline size_t enf__space_moved(const enf__space *space) {
+  return enf__space_state(space) - enf__ladder_on(&space->ladder);
+}
+/* Put n states (n,state) at temperatures (n); NULL: at the space's. */
+void enf__space_set_temperatures(const enf__space *space, size_t n, const double *temperature,
+                                 double *y);
 double enf__space_log_unit(const enf__space *space);
 
 /* Independent normals of standard deviation std: draw number `index` of (seed, stream), projected.

@@ -4,6 +4,9 @@
 
 #include "train/leg.h"
 
+/* The highest value of train.rungs. */
+enum { ENF__MOST_RUNGS = 64 };
+
 /* slope += weight times the mean of -log q over the batch (host units), and its gradient. */
 enf_status enf__add_likelihood(enf_ctx *ctx, const enf__batch *batch, enf__leg *leg, double weight,
                                enf__slope *slope);
@@ -23,6 +26,11 @@ double enf__capped_energy(double u, double cap);
 void enf__weights_cut(size_t n, double cut, double *logw);
 /* log w (n), to a constant, -> w of mean 1 over those above 0. */
 void enf__weights_level(size_t n, double *w);
+
+/* The reduced temperature that drawn sample i is at: 1 of a flow without a ladder. Consecutive
+   samples are at one temperature, their rung. */
+size_t enf__batch_rung(const enf__batch *batch, size_t i);
+double enf__batch_temperature(const enf__batch *batch, size_t i);
 
 /* Prior draws into leg->start. */
 void enf__draw_starts(const enf__batch *batch, enf__leg *leg);

@@ -51,11 +51,30 @@ enf__energies enf__energies_take(const enf__batch *b, enf__arena *arena) {
                          .dy = ENF__TAKE(arena, double, dim_of(b))};
 }
 
+size_t enf__batch_rung(const enf__batch *b, size_t i) {
+  return enf__ladder_on(&b->flow->space.ladder) ? i * b->rungs / b->n : 0;
+}
+
+/* The first rung is the flow's own temperature. */
+double enf__batch_temperature(const enf__batch *b, size_t i) {
+  const enf__ladder *ladder = &b->flow->space.ladder;
+  const size_t rung = enf__batch_rung(b, i);
+  double part;
+  if (rung == 0)
+    return enf__ladder_on(ladder) ? ladder->temperature : 1;
+  enf__random_uniform(enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED),
+                      ENF__STREAM_TRAIN_TEMPERATURE, b->step * ENF__MOST_RUNGS + rung, 1, &part);
+  return enf__ladder_at(ladder, ((double)rung - 1 + part) / ((double)b->rungs - 1));
+}
+
 void enf__draw_starts(const enf__batch *b, enf__leg *leg) {
   const uint64_t seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED);
-  for (size_t i = 0; i < b->n; i++)
-    enf__prior_sample(&b->flow->prior, seed, ENF__STREAM_TRAIN_PRIOR, b->first + i,
-                      leg->start + i * dim_of(b));
+  for (size_t i = 0; i < b->n; i++) {
+    const double temperature = enf__batch_temperature(b, i);
+    double *start = leg->start + i * dim_of(b);
+    enf__prior_sample(&b->flow->prior, seed, ENF__STREAM_TRAIN_PRIOR, b->first + i, start);
+    enf__space_set_temperatures(&b->flow->space, 1, &temperature, start);
+  }
 }
 
 /* Shorten the force on every particle to `most`; how many were longer. */
@@ -132,7 +151,7 @@ enf_status enf__ask_energies(enf_ctx *ctx, const enf__batch *b, const enf__leg *
     return status;
   for (size_t i = 0; i < b->n; i++) {
     if (!isnan(e->volume[i]))
-      tame(b, beta, &e->u[i], e->grad + i * host, slope);
+      tame(b, beta / enf__batch_temperature(b, i), &e->u[i], e->grad + i * host, slope);
     else
       make_impossible(host, &e->u[i], e->grad + i * host);
   }
@@ -337,7 +356,15 @@ void enf__weights_level(size_t n, double *w) {
     w[i] *= (double)count / sum;
 }
 
-/* weight (n) of the samples, whose log q is known since they went down and the cotangents back. */
+/* The first sample of the next rung. */
+static size_t rung_end(const enf__batch *b, size_t first) {
+  size_t end = first;
+  while (end < b->n && enf__batch_rung(b, end) == enf__batch_rung(b, first))
+    end++;
+  return end;
+}
+
+/* weight (n) of the samples, each among those of its temperature, whose log q is known since they went down and the cotangents back. */
 static void weigh(const enf__batch *b, const work *w, double *weight) {
   const enf__leg *down = &w->down;
   for (size_t i = 0; i < b->n; i++) {
@@ -346,8 +373,12 @@ static void weigh(const enf__batch *b, const work *w, double *weight) {
     const double log_weight = enf__leg_ok(&w->up, i) ? -w->e.u[i] - logq : (double)NAN;
     weight[i] = isnan(log_weight) ? -(double)INFINITY : log_weight;
   }
-  enf__weights_cut(b->n, enf__opts_real(b->options, ENF__OPT_TRAIN_WEIGHT_CUT), weight);
-  enf__weights_level(b->n, weight);
+  const double cut = enf__opts_real(b->options, ENF__OPT_TRAIN_WEIGHT_CUT);
+  for (size_t first = 0, end; first < b->n; first = end) {
+    end = rung_end(b, first);
+    enf__weights_cut(end - first, cut, weight + first);
+    enf__weights_level(end - first, weight + first);
+  }
 }
 
 /* The path gradient's cotangents, each cut to `most`, times 1 - lambda + lambda w. */

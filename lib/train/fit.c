@@ -95,6 +95,8 @@ static enf_status fill_batch(enf__fit *f) {
     memcpy(f->rows_x + i * width, f->x + rows[i] * width, width * sizeof(double));
     if (f->rows_logw)
       f->rows_logw[i] = f->plan.logw[rows[i]];
+    if (f->rows_temperature)
+      f->rows_temperature[i] = f->plan.temperature[rows[i]];
   }
   return status;
 }
@@ -103,7 +105,8 @@ static enf_status step(enf__fit *f) {
   const uint64_t skipped = f->info.skipped;
   enf_status status;
   TRY(fill_batch(f));
-  TRY(enf_train_step_weighted(f->ctx, f->tr, f->part, f->rows_x, f->rows_logw, &f->info));
+  TRY(enf_train_step_tempered(f->ctx, f->tr, f->part, f->rows_x, f->rows_temperature, f->rows_logw,
+                              &f->info));
   enf__guard_count(&f->guard, f->info.skipped > skipped);
 out:
   return status;

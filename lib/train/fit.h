@@ -25,6 +25,7 @@ typedef struct {
   const double *x;
   double *rows_x;    /* (batch,N,D); NULL: the objective takes none */
   double *rows_logw; /* (batch); NULL: all alike */
+  double *rows_temperature; /* (batch); NULL: all at the flow's */
   bool timed;        /* the schedule is to end with the budget */
   double budget;     /* seconds; infinite: none */
   double spent;      /* seconds of training in this call */

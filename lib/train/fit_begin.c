@@ -5,6 +5,17 @@
 #include "train/fit.h"
 #include <math.h>
 
+static enf_status check_temperatures(const enf__fit *f) {
+  const enf_fit_plan *p = &f->plan;
+  const enf__ladder *ladder = &enf__fit_flow(f)->space.ladder;
+  for (size_t i = 0; p->validation_temperature && i < p->held_out; i++)
+    if (!enf__ladder_on(ladder) || !enf__ladder_holds(ladder, p->validation_temperature[i]))
+      return enf__fail(f->ctx, ENF_ERR_RANGE,
+                       "the temperature of row %zu of the validation is %g, the flow is for %g to %g",
+                       i, p->validation_temperature[i], ladder->coldest, ladder->hottest);
+  return ENF_OK;
+}
+
 static enf_status check_looks(const enf__fit *f) {
   const enf_fit_plan *p = &f->plan;
   enf_ctx *ctx = f->ctx;
@@ -19,7 +30,7 @@ static enf_status check_looks(const enf__fit *f) {
                      p->flow_path ? "curve" : "flow");
   if (!enf__all_finite(p->held_out * enf__space_host(&enf__fit_flow(f)->space), p->validation))
     return enf__fail(ctx, ENF_ERR_NONFINITE, "the validation holds a number that is not finite");
-  return ENF_OK;
+  return check_temperatures(f);
 }
 
 static enf_status check_ranks(const enf__fit *f) {
@@ -57,6 +68,7 @@ static void layout(enf__fit *f, bool needs_data, enf__arena *arena) {
   if (needs_data) {
     f->rows = ENF__TAKE(arena, size_t, f->batch);
     f->rows_logw = f->plan.logw ? ENF__TAKE(arena, double, f->batch) : NULL;
+    f->rows_temperature = f->plan.temperature ? ENF__TAKE(arena, double, f->batch) : NULL;
     f->rows_x = ENF__TAKE(arena, double, f->batch *enf__space_host(&flow->space));
   }
   f->kept = ENF__TAKE(arena, double, flow->params.size);
@@ -156,6 +168,7 @@ static enf_status take_plan(enf__fit *f, const enf_fit_plan *plan) {
   f->part = f->batch / (f->tr->reduce.fn ? f->tr->reduce.ranks : 1);
   f->looks.n = f->plan.held_out;
   f->looks.x = f->plan.validation;
+  f->looks.temperature = f->plan.validation_temperature;
   f->looks.every = f->plan.held_out > 0 ? f->plan.look_every : 0;
   f->looks.patience = f->plan.patience;
   needs_data = enf__trainer_objective(f->tr)->needs_data;

@@ -72,7 +72,7 @@ static enf_status find_good(enf_ctx *ctx, const enf__guard *g, const enf_flow *f
   const size_t n = g->x ? take_rows(g, enf__space_host(&flow->space)) : 0;
   ctx->progress = NULL;
   const enf_status status =
-      enf__look_cheaply(ctx, flow, n > 0 ? n : ROWS, n > 0 ? g->rows : NULL, g->rows, logp);
+      enf__look_cheaply(ctx, flow, n > 0 ? n : ROWS, n > 0 ? g->rows : NULL, NULL, g->rows, logp);
   ctx->progress = progress;
   *good = false;
   for (size_t i = 0; i < ROWS; i++)

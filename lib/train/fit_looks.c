@@ -17,7 +17,7 @@
    The rows of the kept flow are in no file: they follow from the flow, which is. */
 #include "train/fit_looks.h"
 #include "core/options.h"
-#include "flow/flow.h"
+#include "flow/batch.h"
 #include <math.h>
 
 /* ---- densities ------------------------------------------------------------------------------- */
@@ -35,11 +35,12 @@ static void loosen(enf__run *run, const enf_flow *flow) {
 }
 
 enf_status enf__look_cheaply(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
-                             double *own, double *logp) {
+                             const double *temperature, double *own, double *logp) {
   const enf__run run = ctx->run;
   loosen(&ctx->run, flow);
   const enf_status status =
-      x ? enf_log_prob(ctx, flow, n, x, logp) : enf_sample(ctx, flow, 0, 0, n, own, logp);
+      x ? enf__log_prob_tempered(ctx, flow, n, x, temperature, logp)
+        : enf_sample(ctx, flow, 0, 0, n, own, logp);
   ctx->run = run;
   const bool some_failed = ctx->stats.failed > 0 && status != ENF_ERR_CANCELLED;
   return some_failed ? ENF_OK : status;
@@ -47,7 +48,7 @@ enf_status enf__look_cheaply(enf_ctx *ctx, const enf_flow *flow, size_t n, const
 
 static enf_status find_nll(enf_ctx *ctx, const enf__looks *looks, const enf_flow *flow,
                            double *nll) {
-  const enf_status status = enf__look_cheaply(ctx, flow, looks->n, looks->x, NULL, nll);
+  const enf_status status = enf__look_cheaply(ctx, flow, looks->n, looks->x, looks->temperature, NULL, nll);
   for (size_t i = 0; i < looks->n; i++)
     nll[i] = -nll[i];
   return status;

@@ -16,15 +16,17 @@ typedef struct {
   uint64_t patience; /* looks since the best that end the training; 0: never */
   size_t n;
   const double *x;       /* the validation */
+  const double *temperature; /* (n) of it, or NULL: the flow's */
   double *kept, *now;    /* (n) NLL of the rows: of the kept flow, at this look */
   double lead, lead_err; /* gain of the kept flow over the best look, and its error */
   uint64_t count, last_step, kept_step, stale; /* stale: looks since the best */
 } enf__looks;
 
-/* log_prob of the flow, or with x NULL of n samples of its own, at a look's tolerances, whatever
-   those of the context are. OK also where samples failed: they are NaN. */
+/* log_prob of the flow, at temperatures (n) or NULL: its own, or with x NULL of n samples of its
+   own, at a look's tolerances, whatever those of the context are. OK also where samples failed:
+   they are NaN. */
 enf_status enf__look_cheaply(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
-                             double *own, double *logp);
+                             const double *temperature, double *own, double *logp);
 
 /* Whether there is a look to take now: on round steps, and at the end. */
 bool enf__look_is_due(const enf__looks *looks, uint64_t step, bool ended);

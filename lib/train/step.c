@@ -25,6 +25,7 @@ typedef struct {
   size_t n, left;         /* rows, and those that have weight */
   const double *x, *logw; /* logw NULL: all alike */
   double top;             /* of logw */
+  const double *temperature; /* (n) NULL: all at the flow's */
 } rows;
 
 static enf_status check_rows(enf_ctx *ctx, const rows *r, size_t dim) {
@@ -37,13 +38,28 @@ static enf_status check_rows(enf_ctx *ctx, const rows *r, size_t dim) {
   return ENF_OK;
 }
 
-/* x (n,N,D) of the host -> its states and their log-volumes; NaN for rows that have none. */
-static void enter(const enf__space *space, size_t n, const double *x, double *state,
-                  double *volume) {
+/* Temperatures of a ladder that hold for the flow. */
+static enf_status check_temperatures(enf_ctx *ctx, const rows *r, const enf__ladder *ladder) {
+  if (r->temperature && !enf__ladder_on(ladder))
+    return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
+                     "rows have temperatures, and the flow has no model.temperatures");
+  for (size_t i = 0; r->temperature && i < r->n; i++)
+    if (!enf__ladder_holds(ladder, r->temperature[i]))
+      return enf__fail(ctx, ENF_ERR_RANGE,
+                       "the temperature of row %zu is %g, the flow is for %g to %g; no step was made",
+                       i, r->temperature[i], ladder->coldest, ladder->hottest);
+  return ENF_OK;
+}
+
+/* x (n,N,D) of the host -> its states, at temperatures (n) or the space's, and their log-volumes;
+   NaN for rows that have none. */
+static void enter(const enf__space *space, size_t n, const double *x, const double *temperature,
+                  double *state, double *volume) {
   const size_t host = enf__space_host(space), size = enf__space_state(space);
   for (size_t i = 0; i < n; i++)
     if (space->ops->enter(space, x + i * host, state + i * size, NULL, volume + i).status != ENF_OK)
       enf__fill_nan(size, state + i * size);
+  enf__space_set_temperatures(space, n, temperature, state);
 }
 
 /* ---- a step -------------------------------------------------------------------------------- */
@@ -148,6 +164,9 @@ static enf_status check_step(enf_ctx *ctx, const enf_trainer *tr, rows *r,
     status = enf__weights_check(ctx, r->n, r->logw, &r->top, &r->left);
   if (status != ENF_OK || !objective->needs_data)
     return status;
+  status = check_temperatures(ctx, r, &tr->flow->space.ladder);
+  if (status != ENF_OK)
+    return status;
   return check_rows(ctx, r, enf__space_host(&tr->flow->space));
 }
 
@@ -166,6 +185,7 @@ static enf_status reserve(enf_ctx *ctx, const enf_trainer *tr, const rows *r,
   }
   ENF__TAKE(&count, double, batch->n *enf__space_state(&batch->flow->space));
   ENF__TAKE(&count, double, batch->n);
+  ENF__TAKE(&count, double, r->temperature ? 2 * batch->n : 0);
   ENF__TAKE(&count, double, enf__flow_fit_doubles(batch->flow, batch->n));
   ENF__TAKE(&count, double, batch->flow->params.size);
   if (tr->reduce.fn)
@@ -180,6 +200,16 @@ static enf_status reserve(enf_ctx *ctx, const enf_trainer *tr, const rows *r,
 static double progress_of(const enf_trainer *tr) {
   const double steps = (double)enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS);
   return fmin(1, (double)tr->counters[ENF__STEP] / steps);
+}
+
+/* The temperatures of the rows that have weight, if rows have any of their own. */
+static const double *temperatures_of(enf_ctx *ctx, const rows *r, const enf__batch *batch) {
+  if (!r->temperature || !r->logw)
+    return r->temperature;
+  double *kept = ENF__TAKE(&ctx->arena, double, 2 * batch->n);
+  enf__weighted_keep(&(enf__weighted){r->n, 1, r->temperature, r->logw, r->top}, kept,
+                     kept + batch->n);
+  return kept;
 }
 
 /* The rows that weights make of the host's. */
@@ -217,9 +247,10 @@ static enf_status fill_batch(enf_ctx *ctx, enf_trainer *tr, const rows *r, enf__
   const double *x = objective->has_pool ? rows_of_pool(ctx, tr, batch)
                     : r->logw           ? weigh_rows(ctx, tr, r, batch)
                                         : r->x;
+  const double *temperature = temperatures_of(ctx, r, batch);
   double *state = ENF__TAKE(&ctx->arena, double, count);
   double *volume = ENF__TAKE(&ctx->arena, double, n);
-  enter(space, n, x, state, volume);
+  enter(space, n, x, temperature, state, volume);
   batch->x = state;
   batch->volume = volume;
   batch->host = x;
@@ -228,7 +259,7 @@ static enf_status fill_batch(enf_ctx *ctx, enf_trainer *tr, const rows *r, enf__
   const enf_status status = enf__flow_fit(
       ctx, tr->work, n, x, ENF__TAKE(&ctx->arena, double, enf__flow_fit_doubles(tr->work, n)));
   if (status == ENF_OK)
-    enter(space, n, x, state, volume);
+    enter(space, n, x, temperature, state, volume);
   return status;
 }
 
@@ -316,6 +347,12 @@ static size_t rows_of_ranks(const enf_trainer *tr, size_t n) {
   return tr->reduce.fn ? n * tr->reduce.ranks : n;
 }
 
+/* Parts of mixtures have samples at the temperature of the flow alone. */
+static size_t rungs_of(const enf_trainer *tr) {
+  const bool alone = enf__flow_parts(tr->flow) == 1 && !tr->mixture;
+  return alone ? (size_t)enf__opts_int(tr->options, ENF__OPT_TRAIN_RUNGS) : 0;
+}
+
 static enf_status make_step(enf_ctx *ctx, enf_trainer *tr, rows r, enf_step_info *info) {
   enf_status status;
   const double started = enf__seconds();
@@ -331,6 +368,7 @@ static enf_status make_step(enf_ctx *ctx, enf_trainer *tr, rows r, enf_step_info
                       .mixture = tr->mixture,
                       .share = tr->share,
                       .step = tr->counters[ENF__STEP],
+                      .rungs = rungs_of(tr),
                       .energy = tr->energy,
                       .energy_user = tr->energy_user};
   enf__slope slope;
@@ -357,4 +395,13 @@ enf_status enf_train_step_weighted(enf_ctx *ctx, enf_trainer *tr, size_t n, cons
   ENF__ENTRY;
   const enf_status status = enf__enter(ctx);
   return status == ENF_OK ? make_step(ctx, tr, (rows){.n = n, .x = x, .logw = logw}, info) : status;
+}
+
+enf_status enf_train_step_tempered(enf_ctx *ctx, enf_trainer *tr, size_t n, const double *x,
+                                   const double *temperature, const double *logw,
+                                   enf_step_info *info) {
+  ENF__ENTRY;
+  const enf_status status = enf__enter(ctx);
+  const rows r = {.n = n, .x = x, .logw = logw, .temperature = temperature};
+  return status == ENF_OK ? make_step(ctx, tr, r, info) : status;
 }

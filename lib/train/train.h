@@ -34,6 +34,7 @@ typedef struct {
   const enf_flow *mixture; /* that the flow is to be the next part of, or NULL */
   double share;            /* of the flow among them so far; 0: none yet */
   uint64_t step;
+  size_t rungs; /* temperatures of the samples that are drawn, with a ladder; 0: the flow's alone */
   enf_energy_fn energy; /* the host's, or NULL */
   void *energy_user;
 } enf__batch;

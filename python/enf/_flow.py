@@ -64,6 +64,12 @@ class Flow(Handle):
         call("copy", C.byref(other.pointer), self)
         return other
 
+    def at_temperature(self, temperature: float) -> "Flow":
+        """The flow of one of its reduced temperatures (model.temperatures), weighed by u/temperature."""
+        other = Flow()
+        call("at_temperature", C.byref(other.pointer), self, temperature)
+        return other
+
     def save(self, path: str | os.PathLike) -> None:
         """Write its file; the old one stays whole until the new one is complete."""
         call("save", self, os.fsencode(path))

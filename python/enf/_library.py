@@ -41,7 +41,7 @@ ctx_create PP|ctx_configure PP|ctx_stat PsP|opts_create PP|opts_set Pss|opts_inf
 load_memory PPPz|save_memory PPPP|copy PPP|get_int PsP|get_real PsP|get_text PsPzP|meta_set PPss|meta_get PsPzP
 params_info PzPPP|params_get PPsPz|params_set PPsPz|log_prob PPzPP|log_prob_grad PPzPPP|log_prob_estimate PPzPuPP
 sample PPuuzPP|transport PPzddPPP|velocity PPzPPPP|trainer_create PPPP|trainer_set_energy PEP
-train_step_weighted PPzPPP|trainer_rows PzzP|trainer_get_int PsP|trainer_save PPs|trainer_load PPPs|fit PPzPPFPP
+train_step_tempered PPzPPPP|at_temperature PPPd|trainer_rows PzzP|trainer_get_int PsP|trainer_save PPs|trainer_load PPPs|fit PPzPPFPP
 energy_builtin PPs|energy_get_int PsP|energy_get_real PsP|simulate PEPPzPP|reweight PzPPPP|weights_smooth PzPPP
 metropolis PuuzPPPP|bar PzPzPPP|free_energy PzPPPP|average PzPzPPP|jump PPEPuPzzPPPP|dihedrals PzzPzPP
 chirality PzzPzPP|reflect PzzPPzPPP

@@ -18,9 +18,10 @@ FitReport = struct("FitReport", "ended saved kept first step goal kept_step look
                    ended=C.c_int32, saved=C.c_int32, kept=C.c_int32, first=_u, step=_u, goal=_u, kept_step=_u, looks=_u,
                    skipped=_u)
 _Plan = struct("_Plan", "steps seconds batch held_out validation look_every patience look_first resume flow_path "
-               "trainer_path curve_path save_seconds logw", steps=_u, batch=C.c_size_t, held_out=C.c_size_t,
+               "trainer_path curve_path save_seconds logw temperature validation_temperature", steps=_u, batch=C.c_size_t, held_out=C.c_size_t,
                validation=C.c_void_p, look_every=_u, patience=_u, look_first=C.c_int32, resume=C.c_int32,
-               flow_path=C.c_char_p, trainer_path=C.c_char_p, curve_path=C.c_char_p, logw=C.c_void_p)
+               flow_path=C.c_char_p, trainer_path=C.c_char_p, curve_path=C.c_char_p, logw=C.c_void_p, temperature=C.c_void_p,
+               validation_temperature=C.c_void_p)
 FitEvent = struct("FitEvent", "what kept saved info goal loss seconds left nll nll_err gain gain_err", what=C.c_int32,
                   kept=C.c_int32, saved=C.c_int32, info=C.POINTER(StepInfo), goal=_u)
 _EVENTS = {1: "begin", 2: "step", 3: "wait", 4: "look", 5: "save"}
@@ -61,12 +62,16 @@ class Trainer(Handle):
             ctx.check(lib.enf_trainer_rows(self, total, len(rows), pointer(rows)))
         return rows
 
-    def step(self, x: Any = None, logw: Any = None, n: int | None = None) -> Any:
-        """One step on the rows x, with weights exp(logw) if given; on n samples of its own without x."""
+    def step(self, x: Any = None, logw: Any = None, n: int | None = None, temperature: Any = None) -> Any:
+        """One step on the rows x, with weights exp(logw) if given; on n samples of its own without x.
+
+        temperature (n): of the rows, for a flow with model_temperatures; else all are at the flow's.
+        """
         x = None if x is None else self.flow._rows(x)
         count = len(x) if x is not None else n or self.get("batch")
-        logw, info = None if logw is None else array(logw, (count,)), StepInfo()
-        call("train_step_weighted", self, count, pointer(x), pointer(logw), C.byref(info))
+        logw, temperature = (None if v is None else array(v, (count,)) for v in (logw, temperature))
+        info = StepInfo()
+        call("train_step_tempered", self, count, pointer(x), pointer(temperature), pointer(logw), C.byref(info))
         return info
 
     def save(self, path: str | os.PathLike) -> None:
@@ -74,7 +79,8 @@ class Trainer(Handle):
 
     def fit(self, x: Any = None, steps: int = 0, seconds: float = 0, batch: int = 0, validation: Any = None,
             look_every: int = 4000, patience: int = 0, logw: Any = None, path: str | os.PathLike | None = None,
-            resume: bool = False, report: Callable[[str, Any], Any] | None = None) -> Any:
+            resume: bool = False, report: Callable[[str, Any], Any] | None = None, temperature: Any = None,
+            validation_temperature: Any = None) -> Any:
         """Train until the steps, the time, the validation or `report` say that it is enough; a FitReport.
 
         path: PATH.safetensors, PATH.trainer and PATH.train.csv are kept while it runs; with resume=True it
@@ -85,11 +91,14 @@ class Trainer(Handle):
         x = None if x is None else self.flow._rows(x)
         held = None if validation is None else self.flow._rows(validation)
         weights = None if logw is None else array(logw, (len(x),))
+        heat = None if temperature is None else array(temperature, (len(x),))
+        held_heat = None if validation_temperature is None else array(validation_temperature, (len(held),))
         files = [os.fsencode(f"{os.fspath(path)}.{end}") if path is not None else None
                  for end in ("safetensors", "trainer", "train.csv")]
         plan, ended = _Plan(), FitReport()
         plan.steps, plan.seconds, plan.batch, plan.look_every, plan.patience = steps, seconds, batch, look_every, patience
         plan.held_out, plan.validation, plan.logw = 0 if held is None else len(held), pointer(held), pointer(weights)
+        plan.temperature, plan.validation_temperature = pointer(heat), pointer(held_heat)
         plan.flow_path, plan.trainer_path, plan.curve_path = files
         plan.resume, plan.save_seconds = resume, 60
 
@@ -107,9 +116,10 @@ class Trainer(Handle):
 
 def fit(flow: Flow, x: Any = None, energy: Any = None, *, steps: int = 0, seconds: float = 0, batch: int = 0,
         validation: Any = None, look_every: int = 4000, patience: int = 0, logw: Any = None,
-        path: str | os.PathLike | None = None, report: Callable[[str, Any], Any] | None = None, **options: Any) -> Any:
+        path: str | os.PathLike | None = None, report: Callable[[str, Any], Any] | None = None,
+        temperature: Any = None, validation_temperature: Any = None, **options: Any) -> Any:
     """Train a flow: fit(flow, x, seconds=60); options as train_lr=1e-3. See Trainer.fit."""
     if steps:
         options.setdefault("train_steps", steps)
     return Trainer(flow, energy, **options).fit(x, steps, seconds, batch, validation, look_every, patience, logw, path,
-                                                False, report)
+                                                False, report, temperature, validation_temperature)

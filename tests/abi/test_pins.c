@@ -135,7 +135,7 @@ AT(enf_step_info, forces_clipped, 80);
 AT(enf_step_info, temper, 88);
 AT(enf_step_info, pool_ess, 96);
 
-SIZE(enf_fit_plan, 112);
+SIZE(enf_fit_plan, 128);
 AT(enf_fit_plan, struct_size, 0);
 AT(enf_fit_plan, steps, 8);
 AT(enf_fit_plan, seconds, 16);
@@ -151,6 +151,8 @@ AT(enf_fit_plan, trainer_path, 80);
 AT(enf_fit_plan, curve_path, 88);
 AT(enf_fit_plan, save_seconds, 96);
 AT(enf_fit_plan, logw, 104);
+AT(enf_fit_plan, temperature, 112);
+AT(enf_fit_plan, validation_temperature, 120);
 
 SIZE(enf_fit_event, 96);
 AT(enf_fit_event, struct_size, 0);

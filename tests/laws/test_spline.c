@@ -49,7 +49,7 @@ static void make(enf__spline_model model, double size) {
   enf__spline_pack(map, params.value);
 }
 
-static void make_usual(void) { make((enf__spline_model){C, circle, M, 7, 2, 5, 3}, 0.7); }
+static void make_usual(void) { make((enf__spline_model){C, circle, M, 7, 2, 5, 3, 0}, 0.7); }
 
 static void drop(void) {
   enf__spline_destroy(map);
@@ -205,8 +205,9 @@ static void check_gradient(size_t from, size_t to) {
   free(grad), free(record);
 }
 
+/* Without and with coordinates that stay. */
 START_TEST(gradients_are_those_of_differences) {
-  make((enf__spline_model){C, circle, M, 7, 2, 5, 3}, 0.3);
+  make((enf__spline_model){C, circle, M, 7, 2, 5, 3, (size_t)_i}, 0.3);
   check_gradient(0, M);
   check_gradient(M, 0);
   check_gradient(2, 5);
@@ -259,12 +260,29 @@ START_TEST(the_way_back_with_outputs_at_hand_is_the_same) {
 }
 END_TEST
 
+START_TEST(what_is_to_stay_stays_and_is_seen) {
+  double x[C], y[C], logdet, other;
+  make((enf__spline_model){C, circle, M, 7, 2, 5, 3, 2}, 0.7);
+  draw(1, x);
+  for (size_t from = 0; from <= M; from += M) {
+    memcpy(y, x, sizeof y);
+    carry(from, M - from, 1, y, &logdet, NULL);
+    ck_assert_mem_eq(y + C - 2, x + C - 2, 2 * sizeof *x);
+    memcpy(y, x, sizeof y);
+    y[C - 1] += 0.5;
+    carry(from, M - from, 1, y, &other, NULL);
+    ck_assert_double_ne(logdet, other);
+  }
+  drop();
+}
+END_TEST
+
 /* ---- lines and circles ----------------------------------------------------------------------- */
 
 START_TEST(a_fresh_map_is_the_identity) {
   enum { S = 20 };
   double x[S * C], y[S * C], logdet[S];
-  make((enf__spline_model){C, circle, M, 7, 3, 8, 3}, 0);
+  make((enf__spline_model){C, circle, M, 7, 3, 8, 3, 0}, 0);
   draw(S, x);
   memcpy(y, x, sizeof y);
   carry(0, M, S, y, logdet, NULL);
@@ -381,11 +399,11 @@ START_TEST(shapes_without_sense_are_refused_with_their_number) {
     enf__spline_model model;
     const char *word;
   } bad[] = {
-      {{1, none, 4, 8, 2, 8, 5}, "coordinates"},   {{9, none, 4, 8, 2, 1000, 5}, "1000"},
-      {{9, none, 4, 8, 2, 1, 5}, "model.bins"},    {{9, none, 4, 8, 0, 8, 5}, "spline_depth"},
-      {{9, none, 4, 8, 9, 8, 5}, "spline_depth"},  {{9, none, 4, 8, 2, 8, 0}, "model.bound"},
-      {{9, none, 4, 8, 2, 8, NAN}, "model.bound"}, {{9, none, 0, 8, 2, 8, 5}, "layers"},
-      {{9, none, 4, 0, 2, 8, 5}, "width"},
+      {{1, none, 4, 8, 2, 8, 5, 0}, "coordinates"},   {{3, none, 4, 8, 2, 8, 5, 2}, "coordinates"},   {{9, none, 4, 8, 2, 1000, 5, 0}, "1000"},
+      {{9, none, 4, 8, 2, 1, 5, 0}, "model.bins"},    {{9, none, 4, 8, 0, 8, 5, 0}, "spline_depth"},
+      {{9, none, 4, 8, 9, 8, 5, 0}, "spline_depth"},  {{9, none, 4, 8, 2, 8, 0, 0}, "model.bound"},
+      {{9, none, 4, 8, 2, 8, NAN, 0}, "model.bound"}, {{9, none, 0, 8, 2, 8, 5, 0}, "layers"},
+      {{9, none, 4, 0, 2, 8, 5, 0}, "width"},
   };
   ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK);
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -403,7 +421,8 @@ int main(void) {
   TCase *tc = tcase_create("spline map");
   tcase_add_test(tc, back_is_the_inverse_of_there);
   tcase_add_test(tc, log_determinant_is_that_of_the_jacobian);
-  tcase_add_test(tc, gradients_are_those_of_differences);
+  tcase_add_loop_test(tc, gradients_are_those_of_differences, 0, 3);
+  tcase_add_test(tc, what_is_to_stay_stays_and_is_seen);
   tcase_add_test(tc, dx_does_not_need_gradients_of_parameters);
   tcase_add_test(tc, the_way_back_with_outputs_at_hand_is_the_same);
   tcase_add_test(tc, a_fresh_map_is_the_identity);
