@@ -23,14 +23,6 @@ double enf__space_log_unit(const enf__space *space) {
   return (double)enf__space_freedom(space) * log(space->scale);
 }
 
-void enf__space_set_temperatures(const enf__space *space, size_t n, const double *temperature,
-                                 double *y) {
-  const size_t state = enf__space_state(space);
-  for (size_t i = 0; enf__ladder_on(&space->ladder) && i < n; i++)
-    y[i * state + state - 1] = enf__ladder_place(
-        &space->ladder, temperature ? temperature[i] : space->ladder.temperature);
-}
-
 void enf__space_normal(const enf__space *space, double std, uint64_t seed, uint32_t stream,
                        uint64_t index, double *z) {
   const size_t count = enf__space_state(space);
