@@ -73,13 +73,13 @@ bases() {
   echo 'exact student-t:df=2'
 }
 
-copula_table() { # NAME OPTIONS...
-  local name=$1 base margins seed flow
-  shift
+copula_table() { # NAME RUNS OPTIONS...
+  local name=$1 runs=$2 base margins seed flow
+  shift 2
   rows "$out/gumbel.npy" gumbel 200000 1
   rows "$out/gumbel-test.npy" gumbel 100000 2
   bases | while read -r base margins; do
-    for ((seed = 0; seed < ${RUNS:-40}; seed++)); do
+    for ((seed = 0; seed < runs; seed++)); do
       flow=$out/$name-$base-$seed.safetensors
       train "$flow" "$out/gumbel.npy" $(vector 2) -s 'model.map=autoregressive*3' -s model.hidden=4 \
         -s model.prior=copula -s "model.margins=$margins" -s train.batch=128 --steps 2500 \
@@ -93,9 +93,10 @@ copula_table() { # NAME OPTIONS...
 
 # As published: Adam at a constant rate of 1e-3, nothing clipped, no average.
 run_copula() {
-  copula_table copula -s train.optimizer=adamw -s train.lr=1e-3 -s train.schedule=constant -s train.clip=0 -s train.ema=0
+  copula_table copula "${RUNS:-40}" -s train.optimizer=adamw -s train.lr=1e-3 -s train.schedule=constant -s train.clip=0 -s train.ema=0
 }
-run_default() { copula_table default; }
+# With the defaults of libenf.
+run_default() { copula_table default 3; }
 
 # ---- heavy tails of particles ------------------------------------------------------------------------
 

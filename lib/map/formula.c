@@ -154,12 +154,20 @@ typedef struct {
   size_t pieces, layer;
 } job;
 
+/* All layers, of the samples from `row` on. */
+static enf__stretch stretch_of(const enf__passage *p, size_t row) {
+  return (enf__stretch){.to_data = p->way.t1 > p->way.t0,
+                        .end = p->map->layers,
+                        .way = p->way.probes ? &p->way : NULL,
+                        .row = row};
+}
+
 static void go(const job *j, enf__arena *arena, size_t first, size_t S) {
   const enf__passage *p = j->p;
   const enf__map *map = p->map;
   const enf__formula_ops *ops = formula_of(map)->formula;
   const size_t dim = state_of(map), numbers = record_of(p);
-  const enf__stretch all = {.to_data = p->way.t1 > p->way.t0, .first = 0, .end = map->layers};
+  const enf__stretch all = stretch_of(p, first);
   double *y = p->y + first * dim, *record = kept_of(p)->record + first * numbers;
   const scratch s = lay_out(p, S, arena);
   memcpy(y, p->x + first * dim, S * dim * sizeof *y);
@@ -229,14 +237,19 @@ static void deliver(const job *j, size_t first, size_t S, const double *a) {
 static void come_back(const job *j, enf__arena *arena, size_t piece, size_t first, size_t S) {
   const enf__passage *p = j->p;
   const enf__map *map = p->map;
+  const enf__formula_ops *ops = formula_of(map)->formula;
+  const enf__stretch all = stretch_of(p, first);
   const size_t dim = state_of(map);
+  const double *record = kept_of(p)->record + first * record_of(p);
   const double *aside = all_went(p, first, S) ? aside_from(p, first) : NULL;
+  double *gradients = j->r->gradients ? j->r->gradients + piece * map->stride : NULL;
   const scratch s = lay_out(p, S, arena);
   for (size_t i = 0; i < S; i++)
     load_cotangents(j, first + i, s.a + i * dim, s.dlogdet + i);
-  formula_of(map)->formula->pull(map, j->run, arena, p->way.t1 > p->way.t0, S,
-                                 kept_of(p)->record + first * record_of(p), aside, s.dlogdet, s.a,
-                                 j->r->gradients ? j->r->gradients + piece * map->stride : NULL);
+  if (all.way && ops->pull_estimate)
+    ops->pull_estimate(map, j->run, arena, &all, S, record, s.dlogdet, s.a, gradients);
+  else
+    ops->pull(map, j->run, arena, all.to_data, S, record, aside, s.dlogdet, s.a, gradients);
   deliver(j, first, S, s.a);
 }
 

@@ -12,6 +12,8 @@ typedef struct {
   bool to_data;
   size_t first, end;
   const enf__carry *estimate; /* its log-determinants may be estimated by probes; or NULL */
+  const enf__way *way;        /* of a passage with probes, which may be used for the same; or NULL */
+  size_t row;                 /* of the way's samples, the first one here */
 } enf__stretch;
 
 typedef struct {
@@ -36,6 +38,10 @@ typedef struct {
   void (*pull)(const enf__map *map, const enf__run *run, enf__arena *arena, bool to_data, size_t S,
                const double *record, const double *aside, const double *dlogdet, double *a,
                double *dparams);
+  /* The same, of a stretch with a way; NULL: the log-determinants of apply are exact anyway. */
+  void (*pull_estimate)(const enf__map *map, const enf__run *run, enf__arena *arena,
+                        const enf__stretch *stretch, size_t S, const double *record,
+                        const double *dlogdet, double *a, double *dparams);
 
   /* Or, in the place of pull, one layer after another, so that gradients of all pieces are summed
      while they are in a cache. sums: doubles that hold a piece's gradient of a layer, packed as the

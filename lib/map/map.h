@@ -52,6 +52,7 @@ typedef struct {
   double t0, t1;             /* within [0,1], either order */
   const double *eps;         /* (n,probes,state) */
   size_t probes;             /* 0: exact divergence */
+  uint64_t seed, first;      /* the first sample's number in the stream `seed`: what else is drawn */
   double kinetic, frobenius; /* weights of the penalty on the path, >= 0; the latter needs probes */
 } enf__way;
 

@@ -56,13 +56,21 @@ static enf_status make(enf_ctx *ctx, residual_map *r, const enf__map_spec *spec)
   r->scale = enf__alloc_array(&ctx->alloc, M + 1, sizeof *r->scale);
   if (!r->offset || !r->scale)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a map");
-  const enf__residual_kind *ops = kinds[enf__opts_int(spec->options, ENF__OPT_MODEL_RESIDUAL)];
+  const int64_t which = enf__opts_int(spec->options, ENF__OPT_MODEL_RESIDUAL);
+  const enf__residual_kind *ops = kinds[which];
+  const bool series =
+      enf__opts_int(spec->options, ENF__OPT_MODEL_RESIDUAL_GRADIENT) == ENF__RESIDUAL_SERIES;
+  if (series && which != ENF__RESIDUAL_KERNEL)
+    return enf__fail(ctx, ENF_ERR_OPTION,
+                     "model.residual_gradient series needs model.residual kernel, whose slope is "
+                     "bounded on both sides");
   TRY(ops->create(ctx, &r->kind, spec));
   r->kind->ops = ops;
   r->kind->space = spec->space;
   r->kind->alloc = ctx->alloc;
   r->kind->layers = M;
   r->kind->bound = bound;
+  r->kind->series = series;
   const enf__tensor scale = {.rows = 1, .cols = 1, .turns = true};
   for (size_t m = 0; m < M; m++) {
     r->offset[m] = enf__params_add(spec->params, scale, "residual.%zu.log_scale", m);
@@ -147,6 +155,7 @@ static void apply(const enf__map *map, const enf__run *run, enf__arena *arena,
   const size_t M = map->layers, used = arena->used;
   (void)aside;
   const enf__carry *call = enf__residual_has_series(kind) ? stretch->estimate : NULL;
+  const bool probed = kind->series && stretch->way;
   for (size_t k = stretch->first; k < stretch->end; k++, arena->used = used) {
     const size_t m = stretch->to_data ? stretch->end - 1 - (k - stretch->first) : k;
     const bool end = m == end_layer(r);
@@ -155,7 +164,9 @@ static void apply(const enf__map *map, const enf__run *run, enf__arena *arena,
       keep(r, m, S, x, record);
       if (call)
         enf__residual_estimate(kind, m, arena, S, x, 1, call);
-      kind->ops->forward(kind, m, run, arena, S, x, call ? NULL : logdet);
+      if (probed)
+        enf__residual_series(kind, m, run, arena, S, x, stretch, logdet);
+      kind->ops->forward(kind, m, run, arena, S, x, call || probed ? NULL : logdet);
       if (end) {
         rescale(r, M, 1, S, x, logdet);
         keep(r, M, S, x, record);
@@ -194,22 +205,28 @@ static void pull_scale(const residual_map *r, size_t which, bool inverse, size_t
     dparams[r->offset[which]] += sign * sum;
 }
 
-static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bool to_data,
-                 size_t S, const double *record, const double *aside, const double *dlogdet,
-                 double *a, double *dparams) {
+static void pull_estimate(const enf__map *map, const enf__run *run, enf__arena *arena,
+                          const enf__stretch *stretch, size_t S, const double *record,
+                          const double *dlogdet, double *a, double *dparams) {
   const residual_map *r = map_of(map);
   const enf__residual *kind = r->kind;
   const size_t M = map->layers, dim = enf__space_state(map->space), used = arena->used;
-  const bool inverse = to_data != r->to_data;
-  (void)aside;
+  const bool inverse = stretch->to_data != r->to_data;
+  enf__residual_back back = {.inverse = inverse,
+                             .probed = kind->series && stretch->way && !inverse ? stretch : NULL,
+                             .S = S,
+                             .stride = record_of(map),
+                             .dlogdet = dlogdet,
+                             .a = a,
+                             .dparams = dparams};
   if (!inverse)
     pull_scale(r, M, false, S, record, dlogdet, a, dparams);
   for (size_t k = 0; k < M; k++, arena->used = used) {
-    const size_t m = to_data ? k : M - 1 - k;
+    const size_t m = stretch->to_data ? k : M - 1 - k;
     if (inverse)
       pull_scale(r, m, true, S, record, dlogdet, a, dparams);
-    kind->ops->pull(kind, m, run, arena, inverse, S, record + m * dim, record_of(map), dlogdet, a,
-                    dparams);
+    back.x = record + m * dim;
+    kind->ops->pull(kind, m, run, arena, &back);
     if (!inverse)
       pull_scale(r, m, false, S, record, dlogdet, a, dparams);
   }
@@ -217,12 +234,21 @@ static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bo
     pull_scale(r, M, true, S, record, dlogdet, a, dparams);
 }
 
+static void pull(const enf__map *map, const enf__run *run, enf__arena *arena, bool to_data,
+                 size_t S, const double *record, const double *aside, const double *dlogdet,
+                 double *a, double *dparams) {
+  const enf__stretch exact = {.to_data = to_data};
+  (void)aside;
+  pull_estimate(map, run, arena, &exact, S, record, dlogdet, a, dparams);
+}
+
 static const enf__formula_ops formula = {.together = TOGETHER,
                                          .record = record_of,
                                          .cost = cost,
                                          .workspace = workspace,
                                          .apply = apply,
-                                         .pull = pull};
+                                         .pull = pull,
+                                         .pull_estimate = pull_estimate};
 
 const enf__map_ops enf__residual_ops = {
     .plan = plan, .allocate = allocate, .destroy = destroy, .pack = pack, ENF__FORMULA_ROWS};

@@ -5,10 +5,22 @@
 #ifndef ENF__RESIDUAL_H
 #define ENF__RESIDUAL_H
 
-#include "map/map.h"
+#include "map/formula.h"
 #include "math/pairwise.h"
 
 typedef struct enf__residual enf__residual;
+
+/* The way back through a layer. */
+typedef struct {
+  bool inverse;               /* it was gone by its inverse */
+  const enf__stretch *probed; /* its log-determinants were estimated by this way's probes; or NULL */
+  size_t S;
+  const double *x; /* (S,state) where the layer is a formula, `stride` numbers apart */
+  size_t stride;
+  const double *dlogdet; /* (S) of the way that was gone */
+  double *a;             /* (S,state) cotangents of what came out become those of what went in */
+  double *dparams;       /* (P) += or NULL */
+} enf__residual_back;
 
 typedef struct {
   /* OPTION, with the sentence, for what it cannot be; NOMEM. */
@@ -27,12 +39,8 @@ typedef struct {
   /* The other way; logdet -= the same. INVERSE in why (S) for what does not converge. */
   void (*invert)(const enf__residual *kind, size_t layer, const enf__run *run, enf__arena *arena,
                  size_t S, double *x, double *logdet, enf__failure *why);
-  /* From points x, `stride` numbers apart, where the map is a formula: cotangents a (S,state) of
-     what came out become those of what went in, dlogdet (S) being those of the log-determinant of
-     that way; dparams (P) += or NULL. */
   void (*pull)(const enf__residual *kind, size_t layer, const enf__run *run, enf__arena *arena,
-               bool inverse, size_t S, const double *x, size_t stride, const double *dlogdet,
-               double *a, double *dparams);
+               const enf__residual_back *back);
   /* The functions of distances that a layer is the gradient of; false where it is not bounded on
      both sides. NULL: it is none. */
   bool (*view)(const enf__residual *kind, size_t layer, enf__pairwise *view);
@@ -45,6 +53,7 @@ struct enf__residual {
   enf_alloc alloc;
   size_t layers;
   double bound; /* c */
+  bool series;  /* trained by the series (residual_series.h), where there are probes */
 };
 
 extern const enf__residual_kind enf__residual_pairwise, enf__residual_mlp, enf__residual_egnn;

@@ -226,20 +226,21 @@ static void reverse(const work *w, const double *x, const double *b, double mu, 
 
 /* As in residual_mlp.c. */
 static void pull(const enf__residual *kind, size_t layer, const enf__run *run, enf__arena *arena,
-                 bool inverse, size_t S, const double *x, size_t stride, const double *dlogdet,
-                 double *a, double *dparams) {
+                 const enf__residual_back *back) {
   const work w = begin(kind, layer, arena);
+  const double *x = back->x;
   const size_t n = w.n;
+  double *a = back->a;
   (void)run;
-  for (size_t i = 0; i < S; i++, x += stride, a += n) {
+  for (size_t i = 0; i < back->S; i++, x += back->stride, a += n) {
     determinant(&w, x);
-    if (!inverse) {
-      reverse(&w, x, a, dlogdet[i], dparams);
+    if (!back->inverse) {
+      reverse(&w, x, a, back->dlogdet[i], back->dparams);
       for (size_t k = 0; k < n; k++)
         a[k] += w.trial[k];
       continue;
     }
-    reverse(&w, x, w.zero, -dlogdet[i], NULL);
+    reverse(&w, x, w.zero, -back->dlogdet[i], NULL);
     for (size_t k = 0; k < n; k++)
       w.rest[k] = a[k] + w.trial[k];
     for (size_t k = 0; k < n; k++) {
@@ -248,8 +249,8 @@ static void pull(const enf__residual *kind, size_t layer, const enf__run *run, e
         a[k] += w.inverse[b * n + k] * w.rest[b];
       w.F[k] = -a[k];
     }
-    if (dparams)
-      reverse(&w, x, w.F, -dlogdet[i], dparams);
+    if (back->dparams)
+      reverse(&w, x, w.F, -back->dlogdet[i], back->dparams);
   }
 }
 

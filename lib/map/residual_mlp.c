@@ -358,33 +358,33 @@ static void solve_transposed(const work *w, size_t n, const double *in, double *
 
 /* As in residual_pairwise.c, but for J, which is not symmetric here. */
 static void pull(const enf__residual *kind, size_t layer, const enf__run *run, enf__arena *arena,
-                 bool inverse, size_t S, const double *x, size_t stride, const double *dlogdet,
-                 double *a, double *dparams) {
+                 const enf__residual_back *back) {
   work w = lay_out(of(kind), layer, run, arena);
   const size_t C = chunk_of(of(kind)), D = w.D;
-  for (size_t first = 0; first < S; first += C) {
-    const size_t n = S - first < C ? S - first : C;
-    double *cotangent = a + first * D;
+  for (size_t first = 0; first < back->S; first += C) {
+    const size_t n = back->S - first < C ? back->S - first : C;
+    const double *dlogdet = back->dlogdet + first;
+    double *cotangent = back->a + first * D;
     for (size_t i = 0; i < n; i++)
-      memcpy(w.x + i * D, x + (first + i) * stride, D * sizeof *x);
+      memcpy(w.x + i * D, back->x + (first + i) * back->stride, D * sizeof *w.x);
     evaluate(&w, n, w.x, w.y);
     for (size_t i = 0; i < n; i++)
       invert_matrix(&w, i);
-    if (!inverse) {
-      reverse(&w, cotangent, 1, dlogdet + first, w.rest, dparams);
+    if (!back->inverse) {
+      reverse(&w, cotangent, 1, dlogdet, w.rest, back->dparams);
       for (size_t k = 0; k < n * D; k++)
         cotangent[k] += w.rest[k];
       continue;
     }
     memset(w.a, 0, n * D * sizeof *w.a);
-    reverse(&w, w.a, -1, dlogdet + first, w.rest, NULL);
+    reverse(&w, w.a, -1, dlogdet, w.rest, NULL);
     for (size_t k = 0; k < n * D; k++)
       w.rest[k] += cotangent[k];
     solve_transposed(&w, n, w.rest, cotangent);
     for (size_t k = 0; k < n * D; k++)
       w.a[k] = -cotangent[k];
-    if (dparams)
-      reverse(&w, w.a, -1, dlogdet + first, w.rest, dparams);
+    if (back->dparams)
+      reverse(&w, w.a, -1, dlogdet, w.rest, back->dparams);
   }
 }
 

@@ -11,6 +11,7 @@
    gradient of a strongly convex function, so Newton's method with a line search finds its
    inverse from anywhere. Every sample is a lane of its own. All of it is double. */
 #include "map/residual.h"
+#include "map/residual_series.h"
 #include <math.h>
 #include <string.h>
 
@@ -101,12 +102,8 @@ static enf_status allocate(enf_ctx *ctx, enf__residual *kind) {
 
 /* ---- the functions' numbers ------------------------------------------------------------------ */
 
-static double least_share(const pairwise *p) {
-  return p->head.bound / (double)p->head.space->shape.particles;
-}
-
 static double coefficient(const pairwise *p, double w, double *slope) {
-  const double share = least_share(p);
+  const double share = p->head.bound / (double)p->head.space->shape.particles;
   if (p->both_sides) {
     const double t = tanh(w);
     *slope = share * (1 - t) * (1 + t);
@@ -116,8 +113,7 @@ static double coefficient(const pairwise *p, double w, double *slope) {
   return share * (w > 0 ? w : expm1(w));
 }
 
-/* The last coefficient but one of a cell; those of the first and the last cell are repeated. */
-static size_t middle(size_t cell) { return cell; }
+/* Beside the coefficient of a cell; those of the first and the last cell are repeated. */
 static size_t left(size_t cell) { return cell ? cell - 1 : 0; }
 static size_t right(size_t cell, size_t cells) { return cell + 1 < cells ? cell + 1 : cell; }
 
@@ -131,7 +127,7 @@ static void tabulate(const pairwise *p, const double *w, double *spline, double 
     double unused;
     const double a = coefficient(p, w[left(k)], &unused),
                  c = coefficient(p, w[right(k, K)], &unused);
-    const double b = coefficient(p, w[middle(k)], &slope[k]);
+    const double b = coefficient(p, w[k], &slope[k]);
     double *cell = spline + 4 * k;
     cell[0] = below;
     cell[1] = (a + b) / 2;
@@ -149,7 +145,7 @@ static void untabulate(const pairwise *p, double *dspline, const double *slope, 
   for (size_t k = K; k-- > 0;) {
     const double *d = dspline + 4 * k, part = h * below / 6;
     dw[left(k)] += slope[left(k)] * (d[1] / 2 - d[2] + d[3] / 2 + part);
-    dw[middle(k)] += slope[k] * (d[1] / 2 + d[2] - d[3] + 4 * part);
+    dw[k] += slope[k] * (d[1] / 2 + d[2] - d[3] + 4 * part);
     dw[right(k, K)] += slope[right(k, K)] * (d[3] / 2 + part);
     below += d[0];
   }
@@ -394,52 +390,59 @@ static void invert(const enf__residual *kind, size_t layer, const enf__run *run,
 
 /* ---- gradients ------------------------------------------------------------------------------- */
 
-/* T: da = (1 + J) a + mu dl/dx, and its functions' numbers by a . F + mu l. Its inverse, with l of
-   the way being -l: b = (1 + J)^-1 (a + mu dl/dx), the numbers by mu l - b . F. Cotangents are in
-   trial, and come back there. */
-static void pull_lanes(const work *w, bool inverse, const double *dlogdet, double *dspline) {
-  const size_t numbers = w->n * w->lanes;
-  double unused[ENF__PAIRWISE_LANES], mu[ENF__PAIRWISE_LANES];
-  for (size_t l = 0; l < w->lanes; l++)
-    mu[l] = inverse ? -dlogdet[l] : dlogdet[l];
-  w->ops->value(&w->view, w->x, w->y, w->matrix);
-  w->ops->factor(w->n, w->matrix, unused);
-  w->ops->invert(w->n, w->matrix);
-  if (inverse) {
-    memset(w->step, 0, numbers * sizeof *w->step);
-    w->ops->pull(&w->view, w->x, w->matrix, w->step, mu, w->rest, NULL);
-    for (size_t k = 0; k < numbers; k++)
-      w->rest[k] += w->trial[k];
-    w->ops->times(w->n, w->matrix, w->rest, w->trial);
-    for (size_t k = 0; k < numbers; k++)
-      w->step[k] = -w->trial[k];
-    if (dspline)
-      w->ops->pull(&w->view, w->x, w->matrix, w->step, mu, NULL, dspline);
-    return;
-  }
+/* T: da = (1 + J) a + mu dl/dx, its functions' numbers by a . F + mu l; cotangents are in trial, and come
+   back there. The matrix is the inverse, or an estimate of it. */
+static void pull_there(const work *w, const double *mu, double *dspline) {
   w->ops->pull(&w->view, w->x, w->matrix, w->trial, mu, w->rest, dspline);
-  for (size_t k = 0; k < numbers; k++)
+  for (size_t k = 0; k < w->n * w->lanes; k++)
     w->trial[k] += w->rest[k];
 }
 
+/* Its inverse, l of the way being -l: b = (1 + J)^-1 (a + mu dl/dx), the numbers by mu l - b . F. */
+static void pull_back(const work *w, const double *mu, double *dspline) {
+  const size_t numbers = w->n * w->lanes;
+  memset(w->step, 0, numbers * sizeof *w->step);
+  w->ops->pull(&w->view, w->x, w->matrix, w->step, mu, w->rest, NULL);
+  for (size_t k = 0; k < numbers; k++)
+    w->rest[k] += w->trial[k];
+  w->ops->times(w->n, w->matrix, w->rest, w->trial);
+  for (size_t k = 0; k < numbers; k++)
+    w->step[k] = -w->trial[k];
+  if (dspline)
+    w->ops->pull(&w->view, w->x, w->matrix, w->step, mu, NULL, dspline);
+}
+
+static void invert_matrix(const work *w) {
+  double unused[ENF__PAIRWISE_LANES];
+  w->ops->value(&w->view, w->x, w->y, w->matrix);
+  w->ops->factor(w->n, w->matrix, unused);
+  w->ops->invert(w->n, w->matrix);
+}
+
 static void pull(const enf__residual *kind, size_t layer, const enf__run *run, enf__arena *arena,
-                 bool inverse, size_t S, const double *x, size_t stride, const double *dlogdet,
-                 double *a, double *dparams) {
+                 const enf__residual_back *back) {
   const pairwise *p = of(kind);
   const work w = lay_out(p, layer, run, arena);
+  const size_t used = arena->used;
+  double *dspline = back->dparams ? w.dspline : NULL;
   memset(w.dspline, 0, p->rows * p->cells * 4 * sizeof *w.dspline);
-  for (size_t first = 0; first < S; first += w.lanes) {
-    const size_t rows = rows_from(&w, S, first);
+  for (size_t first = 0; first < back->S; first += w.lanes, arena->used = used) {
+    const size_t rows = rows_from(&w, back->S, first);
     double mu[ENF__PAIRWISE_LANES] = {0};
-    memcpy(mu, dlogdet + first, rows * sizeof *mu);
-    load(&w, rows, x + first * stride, stride, w.x);
-    load(&w, rows, a + first * w.n, w.n, w.trial);
-    pull_lanes(&w, inverse, mu, dparams ? w.dspline : NULL);
-    store(&w, rows, w.trial, a + first * w.n);
+    for (size_t l = 0; l < rows; l++)
+      mu[l] = back->inverse ? -back->dlogdet[first + l] : back->dlogdet[first + l];
+    load(&w, rows, back->x + first * back->stride, back->stride, w.x);
+    load(&w, rows, back->a + first * w.n, w.n, w.trial);
+    if (back->probed)
+      enf__residual_series_inverse(kind, layer, run, arena, rows, w.x, back->probed, first, w.matrix);
+    else
+      invert_matrix(&w);
+    (back->inverse ? pull_back : pull_there)(&w, mu, dspline);
+    store(&w, rows, w.trial, back->a + first * w.n);
   }
-  for (size_t r = 0; dparams && r < p->rows; r++)
+  for (size_t r = 0; dspline && r < p->rows; r++)
     untabulate(p, w.dspline + r * p->cells * 4, p->slope + (layer * p->rows + r) * p->cells,
-               dparams + p->weight[layer] + r * p->cells);
+               back->dparams + p->weight[layer] + r * p->cells);
 }
 
 const enf__residual_kind enf__residual_pairwise = {create, add,       allocate, destroy, pack,

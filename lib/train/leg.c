@@ -27,6 +27,8 @@ enf__leg enf__leg_take(const enf__batch *b, double t0, double t1, enf__arena *ar
                              .t1 = t1,
                              .eps = leg.eps,
                              .probes = probes,
+                             .seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED),
+                             .first = b->first,
                              .kinetic = enf__opts_real(b->options, ENF__OPT_TRAIN_KINETIC),
                              .frobenius = enf__opts_real(b->options, ENF__OPT_TRAIN_FROBENIUS)}};
   enf__journey_take(&leg.p, arena);
@@ -54,11 +56,11 @@ static enf_status end_pass(enf_ctx *ctx, const enf__batch *b, enf__slope *slope)
 
 enf_status enf__leg_forward(enf_ctx *ctx, const enf__batch *b, enf__leg *leg, enf__slope *slope) {
   enf_status status;
-  const uint64_t seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED);
+  const enf__way *way = &leg->p.way;
   const size_t dim = dim_of(b);
   for (size_t i = 0; leg->eps && i < b->n; i++)
-    enf__probe_draw(ctx->run.probe, seed, b->first + i, leg->p.way.probes, dim,
-                    leg->eps + i * leg->p.way.probes * dim);
+    enf__probe_draw(ctx->run.probe, way->seed, way->first + i, way->probes, dim,
+                    leg->eps + i * way->probes * dim);
   TRY(enf__journey_forward(ctx, &leg->p));
   TRY(end_pass(ctx, b, slope));
 out:
