@@ -50,11 +50,11 @@ def main(library, version, folder):
     path.parent.mkdir(parents=True, exist_ok=True)
     for old in path.parent.glob("enf-*.whl"):
         old.unlink()
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as wheel:
         for name, data in files.items():
             entry = zipfile.ZipInfo(name, (2000, 1, 1, 0, 0, 0))  # the same bytes at any time
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            wheel.writestr(entry, data)
+            wheel.writestr(entry, data, compresslevel=9)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 

@@ -16,16 +16,14 @@
 #define PI ((REAL)3.14159265358979323846)
 #define TWO ((REAL)2)
 #define SPLINE_ROWS 2 /* side by side */
+#define SPLINE_BINS 8 /* with loops of their own */
+/* Other bins, and a last row without a neighbour: loops that are not unrolled, as they would be most
+   of the library. */
+#define SPLINE_REST static __attribute__((cold, noinline))
 
-/* Run BLOCK(R, first row) over all rows. */
-#define SPLINE_FOR_ROWS(rows, BLOCK)                                                               \
-  do {                                                                                             \
-    size_t r0 = 0;                                                                                 \
-    for (; r0 + SPLINE_ROWS <= (rows); r0 += SPLINE_ROWS)                                          \
-      BLOCK(SPLINE_ROWS, r0);                                                                      \
-    for (; r0 < (rows); r0++)                                                                      \
-      BLOCK(1, r0);                                                                                \
-  } while (0)
+static size_t spline_paired(size_t rows, const enf__splines *p) {
+  return p->bins == SPLINE_BINS ? rows / SPLINE_ROWS * SPLINE_ROWS : 0;
+}
 
 /* What is the same for all rows of one vector of lanes. */
 typedef struct {
@@ -182,24 +180,29 @@ INLINE void spline_move(const spline_lanes *s, const bool back, const int R, REA
 }
 
 INLINE void spline_rows(size_t rows, const enf__splines *p, const size_t K, const bool back,
-                        REAL *a, size_t lda, REAL *v, REAL *logdet) {
+                        const int R, REAL *a, size_t lda, REAL *v, REAL *logdet) {
   for (size_t c = 0; c < p->lanes; c += (size_t)L) {
     const spline_lanes s = spline_open(p, K, c);
-#define BLOCK(R, r)                                                                                \
-  spline_move(&s, back, R, a + (r)*lda + c, lda, v + (r)*p->lanes + c, logdet + (r))
-    SPLINE_FOR_ROWS(rows, BLOCK);
-#undef BLOCK
+    for (size_t r = 0; r < rows; r += (size_t)R)
+      spline_move(&s, back, R, a + r * lda + c, lda, v + r * p->lanes + c, logdet + r);
   }
+}
+
+SPLINE_REST void spline_rest(size_t rows, const enf__splines *p, bool back, REAL *a, size_t lda,
+                             REAL *v, REAL *logdet) {
+  spline_rows(rows, p, p->bins, back, 1, a, lda, v, logdet);
 }
 
 static void spline(size_t rows, const enf__splines *p, bool back, REAL *a, size_t lda, REAL *v,
                    REAL *logdet) {
-  if (p->bins == 8 && back)
-    spline_rows(rows, p, 8, true, a, lda, v, logdet);
-  else if (p->bins == 8)
-    spline_rows(rows, p, 8, false, a, lda, v, logdet);
+  const size_t paired = spline_paired(rows, p);
+  if (back)
+    spline_rows(paired, p, SPLINE_BINS, true, SPLINE_ROWS, a, lda, v, logdet);
   else
-    spline_rows(rows, p, p->bins, back, a, lda, v, logdet);
+    spline_rows(paired, p, SPLINE_BINS, false, SPLINE_ROWS, a, lda, v, logdet);
+  if (paired < rows)
+    spline_rest(rows - paired, p, back, a + paired * lda, lda, v + paired * p->lanes,
+                logdet + paired);
 }
 
 /* ---- the way back ---------------------------------------------------------------------------- */
@@ -314,25 +317,32 @@ INLINE void spline_block_grad(const spline_lanes *s, const bool back, const int 
 }
 
 INLINE void spline_rows_grad(size_t rows, const enf__splines *p, const size_t K, const bool back,
-                             REAL *a, size_t lda, const REAL *x, REAL *g, const REAL *dlogdet) {
+                             const int R, REAL *a, size_t lda, const REAL *x, REAL *g,
+                             const REAL *dlogdet) {
   for (size_t c = 0; c < p->lanes; c += (size_t)L) {
     const spline_lanes s = spline_open(p, K, c);
-#define BLOCK(R, r)                                                                                \
-  spline_block_grad(&s, back, R, a + (r)*lda + c, lda, x + (r)*p->lanes + c, g + (r)*p->lanes + c, \
-                    dlogdet + (r))
-    SPLINE_FOR_ROWS(rows, BLOCK);
-#undef BLOCK
+    for (size_t r = 0; r < rows; r += (size_t)R) {
+      const size_t at = r * p->lanes + c;
+      spline_block_grad(&s, back, R, a + r * lda + c, lda, x + at, g + at, dlogdet + r);
+    }
   }
+}
+
+SPLINE_REST void spline_rest_grad(size_t rows, const enf__splines *p, bool back, REAL *a, size_t lda,
+                                  const REAL *x, REAL *g, const REAL *dlogdet) {
+  spline_rows_grad(rows, p, p->bins, back, 1, a, lda, x, g, dlogdet);
 }
 
 static void spline_grad(size_t rows, const enf__splines *p, bool back, REAL *a, size_t lda,
                         const REAL *x, REAL *g, const REAL *dlogdet) {
-  if (p->bins == 8 && back)
-    spline_rows_grad(rows, p, 8, true, a, lda, x, g, dlogdet);
-  else if (p->bins == 8)
-    spline_rows_grad(rows, p, 8, false, a, lda, x, g, dlogdet);
+  const size_t paired = spline_paired(rows, p), at = paired * p->lanes;
+  if (back)
+    spline_rows_grad(paired, p, SPLINE_BINS, true, SPLINE_ROWS, a, lda, x, g, dlogdet);
   else
-    spline_rows_grad(rows, p, p->bins, back, a, lda, x, g, dlogdet);
+    spline_rows_grad(paired, p, SPLINE_BINS, false, SPLINE_ROWS, a, lda, x, g, dlogdet);
+  if (paired < rows)
+    spline_rest_grad(rows - paired, p, back, a + paired * lda, lda, x + at, g + at,
+                     dlogdet + paired);
 }
 
 /* ---- the conditioner ------------------------------------------------------------------------- */
