@@ -206,11 +206,12 @@ typedef int (*enf_reduce_fn)(void *user, size_t n, double *sum);
  * along a fixed binary tree over 64 leaves of the global batch, each rank's in a slot of its own:
  * 1, 2, 4 ... 64 ranks have the same weights, to the bit, whatever order fn adds in, and enf_step_info
  * is of the global batch. Training without a reduce function adds in another order.
- * In:   fn, user     called once a step, on its thread, with ranks (8 + parameters) doubles; NULL takes
+ * In:   fn, user     called once a step, on its thread, with ranks (10 + parameters) doubles; NULL takes
  *                    it away. Kept by the trainer, not in its file. It may not use the step's context,
  *                    flow or trainer.
  *       rank, ranks  0 <= rank < ranks; ranks is a power of two up to 64
- * Steps answer UNSUPPORTED, with the sentence: objectives other than flow-matching and likelihood,
+ * Steps answer UNSUPPORTED, with the sentence: objectives whose mean is not that of the parts of a
+ * batch (refine and energy-matching, which level weights over all of it, least-squares),
  * mixtures, rows with weights, batches of many sizes, an open data scale
  * (set model.data_scale), and optimal transport whose blocks (train.ot_block) ranks would cut.
  * CALLBACK if fn fails, has not added, another rank's step has failed or is another one. A step

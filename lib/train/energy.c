@@ -231,7 +231,8 @@ const enf__objective enf__energy_objective = {.call_bytes = call_bytes,
                                               .worker_bytes = enf__leg_worker_bytes,
                                               .evaluate = evaluate_energy,
                                               .passes = 2,
-                                              .needs_energy = true};
+                                              .needs_energy = true,
+                                              .splits = true};
 
 /* ---- mixed ----------------------------------------------------------------------------------- */
 
@@ -251,6 +252,7 @@ const enf__objective enf__mixed = {.call_bytes = call_bytes,
                                    .passes = 4,
                                    .needs_data = true,
                                    .needs_energy = true,
+                                   .splits = true,
                                    .weighs = true};
 
 /* ---- path gradient --------------------------------------------------------------------------- */
@@ -320,7 +322,8 @@ const enf__objective enf__path_gradient = {.call_bytes = call_bytes,
                                            .worker_bytes = enf__leg_worker_bytes,
                                            .evaluate = evaluate_path_gradient,
                                            .passes = 5,
-                                           .needs_energy = true};
+                                           .needs_energy = true,
+                                           .splits = true};
 
 /* ---- refine ---------------------------------------------------------------------------------- */
 

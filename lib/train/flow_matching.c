@@ -307,7 +307,10 @@ enf_status enf__flow_matching_evaluate(enf_ctx *ctx, size_t count, const enf__ba
     x0 += b[k].n * dim;
   }
   TRY(enf__parallel_for(ctx, j.chunks, run_chunk, &j, (j.n + j.chunks - 1) / j.chunks, j.n));
-  *slope = (enf__slope){.evaluations = j.n, .buffers = j.chunks, .gradients = j.gradients};
+  *slope = (enf__slope){.evaluations = j.n,
+                        .counted = (double)j.n,
+                        .buffers = j.chunks,
+                        .gradients = j.gradients};
   for (size_t i = 0; i < j.n; i++)
     slope->loss += j.losses[i];
 out:
@@ -329,7 +332,8 @@ const enf__objective enf__flow_matching = {.call_bytes = call_bytes,
                                            .evaluate = evaluate,
                                            .pair = pair,
                                            .passes = 1,
-                                           .needs_data = true};
+                                           .needs_data = true,
+                                           .splits = true};
 
 const enf__objective enf__energy_matching = {.call_bytes = call_bytes,
                                              .worker_bytes = worker_bytes,

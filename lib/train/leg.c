@@ -43,7 +43,8 @@ size_t enf__leg_worker_bytes(const enf__batch *b, const enf__run *run) {
 
 void enf__leg_buffers(const enf__batch *b, enf__slope *slope, enf__arena *arena) {
   const size_t params = b->flow->params.size;
-  *slope = (enf__slope){.buffers = enf__journey_pieces(&b->flow->chain, b->n)};
+  *slope = (enf__slope){.counted = (double)b->n,
+                        .buffers = enf__journey_pieces(&b->flow->chain, b->n)};
   slope->gradients = ENF__TAKE(arena, double, slope->buffers *params);
   if (slope->gradients)
     memset(slope->gradients, 0, slope->buffers * params * sizeof *slope->gradients);
@@ -73,12 +74,13 @@ bool enf__leg_counts(const enf__leg *leg, size_t i) {
   return enf__leg_ok(leg, i) && isfinite(leg->dlogdet[i]);
 }
 
-static double share_of(const enf__leg *leg) {
+/* The weight of the samples that count. */
+static double sum_of(const enf__leg *leg) {
   double sum = 0;
   for (size_t i = 0; i < leg->p.way.n; i++)
     if (enf__leg_counts(leg, i))
       sum += leg->weight ? leg->weight[i] : 1;
-  return 1 / sum;
+  return sum;
 }
 
 static enf_status reverse(enf_ctx *ctx, enf__leg *leg, double scale, double *dx,
@@ -126,7 +128,7 @@ enf_status enf__leg_reverse_mean(enf_ctx *ctx, const enf__batch *b, enf__leg *le
                                  enf__slope *slope, double *share) {
   enf_status status;
   double last = 1;
-  for (double given = 0; (*share = share_of(leg)) != given && isfinite(*share); given = *share) {
+  for (double given = 0; (*share = 1 / sum_of(leg)) != given && isfinite(*share); given = *share) {
     last = *share - given;
     TRY(reverse(ctx, leg, weight * last, leg->dx, slope->gradients));
   }
@@ -134,6 +136,7 @@ enf_status enf__leg_reverse_mean(enf_ctx *ctx, const enf__batch *b, enf__leg *le
     for (size_t k = 0; leg->dx && k < b->n * dim_of(b); k++)
       leg->dx[k] *= *share / last;
   slope->failed += failures_of(leg);
+  slope->counted = fmin(slope->counted, sum_of(leg));
   TRY(end_pass(ctx, b, slope));
 out:
   return status;

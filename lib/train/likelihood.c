@@ -95,4 +95,5 @@ const enf__objective enf__likelihood = {.call_bytes = call_bytes,
                                         .evaluate = evaluate,
                                         .passes = 2,
                                         .needs_data = true,
+                                        .splits = true,
                                         .weighs = true};

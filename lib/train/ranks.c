@@ -2,7 +2,8 @@
 
    The global batch is cut into 64 leaves, and a rank has a whole subtree of the binary tree over
    them. A leaf is the objective's batch of its own and gives sums over its samples that count:
-   their number, the loss, its gradient. Sums go up the tree, inside of the rank by itself, then
+   their number, the loss, its gradient. (Of the mixed objective's two means a leaf has one number,
+   the smaller one: they differ only where samples fail.) Sums go up the tree, inside of the rank by itself, then
    between ranks in one call of the host's: every rank's sum has a slot of its own, zeros elsewhere,
    so that whatever order the host adds in adds only zeros. Means are formed afterwards. So 1, 2, 4
    ... 64 ranks have the same bytes. Blocks of the coupling are those of the global batch. */
@@ -15,7 +16,7 @@
 #define LEVELS 7 /* of the tree over them */
 
 /* A node of the tree: these, then the gradient (P). */
-enum { HERE, ROWS, STEP, COUNT, LOSS, EVALUATIONS, STEPS, FAILED, SUMS };
+enum { HERE, ROWS, STEP, COUNT, LOSS, EVALUATIONS, STEPS, FAILED, CAPPED, FORCES, SUMS };
 
 typedef struct {
   const enf__batch *batch;
@@ -63,10 +64,10 @@ enf_status enf__ranks_check(enf_ctx *ctx, const enf_trainer *tr, size_t n) {
   char name[32];
   if (!tr->reduce.fn)
     return ENF_OK;
-  if (objective != &enf__flow_matching && objective != &enf__likelihood)
+  if (!objective->splits)
     return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
-                     "train.objective is %s: a reduce function goes with flow-matching and "
-                     "likelihood of a single flow",
+                     "train.objective is %s: a reduce function goes with flow-matching, likelihood, "
+                     "energy, mixed and path-gradient of a single flow",
                      enf__opts_print(tr->options, ENF__OPT_TRAIN_OBJECTIVE, name));
   if (!tr->flow->scale_fixed)
     return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
@@ -106,18 +107,22 @@ static enf_status sum_leaf(enf_ctx *ctx, const enf_trainer *tr, const job *j, si
   memset(node, 0, j->width * sizeof *node);
   part.n = b->n * (leaf + 1) / j->leaves - begin;
   part.first += begin;
-  part.x += begin * dim;
-  part.volume += begin;
+  if (b->x) {
+    part.x += begin * dim;
+    part.volume += begin;
+  }
   part.draws = j->draws ? j->draws + begin * dim : NULL;
   if (part.n == 0)
     return ENF_OK;
   TRY(enf__trainer_objective(tr)->evaluate(ctx, &part, &slope));
   TRY(enf__gradient_sum(ctx, params, slope.buffers, slope.gradients, &norm));
-  const double count = (double)(part.n - slope.failed);
+  const double count = slope.counted;
   node[COUNT] = count;
   node[EVALUATIONS] = (double)slope.evaluations;
   node[STEPS] = (double)slope.steps;
   node[FAILED] = (double)slope.failed;
+  node[CAPPED] = (double)slope.capped;
+  node[FORCES] = (double)slope.forces_clipped;
   node[LOSS] = count > 0 ? count * slope.loss : 0;
   for (size_t k = 0; k < params && count > 0; k++)
     node[SUMS + k] = count * slope.gradients[k];
@@ -216,6 +221,8 @@ enf_status enf__ranks_slope(enf_ctx *ctx, const enf_trainer *tr, const enf__batc
                         .evaluations = (uint64_t)sum[EVALUATIONS],
                         .steps = (uint64_t)sum[STEPS],
                         .failed = (size_t)sum[FAILED],
+                        .capped = (uint64_t)sum[CAPPED],
+                        .forces_clipped = (uint64_t)sum[FORCES],
                         .buffers = 1,
                         .gradients = sum + SUMS};
 out:

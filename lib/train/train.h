@@ -44,6 +44,7 @@ typedef struct {
   double loss;
   uint64_t evaluations, steps, capped, forces_clipped; /* steps: accepted, forward */
   size_t failed, passes; /* samples whose integration failed; passes of the batch so far */
+  double counted; /* samples in the mean; of two means, in that of fewer */
   double share;          /* of the flow in the mixture, with boosting */
   size_t buffers;
   double *gradients; /* (buffers,P): their sum is the gradient */
@@ -63,6 +64,7 @@ typedef struct {
   size_t passes; /* times that a batch goes along the flow, there or back */
   bool needs_data, needs_energy;
   bool has_pool; /* its rows are from the trainer's */
+  bool splits; /* its mean is that of the parts of a batch, so ranks can share it */
   bool weighs; /* has a mean with weights; else rows with weights are resampled */
 } enf__objective;
 

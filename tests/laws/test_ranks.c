@@ -13,6 +13,7 @@ typedef struct {
 } meeting;
 
 static meeting meet;
+static bool walls; /* some samples are impossible */
 static double many[ALL * MOST_DIM];
 
 /* Ranks add to shared memory as they come. */
@@ -31,6 +32,17 @@ static int add_all(void *user, size_t n, double *sum) {
     m->size = 0;
   }
   pthread_barrier_wait(&m->barrier);
+  return 0;
+}
+
+/* An energy that ranks may ask at once. */
+static int well(void *user, size_t n, const double *x, double *u, double *grad) {
+  (void)user;
+  for (size_t i = 0; i < n; i++) {
+    springs(x + i * dim, u + i, grad + i * dim);
+    if (walls && x[i * dim] > 1)
+      u[i] = INFINITY;
+  }
   return 0;
 }
 
@@ -70,6 +82,8 @@ static void *run_rank(void *user) {
     m->status = enf_trainer_create(own, &trainer, m->flow, opts);
   if (m->status == ENF_OK)
     m->status = enf_trainer_set_reduce(trainer, add_all, &meet, m->rank, meet.ranks);
+  if (m->status == ENF_OK)
+    m->status = enf_trainer_set_energy(trainer, well, NULL);
   if (m->status == ENF_OK && m->fit)
     m->status = fit_rank(own, trainer, m);
   for (int i = 0; i < m->steps && m->status == ENF_OK && !m->fit; i++)
@@ -105,7 +119,9 @@ static double *train_ranks(int ranks, int steps, bool fit, enf_step_info *info, 
   return out;
 }
 
-static const char *const kinds[] = {"flow-matching", "likelihood"};
+static const char *const kinds[] = {"flow-matching", "likelihood", "energy", "mixed",
+                                    "path-gradient"};
+enum { KINDS = 5 };
 
 static void open_ranks(void) {
   open_bag();
@@ -121,13 +137,15 @@ static void take_many(void) {
 
 /* By steps, and by enf_fit with looks, which hands every rank its part of the batch. */
 START_TEST(ranks_have_the_same_weights) {
-  const bool fit = _i >= 2;
-  set("train.objective", kinds[_i % 2]);
+  const bool fit = _i >= KINDS;
+  walls = true;
+  set("train.objective", kinds[_i % KINDS]);
   take_many();
   enf_step_info first, info;
   size_t bytes;
   double *one = train_ranks(1, 50, fit, &first, &bytes);
   ck_assert_uint_eq(first.step, 50);
+  ck_assert(fit || (_i % KINDS < 2) == (first.capped == 0));
   for (int ranks = 2; ranks <= MOST_RANKS; ranks *= 2) {
     double *other = train_ranks(ranks, 50, fit, &info, &bytes);
     ck_assert_mem_eq(one, other, bytes);
@@ -146,11 +164,13 @@ static int leave(void *user, size_t n, double *sum) {
 /* Loss and gradient are those of a step without ranks, to rounding. */
 START_TEST(a_rank_is_a_step) {
   int zero = 0;
+  walls = _i % KINDS != 3; /* two means, of which one has fewer samples then */
   enf_step_info info[2] = {ENF_STEP_INFO_INIT, ENF_STEP_INFO_INIT};
   set("train.objective", kinds[_i]);
   take_many();
   for (int with = 0; with < 2; with++) {
     begin();
+    ck_assert_int_eq(enf_trainer_set_energy(tr, well, NULL), ENF_OK);
     if (with)
       ck_assert_int_eq(enf_trainer_set_reduce(tr, leave, &zero, 0, 1), ENF_OK);
     OK(enf_train_step(ctx, tr, ALL, many, &info[with]));
@@ -159,6 +179,7 @@ START_TEST(a_rank_is_a_step) {
   ck_assert_double_eq_tol(info[0].loss, info[1].loss, 1e-12 * fabs(info[0].loss));
   ck_assert_double_eq_tol(info[0].grad_norm, info[1].grad_norm, 1e-10 * info[0].grad_norm);
   ck_assert_uint_eq(info[0].evaluations, info[1].evaluations);
+  ck_assert_uint_eq(info[0].capped, info[1].capped);
 }
 END_TEST
 
@@ -186,18 +207,21 @@ START_TEST(what_cannot_be_is_told) {
   ck_assert_int_eq(enf_fit(ctx, tr, ALL, many, &plan, NULL, NULL, NULL), ENF_ERR_UNSUPPORTED);
   ck_assert_ptr_nonnull(strstr(enf_ctx_errmsg(ctx), "seconds is 5: with a reduce function"));
   end();
-  set("train.objective", "energy");
+  set("train.objective", "refine");
   begin();
   ck_assert_int_eq(enf_trainer_set_reduce(tr, leave, &value, 0, 1), ENF_OK);
   ck_assert_int_eq(try_step(NULL), ENF_ERR_UNSUPPORTED);
+  ck_assert_str_eq(enf_ctx_errmsg(ctx),
+                   "train.objective is refine: a reduce function goes with flow-matching, likelihood, "
+                   "energy, mixed and path-gradient of a single flow");
 }
 END_TEST
 
 int main(void) {
   TCase *tests = tcase_create("laws");
   tcase_add_checked_fixture(tests, open_ranks, close_bag);
-  tcase_add_loop_test(tests, ranks_have_the_same_weights, 0, 4);
-  tcase_add_loop_test(tests, a_rank_is_a_step, 0, 2);
+  tcase_add_loop_test(tests, ranks_have_the_same_weights, 0, 2 * KINDS);
+  tcase_add_loop_test(tests, a_rank_is_a_step, 0, KINDS);
   tcase_add_test(tests, what_cannot_be_is_told);
   return run_suite("ranks", tests);
 }

@@ -16,16 +16,19 @@ same() { for n in 2 4; do cmp "1.$1" "$n.$1" || fail "$1: 1 and $n ranks differ"
 
 "$enf" simulate lj:n=4 -n 400 -q -o lj.npy >/dev/null || exit 1
 train="train lj.npy -q --seed 3 --set model.hidden=8 --set model.layers=2 --set train.batch=64 --set train.schedule=constant"
+pair="--set model.field=pair-kernel --set model.data_scale=0.7 --set train.batch=64"
 looks="--validation lj.npy --rows 40 --validate-every 20"
 
-# 50 steps of both objectives, samples, densities, weights
+# 50 steps of flow matching and likelihood, some from the energy, samples, densities, weights
 for n in 1 2 4; do
   { ranks $n $train --steps 50 $looks -o $n.safetensors && ranks $n $train --steps 50 --objective likelihood -o $n.l.safetensors &&
+    ranks $n train -q --seed 3 $pair --objective energy -e lj:n=4 --steps 20 -o $n.e.safetensors &&
+    ranks $n train lj.npy -q --seed 3 $pair --objective mixed -e lj:n=4 --steps 20 -o $n.m.safetensors &&
     ranks $n sample $n.safetensors -n 301 -q -o $n.x.npy --logp $n.logp.npy && ranks $n logprob $n.safetensors lj.npy -q -o $n.p.npy &&
     ranks $n reweight $n.safetensors -n 301 -q -e lj:n=4 --paths 0 --logw $n.w.npy; } >$n.out 2>$n.err || fail "$n ranks: $(cat $n.err)"
-  [ "$(grep -c '^samples per second' $n.out)" = 5 ] || fail "$n ranks: not one report of each"
+  [ "$(grep -c '^samples per second' $n.out)" = 7 ] || fail "$n ranks: not one report of each"
 done
-for file in safetensors trainer l.safetensors x.npy logp.npy p.npy w.npy; do same $file; done
+for file in safetensors trainer l.safetensors e.safetensors m.safetensors x.npy logp.npy p.npy w.npy; do same $file; done
 cut -d , -f 1,3- 1.train.csv >1.curve && for n in 2 4; do cut -d , -f 1,3- $n.train.csv >$n.curve; done && same curve
 "$enf" sample 1.safetensors -n 301 -q -o alone.npy --logp alone.logp.npy >/dev/null && cmp alone.npy 4.x.npy && cmp alone.logp.npy 4.logp.npy ||
   fail 'samples of ranks are not those of one process'
@@ -68,7 +71,7 @@ refuse() { # refuse RANKS SENTENCE ARGUMENTS...
 }
 refuse 2 'ranks cannot plan a schedule by their clocks, which differ: --steps is needed' $train --seconds 5 -o n.safetensors
 refuse 3 'a training takes 1, 2, 4, ... 64 ranks, not 3' $train --steps 2 -o n.safetensors
-refuse 2 'train.objective is energy: a reduce function goes with' train -e lj:n=4 --objective energy -q --steps 2 --set train.batch=4 -o n.safetensors
+refuse 2 'train.objective is refine: a reduce function goes with' train --init 1.safetensors -e lj:n=4 --objective refine -q --steps 2 --set train.batch=4 -o n.safetensors
 refuse 2 'train --features is for one process, not for 2 ranks' train "$here/tests/cli/data/molecules.xyz" --features -q --steps 2 -o n.safetensors
 refuse 2 'standard input goes to one rank of 2: give a file' logprob 1.safetensors - -q
 [ $failed = 0 ] && echo 'mpirun: 1, 2 and 4 ranks write the same bytes; a killed rank loses nothing'
