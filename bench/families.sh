@@ -52,7 +52,7 @@ nll_of() { # FLOW DATA [OPTIONS]: what enf logprob says
 
 compile() {
   local source=$(dirname "$0")/families
-  [ -x "$out/host" ] || logged ${CC:-cc} -O2 -std=gnu11 ${CFLAGS:--Iinclude} -o "$out/host" "$source"/*.c \
+  [ -x "$out/host" ] && [ -z "$(find "$source" -newer "$out/host")" ] || logged ${CC:-cc} -O2 -std=gnu11 ${CFLAGS:--Iinclude} -o "$out/host" "$source"/*.c \
     ${LIBS:-build/libenf.a -lm -pthread}
 }
 
@@ -147,6 +147,8 @@ run_gaussians() {
   train "$out/c8.safetensors" "$out/gaussians.npy" $(vector 2) -s 'model.map=residual*10' -s model.symmetry=c8 \
     -s model.hidden=32 -s model.layers=2 -s train.batch=256 --steps 1000 -s train.optimizer=adamw -s train.ema=0.99
   echo "C8-symmetric residual map: $(nll_of "$out/c8.safetensors" "$out/gaussians-test.npy" -e gaussians | tr '\n' ' ')"
+  compile
+  shown "$out/host" turns "$out/c8.safetensors" "$out/gaussians-test.npy"
 }
 
 run_ten() {

@@ -3,6 +3,7 @@
    usage: host ten DATA TEST [SEED]          eight Gaussians by boosting ten affine parts (ten.c)
           host moons [SEED]                  toy:u6 by boosting two of them by energy (moons.c)
           host walks CLOSED OPEN [SEED]      rows of two walks that never cross a barrier (walks.c)
+          host turns FLOW DATA               how invariant log q is under C8
           host tail DATA LARGEST             tail index of the lengths of configurations
           host steps DIM BATCH N             processor time of a step of a linear map by either
    gradient host rows FILE DIM SPREAD N SEED   of a Gaussian: standard deviations from
@@ -157,11 +158,42 @@ static int run_tail(const char *path, size_t largest) {
   return 0;
 }
 
+/* ---- symmetry ---------------------------------------------------------------------------------
+ */
+
+/* How far log q of the first thousand rows in the plane is from that of rows turned by k/8 of a
+ * circle. */
+static int run_turns(const char *file, const char *data) {
+  enum { ROWS = 1000, TURNS = 8 };
+  static double y[ROWS * 2], straight[ROWS], turned[ROWS];
+  double most = 0;
+  enf_flow *flow;
+  enf_array *rows;
+  TRY(enf_load(ctx, &flow, file));
+  TRY(enf_array_read(ctx, &rows, data));
+  const double *x = enf_array_data(rows);
+  TRY(enf_log_prob(ctx, flow, ROWS, x, straight));
+  for (int k = 1; k < TURNS; k++) {
+    const double c = cos(6.283185307179586 * k / TURNS), s = sin(6.283185307179586 * k / TURNS);
+    for (size_t i = 0; i < ROWS; i++) {
+      y[2 * i] = c * x[2 * i] - s * x[2 * i + 1];
+      y[2 * i + 1] = s * x[2 * i] + c * x[2 * i + 1];
+    }
+    TRY(enf_log_prob(ctx, flow, ROWS, y, turned));
+    for (size_t i = 0; i < ROWS; i++)
+      most = fmax(most, fabs(turned[i] - straight[i]));
+  }
+  printf("largest difference of log q under the turns of C8: %.1e\n", most);
+  enf_array_destroy(rows);
+  enf_destroy(flow);
+  return 0;
+}
+
 static int usage(void) {
   fprintf(stderr,
           "usage: host ten DATA TEST [SEED] | host moons [SEED] | host walks CLOSED OPEN [SEED]\n"
-          "       host tail DATA LARGEST | host steps DIM BATCH N | host rows FILE DIM SPREAD N "
-          "SEED\n");
+          "       host turns FLOW DATA | host tail DATA LARGEST | host steps DIM BATCH N\n"
+          "       host rows FILE DIM SPREAD N SEED\n");
   return 2;
 }
 
@@ -173,6 +205,8 @@ static int run(int argc, char **argv) {
     return run_walks(argv + 2, argc == 5 ? argv[4] : "0");
   if ((argc == 2 || argc == 3) && !strcmp(what, "moons"))
     return run_moons(argc == 3 ? argv[2] : "0");
+  if (argc == 4 && !strcmp(what, "turns"))
+    return run_turns(argv[2], argv[3]);
   if (argc == 4 && !strcmp(what, "tail"))
     return run_tail(argv[2], strtoull(argv[3], NULL, 10));
   if (argc == 5 && !strcmp(what, "steps"))
