@@ -5,9 +5,9 @@
           host walks CLOSED OPEN [SEED]      rows of two walks that never cross a barrier (walks.c)
           host turns FLOW DATA               how invariant log q is under C8
           host tail DATA LARGEST             tail index of the lengths of configurations
-          host steps DIM BATCH N             processor time of a step of a linear map by either
-   gradient host rows FILE DIM SPREAD N SEED   of a Gaussian: standard deviations from
-   1/sqrt(SPREAD) to sqrt(SPREAD) */
+          host steps DIM BATCH N             time of a step of a linear map by either gradient
+          host rows FILE DIM SPREAD N SEED   of a Gaussian of widths 1/sqrt(SPREAD) to sqrt(SPREAD)
+ */
 #include "host.h"
 #include <time.h>
 
