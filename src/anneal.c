@@ -11,6 +11,7 @@
 #include "progress.h"
 #include "report.h"
 #include "target.h"
+#include "temperatures.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -214,13 +215,15 @@ static int finish(annealing *a) {
 }
 
 static int open_flow(annealing *a) {
-  const enf_status status = enf_load(a->c->ctx, &a->flow, a->c->operand[0]);
-  if (status != ENF_OK)
-    return cli_fail_status(a->c, status);
+  int result = flow_open(a->c, a->c->operand[0], &a->flow);
+  if (result != SUCCESS)
+    return result;
   flow_shape(a->flow, &a->data.N, &a->data.D);
-  int result = links_of_flow(a->c, a->flow);
+  result = links_of_flow(a->c, a->flow);
   if (result == SUCCESS)
     result = target_check(&a->target, "the flow", a->data.N, a->data.D);
+  if (result == SUCCESS)
+    target_heat(&a->target, flow_temperature(a->flow));
   if (result == SUCCESS)
     result = target_keep_hand(a->c, a->flow, &a->target);
   if (result == SUCCESS)

@@ -28,7 +28,8 @@ enum {
   MIX = 512,
   JUMP = 1024,
   ANNEAL = 2048,
-  RUNS = SIMULATE | TRAIN | SAMPLE | LOGPROB | REWEIGHT | IMPORT | MIX | JUMP | ANNEAL,
+  LADDER = 4096,
+  RUNS = SIMULATE | TRAIN | SAMPLE | LOGPROB | REWEIGHT | IMPORT | MIX | JUMP | ANNEAL | LADDER,
   ALL = RUNS | INFO | OPTIONS | CHECK
 };
 
@@ -113,6 +114,7 @@ int run_import(cli *c);
 int run_mix(cli *c);
 int run_jump(cli *c);
 int run_anneal(cli *c);
+int run_ladder(cli *c);
 int run_check(cli *c);
 int run_options(cli *c);
 

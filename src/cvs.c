@@ -215,13 +215,18 @@ int cvs_measure(const cli *c, const dataset *samples, const double *logw, cvs *v
                                                    : result;
 }
 
+bool cvs_have_states(const cvs *v) { return v->count > 0 && v->states < v->count; }
+
 void cvs_report(report *r, const cvs *v) {
   char label[64];
-  if (v->count == 0 || v->states == v->count)
+  if (!cvs_have_states(v))
     return;
   snprintf(label, sizeof label, "F of %s %.4g:%.4g, less the rest's", v->of[v->states].name,
            v->lowest, v->highest);
   report_measured(r, "free_energy", label, v->difference, v->error, (double)NAN, 0);
 }
 
-void cvs_free(cvs *v) { free(v->value); }
+void cvs_free(cvs *v) {
+  free(v->value);
+  v->value = NULL;
+}

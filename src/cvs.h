@@ -32,6 +32,8 @@ size_t cvs_find(const cvs *v, const char *name, size_t length);
 /* Of samples with the log of their weights. */
 int cvs_measure(const cli *c, const dataset *samples, const double *logw, cvs *v);
 void cvs_report(report *r, const cvs *v);
+/* Is there a free energy of two states to measure? */
+bool cvs_have_states(const cvs *v);
 void cvs_free(cvs *v);
 
 #endif

@@ -152,6 +152,7 @@ int data_read(cli *c, const char *path, size_t N, size_t D, dataset *data) {
 
 void data_free(dataset *data) {
   free(data->x);
+  free(data->temperature);
   free(data->labels);
   free(data->species);
   *data = (dataset){0};
@@ -159,18 +160,23 @@ void data_free(dataset *data) {
 
 void data_forget(dataset *data) {
   free(data->x);
-  data->x = NULL;
+  free(data->temperature);
+  data->x = data->temperature = NULL;
   data->n = 0;
 }
 
-void data_thin(dataset *data, uint64_t rows) {
+void data_move(dataset *data, size_t to, size_t from) {
   const size_t width = data->N * data->D;
+  memmove(data->x + to * width, data->x + from * width, width * sizeof *data->x);
+  if (data->temperature != NULL)
+    data->temperature[to] = data->temperature[from];
+}
+
+void data_thin(dataset *data, uint64_t rows) {
   if (rows >= data->n)
     return;
-  for (size_t i = 0; i < rows; i++) {
-    const size_t from = (size_t)((double)i * ((double)data->n / (double)rows));
-    memmove(data->x + i * width, data->x + from * width, width * sizeof(double));
-  }
+  for (size_t i = 0; i < rows; i++)
+    data_move(data, i, (size_t)((double)i * ((double)data->n / (double)rows)));
   data->n = (size_t)rows;
 }
 

@@ -8,6 +8,7 @@
 typedef struct {
   size_t n, N, D;
   double *x;
+  double *temperature; /* (n) reduced ones; NULL: none are said */
   char *labels;  /* of the particles, between blanks; NULL: none, or all X */
   char *species; /* as model.species, from the labels; NULL: all alike, or none */
 } dataset;
@@ -21,6 +22,8 @@ void data_free(dataset *data);
 void data_forget(dataset *data);
 /* Three dimensions, and every z is 0. */
 bool data_is_planar(const dataset *data);
+/* Configuration `from` to the place of `to`, with what belongs to it. */
+void data_move(dataset *data, size_t to, size_t from);
 /* Keep `rows` evenly spaced rows (all, if there are fewer). */
 void data_thin(dataset *data, uint64_t rows);
 

@@ -8,6 +8,7 @@
 #include "links.h"
 #include "progress.h"
 #include "ranks.h"
+#include "temperatures.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -154,7 +155,7 @@ static int make_room(const cli *c, bool density, draws *d) {
   return d->data.x != NULL && (d->logp != NULL || !density) ? SUCCESS : FAILURE;
 }
 
-static int read_flags(cli *c, draws *d) {
+int draws_flags(cli *c, draws *d) {
   uint64_t n = 0;
   int result = cli_require(c, FLAG_COUNT);
   if (result == SUCCESS)
@@ -167,17 +168,9 @@ static int read_flags(cli *c, draws *d) {
   return result == SUCCESS ? cli_configure(c) : result;
 }
 
-int draw_samples(cli *c, const char *path, bool density, draws *d) {
-  enf_flow *flow = NULL;
-  int result = read_flags(c, d);
-  if (result != SUCCESS)
-    return result;
-  interrupts_catch();
-  const enf_status status = enf_load(c->ctx, &flow, path);
-  if (status != ENF_OK)
-    return cli_fail_status(c, status);
+int draw_flow(cli *c, const enf_flow *flow, bool density, draws *d) {
   flow_shape(flow, &d->data.N, &d->data.D);
-  result = links_of_flow(c, flow);
+  int result = links_of_flow(c, flow);
   if (result == SUCCESS)
     result = make_room(c, density, d);
   if (result == SUCCESS)
@@ -186,8 +179,18 @@ int draw_samples(cli *c, const char *path, bool density, draws *d) {
     result = hands_of_flow(c, flow, &d->hands);
   if (result == SUCCESS && d->recall != NULL)
     result = d->recall(c, flow, d);
+  return result == SUCCESS ? draw(c, flow, d) : result;
+}
+
+int draw_samples(cli *c, const char *path, bool density, draws *d) {
+  enf_flow *flow = NULL;
+  int result = draws_flags(c, d);
+  if (result != SUCCESS)
+    return result;
+  interrupts_catch();
+  result = flow_open(c, path, &flow);
   if (result == SUCCESS)
-    result = draw(c, flow, d);
+    result = draw_flow(c, flow, density, d);
   enf_destroy(flow);
   return result;
 }

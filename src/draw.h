@@ -23,6 +23,9 @@ struct draws {
 /* Takes -n, --seed and --first. A sample that fails is NaN, counted and noted on standard error;
    it is a failure only if all fail. Interrupted, the samples so far are d->done. */
 int draw_samples(cli *c, const char *path, bool density, draws *d);
+/* Its two halves: flags and options, with the context configured; and the samples of a flow. */
+int draws_flags(cli *c, draws *d);
+int draw_flow(cli *c, const enf_flow *flow, bool density, draws *d);
 void draws_free(draws *d);
 
 /* The rule for calls that may fail for some samples only: the note, or the failure. */

@@ -98,11 +98,11 @@ int frames_fit_flow(const cli *c, const enf_flow *flow, const char *name, const 
 }
 
 static void drop(dataset *data, const int32_t *verdict) {
-  const size_t width = data->N * data->D, n = data->n;
+  const size_t n = data->n;
   data->n = 0;
   for (size_t i = 0; i < n; i++)
     if (verdict[i] == ENF_FRAME_GOOD)
-      memmove(data->x + data->n++ * width, data->x + i * width, width * sizeof *data->x);
+      data_move(data, data->n++, i);
 }
 
 int frames_keep_good(const cli *c, const enf_flow *flow, const char *name, dataset *data,

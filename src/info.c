@@ -34,6 +34,17 @@ static const char *const reals[][2] = {
     {"prior_std", "prior std (data scales)"},
 };
 
+static void print_temperatures(report *r, const enf_flow *flow) {
+  double coldest = 1, hottest = 1, temperature = 1;
+  char text[96];
+  enf_get_real(flow, "coldest", &coldest);
+  enf_get_real(flow, "hottest", &hottest);
+  enf_get_real(flow, "temperature", &temperature);
+  snprintf(text, sizeof text, "%.6g to %.6g, this is %.6g", coldest, hottest, temperature);
+  if (hottest > coldest)
+    report_text(r, "temperatures", "temperatures", text);
+}
+
 static void print_tensors(const enf_flow *flow, bool json) {
   const char *name = NULL;
   size_t rows = 0, columns = 0;
@@ -149,6 +160,7 @@ static int print_flow(cli *c, const enf_flow *flow, const zmatrix *z, const stan
     enf_get_real(flow, reals[i][0], &value);
     report_real(&r, reals[i][0], reals[i][1], value);
   }
+  print_temperatures(&r, flow);
   if (z->N > 0) {
     zmatrix_print(&r, z);
     result = rings_print(c, &r, flow);

@@ -10,6 +10,7 @@
 #include "progress.h"
 #include "report.h"
 #include "target.h"
+#include "temperatures.h"
 
 #include <math.h>
 #include <string.h>
@@ -163,13 +164,15 @@ static int finish(jumping *j) {
 static int open_walkers(jumping *j) {
   cli *c = j->c;
   size_t N, D;
-  const enf_status status = enf_load(c->ctx, &j->flow, c->operand[0]);
-  if (status != ENF_OK)
-    return cli_fail_status(c, status);
+  int result = flow_open(c, c->operand[0], &j->flow);
+  if (result != SUCCESS)
+    return result;
   flow_shape(j->flow, &N, &D);
-  int result = links_of_flow(c, j->flow);
+  result = links_of_flow(c, j->flow);
   if (result == SUCCESS)
     result = target_check(&j->target, "the flow", N, D);
+  if (result == SUCCESS)
+    target_heat(&j->target, flow_temperature(j->flow));
   if (result == SUCCESS)
     result = target_keep_hand(c, j->flow, &j->target);
   if (result == SUCCESS)

@@ -9,6 +9,7 @@
 #include "progress.h"
 #include "ranks.h"
 #include "score.h"
+#include "temperatures.h"
 #include "trajectory.h"
 
 #include <math.h>
@@ -145,10 +146,11 @@ static int load_and_evaluate(cli *c, target *t) {
     result = cli_usage(c, "--u has an energy for every configuration: --rows cannot choose some");
   if (result != SUCCESS)
     return result;
-  const enf_status status = enf_load(c->ctx, &flow, c->operand[0]);
-  if (status != ENF_OK)
-    return cli_fail_status(c, status);
+  result = flow_open(c, c->operand[0], &flow);
+  if (result != SUCCESS)
+    return result;
   flow_shape(flow, &N, &D);
+  target_heat(t, flow_temperature(flow));
   result = links_of_flow(c, flow);
   if (result == SUCCESS)
     result = trajectory_read(c, c->operands - 1, c->operand + 1, N, D, &data);

@@ -141,6 +141,18 @@ static const command commands[] = {
      "--resume goes on with after an interruption, or with more --rounds, to the same bits.\n\n"
      "The mean energy is that of the walkers at the end, its error that of independent ones.\n",
      run_jump},
+    {LADDER, "ladder", "FLOW", 1, 1, "Free energies over temperature from a flow of many temperatures",
+     "Draws -n samples of FLOW at every reduced temperature T of --temperatures (five from the\n"
+     "coldest to the hottest of FLOW if not given) and weighs them by exp(-u/T)/q, u of --energy. For\n"
+     "each T it prints the effective sample size, k-hat, log Z, mean energy and heat capacity\n"
+     "var(u)/T^2 (in units of k, of the coordinates) with errors, and with --cv and --states the\n"
+     "free energy of a state in kT. --plot draws the last of these and the effective sample size.\n\n"
+     "Such a flow is one of a molecule in internal coordinates with --set model.temperatures=\"1 2\",\n"
+     "trained on files of several temperatures (enf train --temperatures 1,1.3,1.6 A B C, those of\n"
+     "replica exchange), then or only by --objective refine or path-gradient, whose samples are\n"
+     "at train.rungs temperatures each step. T = 1 is the temperature of the energies. The other\n"
+     "commands take one of them by --temperature T.\n",
+     run_ladder},
     {ANNEAL, "anneal", "FLOW", 1, 1, "Lead samples of a flow to the Boltzmann density by bridges",
      "-n walkers begin as samples of FLOW and go over the densities q^(1-beta) exp(-beta u) from beta 0\n"
      "to 1: weighed, drawn anew where few carry the weight (sequential Monte Carlo; --ess-resample 0:\n"

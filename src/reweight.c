@@ -17,6 +17,7 @@
 #include "score.h"
 #include "surface.h"
 #include "target.h"
+#include "temperatures.h"
 #include "trajectory.h"
 
 #include <math.h>
@@ -114,10 +115,10 @@ static int compare_atoms(cli *c, reweighting *w) {
   enf_flow *flow = NULL;
   if (c->operands == 0)
     return atoms_fit_file(&w->samples.data, c->value[FLAG_X], &w->reference, reference_of(c));
-  const enf_status status = enf_load(c->ctx, &flow, c->operand[0]);
-  if (status != ENF_OK)
-    return cli_fail_status(c, status);
-  const int result = atoms_fit_flow(c, flow, c->operand[0], &w->reference, reference_of(c));
+  int result = flow_open(c, c->operand[0], &flow);
+  if (result != SUCCESS)
+    return result;
+  result = atoms_fit_flow(c, flow, c->operand[0], &w->reference, reference_of(c));
   enf_destroy(flow);
   return result;
 }
@@ -219,10 +220,10 @@ static int measure_flow(cli *c, reweighting *w) {
   enf_flow *flow = NULL;
   if (c->operands == 0)
     return SUCCESS;
-  const enf_status status = enf_load(c->ctx, &flow, c->operand[0]);
-  if (status != ENF_OK)
-    return cli_fail_status(c, status);
-  int result = paths_measure(c, flow, &w->samples, (size_t)w->paths_wanted, &w->paths);
+  int result = flow_open(c, c->operand[0], &flow);
+  if (result != SUCCESS)
+    return result;
+  result = paths_measure(c, flow, &w->samples, (size_t)w->paths_wanted, &w->paths);
   if (result == SUCCESS && cli_has(c, FLAG_DATA) && !interrupted())
     result = score_data(c, flow, w);
   enf_destroy(flow);
@@ -379,6 +380,19 @@ static void free_reweighting(reweighting *w) {
   free(w->distance_reference);
 }
 
+/* The target at the temperature of FLOW, or with --x at --temperature. */
+static int heat(const cli *c, target *t) {
+  enf_flow *flow = NULL;
+  double temperature;
+  int result = cli_real(c, FLAG_TEMPERATURE, 0, 1, &temperature);
+  if (result == SUCCESS && c->operands > 0)
+    result = flow_open(c, c->operand[0], &flow);
+  if (result == SUCCESS)
+    target_heat(t, flow != NULL ? flow_temperature(flow) : temperature);
+  enf_destroy(flow);
+  return result;
+}
+
 int run_reweight(cli *c) {
   reweighting w = {.weights = ENF_WEIGHTS_INIT};
   int result = read_flags(c, &w);
@@ -386,6 +400,8 @@ int run_reweight(cli *c) {
     result = cli_configure(c);
   if (result == SUCCESS)
     result = target_make(c, c->value[FLAG_ENERGY], &w.target);
+  if (result == SUCCESS)
+    result = heat(c, &w.target);
   if (result == SUCCESS)
     result = get_configurations(c, &w);
   if (result == SUCCESS)

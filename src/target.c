@@ -129,21 +129,36 @@ static int reduced(void *user, size_t n, const double *x, double *u, double *gra
   return failed;
 }
 
-/* What is known exactly is known for kT = 1. */
-static int divide_by_kT(const cli *c, target *t) {
-  const int result = cli_real(c, FLAG_KT, 0, 1, &t->kT);
-  if (result != SUCCESS || !cli_has(c, FLAG_KT))
-    return result;
-  t->unreduced = t->fn;
-  t->unreduced_user = t->user;
-  if (t->fn != NULL) {
+/* Energies are those of fn, or of --u, over so much. */
+static void divide(target *t, double by) {
+  if (t->fn != NULL && t->unreduced == NULL) {
+    t->unreduced = t->fn;
+    t->unreduced_user = t->user;
     t->fn = reduced;
     t->user = t;
   }
+  t->kT *= by;
   for (size_t i = 0; i < t->given; i++)
-    t->u[i] /= t->kT;
+    t->u[i] /= by;
+}
+
+/* What is known exactly is known for kT = 1. */
+static int divide_by_kT(const cli *c, target *t) {
+  double kT;
+  const int result = cli_real(c, FLAG_KT, 0, 1, &kT);
+  if (result != SUCCESS || !cli_has(c, FLAG_KT))
+    return result;
+  divide(t, kT);
   t->log_z = t->mean_u = (double)NAN;
   return SUCCESS;
+}
+
+void target_heat(target *t, double temperature) {
+  if (temperature == 1)
+    return;
+  divide(t, temperature);
+  t->mean_u = (double)NAN;
+  t->log_z = t->log_z_told ? t->log_z : (double)NAN;
 }
 
 int target_make(cli *c, const char *spec, target *t) {
@@ -157,7 +172,8 @@ int target_make(cli *c, const char *spec, target *t) {
     result = divide_by_kT(c, t);
   if (result != SUCCESS)
     return result;
-  if (cli_has(c, FLAG_LOG_Z))
+  t->log_z_told = cli_has(c, FLAG_LOG_Z);
+  if (t->log_z_told)
     t->log_z_err = 0;
   return cli_real(c, FLAG_LOG_Z, -INFINITY, t->log_z, &t->log_z);
 }

@@ -17,6 +17,7 @@ typedef struct {
   bool whole;  /* rows are matrices or angles, of which no mean is taken */
   /* Exact values with their uncertainty (0: all digits shown); NaN where unknown. */
   double log_z, log_z_err, mean_u, mean_u_err;
+  bool log_z_told; /* by --log-z: it is that of the flow's temperature */
   hands hands; /* others are impossible; count = 0: none are */
   enf_energy_fn of_both;
   void *of_both_user;
@@ -39,6 +40,8 @@ int target_check(target *t, const char *what, size_t N, size_t D);
 int target_check_gradient(const target *t, size_t N, size_t D, const double *x, double step);
 /* Make configurations of another hand than the flow's impossible, for moves that would take them. */
 int target_keep_hand(const cli *c, const enf_flow *flow, target *t);
+/* Energies over the reduced temperature, which is that of a flow; before target_keep_hand. */
+void target_heat(target *t, double temperature);
 /* u (n): energies of the mean-free configurations, +infinity where they or it are not finite. Those
    of --u are those of the n configurations it is asked for, as they are. */
 int target_eval(const target *t, const dataset *data, double *u);

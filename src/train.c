@@ -63,6 +63,7 @@ static enf_fit_plan make_plan(const training *t) {
   plan.seconds = isfinite(t->budget) && !ranks_shared() ? t->budget : 0;
   plan.held_out = t->watch.data.n;
   plan.validation = t->watch.data.x;
+  plan.temperature = t->data.temperature;
   plan.look_every = t->watch.every;
   plan.patience = t->watch.patience;
   plan.look_first = cli_has(c, FLAG_INIT);

@@ -6,6 +6,7 @@
 #include "links.h"
 #include "progress.h"
 #include "ranks.h"
+#include "temperatures.h"
 #include "train.h"
 #include "train_kinds.h"
 #include "train_molecule.h"
@@ -86,6 +87,8 @@ static int set_seeds(cli *c) {
 }
 
 static int check_needs(const training *t) {
+  if (cli_has(t->c, FLAG_TEMPERATURES) && t->c->operands == 0)
+    return cli_usage(t->c, "--temperatures are those of the files of DATA: they are needed");
   if (t->objective->needs_data && t->c->operands == 0)
     return cli_usage(t->c, "the objective %s needs DATA", t->objective->name);
   if (t->c->operands == 0 &&
@@ -122,6 +125,8 @@ static int read_flags(training *t) {
     result = set_seeds(c);
   if (result == SUCCESS)
     result = check_kept(c);
+  if (result == SUCCESS && !cli_has(c, FLAG_INIT) && !cli_has(c, FLAG_RESUME))
+    result = temperatures_of_data(c);
   if (result == SUCCESS)
     result = read_objective(t);
   if (result == SUCCESS)

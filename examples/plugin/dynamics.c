@@ -9,7 +9,9 @@
    (1) from COLDEST (300 K) to HOTTEST (600 K) in a geometric row, splitting BAOAB (Leimkuhler and
    Matthews 2013, Appl. Math. Res. Express 2013, 34) with 1 fs and friction 1/ps, an exchange every
    0.5 ps, a frame of the coldest every 0.2 ps after 0.2 ns. With TORSION, four atoms such as 4,6,8,14,
-   it prints -log of P(0 < torsion < 2)/P(rest) with its error from ten blocks. */
+   it prints -log of P(0 < torsion < 2)/P(rest) with its error from ten blocks. A name ROWS with a
+   star, rows-*.npy, is that of a file for every rung, rows-0.npy the coldest; their temperatures, over
+   300 K, states and mean energies (kT at 300 K) are printed, too. */
 /* clang-format on */
 #include <dlfcn.h>
 #include <enf/enf.h>
@@ -163,25 +165,33 @@ static int read_pdb(const char *path, double *x) {
 
 /* ---- the states of a torsion ----------------------------------------------------------------- */
 
+/* Mean over all frames and its error from blocks. */
+static void find_mean(size_t n, const double *value, double *mean, double *error) {
+  double square = 0;
+  *mean = 0;
+  for (size_t s = 0; s < n; s++)
+    *mean += value[s] / (double)n;
+  for (size_t b = 0; b < BLOCKS; b++) {
+    const size_t first = n * b / BLOCKS, end = n * (b + 1) / BLOCKS;
+    double sum = 0;
+    for (size_t s = first; s < end; s++)
+      sum += value[s] / (double)(end - first);
+    square += (sum - *mean) * (sum - *mean);
+  }
+  *error = sqrt(square / BLOCKS / (BLOCKS - 1));
+}
+
 static void print_states(enf_ctx *ctx, const char *text, size_t n, const double *x) {
   int32_t of[1][4];
-  double *torsion = malloc(n * sizeof *torsion), share[BLOCKS], mean = 0, square = 0;
+  double *torsion = malloc(n * sizeof *torsion), mean, error;
   if (!torsion || sscanf(text, "%d,%d,%d,%d", of[0], of[0] + 1, of[0] + 2, of[0] + 3) != 4 ||
       enf_dihedrals(ctx, n, atoms, x, 1, (const int32_t(*)[4])of, torsion) != ENF_OK) {
     fprintf(stderr, "dynamics: %s is no torsion\n", text);
     exit(1);
   }
-  for (size_t b = 0; b < BLOCKS; b++) {
-    const size_t first = n * b / BLOCKS, end = n * (b + 1) / BLOCKS;
-    size_t inside = 0;
-    for (size_t s = first; s < end; s++)
-      inside += torsion[s] > 0 && torsion[s] < 2;
-    share[b] = (double)inside / (double)(end - first);
-    mean += share[b] / BLOCKS;
-  }
-  for (int b = 0; b < BLOCKS; b++)
-    square += (share[b] - mean) * (share[b] - mean);
-  const double error = sqrt(square / BLOCKS / (BLOCKS - 1));
+  for (size_t s = 0; s < n; s++)
+    torsion[s] = torsion[s] > 0 && torsion[s] < 2;
+  find_mean(n, torsion, &mean, &error);
   printf("states: %.3f +- %.3f kT\n", log((1 - mean) / mean), error / mean / (1 - mean));
   free(torsion);
 }
@@ -197,15 +207,28 @@ static int load(const char *path) {
   return symbol != NULL;
 }
 
-static void run(replica *r, int rungs, long frames, double *rows) {
+/* rows and u: of the first `kept` rungs, one behind the other. */
+static void run(replica *r, int rungs, int kept, long frames, double *rows, double *u) {
   for (long s = 1 - BURN_IN; s <= frames * STRIDE; s++) {
     for (int k = 0; k < rungs; k++)
       step(&r[k]);
     for (int k = s / EXCHANGE % 2 != 0; s % EXCHANGE == 0 && k + 1 < rungs; k += 2)
       exchange(&r[k]);
-    if (s > 0 && s % STRIDE == 0)
-      store(r[0].x, rows + (size_t)(s / STRIDE - 1) * 3 * atoms);
+    for (int k = 0; s > 0 && s % STRIDE == 0 && k < kept; k++) {
+      const size_t row = (size_t)(k * frames + s / STRIDE - 1);
+      store(r[k].x, rows + row * 3 * atoms);
+      u[row] = r[k].u;
+    }
   }
+}
+
+/* The name of rung k: with its number in the place of the star, if there is one. */
+static void name_rows(const char *pattern, int k, size_t size, char *name) {
+  const char *star = strchr(pattern, '*');
+  if (star)
+    snprintf(name, size, "%.*s%d%s", (int)(star - pattern), pattern, k, star + 1);
+  else
+    snprintf(name, size, "%s", pattern);
 }
 
 int main(int count, char **word) {
@@ -226,7 +249,9 @@ int main(int count, char **word) {
   }
   enf_ctx *ctx;
   const size_t n = (size_t)frames, shape[] = {n, atoms, 3};
-  double *rows = malloc(n * 3 * atoms * sizeof *rows);
+  const int kept = strchr(word[4], '*') ? rungs : 1;
+  double *rows = malloc((size_t)kept * n * (3 * atoms + 1) * sizeof *rows);
+  double *u = rows + (size_t)kept * n * 3 * atoms;
   if (!rows || enf_ctx_create(&ctx, NULL) != ENF_OK)
     return 1;
   seed((uint64_t)strtoll(word[6], NULL, 10));
@@ -235,14 +260,22 @@ int main(int count, char **word) {
     r[k].kT = cold / 300 * (rungs > 1 ? pow(hot / cold, (double)k / (rungs - 1)) : 1);
     find_forces(&r[k]);
   }
-  run(r, rungs, frames, rows);
+  run(r, rungs, kept, frames, rows, u);
   printf("%ld frames of %.1f ns, %d rungs: %.1f processor seconds\n", frames,
          (double)frames * STRIDE * STEP / 1000, rungs, (double)clock() / CLOCKS_PER_SEC);
-  if (count > 10)
-    print_states(ctx, word[10], n, rows);
-  if (enf_array_write(ctx, word[4], "f4", 3, shape, NULL, rows) != ENF_OK) {
-    fprintf(stderr, "%s\n", enf_ctx_errmsg(ctx));
-    return 1;
+  for (int k = 0; k < kept; k++) {
+    char name[4096];
+    double mean, error;
+    find_mean(n, u + (size_t)k * n, &mean, &error);
+    if (kept > 1)
+      printf("rung %d, temperature %.4f: energy %.3f +- %.3f\n", k, r[k].kT, mean, error);
+    if (count > 10)
+      print_states(ctx, word[10], n, rows + (size_t)k * n * 3 * atoms);
+    name_rows(word[4], k, sizeof name, name);
+    if (enf_array_write(ctx, name, "f4", 3, shape, NULL, rows + (size_t)k * n * 3 * atoms) != ENF_OK) {
+      fprintf(stderr, "%s\n", enf_ctx_errmsg(ctx));
+      return 1;
+    }
   }
   enf_ctx_destroy(ctx);
   free(rows);

@@ -1,7 +1,7 @@
 # molecule.sh -- tests of the tool with one molecule in internal coordinates, read by run.sh. ala2.xyz is a frame of alanine
 # dipeptide in nm, ala2.pdb the same with names; frames are samples of a flow that is not trained, about that one.
 molecule='molecules_come_from_a_frame topologies_fit_their_rows bonds_come_from_the_first_row
-  frames_of_another_kind_are_told info_shows_the_zmatrix torsions_have_states variables_have_surfaces topology_flags_are_checked pdb_files_are_checked an_example_is_a_molecule rings_are_told'
+  frames_of_another_kind_are_told info_shows_the_zmatrix torsions_have_states variables_have_surfaces topology_flags_are_checked pdb_files_are_checked an_example_is_a_molecule rings_are_told temperatures_are_chosen'
 
 small_molecule='--set model.hidden=8 --set train.batch=16 -q'
 rows="--objective likelihood --steps 3 $small_molecule"
@@ -163,4 +163,25 @@ pdb_files_are_checked() {
   refuses 1 'bad.pdb: there are no ATOM or HETATM records' train frames.xyz --topology bad.pdb $rows -o n.safetensors || return 1
   sed '2s/^\(.\{30\}\).\{8\}/\1  90.000/' ala2.pdb >apart.pdb
   refuses 2 '.*no way of bonds leads from' train --topology apart.pdb --start ala2.xyz --objective energy -e lj:n=22 --steps 1 $small_molecule -o n.safetensors
+}
+
+# A flow of two files of two temperatures; energies are over the one that is chosen.
+temperatures_are_chosen() {
+  two="frames.xyz frames.xyz --topology ala2.pdb $rows -o ladder.safetensors"
+  refuses 2 '--temperatures has 1 numbers for 2 files of DATA' train $two --temperatures 2 &&
+    refuses 2 '--temperatures takes numbers above 0 between commas, 1,1.25,1.6, not 1,x' train $two --temperatures 1,x &&
+    refuses 2 '--temperatures: .* with 1, the temperature of the energies, among them' train $two --temperatures 1,1 &&
+    refuses 1 'ala2.safetensors: the flow is of one temperature: it has no model.temperatures' sample ala2.safetensors -n 2 -q --temperature 2 -o n.npy || return 1
+  "$enf" train $two --temperatures 1,2 >/dev/null 2>&1 && grep -q '"model.temperatures":"1 2"' ladder.safetensors &&
+    "$enf" info ladder.safetensors | grep -q '^temperatures  *1 to 2, this is 1$' &&
+    refuses 1 'ladder.safetensors: temperature is 3, the flow is for 1 to 2' sample ladder.safetensors -n 2 -q --temperature 3 -o n.npy || return 1
+  for T in 1 2; do
+    "$enf" reweight --x frames.xyz --logp frames_logp.npy -e lj:n=22 -q --temperature $T --json >text 2>/dev/null || return 1
+    number mean_u_samples text
+    "$enf" reweight ladder.safetensors -n 30 -e lj:n=22 -q --temperature $T --paths 0 --json >text 2>/dev/null || return 1
+    number mean_u_samples text >>own
+  done >means
+  awk 'NR == 1 { cold = $1 } END { d = cold / $1 - 2; exit !(NR == 2 && d * d < 1e-20) }' means && [ "$(sort -u own | wc -l)" = 2 ] &&
+    "$enf" ladder ladder.safetensors -n 30 -e lj:n=22 --temperatures 1,1.5 --cv phi=torsion:4,6,8,14 --states phi:0:115 -q --json >text &&
+    grep -q '"temperature": \[1, 1.5\], "ess": \[.*"free_energy_err": \[' text
 }
