@@ -116,7 +116,7 @@ all: $(BUILD)/libenf.a $(SO_LINKS) $(if $(TOOL_SRC),$(BUILD)/enf) man
 
 ISA = 
 $(BUILD)/lib/math/baseline/%.o $(BUILD)/lib/math/lu.o: ISA = -O3
-$(BUILD)/lib/field/%.o $(BUILD)/lib/map/spline/%.o: ISA = -O3
+$(BUILD)/lib/field/%.o $(BUILD)/lib/map/spline/%.o $(BUILD)/lib/map/coupled/%.o: ISA = -O3
 $(BUILD)/lib/math/avx2/%.o $(BUILD)/lib/field/avx2/%.o $(BUILD)/lib/field/gauge/avx2/%.o: ISA = -O3 -mavx2 -mfma
 $(BUILD)/lib/math/avx512/%.o $(BUILD)/lib/field/avx512/%.o $(BUILD)/lib/field/gauge/avx512/%.o: ISA = -O3 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma \
                                     -mprefer-vector-width=512

@@ -210,6 +210,10 @@ enf_status enf_prior_fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x
  * ode.atol and logdet.tol. Cost: one transport and some dozens of divergences per sample.
  * With logdet.method hutchinson, here and in enf_sample and enf_transport, the log-determinant is
  * an estimate: that of enf_log_prob_estimate with seed 0 (enf_sample: its own seed). Of matrices (model.space group, lattice) densities are with respect to normalised Haar measure (U(1): dtheta/2pi), logarithm 0 before the flow; the way is there and back by ode.rtol, ode.atol alone.
+ * With model.map coupling log q is an integral over copies of x, and what is returned is the estimate
+ * of logdet.probes draws of them, a function of x and nothing else: exp(logp) has mean q(x), logp is
+ * below log q on average. enf_sample gives the logp of the copies that it drew with x, for which
+ * weights exp(-u - logp) are exact.
  * In:   x     (n,N,D)
  * Out:  logp  (n)
  * Threads: flow may be shared; ctx not.
@@ -234,7 +238,7 @@ enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
  *       grad  (n,N,D); of matrices (densities by Haar measure) sum_a T_a (d_a log q) U of each
  * Threads: flow may be shared; ctx not.
  * Statuses: ARG, NONFINITE, ODE_STEPS, ODE_STEPSIZE, ADJOINT (a gradient is not finite), CANCELLED,
- * NOMEM. Since 0.1.
+ * NOMEM, UNSUPPORTED (model.map coupling). Since 0.1.
  */
 enf_status enf_log_prob_grad(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,
                              double *logp, double *grad);
@@ -246,7 +250,9 @@ enf_status enf_log_prob_grad(enf_ctx *ctx, const enf_flow *flow, size_t n, const
  * sample (logdet.probe: rademacher or gaussian), each the same along the whole path. Probes are a
  * function of (seed, the sample's own coordinates): the result for a configuration does not depend
  * on its place in the batch. exp(logp) is not unbiased: for importance weights add var/2 to logp,
- * which corrects it to second order and needs two probes or more. Cost: one transport and, per
+ * which corrects it to second order and needs two probes or more. With model.map coupling probes are
+ * draws of the copies (enf_log_prob), exp(logp) is unbiased, and var that of their mean over its
+ * square. Cost: one transport and, per
  * probe, some dozens of evaluations of two velocities each.
  * In:   x     (n,N,D)
  * Out:  logp  (n), mean over the probes
@@ -328,6 +334,8 @@ enf_status enf_path_lengths(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, u
 /**
  * enf_transport: carry x from time t0 to t1 along the flow (prior at 0, data at 1).
  *
+ * Of a flow with model.map coupling x and y are (n,2,N,D): positions and the copies that the map
+ * moves with them.
  * Out:  y       (n,N,D), with the mean of x; U(1) angles are not wrapped
  *       logdet  (n), log |dy/dx| on the mean-free subspace, of matrices by Haar measure; NULL if not wanted (cheaper)
  * Statuses: ARG, RANGE (t outside [0,1], a matrix not in its group), NONFINITE, ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM.

@@ -11,7 +11,7 @@
 /* U(1), then SU(n): number n - 1. */
 #define ENF__CHOICES_GROUP(X) X(ENF__U1, "u1") X(ENF__SU2, "su2") X(ENF__SU3, "su3") X(ENF__SU4, "su4") X(ENF__SU5, "su5") X(ENF__SU6, "su6") X(ENF__SU7, "su7") X(ENF__SU8, "su8")
 /* Words of model.map. */
-#define ENF__CHOICES_MAP(X) X(ENF__MAP_CNF, "cnf") X(ENF__MAP_LINEAR, "linear") X(ENF__MAP_SPLINE, "spline") X(ENF__MAP_RESIDUAL, "residual") X(ENF__MAP_ACTNORM, "actnorm") X(ENF__MAP_AUTOREGRESSIVE, "autoregressive")
+#define ENF__CHOICES_MAP(X) X(ENF__MAP_CNF, "cnf") X(ENF__MAP_LINEAR, "linear") X(ENF__MAP_SPLINE, "spline") X(ENF__MAP_RESIDUAL, "residual") X(ENF__MAP_ACTNORM, "actnorm") X(ENF__MAP_AUTOREGRESSIVE, "autoregressive") X(ENF__MAP_COUPLING, "coupling")
 #define ENF__CHOICES_RESIDUAL(X) X(ENF__RESIDUAL_MONOTONE, "monotone") X(ENF__RESIDUAL_KERNEL, "kernel") X(ENF__RESIDUAL_MLP, "mlp") X(ENF__RESIDUAL_EGNN, "egnn")
 #define ENF__CHOICES_RESIDUAL_GRADIENT(X) X(ENF__RESIDUAL_EXACT, "exact") X(ENF__RESIDUAL_SERIES, "series")
 #define ENF__CHOICES_LINEAR_GRADIENT(X) X(ENF__LINEAR_EXACT, "exact") X(ENF__LINEAR_SELF_NORMALIZING, "self-normalizing")

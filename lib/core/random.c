@@ -8,6 +8,7 @@
    Counter layout and maps are pinned by known answers in tests/unit/test_random.c. */
 #include "core/random.h"
 #include <math.h>
+#include <string.h>
 
 enum { ROUNDS = 10, FEISTEL_ROUNDS = 8 };
 
@@ -111,4 +112,20 @@ uint64_t enf__random_permute(uint64_t seed, uint32_t stream, uint64_t index, uin
     i = feistel(i, bits, keys);
   while (i >= n);
   return i;
+}
+
+/* The hash of Fowler, Noll and Vo over 64-bit words, with the finaliser of MurmurHash3; +0 and -0 are
+   one number. */
+uint64_t enf__random_key(size_t count, const double *x) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (size_t i = 0; i < count; i++) {
+    const double value = x[i] + 0.0;
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    hash = (hash ^ bits) * 0x100000001b3;
+    hash ^= hash >> 29;
+  }
+  hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccd;
+  hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53;
+  return hash ^ hash >> 33;
 }

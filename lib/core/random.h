@@ -30,7 +30,9 @@ enum {
   ENF__STREAM_TRAIN_TEMPERATURE = 21,
   /* bits that a stream of prior draws is joined with, for the numbers of a gamma draw */
   ENF__STREAM_GAMMA = 0x100,
-  ENF__STREAM_GAMMA_BOOST = 0x200
+  ENF__STREAM_GAMMA_BOOST = 0x200,
+  /* and for the noise beside x in a state; alone, for that of given x */
+  ENF__STREAM_NOISE = 0x400
 };
 
 void enf__philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
@@ -52,6 +54,9 @@ void enf__random_normal(uint64_t seed, uint32_t stream, uint64_t index, size_t n
 
 /* Uniform integer below `bound` (>= 1), from one block, by 128-bit multiplication. */
 uint64_t enf__random_below(uint64_t seed, uint32_t stream, uint64_t index, uint64_t bound);
+
+/* An index that is a function of the numbers x (count) alone. */
+uint64_t enf__random_key(size_t count, const double *x);
 
 /* Element `i` (below n) of a pseudo-random permutation of 0 ... n-1, without memory (Feistel
    network on the next power of four, cycle walking). */

@@ -8,6 +8,7 @@
               = log p0(z) - log |dy/dz|      + log |dy/dx|     carried from 0 to 1  (enf_sample)  */
 #include "core/random.h"
 #include "flow/accuracy.h"
+#include "flow/augmented.h"
 #include "flow/batch.h"
 #include "flow/bound.h"
 #include "math/finite.h"
@@ -55,7 +56,8 @@ enf_status enf__log_prob_tempered(enf_ctx *ctx, const enf_flow *flow, size_t n, 
                           .temperature = temperature,
                           .x = x,
                           .logp = logp};
-  status = enf__transit_run(ctx, &transit);
+  status = flow->space.noise ? enf__augmented_run(ctx, &transit, NULL)
+                             : enf__transit_run(ctx, &transit);
   if (!temperature)
     status = enf__density_end(ctx, flow, ENF__ACCURACY_DENSITY, ctx->run.logdet_method, n, x, logp,
                               status);
@@ -91,7 +93,8 @@ enf_status enf_log_prob_estimate(enf_ctx *ctx, const enf_flow *flow, size_t n, c
                           .var = var,
                           .seed = seed};
   status = enf__density_end(ctx, flow, ENF__ACCURACY_ESTIMATE, ENF__LOGDET_HUTCHINSON, n, x, logp,
-                            enf__transit_run(ctx, &transit));
+                            flow->space.noise ? enf__augmented_run(ctx, &transit, var)
+                                              : enf__transit_run(ctx, &transit));
 out:
   return status;
 }
@@ -135,7 +138,9 @@ static enf_status sample(enf_ctx *ctx, enf__transit *transit, double *x, double 
   transit->y = x;
   transit->logp = logp;
   const enf_status status = enf__transit_run(ctx, transit);
-  if (!logp)
+  if (logp && flow->space.noise) /* the noise of a sample is not known from its x */
+    ctx->stats.logdet_error = NAN;
+  if (!logp || flow->space.noise)
     return status;
   return enf__density_end(ctx, flow, ENF__ACCURACY_SAMPLES, ctx->run.logdet_method, transit->n, x,
                           logp, status);

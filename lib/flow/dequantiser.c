@@ -70,10 +70,10 @@ void enf__dequantiser_noise(const enf_flow *flow, uint64_t seed, uint64_t index,
 }
 
 uint64_t enf__dequantiser_index(size_t N, size_t D, const int32_t *kind, const double *x) {
-  uint64_t index = enf__probe_index(N * D, x);
+  uint64_t index = enf__random_key(N * D, x);
   for (size_t i = 0; i < N; i++) {
     const double both[2] = {(double)(index >> 11), (double)kind[i]};
-    index ^= enf__probe_index(2, both);
+    index ^= enf__random_key(2, both);
   }
   return index;
 }

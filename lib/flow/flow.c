@@ -116,6 +116,8 @@ static enf_status set_defaults(enf_ctx *ctx, enf_opts *opts) {
       status = enf__opts_default(ctx, opts, rows[i].id, rows[i].value);
   if (status == ENF_OK && has_map(opts, ENF__MAP_RESIDUAL))
     status = enf__opts_default(ctx, opts, ENF__OPT_MODEL_BOUND, "0.9");
+  if (status == ENF_OK && has_map(opts, ENF__MAP_COUPLING))
+    status = enf__opts_default(ctx, opts, ENF__OPT_MODEL_LAYERS, "1");
   return status;
 }
 
@@ -131,6 +133,8 @@ static enf_status read_space(enf_ctx *ctx, enf_opts *opts, enf__space *space) {
   *space = enf__space_make(kind, N, D);
   if (featured)
     space->ops = &enf__featured_ops;
+  else if (kind == ENF__PARTICLES && has_map(opts, ENF__MAP_COUPLING))
+    space->ops = &enf__augmented_ops;
   return space->ops->derive ? space->ops->derive(ctx, space, opts) : space->ops->check(ctx, space);
 }
 

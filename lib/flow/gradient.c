@@ -11,6 +11,7 @@
      log G' = log (G + rho g),   grad log G' = G/G' grad log G + rho g/G' grad log g.
 
    The samples are worked off in rounds, so that the record of their steps stays small. */
+#include "flow/augmented.h"
 #include "flow/accuracy.h"
 #include "flow/mixture.h"
 #include "math/finite.h"
@@ -174,6 +175,7 @@ enf_status enf_log_prob_grad(enf_ctx *ctx, const enf_flow *flow, size_t n, const
   const double start = enf__seconds();
   const enf__argument arrays[] = {{"x", x}, {"logp", logp}, {"grad", grad}};
   TRY(enf__batch_check(ctx, flow, n, 3, arrays));
+  TRY(enf__augmented_refuse(ctx, flow, "enf_log_prob_grad"));
   const size_t size = round_size(n, enf__space_state(&flow->space));
   job j = {.flow = flow,
            .host = enf__space_host(&flow->space),

@@ -116,10 +116,11 @@ static enf_status check(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
                         size_t directions, const enf_lines *out) {
   enf_status status;
   TRY(enf__flow_check(ctx, flow));
+  const enf__space bare = enf__space_bare(&flow->space);
   if (!out)
     TRY(enf__fail(ctx, ENF_ERR_ARG, "out is NULL"));
   TRY(enf__struct_check(ctx, "out", out, ENF__SIZE_TO(enf_lines, ppca_noise), "ENF_LINES_INIT"));
-  if (flow->space.ops != &enf__particles_ops && flow->space.ops != &enf__vector_ops)
+  if (bare.ops != &enf__particles_ops && bare.ops != &enf__vector_ops)
     TRY(enf__fail(ctx, ENF_ERR_UNSUPPORTED,
                   "lines are of model.space particles and vector, no other"));
   TRY(enf__scale_check(ctx, "enf_reference_lines", flow, n, x));
@@ -137,7 +138,7 @@ enf_status enf_reference_lines(enf_ctx *ctx, const enf_flow *flow, size_t n, con
   job j = {.ctx = ctx, .n = n, .x = x, .directions = directions};
   TRY(enf__enter(ctx));
   TRY(check(ctx, flow, n, x, directions, out));
-  j.space = flow->space;
+  j.space = enf__space_bare(&flow->space);
   j.space.scale = 1;
   const size_t side = enf__larger(j.space.shape.particles, enf__space_state(&j.space));
   const bool particle = j.space.ops == &enf__particles_ops;

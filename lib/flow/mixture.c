@@ -1,4 +1,5 @@
 /* mixture.c -- making a mixture, its parts, its weights. */
+#include "flow/augmented.h"
 #include "flow/mixture.h"
 #include <string.h>
 
@@ -28,6 +29,7 @@ static enf_status check_part(enf_ctx *ctx, const enf_flow *first, const enf_flow
   char one[32], other[32];
   enf_status status;
   TRY(enf__flow_check(ctx, part));
+  TRY(enf__augmented_refuse(ctx, part, "a mixture"));
   if (part->parts)
     TRY(enf__fail(ctx, ENF_ERR_UNSUPPORTED, "part %zu is a mixture, and parts may not be", c));
   for (size_t k = 0; k < sizeof same / sizeof *same; k++) {

@@ -33,7 +33,8 @@ static enf_status fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x,
   if (!isfinite(scale))
     return enf__fail(ctx, ENF_ERR_NONFINITE, "the coordinates are too large for a data scale");
   space->scale = scale_of(flow, scale, before);
-  const enf__prior_rows all = {space, n, x, INFINITY};
+  const enf__space bare = enf__space_bare(space);
+  const enf__prior_rows all = {&bare, n, x, INFINITY};
   if (prior->copula.on)
     return enf__copula_fit(prior, &all, wanted.std, wanted.open, work, flow->params.value)
                ? ENF_OK
@@ -41,7 +42,7 @@ static enf_status fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x,
   const bool student = prior->ops == &enf__student_ops;
   if (!prior->ellipse.on && !(student && (wanted.std || wanted.df)))
     return ENF_OK;
-  const enf__prior_rows rows = {space, n, x,
+  const enf__prior_rows rows = {&bare, n, x,
                                 student ? (double)INFINITY : most / (space->scale * space->scale)};
   if (enf__prior_fit(prior, &rows, wanted, work, flow->params.value + prior->ellipse.offset))
     return ENF_OK;

@@ -66,7 +66,7 @@ double enf__scale_find(const enf__space *space, size_t n, const double *x, doubl
                        size_t *left_out, double *most) {
   const size_t host = enf__space_host(space);
   double *square = work, *ordered = work + n, *y = ordered + n, sum = 0;
-  enf__space unit = *space;
+  enf__space unit = enf__space_bare(space);
   unit.scale = 1;
   *left_out = 0;
   *most = INFINITY;
@@ -84,7 +84,7 @@ double enf__scale_find(const enf__space *space, size_t n, const double *x, doubl
     sum += far ? 0 : square[i];
   }
   const size_t kept = n - *left_out;
-  const double rms = sqrt(sum / ((double)kept * (double)enf__space_state(space)));
+  const double rms = sqrt(sum / ((double)kept * (double)enf__space_said(space)));
   return rms > 0 && isfinite(rms) ? enf__two_digits(rms) : rms;
 }
 
@@ -108,7 +108,7 @@ double enf__flow_scale(const enf_flow *flow, size_t n, const double *x, double *
   const double scale = enf__scale_find(&flow->space, n, x, work, left_out, most);
   if (flow->prior.ops != &enf__student_ops || flow->prior.df > 2 || !(scale > 0))
     return scale;
-  enf__space unit = flow->space;
+  enf__space unit = enf__space_bare(&flow->space);
   unit.scale = 1;
   enf__prior prior = enf__prior_make(ENF__STUDENT_PRIOR, &unit, scale);
   prior.df = flow->prior.df;

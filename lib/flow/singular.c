@@ -3,6 +3,7 @@
    With J the Jacobian of the states (dim,dim), J^T J has the squares of its singular values; the
    k largest belong to the space, the others to what it leaves out. In the host's units they are
    divided by the data scale. */
+#include "flow/augmented.h"
 #include "flow/mixture.h"
 #include "math/finite.h"
 #include "math/jacobi.h"
@@ -106,6 +107,7 @@ enf_status enf_singular_values(enf_ctx *ctx, const enf_flow *flow, size_t n, con
   const enf__argument arrays[] = {{"x", x}, {"lowest", lowest}, {"highest", highest}};
   TRY(enf__batch_check(ctx, flow, n, 3, arrays));
   TRY(enf__flow_single(ctx, flow, "enf_singular_values"));
+  TRY(enf__augmented_refuse(ctx, flow, "enf_singular_values"));
   job j = {.flow = flow,
            .dim = enf__space_state(&flow->space),
            .moved = enf__space_moved(&flow->space)};

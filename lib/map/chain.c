@@ -2,13 +2,15 @@
 #include "map/chain.h"
 #include "core/option_text.h"
 #include "map/cnf.h"
+#include <string.h>
 
 static const enf__map_ops *const table[] = {[ENF__MAP_CNF] = &enf__cnf_ops,
                                             [ENF__MAP_LINEAR] = &enf__linear_ops,
                                             [ENF__MAP_SPLINE] = &enf__spline_ops,
                                             [ENF__MAP_RESIDUAL] = &enf__residual_ops,
                                             [ENF__MAP_ACTNORM] = &enf__actnorm_ops,
-                                            [ENF__MAP_AUTOREGRESSIVE] = &enf__autoregressive_ops};
+                                            [ENF__MAP_AUTOREGRESSIVE] = &enf__autoregressive_ops,
+                                            [ENF__MAP_COUPLING] = &enf__coupled_ops};
 ENF__ROW_FOR_EVERY(ENF__MAPS, table);
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -39,6 +41,9 @@ enf_status enf__chain_plan(enf_ctx *ctx, enf__chain *chain, const enf_opts *opti
   enf__map_spec spec = {.options = options, .space = space, .params = params};
   const char *text = enf__opts_text(options, ENF__OPT_MODEL_MAP);
   int map;
+  if (space->noise && strchr(text, '+'))
+    TRY(enf__fail(ctx, ENF_ERR_OPTION,
+                  "model.map: coupling has states of its own, no other map goes with it"));
   while ((text = enf__map_next(text, &map, &spec.layers)) != NULL)
     TRY(append(ctx, chain, table[map], &spec));
 out:

@@ -15,6 +15,7 @@
    A field whose divergence is closed has it integrated with the path, whatever logdet.method says.
 
    Everything is in units of the data scale, which log |dy/dx| is free of. */
+#include "core/random.h"
 #include "map/cnf.h"
 #include "map/probe.h"
 #include "map/rate.h"
@@ -147,7 +148,7 @@ static void begin(group *g) {
   for (size_t i = 0; i < g->S; i++) {
     const double *x = g->c->x + i * g->dim;
     if (g->eps)
-      enf__probe_draw(g->c->run->probe, g->c->seed, enf__probe_index(g->dim, x), g->lines, g->dim,
+      enf__probe_draw(g->c->run->probe, g->c->seed, enf__random_key(g->dim, x), g->lines, g->dim,
                       g->eps + i * g->lines * g->dim);
     g->result[i].status = is_well(g, i) ? ENF_OK : SKIP;
   }

@@ -129,6 +129,6 @@ struct enf__map {
 };
 
 extern const enf__map_ops enf__cnf_ops, enf__linear_ops, enf__spline_ops, enf__residual_ops,
-    enf__actnorm_ops, enf__autoregressive_ops;
+    enf__actnorm_ops, enf__autoregressive_ops, enf__coupled_ops;
 
 #endif

@@ -11,7 +11,4 @@
 void enf__probe_draw(int kind, uint64_t seed, uint64_t index, size_t probes, size_t count,
                      double *eps);
 
-/* An index that is a function of the numbers x (count) alone. */
-uint64_t enf__probe_index(size_t count, const double *x);
-
 #endif

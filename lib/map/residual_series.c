@@ -130,7 +130,7 @@ void enf__residual_estimate(const enf__residual *kind, size_t layer, enf__arena 
         square[ENF__PAIRWISE_LANES] = {0};
     for (size_t l = 0; l < rows; l++) {
       spread(&w, l, x + (first + l) * w.n, w.x);
-      w.index[l] = enf__probe_index(w.n, x + (first + l) * w.n);
+      w.index[l] = enf__random_key(w.n, x + (first + l) * w.n);
     }
     w.ops->value(&view, w.x, w.out, w.matrix);
     for (size_t k = 0; k < call->probes; k++) {

@@ -20,7 +20,7 @@ enf_status enf__ellipse_plan(enf_ctx *ctx, enf__ellipse *ellipse, const enf__spa
                              enf__params *params) {
   const size_t N = particles(space);
   const double mean = -1 / (double)N;
-  if (space->ops != &enf__particles_ops)
+  if (space->ops != &enf__particles_ops && space->ops != &enf__augmented_ops)
     return enf__fail(ctx, ENF_ERR_OPTION,
                      "model.prior_covariance data is of particles: model.space particles has it "
                      "alone");
@@ -173,7 +173,7 @@ static double pseudo_times(const enf__ellipse *e, size_t N, size_t D, size_t i, 
 
 double enf__ellipse_square(const enf__ellipse *e, const enf__space *space, double std,
                            const double *z) {
-  const size_t N = particles(space), D = space->shape.dimensions, count = enf__space_state(space);
+  const size_t N = particles(space), D = space->shape.dimensions, count = enf__space_said(space);
   double square = 0;
   for (size_t i = 0; !e->on && i < count; i++)
     square += (z[i] / std) * (z[i] / std);
@@ -184,7 +184,7 @@ double enf__ellipse_square(const enf__ellipse *e, const enf__space *space, doubl
 
 void enf__ellipse_gradient(const enf__ellipse *e, const enf__space *space, double std,
                            double factor, const double *z, double *grad) {
-  const size_t N = particles(space), D = space->shape.dimensions, count = enf__space_state(space);
+  const size_t N = particles(space), D = space->shape.dimensions, count = enf__space_said(space);
   for (size_t i = 0; i < count; i++) {
     const double along = e->on ? pseudo_times(e, N, D, i / D, i % D, z) : z[i];
     grad[i] = factor * along / (std * std);

@@ -1,5 +1,6 @@
 /* prior.c -- the table of priors, and their parameters. */
 #include "prior/prior.h"
+#include "core/random.h"
 #include <math.h>
 
 static const enf__prior_ops *const table[] = {[ENF__GAUSSIAN_PRIOR] = &enf__gaussian_ops,
@@ -75,4 +76,26 @@ void enf__prior_pull(const enf__prior *prior, const double *z, double weight, do
   prior->ops->gradient(prior, z, NULL, by_log);
   for (size_t k = 0; k < prior->ops->logs; k++)
     dparams[prior->offset + k] += weight * by_log[k];
+}
+
+/* ---- states ---------------------------------------------------------------------------------- */
+
+void enf__prior_sample(const enf__prior *prior, uint64_t seed, uint32_t stream, uint64_t index,
+                       double *z) {
+  const enf__space *space = prior->space;
+  prior->ops->sample(prior, seed, stream, index, z);
+  if (space->noise)
+    enf__random_normal(seed, stream | ENF__STREAM_NOISE, index, space->noise,
+                       z + enf__space_said(space));
+}
+
+double enf__prior_log_density(const enf__prior *prior, const double *z) {
+  const double density = prior->ops->log_density(prior, z);
+  return prior->space->noise ? density + enf__space_noise_density(prior->space, z) : density;
+}
+
+void enf__prior_gradient(const enf__prior *prior, const double *z, double *grad) {
+  prior->ops->gradient(prior, z, grad, NULL);
+  for (size_t i = enf__space_state(prior->space); prior->space->noise && i-- > enf__space_said(prior->space);)
+    grad[i] = -z[i];
 }

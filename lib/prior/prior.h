@@ -1,5 +1,8 @@
 /* prior.h -- prior densities on the state of a space, whose degrees of freedom are k.
 
+   A table's functions see what of a state x says; noise beside it (space/space.h) is standard normal
+   under every prior, and added in prior.c.
+
    A new prior is one file and one row of the table in prior.c. With model.prior_train the width and
    what else a prior has are parameters of the flow, as logarithms; else they are numbers. */
 #ifndef ENF__PRIOR_H
@@ -55,16 +58,10 @@ void enf__copula_pull(const enf__prior *prior, const double *z, double weight, d
 /* sqrt(nu/chi^2), chi^2 of nu degrees of freedom: what makes a normal draw one of Student's. */
 double enf__student_factor(double nu, uint64_t seed, uint32_t stream, uint64_t index);
 
-static inline void enf__prior_sample(const enf__prior *prior, uint64_t seed, uint32_t stream,
-                                     uint64_t index, double *z) {
-  prior->ops->sample(prior, seed, stream, index, z);
-}
-static inline double enf__prior_log_density(const enf__prior *prior, const double *z) {
-  return prior->ops->log_density(prior, z);
-}
-static inline void enf__prior_gradient(const enf__prior *prior, const double *z, double *grad) {
-  prior->ops->gradient(prior, z, grad, NULL);
-}
+void enf__prior_sample(const enf__prior *prior, uint64_t seed, uint32_t stream, uint64_t index,
+                       double *z);
+double enf__prior_log_density(const enf__prior *prior, const double *z);
+void enf__prior_gradient(const enf__prior *prior, const double *z, double *grad);
 
 extern const enf__prior_ops enf__gaussian_ops, enf__student_ops, enf__internal_prior_ops,
     enf__haar_ops, enf__copula_ops;

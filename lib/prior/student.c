@@ -59,7 +59,7 @@ double enf__student_factor(double nu, uint64_t seed, uint32_t stream, uint64_t i
 
 static void sample(const enf__prior *prior, uint64_t seed, uint32_t stream, uint64_t index,
                    double *z) {
-  const size_t count = enf__space_state(prior->space);
+  const size_t count = enf__space_said(prior->space);
   const double factor = enf__student_factor(prior->df, seed, stream, index);
   enf__ellipse_normal(&prior->ellipse, prior->space, prior->std, seed, stream, index, z);
   for (size_t i = 0; i < count; i++)

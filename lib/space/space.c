@@ -23,9 +23,25 @@ double enf__space_log_unit(const enf__space *space) {
   return (double)enf__space_freedom(space) * log(space->scale);
 }
 
+enf__space enf__space_bare(const enf__space *space) {
+  enf__space bare = *space;
+  if (space->noise)
+    bare.ops = &enf__particles_ops;
+  bare.noise = 0;
+  return bare;
+}
+
+double enf__space_noise_density(const enf__space *space, const double *y) {
+  const double *noise = y + enf__space_said(space), log_turn = 1.8378770664093454836;
+  double square = 0;
+  for (size_t i = 0; i < space->noise; i++)
+    square += noise[i] * noise[i];
+  return -0.5 * (square + (double)space->noise * log_turn);
+}
+
 void enf__space_normal(const enf__space *space, double std, uint64_t seed, uint32_t stream,
                        uint64_t index, double *z) {
-  const size_t count = enf__space_state(space);
+  const size_t count = enf__space_said(space);
   enf__random_normal(seed, stream, index, count, z);
   for (size_t i = 0; i < count; i++)
     z[i] *= std;

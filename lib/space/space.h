@@ -10,6 +10,9 @@
    log_unit = k log s for lengths in units of the data scale s, log_volume what else |dy/dx| is made
    of: 0 where the state is x in other units.
 
+   A state may have noise b beside x, standard normal numbers, its last ones: then q_state is that of
+   both, and log_volume has -log N(b), so that q is an estimate, exp(-log q) of mean 1/q(x).
+
    Everything works on one sample and writes nothing but its outputs. A new space is one file and
    one row of the table in space.c. */
 #ifndef ENF__SPACE_H
@@ -72,6 +75,9 @@ typedef struct {
      drawn at `place`, or left as it comes. */
   enf__failure (*leave)(const enf__space *space, const enf__place *place, const double *y,
                         const double *origin, double *x, double *log_volume);
+  /* Other noise beside x, that of the place, into y; log_volume is as from enter, whose own is a
+     function of x. NULL: there is none. */
+  void (*redraw)(const enf__space *space, enf__place place, double *y, double *log_volume);
   /* Cotangents dy of the state and dvolume of log_volume -> dx (host), projected. */
   void (*enter_pull)(const enf__space *space, const double *x, const double *dy, double dvolume,
                      double *dx);
@@ -107,6 +113,7 @@ struct enf__space {
   enf__links links;        /* of group and lattice */
   enf__featured featured;
   enf__ladder ladder; /* of molecule */
+  size_t noise; /* numbers of a state beside x (augmented.c) */
 };
 
 /* N where model.particles is not set; 0: it must be. */
@@ -128,7 +135,15 @@ static inline size_t enf__space_moved(const enf__space *space) {
 /* Put n states (n,state) at temperatures (n); NULL: at the space's. */
 void enf__space_set_temperatures(const enf__space *space, size_t n, const double *temperature,
                                  double *y);
+/* Numbers of a state that x says. */
+static inline size_t enf__space_said(const enf__space *space) {
+  return enf__space_state(space) - space->noise;
+}
 double enf__space_log_unit(const enf__space *space);
+/* The same space without noise. */
+enf__space enf__space_bare(const enf__space *space);
+/* log N of the noise in y. */
+double enf__space_noise_density(const enf__space *space, const double *y);
 
 /* Independent normals of standard deviation std: draw number `index` of (seed, stream), projected.
  */
@@ -155,7 +170,7 @@ static inline bool enf__space_is_surface(const enf__space *space) {
   return space && space->ops->restore && space->links.n > 1;
 }
 
-extern const enf__space_ops enf__particles_ops, enf__featured_ops, enf__vector_ops,
+extern const enf__space_ops enf__particles_ops, enf__augmented_ops, enf__featured_ops, enf__vector_ops,
     enf__molecule_ops, enf__group_ops, enf__lattice_ops;
 
 #endif

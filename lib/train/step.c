@@ -52,13 +52,17 @@ static enf_status check_temperatures(enf_ctx *ctx, const rows *r, const enf__lad
 }
 
 /* x (n,N,D) of the host -> its states, at temperatures (n) or the space's, and their log-volumes;
-   NaN for rows that have none. */
-static void enter(const enf__space *space, size_t n, const double *x, const double *temperature,
-                  double *state, double *volume) {
+   NaN for rows that have none. Noise beside x is new in every step, from a place of its own for
+   every row, `at` for the first. */
+static void enter(const enf__space *space, enf__place at, size_t n, const double *x,
+                  const double *temperature, double *state, double *volume) {
   const size_t host = enf__space_host(space), size = enf__space_state(space);
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n; i++, at.index++) {
     if (space->ops->enter(space, x + i * host, state + i * size, NULL, volume + i).status != ENF_OK)
       enf__fill_nan(size, state + i * size);
+    else if (space->ops->redraw)
+      space->ops->redraw(space, at, state + i * size, volume + i);
+  }
   enf__space_set_temperatures(space, n, temperature, state);
 }
 
@@ -248,9 +252,10 @@ static enf_status fill_batch(enf_ctx *ctx, enf_trainer *tr, const rows *r, enf__
                     : r->logw           ? weigh_rows(ctx, tr, r, batch)
                                         : r->x;
   const double *temperature = temperatures_of(ctx, r, batch);
+  const enf__place at = {enf__opts_seed(tr->options, ENF__OPT_TRAIN_SEED), batch->first};
   double *state = ENF__TAKE(&ctx->arena, double, count);
   double *volume = ENF__TAKE(&ctx->arena, double, n);
-  enter(space, n, x, temperature, state, volume);
+  enter(space, at, n, x, temperature, state, volume);
   batch->x = state;
   batch->volume = volume;
   batch->host = x;
@@ -259,7 +264,7 @@ static enf_status fill_batch(enf_ctx *ctx, enf_trainer *tr, const rows *r, enf__
   const enf_status status = enf__flow_fit(
       ctx, tr->work, n, x, ENF__TAKE(&ctx->arena, double, enf__flow_fit_doubles(tr->work, n)));
   if (status == ENF_OK)
-    enter(space, n, x, temperature, state, volume);
+    enter(space, at, n, x, temperature, state, volume);
   return status;
 }
 
