@@ -81,12 +81,11 @@ static void default_map(const enf_opts *opts, char text[32]) {
 
 static bool has_map(const enf_opts *opts, int wanted) {
   const char *text = enf__opts_text(opts, ENF__OPT_MODEL_MAP);
-  int map;
+  int map = ENF__MAPS;
   size_t layers;
-  while ((text = enf__map_next(text, &map, &layers)) != NULL)
-    if (map == wanted)
-      return true;
-  return false;
+  while (map != wanted && (text = enf__map_next(text, &map, &layers)) != NULL)
+    ;
+  return map == wanted;
 }
 
 /* What is not set and depends on others: then it is set, so that the flow's file says it. */
