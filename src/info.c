@@ -76,11 +76,22 @@ static void print_integer(report *r, const enf_flow *flow, const char *const row
   report_count(r, row[0], row[1], (uint64_t)value);
 }
 
+/* Of every network, and of the copies. */
+static void print_coupling(report *r, const enf_flow *flow) {
+  char std[32];
+  for (size_t i = 0; i < 2; i++)
+    print_integer(r, flow, egnn[i]);
+  if (enf_get_text(flow, "model.augment_std", std, sizeof std, NULL) == ENF_OK)
+    report_text(r, "augment_std", "std of copies (data scales)", std);
+}
+
 static void print_field(report *r, const enf_flow *flow) {
   const bool pairs = rows_of(flow, pair_kernel[0][2]) > 0;
   char map[160];
   if (enf_get_text(flow, "model.map", map, sizeof map, NULL) == ENF_OK && strstr(map, "cnf") == NULL) {
     report_text(r, "map", "maps", map);
+    if (strstr(map, "coupling"))
+      print_coupling(r, flow);
     return;
   }
   if (rows_of(flow, "class") > 0) {
