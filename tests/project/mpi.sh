@@ -63,6 +63,25 @@ mpirun -n 3 ./farm 1.safetensors lj:n=4 100 >out 2>&1 || fail "task farm: $(cat 
 for n in 1 2 4; do mpirun -n $n ./train lj.npy 64 5 2>&1 | sed 's/.*; //' >$n.loss; done
 grep -q '^loss ' 1.loss && same loss
 
+# The Slurm script, with a stand-in for Slurm: told ahead of its end it saves and queues itself again, and goes on where it was.
+mkdir slurm && cd slurm || exit 1
+ln -s "$enf" enf && cp ../lj.npy rows.npy && cp ../lj.npy check.npy
+printf '%s\n' '#!/bin/bash' 'mpirun -n 2 "$@" &' 'run=$!' "trap 'pkill -TERM -P \$run' TERM" 'wait $run; wait $run' >srun # signals go to the ranks
+printf '%s\n' '#!/bin/bash' 'echo "$@" >>queued' >scontrol
+chmod +x srun scontrol
+for part in 1 2; do
+  PATH=$PWD:$PATH SLURM_JOB_ID=7 bash "$here/examples/hosts/train.slurm" >slurm.out 2>&1 &
+  job=$!
+  for _ in $(seq 300); do pgrep -P "$(pgrep -d , -P "$(pgrep -d , -P $job)")" -x enf >/dev/null 2>&1 && break; sleep 0.1; done
+  sleep 4
+  kill -USR1 $job
+  wait $job || fail "train.slurm: $(cat slurm.out)"
+  [ -s flow.safetensors ] && sed -n 's/^steps  *\([0-9]*\)$/\1/p' slurm.out >>steps || fail "train.slurm has not saved: $(cat slurm.out)"
+done
+[ "$(sort -u queued)" = 'requeue 7' ] && [ "$(wc -l <queued)" = 2 ] && [ "$(sort -nu steps | wc -l)" = 2 ] && sort -nc steps ||
+  fail "train.slurm does not go on: $(cat queued steps)"
+cd ..
+
 refuse() { # refuse RANKS SENTENCE ARGUMENTS...
   n=$1 sentence=$2
   shift 2
