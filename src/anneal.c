@@ -222,6 +222,7 @@ static int open_flow(annealing *a) {
   result = links_of_flow(a->c, a->flow);
   if (result == SUCCESS)
     result = target_check(&a->target, "the flow", a->data.N, a->data.D);
+  target_check_kT(&a->target, a->flow, a->c->operand[0]);
   if (result == SUCCESS)
     target_heat(&a->target, flow_temperature(a->flow));
   if (result == SUCCESS)

@@ -171,6 +171,7 @@ static int open_walkers(jumping *j) {
   result = links_of_flow(c, j->flow);
   if (result == SUCCESS)
     result = target_check(&j->target, "the flow", N, D);
+  target_check_kT(&j->target, j->flow, c->operand[0]);
   if (result == SUCCESS)
     target_heat(&j->target, flow_temperature(j->flow));
   if (result == SUCCESS)

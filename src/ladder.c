@@ -185,6 +185,7 @@ static int climb(ladder *l, const draws *d) {
   if (result != SUCCESS)
     return result;
   flow_shape(l->flow, &N, &D);
+  target_check_kT(&l->target, l->flow, l->c->operand[0]);
   result = target_check(&l->target, "the flow", N, D);
   if (result == SUCCESS)
     result = find_rungs(l);

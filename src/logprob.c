@@ -150,6 +150,7 @@ static int load_and_evaluate(cli *c, target *t) {
   if (result != SUCCESS)
     return result;
   flow_shape(flow, &N, &D);
+  target_check_kT(t, flow, c->operand[0]);
   target_heat(t, flow_temperature(flow));
   result = links_of_flow(c, flow);
   if (result == SUCCESS)

@@ -387,6 +387,8 @@ static int heat(const cli *c, target *t) {
   int result = cli_real(c, FLAG_TEMPERATURE, 0, 1, &temperature);
   if (result == SUCCESS && c->operands > 0)
     result = flow_open(c, c->operand[0], &flow);
+  if (flow != NULL)
+    target_check_kT(t, flow, c->operand[0]);
   if (result == SUCCESS)
     target_heat(t, flow != NULL ? flow_temperature(flow) : temperature);
   enf_destroy(flow);

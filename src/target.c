@@ -8,6 +8,7 @@
 #include "ranks.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,6 +152,21 @@ static int divide_by_kT(const cli *c, target *t) {
   divide(t, kT);
   t->log_z = t->mean_u = (double)NAN;
   return SUCCESS;
+}
+
+void target_check_kT(const target *t, const enf_flow *flow, const char *name) {
+  char *text = flow_meta(flow, "kT");
+  const double trained = text != NULL && *text != '\0' ? strtod(text, NULL) : t->kT;
+  if ((t->fn != NULL || t->u != NULL) && fabs(t->kT - trained) > 1e-6 * trained)
+    cli_note("%s was trained with energies over --kT %s, here they are over %.9g: are they of the same unit and temperature?", name,
+             text, t->kT);
+  free(text);
+}
+
+int target_keep_kT(const cli *c, const target *t, enf_flow *flow) {
+  char text[32];
+  snprintf(text, sizeof text, "%.9g", t->kT);
+  return cli_has(c, FLAG_KT) ? flow_keep_meta(c, flow, "kT", text) : SUCCESS;
 }
 
 void target_heat(target *t, double temperature) {

@@ -40,6 +40,10 @@ int target_check(target *t, const char *what, size_t N, size_t D);
 int target_check_gradient(const target *t, size_t N, size_t D, const double *x, double step);
 /* Make configurations of another hand than the flow's impossible, for moves that would take them. */
 int target_keep_hand(const cli *c, const enf_flow *flow, target *t);
+/* Note a --kT, or none, that is not that of the flow's training, whose file is called `name`; before target_heat. */
+void target_check_kT(const target *t, const enf_flow *flow, const char *name);
+/* The flow's file says --kT from now on, where it was given. */
+int target_keep_kT(const cli *c, const target *t, enf_flow *flow);
 /* Energies over the reduced temperature, which is that of a flow; before target_keep_hand. */
 void target_heat(target *t, double temperature);
 /* u (n): energies of the mean-free configurations, +infinity where they or it are not finite. Those

@@ -356,8 +356,10 @@ static int settle_hands(training *t, bool fresh) {
 
 /* What the flow's file is to tell, and whether the validation is of its molecule. */
 static int settle_meta(training *t, bool fresh) {
-  int result = SUCCESS;
-  if (!flow_is_molecule(t->flow))
+  const char *path = t->c->value[cli_has(t->c, FLAG_INIT) ? FLAG_INIT : FLAG_OUTPUT];
+  target_check_kT(&t->target, t->flow, path);
+  int result = target_keep_kT(t->c, &t->target, t->flow);
+  if (result == SUCCESS && !flow_is_molecule(t->flow))
     result = fresh ? kinds_keep(t) : hands_keep(t->c, t->flow, &t->hands);
   if (result == SUCCESS)
     result = molecule_check_data(t);

@@ -296,9 +296,7 @@ int kinds_keep(training *t) {
   const cli *c = t->c;
   double size = 0;
   int result = SUCCESS;
-  if (cli_has(c, FLAG_KT))
-    result = keep_number(t, "kT", strtod(c->value[FLAG_KT], NULL));
-  if (result == SUCCESS && t->data.n > 0 && flow_is_of_particles(t->flow) &&
+  if (t->data.n > 0 && flow_is_of_particles(t->flow) &&
       enf_data_scale(c->ctx, t->flow, t->data.n, t->data.x, &size, NULL) == ENF_OK)
     result = keep_number(t, "rms", size);
   if (result == SUCCESS)

@@ -1,7 +1,7 @@
 # traps.sh -- what a user is told who is about to get wrong physics: elements as kinds, another unit of length, a wrapped cell (in
 # atoms.sh), mirror images, another order of the atoms, energies that are not in kT. Read by run.sh. Rows are alanine dipeptide.
 traps='elements_are_no_kinds kinds_come_from_a_topology nanometres_are_no_angstrom mirror_images_are_turned hands_are_told
-  other_orders_are_refused energies_in_other_units_are_told choices_need_rows'
+  other_orders_are_refused energies_in_other_units_are_told another_kT_is_told choices_need_rows'
 
 ala2="--steps 3 --set model.hidden=8 --set model.layers=1 --set train.batch=8"
 
@@ -137,6 +137,23 @@ energies_in_other_units_are_told() {
     grep -q '"meta.kT":"2"' n.safetensors &&
     refuses 2 "--kT needs a number above 0, not '0'" reweight --x x.npy --logp logp.npy --u u.npy --kT 0 &&
     refuses 2 '--log-z and --kT are of no use without an energy' logprob lj.safetensors lj.npy --kT 2
+}
+
+# What energies are over travels with the flow, whichever kind it is; another number, or none, is told wherever the two meet.
+another_kT_is_told() {
+  few="-q --steps 1 --set train.batch=4 --objective energy"
+  told='was trained with energies over --kT 2, here they are over'
+  "$enf" train -e lj:n=4 --kT 2 $few --set model.hidden=4 -o two.safetensors >/dev/null 2>note && [ ! -s note ] || return 1
+  says() { n=$1; shift; "$enf" "$@" >/dev/null 2>note; grep -q "^enf: two.safetensors $told $n: are they of the same unit and temperature?" note; }
+  from='two.safetensors -q -e lj:n=4'
+  says 1 reweight $from -n 20 --paths 0 && says 3 reweight $from -n 20 --paths 0 --kT 3 && says 1 logprob two.safetensors lj.npy -q -e lj:n=4 --rows 20 &&
+    says 1 jump two.safetensors lj.npy -q -e lj:n=4 -o n.npy && says 1 anneal $from -n 20 --bridges 2 -o n.npy &&
+    says 3 train --init two.safetensors -e lj:n=4 --kT 3 $few -o three.safetensors && grep -q '"meta.kT":"3"' three.safetensors || return 1
+  "$enf" reweight $from -n 20 --paths 0 --kT 2 >/dev/null 2>note && ! grep -q "$told" note &&
+    "$enf" logprob two.safetensors lj.npy -q --rows 20 >/dev/null 2>note && ! grep -q "$told" note &&
+    "$enf" train rows.xyz -q --objective likelihood --steps 1 --unit nm --set model.space=molecule -o n.safetensors >/dev/null &&
+    "$enf" train --init n.safetensors -e lj:n=22,eps=0 --kT 2 --objective energy --steps 1 -q --set train.batch=4 -o kT.safetensors >/dev/null &&
+    grep -q '"meta.kT":"2"' kT.safetensors
 }
 
 choices_need_rows() {
