@@ -14,9 +14,9 @@ from ._files import chirality, dihedrals, element_numbers, kinds, read, reflect,
 from ._flow import Flow
 from ._library import Error, __version__, configure, last_call
 from ._train import FitEvent, FitReport, StepInfo, Trainer, fit
-from ._weights import Walkers, Weights, average, bar, free_energy, metropolis, reweight
+from ._weights import Walkers, Weights, average, bar, free_energy, metropolis, reweight, surface
 
 __all__ = ["Energy", "Error", "FitEvent", "FitReport", "Flow", "SimInfo", "StepInfo", "Trainer", "Walkers", "Weights",
            "average", "bar", "chirality", "configure", "dihedrals", "element_numbers", "fit", "free_energy", "kinds", "last_call",
-           "metropolis", "read", "reflect", "reweight", "write", "zmatrix",
+           "metropolis", "read", "reflect", "reweight", "surface", "write", "zmatrix",
            "__version__"]

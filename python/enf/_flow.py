@@ -74,6 +74,11 @@ class Flow(Handle):
         """Write its file; the old one stays whole until the new one is complete."""
         call("save", self, os.fsencode(path))
 
+    def prior_fit(self, x: Any) -> None:
+        """Take from all rows x (n,N,D) what a training takes from its first batch else: the data scale, a molecule's centres and widths."""
+        x = self._rows(x)
+        call("prior_fit", self, len(x), pointer(x))
+
     # -- what it is
 
     def get(self, name: str) -> int | float | str:

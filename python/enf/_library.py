@@ -37,7 +37,7 @@ ProgressFn = C.CFUNCTYPE(C.c_int, C.c_void_p, C.c_uint64, C.c_uint64)
 _LETTERS = dict(P=C.c_void_p, I=C.c_int64, u=C.c_uint64, d=C.c_double, z=C.c_size_t, s=C.c_char_p, E=EnergyFn,
                 i=C.c_int, F=C.c_void_p)
 _STATUS = """
-ctx_create PP|ctx_configure PP|ctx_stat PsP|opts_create PP|opts_set Pss|opts_info zP|create PPP|load PPs|save PPs
+ctx_create PP|ctx_configure PP|ctx_stat PsP|opts_create PP|opts_set Pss|opts_info zP|create PPP|load PPs|save PPs|prior_fit PPzP
 load_memory PPPz|save_memory PPPP|copy PPP|get_int PsP|get_real PsP|get_text PsPzP|meta_set PPss|meta_get PsPzP
 params_info PzPPP|params_get PPsPz|params_set PPsPz|log_prob PPzPP|log_prob_grad PPzPPP|log_prob_estimate PPzPuPP
 sample PPuuzPP|transport PPzddPPP|velocity PPzPPPP|trainer_create PPPP|trainer_set_energy PEP

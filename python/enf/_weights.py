@@ -49,6 +49,19 @@ def free_energy(inside: Any, logw: Any = None) -> tuple[float, float]:
     return difference.value, error.value
 
 
+def surface(a: Any, b: Any, logw: Any = None, bins: int = 24) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Free energy over two angles (n) in kT, its standard error, both (bins,bins), and the edges (bins+1) from -pi to pi.
+
+    0 is the lowest cell. A cell without samples has F infinity and no error: NaN; few samples have a rough one.
+    """
+    edges = np.linspace(-np.pi, np.pi, bins + 1)
+    cell = [np.clip(np.digitize(array(angle), edges) - 1, 0, bins - 1) for angle in (a, b)]
+    share, error = average((cell[0] * bins + cell[1])[:, None] == np.arange(bins * bins), logw)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        energy, error = -np.log(share / share.max()), error / share
+    return energy.reshape(bins, bins), error.reshape(bins, bins), edges
+
+
 def bar(forward: Any, reverse: Any) -> tuple[float, float]:
     """Bennett's acceptance ratio of forward and reverse work in kT: the difference and its error."""
     forward, reverse, difference, error = array(forward), array(reverse), C.c_double(), C.c_double()

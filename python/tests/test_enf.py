@@ -65,6 +65,16 @@ class Files(unittest.TestCase):
             self.assertTrue((tensor == two.parameters()[name]).all(), name)
 
 
+    def test_a_flow_takes_its_scale_from_all_rows(self):
+        x = np.random.default_rng(0).normal(size=(500, 4, 2))
+        flow = small()
+        flow.prior_fit(x)
+        centred = x - x.mean(axis=1, keepdims=True)
+        self.assertAlmostEqual(flow.get("data_scale"), np.sqrt((centred**2).mean()), delta=0.006)
+        with self.assertRaisesRegex(ValueError, r"the flow takes \(n,4,2\)"):
+            flow.prior_fit(np.zeros((2, 3, 2)))
+
+
 class Sentences(unittest.TestCase):
     def test_failures_are_errors_with_the_librarys_sentence(self):
         with self.assertRaisesRegex(enf.Error, "No such file") as caught:
@@ -125,6 +135,21 @@ class Densities(unittest.TestCase):
         self.assertLess(abs(w.log_z - 0.5 * np.log(2 * np.pi * 0.64)), 4 * w.log_z_err)
         difference, error = enf.free_energy(x > 0, w.logw)
         self.assertLess(abs(difference), 4 * error)
+
+
+    def test_a_surface_is_that_of_the_density(self):
+        # independent angles, a of density (1 + cos a)/2 pi by weights, b uniform: F = -log((1 + cos a)/2)
+        rng = np.random.default_rng(2)
+        a, b = rng.uniform(-np.pi, np.pi, (2, 200000))
+        with np.errstate(divide="ignore"):
+            F, error, edges = enf.surface(a, b, np.log1p(np.cos(a)), bins=8)
+        share = (np.diff(edges) + np.diff(np.sin(edges))) / (2 * np.pi) / 8
+        self.assertEqual((F.min(), len(edges), F.shape), (0, 9, (8, 8)))
+        off = (F - F.mean() + np.log(share)[:, None] - np.log(share).mean()) / error
+        self.assertLess(abs(off).max(), 4.5)
+        self.assertLess(abs(np.sqrt((off**2).mean()) - 1), 0.3)
+        F, error, _ = enf.surface([0.1, 0.2], [np.pi, 3.1])
+        self.assertEqual((F[12, 23], np.isinf(F).sum(), np.isnan(error).sum()), (0, 575, 575))
 
 
 class Callbacks(unittest.TestCase):
