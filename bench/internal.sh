@@ -5,8 +5,8 @@
 #
 #   ENF=build/enf CFLAGS=-Iinclude LIBS="build/libenf.a -lm -pthread" bash bench/internal.sh OUT [RUN...]
 #
-# RUN: rows-S, refined-S (from rows-S), alone-S, cartesian-S, exchange-S for a seed S; without any the
-# first three of SEEDS (0 1 2), cartesian-0 and exchange-0.
+# RUN: rows-S, refined-S (from rows-S), alone-S, cartesian-S, exchange-S, ladder-S (from exchange-S) for
+# a seed S; without any the first three of SEEDS (0 1 2), cartesian-0, exchange-0 and ladder-0.
 # Interrupted, it goes on where it was: a training from its last saved state, and what is finished is
 # not done again. OUT/RUN.log has what was run, what it printed, the machine and the processor time
 # of it. TRAIN=FILE and TEST=FILE take rows that are there (nm); FRAMES, STEPS, SAMPLES and EXCHANGE in
@@ -35,9 +35,9 @@ compile() {
     ${CC:-cc} -O3 -fno-math-errno ${CFLAGS:-} -o "$out/dynamics" "$here/../plugin/dynamics.c" ${LIBS:--lenf -lm} -ldl
 }
 
-# Frames of dynamics: FILE COUNT SEED [RUNGS [COLDEST [HOTTEST [TORSION]]]]
+# Frames of dynamics: FILE COUNT SEED [RUNGS [COLDEST [HOTTEST [TORSION]]]]; a star in FILE is all rungs.
 frames_of() {
-  [ -f "$1" ] || logged "$out/dynamics" "$plugin" "$here/alanine.pdb" nm "$@"
+  [ -f "${1/\*/0}" ] || logged "$out/dynamics" "$plugin" "$here/alanine.pdb" nm "$@"
 }
 
 # What goes on with a stopped training: of its flags those that a trainer's file does not have.
@@ -98,7 +98,21 @@ cartesian() {
 }
 
 exchange() {
-  frames_of "$out/exchange-$1.npy" "${EXCHANGE:-25000}" "$((200 + $1))" 6 300 600 4,6,8,14
+  frames_of "$out/exchange-$1-*.npy" "${EXCHANGE:-25000}" "$((200 + $1))" 6 300 600 4,6,8,14
+}
+
+# All replicas' rows in one flow of 300 to 600 K, then energies at temperatures between.
+rungs=1,1.1487,1.3195,1.5157,1.7411,2
+ladder() {
+  exchange "$1"
+  train "rungs-$1" "$out/exchange-$1"-?.npy --temperatures "$rungs" "${molecule[@]}" --seed "$1" --steps "${STEPS:-2000}"
+  train "ladder-$1" --init "$out/rungs-$1.safetensors" "${refine[@]}" --seed "$1" --steps "${STEPS:-5000}"
+}
+
+# What a flow says at every temperature of the replicas.
+climb() {
+  logged "$enf" ladder "$out/$1.safetensors" --energy "$plugin" -n "$samples" --seed 7 --temperatures "$rungs" \
+    --threads "$threads" --cv 'phi=torsion:4,6,8,14' --states phi:0:114.6 --plot "$out/$1.svg"
 }
 
 # What a flow's samples are worth: RUN and more of `enf reweight`.
@@ -114,6 +128,7 @@ weigh() {
 judge() { # RUN
   case $1 in
   exchange-*) return 0 ;;
+  ladder-*) climb "$1" >"$out/$1.json" ;;
   cartesian-*) weigh "$1" -n 400 --rows 400 --set density.tol=0.01 --set logdet.checks=0 ;;
   *)
     weigh "$1" -n "$samples" --plot "$out/$1.energy.svg" --plot-2d "$out/$1.torsions.svg" \
@@ -150,7 +165,7 @@ table() {
   echo "| flow, seed | processor seconds | test NLL | ESS | largest weight | k-hat | forward ESS | log Z | phi states |"
   echo "|---|---|---|---|---|---|---|---|---|"
   for run in "$@"; do
-    case $run in cartesian-* | exchange-*) continue ;; esac
+    case $run in cartesian-* | exchange-* | ladder-*) continue ;; esac
     [ -f "$out/$run.json" ] || continue
     local json=$out/$run.json of=$run
     case $run in refined-*) of="rows-${run#*-} $run" ;; esac
@@ -177,10 +192,10 @@ cartesian_table() {
 # of replica exchange as long a run. Errors fall as the root of the number.
 cost_table() { # EXCHANGE-S RUN...
   local exchange
-  exchange=$(LC_ALL=C awk '/processor seconds$/ {s = $(NF - 2)} /^states:/ {e = $4} END {print s * (e / .05) ^ 2}' "$out/$1.log")
+  exchange=$(LC_ALL=C awk '/processor seconds$/ {s = $(NF - 2)} /^states:/ && !e {e = $4} END {print s * (e / .05) ^ 2}' "$out/$1.log")
   echo "| | processor seconds to +- .05 | replica exchange's over it |"
   echo "|---|---|---|"
-  echo "| $(grep '^states:' "$out/$1.log") by replica exchange | $(LC_ALL=C printf %.0f "$exchange") | 1 |"
+  echo "| $(grep -m 1 '^states:' "$out/$1.log") by replica exchange | $(LC_ALL=C printf %.0f "$exchange") | 1 |"
   shift
   for run; do
     case $run in alone-*) ;; *) continue ;; esac
@@ -202,7 +217,7 @@ if [ $# -eq 0 ]; then
   for kind in rows refined alone; do
     for seed in ${SEEDS:-0 1 2}; do runs+=("$kind-$seed"); done
   done
-  runs+=(cartesian-0 exchange-0)
+  runs+=(cartesian-0 exchange-0 ladder-0)
 fi
 for run in "${runs[@]}"; do
   log=$out/$run.log
@@ -215,6 +230,9 @@ done
   table "${runs[@]}"
   case " ${runs[*]}" in *" cartesian-"*) echo && cartesian_table "${runs[@]}" ;; esac
   for run in "${runs[@]}"; do
-    case $run in exchange-*) echo && cost_table "$run" "${runs[@]}" ;; esac
+    case $run in
+    exchange-*) echo && cost_table "$run" "${runs[@]}" ;;
+    ladder-*) echo && echo "$run, $(spent "exchange-${run#*-}" "$run") processor seconds" && sed -n '/^T /,$p' "$out/$run.json" ;;
+    esac
   done
 } | tee "$out/table.md"
