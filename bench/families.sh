@@ -1,9 +1,9 @@
 #!/bin/bash
 # The rows of docs/results.md for copula and heavy-tailed priors, residual, linear and autoregressive
-# maps and boosted mixtures, from nothing: simulate, train, score other rows.
+# maps, augmented couplings and boosted mixtures, from nothing: simulate, train, score other rows.
 #
 #   ENF=build/enf bash bench/families.sh OUT [ROW...]      ROW: copula default loggas ala2 gaussians moons
-#                                                          ten basins linear wide dw4 egnn speed
+#                                                          ten basins linear wide dw4 egnn speed coupling
 #
 # Without ROW all of them. RUNS (40) is the number of trainings of every base of the copula table, ALA2 the
 # folder of ala2_train.npy and ala2_test.npy, (n,22,3) in nm (without it that row is left out).
@@ -243,7 +243,39 @@ run_speed() {
   shown ${BENCH:-build/enf-bench} --cpu-clock --threads 1 --runs 3 --works log_prob,sample+density --weights "$out/lj13.safetensors"
 }
 
-all='copula default loggas ala2 gaussians moons ten basins linear wide dw4 egnn speed'
+# ESS of the weights of samples, and effective samples a second of processor time: FLOW SYSTEM COUNT [OPTIONS]
+weigh() {
+  local flow=$1 system=$2 count=$3
+  shift 3
+  shown "$enf" reweight "$flow" -e "$system" -n "$count" --threads 1 --paths 0 -s logdet.checks=0 "$@" |
+    awk '/^effective sample size/ {print; if ($4 > 0) ess = $4} /^(log Z|k-hat)/ {print} END {print "ess", ess}' >"$out/weights"
+  grep -v '^ess' "$out/weights"
+  awk -v n="$count" '/^ess/ {ess = $2} /^processor seconds/ {seconds = $3}
+    END {printf "effective samples a second       %.3g\n", n * ess / seconds}' "$out/weights" <(tail -n 1 "$log")
+}
+
+# Joint densities of positions and copies, whose NLL is a bound, beside the CNF of bench/data.
+run_coupling() {
+  local system rows steps options tol
+  rows "$out/dw4.npy" dw4 100000 0
+  rows "$out/dw4-test.npy" dw4 20000 1
+  rows "$out/lj13-rows.npy" lj13 100000 0
+  rows "$out/lj13-rows-test.npy" lj13 20000 1
+  while read -r system rows steps options; do
+    train "$out/$system-coupling.safetensors" "$out/$rows.npy" -s 'model.map=coupling*6' --steps "$steps" --threads 1
+    echo "$system, coupling*6, $steps steps: $(nll_of "$out/$system-coupling.safetensors" "$out/$rows-test.npy" -e $system $options | tr '\n' ' ')"
+    weigh "$out/$system-coupling.safetensors" $system 100000
+  done <<EOF
+dw4 dw4 ${DW4_STEPS:-60000}
+lj13 lj13-rows ${LJ13_STEPS:-30000} --log-z 59.90
+EOF
+  for tol in 0 0.01; do
+    echo "lj13, the CNF of bench/data, density.tol $tol"
+    weigh bench/data/lj13.safetensors lj13 2000 -s density.tol=$tol
+  done
+}
+
+all='copula default loggas ala2 gaussians moons ten basins linear wide dw4 egnn speed coupling'
 for row in ${@:-$all}; do
   log=$out/$row.log
   echo "== $row"

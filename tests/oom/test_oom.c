@@ -299,7 +299,7 @@ static enf_status molecule_sample(world *w) {
   return enf_sample(w->ctx, w->flow, 5, 11, 2, w->out, w->out + 24);
 }
 
-static enf_status molecule_create(world *w) {
+static enf_status create_and_score(world *w) {
   enf_flow *flow = w->flow;
   enf_status status = enf_create(w->ctx, &flow, w->opts);
   if (status == ENF_OK)
@@ -408,9 +408,9 @@ static const scenario scenarios[] = {
     {"step, path gradient", step, HOT, {{"train.objective", "path-gradient"}}},
     {"step, refine", step, HOT, {{"train.objective", "refine"}}},
     {"zmatrix_from_bonds", zmatrix_from_bonds, COLD, {{0}}},
-    {"molecule, create", molecule_create, COLD, {MOLECULE}},
+    {"molecule, create", create_and_score, COLD, {MOLECULE}},
     {"molecule, create from bonds",
-     molecule_create,
+     create_and_score,
      COLD,
      {MOLECULE, {"model.zmatrix", ""}, {"model.bonds", "0-1 1-2 2-3"}}},
     {"molecule, prior_fit", prior_fit, COLD, {MOLECULE}},
@@ -418,6 +418,10 @@ static const scenario scenarios[] = {
     {"molecule, internal", internal, HOT, {MOLECULE}},
     {"molecule, log_prob_grad", molecule_log_prob_grad, HOT, {MOLECULE}},
     {"molecule, sample", molecule_sample, HOT, {MOLECULE}},
+    {"coupling, create", create_and_score, COLD, {{"model.map", "coupling*2"}}},
+    {"coupling, log_prob", log_prob, HOT, {{"model.map", "coupling"}, {"logdet.probes", "2"}}},
+    {"coupling, sample", sample, HOT, {{"model.map", "coupling"}}},
+    {"coupling, step", step_weighted, HOT, {{"model.map", "coupling"}, {"train.objective", "mixed"}}},
     {"energy_builtin", energy_builtin, COLD, {{0}}},
     {"simulate", simulate, COLD, {{0}}},
     {"simulate, an energy of the host", simulate_host, COLD, {{0}}},
