@@ -69,6 +69,10 @@ static int judge(const char *name, size_t n, const char *path, const enf_frames 
     return cli_fail("%s: %zu of %zu configurations are mirror images, in whole or in part, of the "
                     "molecule of %s; reflect them (x -> -x) if both hands are alike to you",
                     path, found->other_hand, n, name);
+  if (2 * found->turned > n)
+    return cli_fail("%s: %zu of %zu configurations have a stiff dihedral more than 90 degrees from "
+                    "that of %s, as a cis peptide bond from a trans one; is it another isomer?",
+                    path, found->turned, n, name);
   return SUCCESS;
 }
 
@@ -77,6 +81,10 @@ static void tell(size_t n, const char *path, const enf_frames *found, const char
     cli_note("%s: of %zu configurations %zu are mirror images, in whole or in part, %zu have a "
              "broken bond and %zu no internal coordinates: %s",
              path, n, found->other_hand, found->broken, found->bad, what);
+  if (found->turned > 0)
+    cli_note("%s: of %zu configurations %zu have a dihedral that is stiff in the others turned by "
+             "more than 90 degrees, as a peptide bond from trans to cis: %s (--keep lets it turn)",
+             path, n, found->turned, what);
 }
 
 /* SUCCESS also where there is nothing to compare. */

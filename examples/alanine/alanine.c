@@ -6,17 +6,11 @@
      cc -O3 -fno-math-errno -fPIC -shared -o alanine.so alanine.c $(pkg-config --cflags enf) -lm
 
    Pairs are taken row by row from tables, so that the compiler makes vectors of them; what costs is a
-   logarithm for each ordered pair and an exponential for each pair: about 13 microseconds.
-
-   `--energy alanine.so:B` is the energy less B ((1 + cos(phi - 1))/2)^2 kT: a bias towards the rarer
-   states of phi, for a flow that is to learn them as well as the others before it meets the energy
-   itself. */
+   logarithm for each ordered pair and an exponential for each pair: about 13 microseconds. */
 /* clang-format on */
 #include "alanine.h"
 #include <enf/plugin.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { N = ATOMS, D = 3 };
@@ -29,7 +23,6 @@ static const double COULOMB = 138.93545764438198;           /* kJ nm/mol */
 static const double NEAR_COULOMB = 0.833333, NEAR_LJ = 0.5; /* of atoms three bonds apart */
 static const double SOLVENT = 78.3, TENSION = 2.25936;      /* dielectric constant; kJ/mol/nm^2 */
 static const double ALPHA = 1, BETA = 0.8, GAMMA = 4.85;    /* OBC2 */
-static const int PHI[4] = {4, 6, 8, 14};
 static const double OFFSET = 0.009, PROBE = 0.14;           /* of radii, nm */
 
 typedef double matrix[N][N];
@@ -128,17 +121,10 @@ static double angles(vectors x, vectors grad) {
   return u;
 }
 
-/* -bias ((1 + cos(phi - 1))/2)^2; its derivative is added to *slope. */
-static double lowered(double bias, double phi, double *slope) {
-  const double near = (1 + cos(phi - 1)) / 2;
-  *slope += bias * near * sin(phi - 1);
-  return -bias * near * near;
-}
-
 /* The dihedral of the torsions from t on, and its gradient in one go for all of the same atoms,
-   whose energy is added to *u, with the bias of phi. Blondel and Karplus 1996, J. Comput. Chem. 17,
-   1132. Returns the first of other atoms. */
-static int dihedral(vectors x, int t, double bias, double *u, vectors grad) {
+   whose energy is added to *u. Blondel and Karplus 1996, J. Comput. Chem. 17, 1132. Returns the first
+   of other atoms. */
+static int dihedral(vectors x, int t, double *u, vectors grad) {
   const int i = torsion[t].i, j = torsion[t].j, l = torsion[t].l, m = torsion[t].m;
   double f[D], g[D], h[D], a[D], b[D], sine[D], slope = 0;
   difference(x[i], x[j], f), difference(x[j], x[l], g), difference(x[m], x[l], h);
@@ -152,8 +138,6 @@ static int dihedral(vectors x, int t, double bias, double *u, vectors grad) {
     *u += torsion[t].k * (1 + cos(at));
     slope -= torsion[t].k * torsion[t].fold * sin(at);
   }
-  if (i == PHI[0] && j == PHI[1] && l == PHI[2] && m == PHI[3])
-    *u += lowered(bias, value, &slope);
   const double fg = dot(f, g) / length, hg = dot(h, g) / length;
   add(grad[i], -slope * length / aa, a), add(grad[m], slope * length / bb, b);
   add(grad[j], slope * (length + fg) / aa, a), add(grad[j], -slope * hg / bb, b);
@@ -273,12 +257,12 @@ static double solvent(pairs *p) {
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-static double molecule(const pair_table *table, double bias, vectors x, vectors grad) {
+static double molecule(const pair_table *table, vectors x, vectors grad) {
   pairs p;
   measure(x, &p);
   double u = bonds(x, grad) + angles(x, grad) + vacuum(table, &p) + solvent(&p);
   for (int t = 0; t < TORSIONS;)
-    t = dihedral(x, t, bias, &u, grad);
+    t = dihedral(x, t, &u, grad);
   for (int i = 0; i < N; i++)
     for (int j = i + 1; j < N; j++) {
       double r[D];
@@ -288,23 +272,11 @@ static double molecule(const pair_table *table, double bias, vectors x, vectors 
   return u;
 }
 
-/* The bias, a number. */
-int enf_plugin_open(const char *arguments, void **user, char *message, size_t size) {
-  static double bias;
-  char *end;
-  bias = strtod(arguments, &end) * KT;
-  *user = &bias;
-  if (!*end && isfinite(bias))
-    return 0;
-  snprintf(message, size, "%s is no number of kT", arguments);
-  return 1;
-}
-
 /* x (n,N,D), mean-free -> u (n), grad (n,N,D) unless NULL. Anything but 0 stops the tool. */
 int enf_plugin_energy(void *user, size_t n, const double *x, double *u, double *grad) {
   static pair_table table; /* one thread at a time comes here */
   static int filled;
-  const double bias = user ? *(const double *)user : 0;
+  (void)user;
   if (!filled)
     fill(&table);
   filled = 1;
@@ -312,7 +284,7 @@ int enf_plugin_energy(void *user, size_t n, const double *x, double *u, double *
     vectors at, g;
     memcpy(at, x + s * N * D, sizeof at);
     memset(g, 0, sizeof g);
-    u[s] = molecule(&table, bias, at, g) / KT;
+    u[s] = molecule(&table, at, g) / KT;
     for (int k = 0; grad != NULL && k < N * D; k++)
       grad[s * N * D + (size_t)k] = g[k / D][k % D] / KT;
   }

@@ -14,7 +14,7 @@ module enf
     enf_err_inverse = -44, &
     enf_err_cancelled = -60, enf_err_callback = -61, enf_err_internal = -100
   integer(c_int32_t), parameter :: enf_frame_good = 0, enf_frame_bad = 1, enf_frame_broken = 2, &
-    enf_frame_other_hand = 3
+    enf_frame_other_hand = 3, enf_frame_turned = 4
   integer(c_int32_t), parameter :: enf_fit_begin = 1, enf_fit_step = 2, enf_fit_wait = 3, enf_fit_look = 4, &
     enf_fit_save = 5
   integer(c_int), parameter :: enf_fit_go_on = 0, enf_fit_save_now = 1, enf_fit_stop = 2
@@ -74,9 +74,9 @@ module enf
   end type enf_lines
 
   type, bind(c) :: enf_frames
-    integer(c_size_t) :: struct_size = 48
+    integer(c_size_t) :: struct_size = 56
     real(c_double) :: scale = 0
-    integer(c_size_t) :: bad = 0, broken = 0, other_hand = 0, constrained = 0
+    integer(c_size_t) :: bad = 0, broken = 0, other_hand = 0, constrained = 0, turned = 0
   end type enf_frames
 
   type, bind(c) :: enf_lattice_exact

@@ -205,7 +205,7 @@ enf_status enf_reflect(enf_ctx *ctx, size_t n, size_t N, double *x, double *logp
                        const size_t (*centre)[4], const int *wanted, int *state);
 
 /* How each of many frames goes with a flow's molecule. */
-enum { ENF_FRAME_GOOD = 0, ENF_FRAME_BAD = 1, ENF_FRAME_BROKEN = 2, ENF_FRAME_OTHER_HAND = 3 };
+enum { ENF_FRAME_GOOD = 0, ENF_FRAME_BAD = 1, ENF_FRAME_BROKEN = 2, ENF_FRAME_OTHER_HAND = 3, ENF_FRAME_TURNED = 4 };
 
 /* How frames go with a flow's molecule. Grows at the end only. */
 typedef struct {
@@ -216,16 +216,18 @@ typedef struct {
   size_t broken; /* with a distance 3 times its centre, times scale, or a third of that */
   size_t other_hand;  /* mirror images, in whole or in part */
   size_t constrained; /* distances that are the same in all good frames, to .1 %; 0 for one frame */
+  size_t turned; /* with a stiff dihedral more than 90 degrees from its centre, as a cis peptide bond
+                    among trans ones */
 } enf_frames;
 
 #define ENF_FRAMES_INIT                                                                            \
-  { sizeof(enf_frames), 0, 0, 0, 0, 0 }
+  { sizeof(enf_frames), 0, 0, 0, 0, 0, 0 }
 
 /**
  * enf_frames_compare: are frames of the molecule, the hand and the length unit of a flow?
  *
- * The centres of the flow are those of enf_prior_fit, which leaves out the broken ones and those of
- * the other hand: a flow cannot learn from them. Where a distance is constrained the flow's density
+ * The centres of the flow are those of enf_prior_fit, which leaves out the broken ones, those of
+ * the other hand and those with a stiff dihedral turned: a flow cannot learn from them. Where a distance is constrained the flow's density
  * is that of the molecule without the constraint, over a width of .1 %. A frame is of the other
  * hand if an improper P with centre m, |sin m| > 1/2, has sin P of the other sign.
  *

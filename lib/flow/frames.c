@@ -60,6 +60,8 @@ static int32_t judge(pass *p, size_t i) {
     return p->report.broken++, ENF_FRAME_BROKEN;
   if (enf__chart_is_other_hand(p->chart->z, p->chart->center, p->q))
     return p->report.other_hand++, ENF_FRAME_OTHER_HAND;
+  if (enf__chart_is_turned(p->chart->z, p->chart->center, p->q))
+    return p->report.turned++, ENF_FRAME_TURNED;
   return add_spread(p), ENF_FRAME_GOOD;
 }
 
@@ -85,7 +87,9 @@ static enf_status check(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
     return enf__fail(
         ctx, ENF_ERR_STATE,
         "the flow has no centres yet to compare frames with: enf_prior_fit finds them");
-  return enf__struct_check(ctx, "out", out, sizeof *out, "ENF_FRAMES_INIT");
+  /* the size of its first version */
+  return enf__struct_check(ctx, "out", out, ENF__SIZE_TO(enf_frames, constrained),
+                           "ENF_FRAMES_INIT");
 }
 
 enf_status enf_frames_compare(enf_ctx *ctx, const enf_flow *flow, size_t n, const double *x,

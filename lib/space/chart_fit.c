@@ -1,6 +1,6 @@
 /* chart_fit.c -- centres and widths of a chart from frames, in three passes: means over all frames,
-   which tell frames of the other hand and broken molecules; centres without those; widths about
-   them.
+   which tell frames of the other hand, broken molecules and those with a stiff dihedral turned;
+   centres without those; widths about them.
 
    A flow of mirror images would have to spread over both; one of labelled atoms of one hand is
    what dynamics visits. */
@@ -33,6 +33,13 @@ bool enf__chart_is_other_hand(const enf__zmatrix *z, const double *center, const
     if (enf__internal_kind_of(z, k) == ENF__ON_LINE && fabs(s) > 0.5 && sin(q[k]) * s < 0)
       return true;
   }
+  return false;
+}
+
+bool enf__chart_is_turned(const enf__zmatrix *z, const double *center, const double *q) {
+  for (size_t k = 2 * z->atoms - 3; k < enf__internal_count(z); k++)
+    if (enf__internal_kind_of(z, k) == ENF__ON_LINE && cos(q[k] - center[k]) < 0)
+      return true;
   return false;
 }
 
@@ -89,6 +96,8 @@ static void run(pass *p, void (*add)(pass *, size_t, const double *), const doub
       p->report->broken++;
     else if (p->usual && enf__chart_is_other_hand(p->z, p->usual, p->q))
       p->report->other_hand++;
+    else if (p->usual && enf__chart_is_turned(p->z, p->usual, p->q))
+      p->report->turned++;
     else {
       p->report->used++;
       for (size_t k = 0; k < p->C; k++)
@@ -134,12 +143,13 @@ static enf_status refuse(enf_ctx *ctx, const enf__chart_report *r) {
   char reason[160] = "there are none";
   if (r->bad)
     enf__fault_say(&r->fault, reason, sizeof reason);
-  if (r->other_hand + r->broken)
+  if (r->other_hand + r->broken + r->turned)
     return enf__fail(
         ctx, ENF_ERR_RANGE,
         "each of %zu frames differs from their mean, by a bond 3 times as long or as "
-        "short (%zu) or as a mirror image in part (%zu): they are of several molecules",
-        r->other_hand + r->broken, r->broken, r->other_hand);
+        "short (%zu), as a mirror image in part (%zu) or by a stiff dihedral (%zu): they are of "
+        "several molecules",
+        r->other_hand + r->broken + r->turned, r->broken, r->other_hand, r->turned);
   return enf__fail(ctx, ENF_ERR_RANGE, "no frame of %zu has internal coordinates: %s", r->bad,
                    reason);
 }

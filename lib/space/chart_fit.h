@@ -7,6 +7,7 @@
 typedef struct {
   size_t used, bad;   /* frames that were used, and those without coordinates */
   size_t other_hand;  /* mirror images: left out */
+  size_t turned;      /* with a stiff dihedral more than 90 degrees from its mean: left out */
   size_t broken;      /* with a distance 3 times its mean or a third of it: left out */
   size_t constrained; /* bonds of constant length: their width is the least there is */
   size_t first_bad;   /* the first bad frame's number, and what is wrong with it */
@@ -23,6 +24,10 @@ enf_status enf__chart_fit(enf_ctx *ctx, const enf__zmatrix *z, size_t n, const d
 /* Is the molecule of these coordinates q a mirror image of the centres'? It is where an improper P
    with |sin m| > 1/2 has sin P of the other sign. */
 bool enf__chart_is_other_hand(const enf__zmatrix *z, const double *center, const double *q);
+
+/* Is a stiff dihedral (an improper of the Z-matrix) of these coordinates more than 90 degrees from its
+   centre, as a peptide bond that is cis where others are trans? */
+bool enf__chart_is_turned(const enf__zmatrix *z, const double *center, const double *q);
 
 /* How many times longer than the centres' the distances of q are: geometric mean. Near 10 or .1
    where a molecule in angstrom meets a flow in nm, or the other way round. */

@@ -36,6 +36,7 @@ CODE(ENF_FRAME_GOOD, 0);
 CODE(ENF_FRAME_BAD, 1);
 CODE(ENF_FRAME_BROKEN, 2);
 CODE(ENF_FRAME_OTHER_HAND, 3);
+CODE(ENF_FRAME_TURNED, 4);
 
 CODE(ENF_FIT_BEGIN, 1);
 CODE(ENF_FIT_STEP, 2);
@@ -69,13 +70,14 @@ AT(enf_molecule_facts, crowded_atoms, 24);
 AT(enf_molecule_facts, pieces, 32);
 AT(enf_molecule_facts, hash, 40);
 
-SIZE(enf_frames, 48);
+SIZE(enf_frames, 56);
 AT(enf_frames, struct_size, 0);
 AT(enf_frames, scale, 8);
 AT(enf_frames, bad, 16);
 AT(enf_frames, broken, 24);
 AT(enf_frames, other_hand, 32);
 AT(enf_frames, constrained, 40);
+AT(enf_frames, turned, 48);
 
 SIZE(enf_lattice_exact, 48);
 AT(enf_lattice_exact, struct_size, 0);

@@ -4,7 +4,6 @@
 
 #include "../examples/alanine/alanine.c"
 #include "suite.h"
-#include <enf/enf.h>
 
 enum { FRAMES = 2, SIZE = N * D };
 
@@ -23,17 +22,10 @@ static void read_frames(double *x) {
   enf_ctx_destroy(g.ctx);
 }
 
-static void *user; /* the bias, or NULL */
-
 static double energy_of(const double *x) {
   double u;
-  ck_assert_int_eq(enf_plugin_energy(user, 1, x, &u, NULL), 0);
+  ck_assert_int_eq(enf_plugin_energy(NULL, 1, x, &u, NULL), 0);
   return u;
-}
-
-static void set_bias(const char *text) {
-  char message[64];
-  ck_assert_int_eq(enf_plugin_open(text, &user, message, sizeof message), 0);
 }
 
 START_TEST(energies_are_openmms) {
@@ -50,9 +42,7 @@ START_TEST(the_gradient_is_that_of_the_energy) {
   const double step = 1e-5;
   double x[FRAMES * SIZE], u[FRAMES], grad[FRAMES * SIZE];
   read_frames(x);
-  if (_i)
-    set_bias("-40");
-  ck_assert_int_eq(enf_plugin_energy(user, FRAMES, x, u, grad), 0);
+  ck_assert_int_eq(enf_plugin_energy(NULL, FRAMES, x, u, grad), 0);
   for (int s = 0; s < FRAMES; s++)
     for (int k = 0; k < SIZE; k++) {
       double there[SIZE], back[SIZE];
@@ -78,36 +68,10 @@ START_TEST(place_direction_and_hand_do_not_matter) {
 }
 END_TEST
 
-/* By the phi of the library, which is IUPAC's. */
-START_TEST(the_bias_is_that_of_phi) {
-  static const int32_t atoms[1][4] = {{4, 6, 8, 14}};
-  double x[FRAMES * SIZE], phi[FRAMES], u[FRAMES], lower[FRAMES];
-  enf_ctx *ctx;
-  read_frames(x);
-  ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK);
-  ck_assert_int_eq(enf_dihedrals(ctx, FRAMES, N, x, 1, atoms, phi), ENF_OK);
-  enf_ctx_destroy(ctx);
-  ck_assert_int_eq(enf_plugin_energy(NULL, FRAMES, x, u, NULL), 0);
-  set_bias("300");
-  ck_assert_int_eq(enf_plugin_energy(user, FRAMES, x, lower, NULL), 0);
-  for (int s = 0; s < FRAMES; s++)
-    ck_assert_double_eq_tol(lower[s], u[s] - 300 * pow((1 + cos(phi[s] - 1)) / 2, 2), 1e-9);
-}
-END_TEST
-
-START_TEST(a_bias_that_is_none_is_refused) {
-  char message[64];
-  ck_assert_int_ne(enf_plugin_open("3kT", &user, message, sizeof message), 0);
-  ck_assert_str_eq(message, "3kT is no number of kT");
-}
-END_TEST
-
 int main(void) {
   TCase *tests = tcase_create("alanine");
   tcase_add_test(tests, energies_are_openmms);
-  tcase_add_loop_test(tests, the_gradient_is_that_of_the_energy, 0, 2);
+  tcase_add_test(tests, the_gradient_is_that_of_the_energy);
   tcase_add_test(tests, place_direction_and_hand_do_not_matter);
-  tcase_add_test(tests, the_bias_is_that_of_phi);
-  tcase_add_test(tests, a_bias_that_is_none_is_refused);
   return run_suite("alanine", tests);
 }

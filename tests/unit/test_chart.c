@@ -338,6 +338,27 @@ START_TEST(frames_of_the_other_hand_are_counted_and_left_out) {
 }
 END_TEST
 
+/* As peptide bonds that are cis in a few hot frames: one of them would make a width of any size. */
+START_TEST(frames_with_a_stiff_dihedral_turned_are_counted_and_left_out) {
+  double y[64];
+  enf__fault fault;
+  open_chart(3);
+  chart.center[5] = M_PI;
+  make_frames(256);
+  for (size_t i = 0; i < 256; i += 16) {
+    ck_assert(enf__internal_measure(&z, frames + i * 3 * N, y, NULL, &fault));
+    y[5] += M_PI;
+    ck_assert(enf__internal_place(&z, y, frames + i * 3 * N, &fault));
+  }
+  ck_assert_int_eq(fit(256), ENF_OK);
+  ck_assert_uint_eq(report.turned, 16);
+  ck_assert_uint_eq(report.used, 240);
+  ck_assert_double_gt(cos(center[5] - M_PI), 0.99);
+  ck_assert_double_le(width[5], 0.6);
+  close_chart();
+}
+END_TEST
+
 START_TEST(frames_of_both_hands_at_once_are_refused) {
   const double q[] = {1, 1, 1, 1, 1.5, 1.5, 1.5, 1.5, 1.5, 0, 0, 0};
   double moved[12];
@@ -461,6 +482,7 @@ int main(void) {
   tcase_add_test(tests, without_memory_there_is_no_chart);
   tcase_add_loop_test(tests, centres_and_widths_of_frames_are_mean_and_deviation, 0, MOLECULES - 1);
   tcase_add_test(tests, frames_of_the_other_hand_are_counted_and_left_out);
+  tcase_add_test(tests, frames_with_a_stiff_dihedral_turned_are_counted_and_left_out);
   tcase_add_test(tests, frames_of_both_hands_at_once_are_refused);
   tcase_add_test(tests, bonds_of_constant_length_have_the_least_width);
   tcase_add_loop_test(tests, one_frame_gives_the_centres, 0, MOLECULES);
