@@ -51,4 +51,4 @@ mean, error = enf.average(observe(x), enf.reweight(logp, energy(x)).logw)
 print(f"{walkers.accepted / walkers.proposals:.2f} of the jumps accepted")
 for name, *numbers in zip(("<u>", "share of 0 < phi < 115 degrees"), chain, chain_error, mean, error):
     print("%s: %.4f +- %.4f by the run, %.4f +- %.4f by weights" % (name, *numbers))
-sys.exit((abs(chain - mean) > 3 * np.hypot(chain_error, error)).any())
+sys.exit(int((abs(chain - mean) > 3 * np.hypot(chain_error, error)).any()))
