@@ -79,16 +79,14 @@ refined() {
   train "refined-$1" --init "$out/rows-$1.safetensors" "${refine[@]}" --seed "$1" --steps "${STEPS:-5000}"
 }
 
-# A nanosecond at 600 K, whose replicas at 775 and 1000 K cross what 600 K does not, gives centres, widths
-# and a first flow. Then the target cools to 300 K, with the rarer states of phi favoured by 3 kT, so that
-# they are learnt as well as the others; 1 kT stays, which costs an ESS of 3 % and keeps them.
+# From the energy alone: a nanosecond at 600, 775 and 1000 K gives centres, widths and a first flow of these
+# temperatures, which goes on to 300 K by what it has learnt of how densities narrow; then energies of its
+# own samples, a quarter of them at 300 K, the others anywhere up to 1000 K, where all basins stay full.
 alone() {
-  frames_of "$out/hot-$1.npy" 5000 "$((100 + $1))" 3 600 1000
-  train "hot-$1" "$out/hot-$1.npy" "${molecule[@]}" --seed "$1" --steps 250
-  train "warm-$1" --init "$out/hot-$1.safetensors" --objective refine --energy "$plugin:3" --seed "$1" \
-    --steps "${STEPS:-600}" --set train.beta=0.5 --set train.weight_cut=0.01 --set train.lr=2e-3
-  train "alone-$1" --init "$out/warm-$1.safetensors" --objective refine --energy "$plugin:1" --seed "$((50 + $1))" \
-    --steps "${STEPS:-3000}" --set train.lr=1.5e-3
+  frames_of "$out/hot-$1-*.npy" 5000 "$((100 + $1))" 3 600 1000
+  train "hot-$1" "$out/hot-$1"-?.npy --temperatures 2,2.582,3.3333 "${molecule[@]}" --seed "$1" --steps "${STEPS:-500}"
+  train "alone-$1" --init "$out/hot-$1.safetensors" "${refine[@]}" --seed "$1" --steps "${STEPS:-5000}" \
+    --set train.rungs=4 --set train.weight_cut=0.01
 }
 
 # A CNF, of all mirror images and exchanged hydrogens of a methyl group: log Z is log 16 higher.
