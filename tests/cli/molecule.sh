@@ -174,6 +174,7 @@ temperatures_are_chosen() {
     refuses 1 'ala2.safetensors: the flow is of one temperature: it has no model.temperatures' sample ala2.safetensors -n 2 -q --temperature 2 -o n.npy || return 1
   "$enf" train $two --temperatures 1,2 >/dev/null 2>&1 && grep -q '"model.temperatures":"1 2"' ladder.safetensors &&
     "$enf" info ladder.safetensors | grep -q '^temperatures  *1 to 2, this is 1$' &&
+    refuses 2 'the training began with --temperatures 1,2' train frames.xyz frames.xyz --resume --steps 5 -q -o ladder.safetensors &&
     refuses 1 'ladder.safetensors: temperature is 3, the flow is for 1 to 2' sample ladder.safetensors -n 2 -q --temperature 3 -o n.npy || return 1
   for T in 1 2; do
     "$enf" reweight --x frames.xyz --logp frames_logp.npy -e lj:n=22 -q --temperature $T --json >text 2>/dev/null || return 1
