@@ -1,9 +1,11 @@
 /* temperatures.c -- --temperature and --temperatures, reduced ones: 1 is that of the energies. */
 #include "temperatures.h"
+#include "data.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int temperatures_read(const cli *c, size_t *count, double values[TEMPERATURES]) {
   const char *at = c->value[FLAG_TEMPERATURES];
@@ -60,4 +62,19 @@ int temperatures_of_data(cli *c) {
   return enf_opts_set(c->opts, "model.temperatures", text) == ENF_OK
              ? SUCCESS
              : cli_usage(c, "--temperatures: %s", enf_opts_errmsg(c->opts));
+}
+
+int temperatures_settle(const cli *c, enf_flow *flow) {
+  const char *given = c->value[FLAG_TEMPERATURES];
+  if (!cli_has(c, FLAG_RESUME))
+    return given != NULL ? flow_keep_meta(c, flow, "temperatures", given) : SUCCESS;
+  char *kept = flow_meta(flow, "temperatures");
+  if (kept == NULL)
+    return FAILURE;
+  const bool same = strcmp(kept, given != NULL ? given : "") == 0;
+  const int result = same            ? SUCCESS
+                     : *kept != '\0' ? cli_usage(c, "the training began with --temperatures %s", kept)
+                                    : cli_usage(c, "the training began without --temperatures");
+  free(kept);
+  return result;
 }

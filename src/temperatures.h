@@ -13,5 +13,8 @@ int flow_open(const cli *c, const char *path, enf_flow **flow);
 double flow_temperature(const enf_flow *flow);
 /* For a new flow: model.temperatures from those of DATA, where the user did not set it. */
 int temperatures_of_data(cli *c);
+/* Of a training: into the flow's file, and on --resume the same again, or hot rows would count as cold
+   ones. */
+int temperatures_settle(const cli *c, enf_flow *flow);
 
 #endif

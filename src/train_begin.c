@@ -368,22 +368,6 @@ static int settle_meta(training *t, bool fresh) {
                            : result;
 }
 
-/* A resumed training has the temperatures of its rows again, or hot rows would count as cold ones. */
-static int settle_temperatures(training *t) {
-  const char *given = t->c->value[FLAG_TEMPERATURES];
-  if (!cli_has(t->c, FLAG_RESUME))
-    return given != NULL ? flow_keep_meta(t->c, t->flow, "temperatures", given) : SUCCESS;
-  char *kept = flow_meta(t->flow, "temperatures");
-  if (kept == NULL)
-    return FAILURE;
-  const bool same = strcmp(kept, given != NULL ? given : "") == 0;
-  const int result = same          ? SUCCESS
-                     : *kept != '\0' ? cli_usage(t->c, "the training began with --temperatures %s", kept)
-                                    : cli_usage(t->c, "the training began without --temperatures");
-  free(kept);
-  return result;
-}
-
 static int start_fresh(training *t) {
   const bool fresh = t->flow == NULL;
   int result = SUCCESS;
@@ -400,7 +384,7 @@ static int start_fresh(training *t) {
   if (result == SUCCESS)
     result = settle_meta(t, fresh);
   if (result == SUCCESS)
-    result = settle_temperatures(t);
+    result = temperatures_settle(t->c, t->flow);
   if (result == SUCCESS)
     result = create_trainer(t);
   return result == SUCCESS ? ready_trainer(t) : result;
@@ -411,7 +395,7 @@ static int start_again(training *t) {
   if (result == SUCCESS)
     result = settle_meta(t, false);
   if (result == SUCCESS)
-    result = settle_temperatures(t);
+    result = temperatures_settle(t->c, t->flow);
   return result == SUCCESS ? ready_trainer(t) : result;
 }
 
