@@ -6,6 +6,7 @@
 #include "atoms.h"
 #include "draw.h"
 #include "links.h"
+#include "molecules.h"
 #include "progress.h"
 #include "ranks.h"
 #include "score.h"
@@ -152,6 +153,11 @@ static int load_and_evaluate(cli *c, target *t) {
   flow_shape(flow, &N, &D);
   target_check_kT(t, flow, c->operand[0]);
   target_heat(t, flow_temperature(flow));
+  if (N == 0) {
+    result = logprob_molecules(c, flow);
+    enf_destroy(flow);
+    return result;
+  }
   result = links_of_flow(c, flow);
   if (result == SUCCESS)
     result = trajectory_read(c, c->operands - 1, c->operand + 1, N, D, &data);

@@ -99,7 +99,10 @@ static const command commands[] = {
      "configuration on the mean-free subspace. With --energy, and log Z known or given, also the\n"
      "excess NLL: the mean of (-log q(x)) - (u(x) + log Z), an estimate of KL(p||q). A\n"
      "configuration that fails has log-density NaN, is counted and left out of the means. Beside the NLL\n"
-     "stand those of the best Gaussian and Student-t densities, and the entropy where log Z is known.\n",
+     "stand those of the best Gaussian and Student-t densities, and the entropy where log Z is known.\n\n"
+     "Molecules of any size with elements have a bound on the density of atoms and positions, by draws\n"
+     "of the dequantiser (seed --seed, -s dequant.samples=K of each); X are extended XYZ files or sets of\n"
+     ".npy arrays by their prefix, --rows N the first N.\n",
      run_logprob},
     {REWEIGHT, "reweight", "[FLOW]", 0, 1, "Reweight samples of a flow to the Boltzmann density",
      "Draws -n samples from FLOW, or takes --x and --logp as 'enf sample' wrote them, and weighs\n"

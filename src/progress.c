@@ -89,15 +89,18 @@ void progress_show(progress *p, uint64_t done, uint64_t total, double scale, dou
   p->shown = now;
   p->drawn = true;
   fprintf(stderr, "%s%s ", p->terminal ? "\r" : "", p->label);
-  if (p->terminal)
+  if (p->terminal && total > 0)
     print_bar(fraction);
-  fprintf(stderr, "%3.0f%%  %.*f %s/s", 100 * fraction, rate * scale < 100 ? 1 : 0, rate * scale,
-          p->unit);
+  if (total > 0)
+    fprintf(stderr, "%3.0f%%", 100 * fraction);
+  else
+    fprintf(stderr, "%llu", (unsigned long long)done);
+  fprintf(stderr, "  %.*f %s/s", rate * scale < 100 ? 1 : 0, rate * scale, p->unit);
   if (!isnan(loss))
     fprintf(stderr, "  loss %.4g", loss);
   if (p->skipped > 0)
     fprintf(stderr, "  %llu skipped", (unsigned long long)p->skipped);
-  if (left < 0 && rate > 0)
+  if (left < 0 && rate > 0 && total > 0)
     left = (double)(total - done) / rate;
   if (left >= 0) {
     fputs("  ", stderr);

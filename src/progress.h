@@ -26,7 +26,8 @@ void save_requests_catch(void);
 bool save_requested(void);
 
 progress progress_begin(const cli *c, const char *label, const char *unit, uint64_t first);
-/* scale: units per count (samples per step); loss NaN if there is none; left < 0: estimate. */
+/* total 0: not known. scale: units per count (samples per step); loss NaN if there is none; left < 0:
+   estimate. */
 void progress_show(progress *p, uint64_t done, uint64_t total, double scale, double loss,
                    double left);
 void progress_end(progress *p);

@@ -474,6 +474,22 @@ rows_tell_log_z_of_a_poor_flow() {
   [ $? = 2 ] && grep -q 'rows FILE is --data FILE: give one of them' note
 }
 
+# The density of a molecule is its own, whatever else is in the file; more draws bring the bound up.
+molecules_have_densities() {
+  "$enf" train molecules.xyz $options -s model.dequantiser=uniform --steps 6 -o d.safetensors >/dev/null &&
+    "$enf" logprob d.safetensors molecules.xyz -q --json -o bounds.npy >one.json || return 1
+  head -n $(($(head -1 molecules.xyz) + 2)) molecules.xyz >lone.xyz
+  "$enf" logprob d.safetensors lone.xyz -q --json >lone.json && "$enf" logprob d.safetensors molecules.xyz -q --rows 1 --json >rows.json &&
+    [ "$(number nll lone.json)" = "$(number nll rows.json)" ] && [ "$(number rows rows.json)" = 1 ] || return 1
+  "$enf" logprob d.safetensors molecules.xyz -q --json -s dequant.samples=30 >many.json &&
+    echo "$(number nll one.json) $(number nll many.json) $(number draw_error many.json)" | awk '{exit !($2 < $1 && $3 > 0)}' || return 1
+  for flag in '--energy dw4' '--stride 2' '--map-atoms'; do
+    refuses 2 "${flag% *} does not go with molecules of any size" logprob d.safetensors molecules.xyz $flag || return 1
+  done
+  sed 's/^H /S /' molecules.xyz >other.xyz
+  refuses 1 'other.xyz: line 12: the flow has no element S' logprob d.safetensors other.xyz -q
+}
+
 # Molecules of any size: a training that goes on is the one that was not stopped; samples have
 # elements and the sizes of the data.
 molecules_have_any_size() {
@@ -492,6 +508,7 @@ molecules_have_any_size() {
     refuses 2 "${flag% *} does not go with --features" train molecules.xyz $options --steps 6 $flag -o n.safetensors || return 1
   done
   refuses 2 '--chiral does not go with molecules of any size' sample m.safetensors -n 1 --chiral none -o m.xyz &&
+    molecules_have_densities &&
     refuses 2 '--rows is of looks: it needs --validate-every N or --validation FILE' train molecules.xyz $options --steps 6 --rows 4 -o n.safetensors
 }
 
