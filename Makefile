@@ -336,6 +336,12 @@ reproduce-families: deps-first
 	@ENF='$(BUILD)/enf' BENCH='$(BUILD)/enf-bench' CC='$(CC)' CFLAGS=-Iinclude LIBS='$(BUILD)/libenf.a $(PRIVATE_LIBS)' \
 	  bash bench/families.sh $(BUILD)/reproduce-families $(ROWS)
 
+# QM9=FOLDER: train_n_atoms.npy ..., see bench/qm9.sh.
+reproduce-qm9: deps-first
+	+@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all
+	@ENF='$(BUILD)/enf' CC='$(CC)' CFLAGS=-Iinclude LIBS='$(BUILD)/libenf.a $(PRIVATE_LIBS)' \
+	  bash bench/qm9.sh $(BUILD)/reproduce-qm9 $(ROWS)
+
 reproduce-gauge: deps-first
 	+@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) all $(BUILD)/examples/topology/topology
 	@ENF='$(BUILD)/enf' TOPOLOGY='$(BUILD)/examples/topology/topology' bash bench/gauge.sh $(BUILD)/reproduce-gauge
@@ -460,7 +466,7 @@ help:
 	@echo 'make install         prefix=DIR (now $(prefix)), DESTDIR; make uninstall, installcheck'
 	@echo 'make deps            install what is missing (apt-get, dnf, brew)'
 	@echo 'make bench           speed and memory beside the machine'
-	@echo 'make reproduce-dw4 reproduce-lj13 reproduce-lj55 reproduce-internal reproduce-families   the tables of docs/results.md, in hours'
+	@echo 'make reproduce-dw4 reproduce-lj13 reproduce-lj55 reproduce-internal reproduce-families reproduce-qm9   the tables of docs/results.md, in hours'
 	@echo 'make reproduce-gauge    those of gauge fields and matrices, in a quarter of an hour'
 	@echo 'make check-asan check-ubsan check-tsan check-valgrind check-avx512 check-blas check-long fuzz'
 	@echo 'make wheel           the Python package with the library inside;  make check-python tests it'
@@ -474,4 +480,4 @@ FORCE:
 .SECONDARY:
 .PHONY: all man docs check check-asan check-ubsan check-tsan check-valgrind check-avx512 check-blas check-long fuzz \
   $(HOSTS:%=check-%) check-hosts check-mpi deps-hosts wheel check-python abi-baseline demo demo-molecule reproduce-dw4 reproduce-lj13 reproduce-lj55 \
-  reproduce-internal reproduce-families reproduce-gauge bench deps deps-first install uninstall installcheck clean format help FORCE
+  reproduce-internal reproduce-families reproduce-gauge reproduce-qm9 bench deps deps-first install uninstall installcheck clean format help FORCE

@@ -21,12 +21,8 @@ frames=${FRAMES:-25000} samples=${SAMPLES:-100000} threads=${THREADS:-1}
 plugin=$out/alanine.so
 log=$out/data.log
 
-# Run a command with its output in the log as well, and the processor time that it took.
-logged() {
-  local TIMEFORMAT='processor seconds: %U'
-  echo "[$(date '+%Y-%m-%d %H:%M:%S')] $*" | sed "s|$enf|enf|" | tee -a "$log"
-  { time "$@" 2>&3; } 3>&2 2>>"$log" | tee -a "$log"
-}
+# shellcheck source=bench/trainings.sh
+. "$(dirname "$0")/trainings.sh"
 
 compile() {
   [ -f "$plugin" ] ||
@@ -38,32 +34,6 @@ compile() {
 # Frames of dynamics: FILE COUNT SEED [RUNGS [COLDEST [HOTTEST [TORSION]]]]; a star in FILE is all rungs.
 frames_of() {
   [ -f "${1/\*/0}" ] || logged "$out/dynamics" "$plugin" "$here/alanine.pdb" nm "$@"
-}
-
-# What goes on with a stopped training: of its flags those that a trainer's file does not have.
-rest_of() {
-  rest=()
-  while [ $# -gt 0 ]; do
-    case $1 in
-    --init | --seed | --objective | --set | --topology | --unit) shift ;;
-    *) rest+=("$1") ;;
-    esac
-    shift
-  done
-  rest+=(--resume)
-}
-
-# A training as `enf train` has it: FLOW and what else, or the rest of one that was stopped.
-train() {
-  local name=$1
-  shift
-  [ ! -f "$out/$name.done" ] || return 0
-  local rest=("$@")
-  [ ! -f "$out/$name.trainer" ] || rest_of "$@"
-  logged "$enf" train "${rest[@]}" -o "$out/$name.safetensors" --threads "$threads"
-  tail -40 "$log" | grep -q '^training *finished' ||
-    { echo "$name is not finished: run it again" >&2; exit 1; }
-  touch "$out/$name.done"
 }
 
 molecule=(--topology "$here/alanine.pdb" --unit nm)
@@ -220,7 +190,7 @@ fi
 for run in "${runs[@]}"; do
   log=$out/$run.log
   [ ! -f "$out/$run.json" ] || continue
-  sed -n 's/^model name[^:]*: */processor: /p' /proc/cpuinfo | head -1 >>"$log"
+  machine
   "${run%-*}" "${run#*-}"
   judge "$run"
 done

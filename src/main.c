@@ -58,7 +58,7 @@ static const command commands[] = {
      "--keep names bonds, such as peptide bonds, that turn although the rows do not show it.\n\n"
      "--features trains a flow of molecules of any size: DATA is .xyz with elements, or .npy files\n"
      "by what stands before _n_atoms.npy; elements and sizes are its. The schedule is --steps;\n"
-     "--seconds or --minutes stop earlier, --resume goes on with the same --seed and train.batch.\n"
+     "--seconds or --minutes stop earlier, --init begins with a flow that is there, --resume goes on.\n"
      "--validate-every tells the stability of 256 samples (or --rows), with --validation also the\n"
      "bound on as many of its molecules.\n\n"
      "The length is --steps, or a time budget: then train.steps is set from the measured rate,\n"

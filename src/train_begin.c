@@ -2,6 +2,7 @@
 #include "atoms.h"
 #include "files.h"
 #include "frames.h"
+#include "kept.h"
 #include "lattice.h"
 #include "links.h"
 #include "progress.h"
@@ -53,29 +54,6 @@ static int read_budget(training *t) {
   return result;
 }
 
-/* Options that --resume and --init have fixed; of a resumed training only the goal may move. */
-static int check_kept(const cli *c) {
-  const bool resumes = cli_has(c, FLAG_RESUME);
-  if (resumes && cli_has(c, FLAG_INIT))
-    return cli_usage(c, "--init begins a training, --resume goes on with one: give one of them");
-  if (resumes && (cli_has(c, FLAG_SEED) || cli_has(c, FLAG_OBJECTIVE)))
-    return cli_usage(c, "--resume keeps the seed and the objective of the first run: leave --seed "
-                        "and --objective out");
-  if (!resumes && !cli_has(c, FLAG_INIT))
-    return SUCCESS;
-  for (size_t i = 0; i < c->settings; i++) {
-    const char *name = c->setting[i].name;
-    if (strcmp(name, "train.steps") == 0 || strcmp(name, "model.dimensions") == 0)
-      continue;
-    if (strncmp(name, "model.", 6) == 0 || (resumes && strncmp(name, "train.", 6) == 0))
-      return cli_usage(c, "%s, so %s cannot be set",
-                       resumes ? "--resume keeps the options of the first run"
-                               : "--init keeps the model of its flow",
-                       name);
-  }
-  return SUCCESS;
-}
-
 /* --seed is that of the weights and of the training; with --init there are weights. */
 static int set_seeds(cli *c) {
   int result = SUCCESS;
@@ -124,7 +102,7 @@ static int read_flags(training *t) {
   if (result == SUCCESS)
     result = set_seeds(c);
   if (result == SUCCESS)
-    result = check_kept(c);
+    result = kept_check(c);
   if (result == SUCCESS && !cli_has(c, FLAG_INIT) && !cli_has(c, FLAG_RESUME))
     result = temperatures_of_data(c);
   if (result == SUCCESS)

@@ -5,6 +5,7 @@
    is resumed goes on as one that was not stopped. Flow and trainer are saved every minute. With
    --validate-every, or --validation, it looks at samples and held-out molecules on the way. */
 #include "files.h"
+#include "kept.h"
 #include "molecule_looks.h"
 #include "molecules.h"
 #include "progress.h"
@@ -146,26 +147,46 @@ static int run_steps(cli *c, training *t) {
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static int begin(cli *c, training *t) {
-  enf_status status;
-  if (cli_has(c, FLAG_RESUME)) {
-    status = enf_load(c->ctx, &t->flow, c->value[FLAG_OUTPUT]);
-    if (status == ENF_OK)
-      status = enf_trainer_load(c->ctx, &t->trainer, t->flow, t->trainer_path);
-  } else {
-    if (cli_setting(c, "model.elements") == NULL && cli_set(c, "model.elements", t->elements))
-      return USAGE;
-    if (cli_setting(c, "model.sizes") == NULL && cli_set(c, "model.sizes", t->sizes))
-      return USAGE;
-    status = enf_create(c->ctx, &t->flow, c->opts);
-    if (status == ENF_OK)
-      status = enf_trainer_create(c->ctx, &t->trainer, t->flow, c->opts);
-  }
+/* Elements and sizes of the data where options have no others. */
+static int begin_flow(cli *c, training *t) {
+  if ((cli_setting(c, "model.elements") == NULL && cli_set(c, "model.elements", t->elements)) ||
+      (cli_setting(c, "model.sizes") == NULL && cli_set(c, "model.sizes", t->sizes)))
+    return USAGE;
+  const enf_status status = enf_create(c->ctx, &t->flow, c->opts);
+  return status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
+}
+
+static int find_flow(cli *c, training *t) {
+  const bool resumes = cli_has(c, FLAG_RESUME);
+  if (!resumes && !cli_has(c, FLAG_INIT))
+    return begin_flow(c, t);
+  const enf_status status =
+      enf_load(c->ctx, &t->flow, c->value[resumes ? FLAG_OUTPUT : FLAG_INIT]);
   if (status != ENF_OK)
     return cli_fail_status(c, status);
-  int64_t done = 0;
+  int64_t particles = -1;
+  enf_get_int(t->flow, "particles", &particles);
+  return particles == 0 ? SUCCESS
+                        : cli_usage(c, "%s is no flow of molecules of any size",
+                                    c->value[resumes ? FLAG_OUTPUT : FLAG_INIT]);
+}
+
+static int begin(cli *c, training *t) {
+  const int found = find_flow(c, t);
+  if (found != SUCCESS)
+    return found;
+  const enf_status status =
+      cli_has(c, FLAG_RESUME) ? enf_trainer_load(c->ctx, &t->trainer, t->flow, t->trainer_path)
+                              : enf_trainer_create(c->ctx, &t->trainer, t->flow, c->opts);
+  if (status != ENF_OK)
+    return cli_fail_status(c, status);
+  int64_t done = 0, batch = 0, seed = 0;
   enf_trainer_get_int(t->trainer, "step", &done);
+  enf_trainer_get_int(t->trainer, "batch", &batch);
+  enf_trainer_get_int(t->trainer, "seed", &seed);
   t->step = (uint64_t)done;
+  t->seed = (uint64_t)seed;
+  t->rows = (uint64_t)batch;
   const int result = find_places(c, t);
   return result == SUCCESS ? molecule_looks_open(c, t->flow, &t->looks) : result;
 }
@@ -175,15 +196,14 @@ static int read_flags(cli *c, training *t) {
     return cli_usage(c, "train --features is for one process, not for %zu ranks", ranks_count());
   static const flag others[] = {FLAG_ENERGY,   FLAG_KT,   FLAG_LOG_Z, FLAG_LAYOUT, FLAG_PATIENCE,
                                 FLAG_SKIP,     FLAG_LAST, FLAG_STRIDE, FLAG_KINDS, FLAG_CHIRAL,
-                                FLAG_TOPOLOGY, FLAG_KEEP, FLAG_UNIT,  FLAG_START,  FLAG_INIT,
-                                FLAG_BOOST,    FLAG_LIFT};
+                                FLAG_TOPOLOGY, FLAG_KEEP, FLAG_UNIT,  FLAG_START, FLAG_BOOST,
+                                FLAG_LIFT};
   double minutes = 0;
   if (c->operands != 1)
     return cli_usage(c, "--features takes one file of molecules");
   if (cli_refuse(c, sizeof others / sizeof *others, others, "--features") != SUCCESS ||
-      cli_require(c, FLAG_OUTPUT) != SUCCESS ||
+      cli_require(c, FLAG_OUTPUT) != SUCCESS || kept_check(c) != SUCCESS ||
       cli_count(c, FLAG_STEPS, 1, 0, &t->steps) != SUCCESS ||
-      cli_count(c, FLAG_SEED, 0, 0, &t->seed) != SUCCESS ||
       cli_real(c, FLAG_SECONDS, 0, INFINITY, &t->seconds) != SUCCESS ||
       cli_real(c, FLAG_MINUTES, 0, 0, &minutes) != SUCCESS)
     return USAGE;
@@ -193,7 +213,6 @@ static int read_flags(cli *c, training *t) {
     t->seconds = 60 * minutes;
   if (t->steps == 0)
     return cli_usage(c, "--features needs --steps, the length of the schedule");
-  t->rows = cli_setting_or(c, "train.batch", 64);
   if (!files_beside(c->value[FLAG_OUTPUT], "trainer", sizeof t->trainer_path, t->trainer_path))
     return cli_fail("the name of the flow is too long");
   return SUCCESS;
@@ -202,6 +221,7 @@ static int read_flags(cli *c, training *t) {
 static void print_training(const cli *c, const training *t) {
   report r = report_begin(c);
   report_text(&r, "flow", "flow", c->value[FLAG_OUTPUT]);
+  report_text(&r, "training", "training", t->step < t->steps ? "not finished" : "finished");
   report_count(&r, "molecules", "molecules", enf_batch_count(t->data));
   report_count(&r, "step", "steps done", t->step);
   report_count(&r, "steps", "steps planned", t->steps);

@@ -142,8 +142,8 @@ enf_status enf_trainer_data(enf_ctx *ctx, enf_trainer *tr, size_t total, const d
 
 /**
  * enf_trainer_get_int: "step" (steps done), "steps" (planned), "batch" (train.batch, so that a
- * resumed training can go on with the same batches), "objective" (its place among the choices of
- * train.objective, from 0), "skipped", "clipped".
+ * resumed training can go on with the same batches), "seed" (train.seed), "objective" (its place among
+ * the choices of train.objective, from 0), "skipped", "clipped".
  *
  * Statuses: ARG. Since 0.1.
  */

@@ -266,6 +266,7 @@ enf_status enf_trainer_get_int(const enf_trainer *tr, const char *name, int64_t 
   } known[] = {{"step", (int64_t)tr->counters[ENF__STEP]},
                {"steps", enf__opts_int(tr->options, ENF__OPT_TRAIN_STEPS)},
                {"batch", enf__opts_int(tr->options, ENF__OPT_TRAIN_BATCH)},
+               {"seed", (int64_t)enf__opts_seed(tr->options, ENF__OPT_TRAIN_SEED)},
                {"objective", enf__opts_int(tr->options, ENF__OPT_TRAIN_OBJECTIVE)},
                {"skipped", (int64_t)tr->counters[ENF__SKIPPED]},
                {"clipped", (int64_t)tr->counters[ENF__CLIPPED]}};

@@ -493,7 +493,7 @@ molecules_have_densities() {
 # Molecules of any size: a training that goes on is the one that was not stopped; samples have
 # elements and the sizes of the data.
 molecules_have_any_size() {
-  options="--features -q -j 1 -s model.hidden=8 -s model.layers=1 -s train.batch=4"
+  options="--features -q -j 1 --seed 3 -s model.hidden=8 -s model.layers=1 -s train.batch=4"
   "$enf" train molecules.xyz $options --steps 6 -o m.safetensors >/dev/null || return 1
   "$enf" sample m.safetensors -n 5 -q -j 1 -o m.xyz --logp m.npy >/dev/null || return 1
   "$enf" check m.xyz --train molecules.xyz --json >m.json || return 1
@@ -502,8 +502,13 @@ molecules_have_any_size() {
   "$enf" sample m.safetensors -n 1 --particles 4 -q -o m.xyz 2>note
   [ $? = 1 ] && grep -q 'model.sizes has no configuration of that size' note || return 1
   "$enf" train molecules.xyz $options --steps 6 --seconds 1e-9 -o n.safetensors >/dev/null || return 1
-  "$enf" train molecules.xyz --features -q -j 1 --steps 6 -s train.batch=4 --resume -o n.safetensors >/dev/null || return 1
+  "$enf" train molecules.xyz --features -q -j 1 --steps 6 --resume -o n.safetensors >/dev/null || return 1
   cmp m.safetensors n.safetensors || return 1
+  "$enf" train molecules.xyz --features -q -j 1 --steps 6 -s train.lr=0 -s train.ema=0 --init m.safetensors -o n.safetensors | grep -q '^training *finished' &&
+    cmp m.safetensors n.safetensors || return 1
+  refuses 2 '--init keeps the model of its flow, so model.hidden cannot be set' train molecules.xyz $options --steps 6 --init m.safetensors -o n.safetensors &&
+    refuses 2 '--resume keeps the options of the first run, so train.batch' train molecules.xyz --features -q --steps 6 -s train.batch=4 --resume -o n.safetensors &&
+    refuses 2 'lj.safetensors is no flow of molecules of any size' train molecules.xyz --features -q --steps 6 --init lj.safetensors -o n.safetensors || return 1
   for flag in '--chiral none' '--kinds auto' '--kT 2' '--skip 1'; do
     refuses 2 "${flag% *} does not go with --features" train molecules.xyz $options --steps 6 $flag -o n.safetensors || return 1
   done
