@@ -17,6 +17,12 @@ static bool space_is(const enf_flow *flow, const char *space) {
 
 bool flow_is_molecule(const enf_flow *flow) { return space_is(flow, "molecule"); }
 
+bool flow_has_a_hand(const enf_flow *flow) {
+  char text[16];
+  return enf_get_text(flow, "model.reflections", text, sizeof text, NULL) == ENF_OK &&
+         strcmp(text, "0") == 0;
+}
+
 bool flow_is_of_particles(const enf_flow *flow) { return space_is(flow, "particles"); }
 
 bool flow_is_of_matrices(const enf_flow *flow) {

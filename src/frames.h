@@ -5,6 +5,8 @@
 #include "data.h"
 
 bool flow_is_molecule(const enf_flow *flow);
+/* Does a flow of particles tell left from right (model.reflections off)? */
+bool flow_has_a_hand(const enf_flow *flow);
 bool flow_is_of_particles(const enf_flow *flow);
 /* Matrices, or the angles of a lattice: they have no length. */
 bool flow_is_of_matrices(const enf_flow *flow);

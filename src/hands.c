@@ -78,12 +78,22 @@ static int read_asked(const cli *c, size_t D, hands *h) {
   return read_text(c, "--chiral", asked(c), h);
 }
 
+/* Samples of a flow that tells left from right are of the hand that it says. */
+static int refuse_chiral(const cli *c) {
+  if (!cli_has(c, FLAG_CHIRAL) || unwanted(c))
+    return SUCCESS;
+  return cli_usage(c, "--chiral is for flows that do not know left from right: this one does "
+                      "(model.reflections off)");
+}
+
 int hands_of_flow(const cli *c, const enf_flow *flow, hands *h) {
   size_t N, D;
   *h = (hands){0};
   flow_shape(flow, &N, &D);
   if (cli_has(c, FLAG_CHIRAL) && flow_is_molecule(flow))
     return cli_usage(c, "--chiral is for flows of particles: the molecule of this one has a hand");
+  if (flow_has_a_hand(flow))
+    return refuse_chiral(c);
   if (asked(c) != NULL)
     return read_asked(c, D, h);
   if (unwanted(c))
@@ -160,9 +170,17 @@ static int find_centres(const topology *t, hands *h) {
   return room ? SUCCESS : FAILURE;
 }
 
+static bool set_off(const cli *c, const char *name) {
+  const char *text = cli_setting(c, name);
+  return text != NULL &&
+         (strcmp(text, "0") == 0 || strcmp(text, "off") == 0 || strcmp(text, "false") == 0);
+}
+
 int hands_of_topology(const cli *c, const topology *t, const double *x, size_t N, size_t D,
                       hands *h) {
   *h = (hands){0};
+  if (set_off(c, "model.reflections"))
+    return refuse_chiral(c);
   if (asked(c) != NULL)
     return read_asked(c, D, h);
   if (unwanted(c))

@@ -1,6 +1,6 @@
 /* field.c -- what all velocity fields share: the table of fields, and how work is cut. The
    mathematics of each field is in files of its own. */
-#include "field/field.h"
+#include "field/handed.h"
 
 enum { MOST_PIECES = 16 };
 
@@ -15,11 +15,20 @@ ENF__ROW_FOR_EVERY(ENF__FIELDS, fields);
 
 enf_status enf__field_plan(enf_ctx *ctx, enf__field **field, const enf__model *model,
                            enf__params *params) {
-  return fields[model->kind]->plan(ctx, field, model, params);
+  const enf_status status = fields[model->kind]->plan(ctx, field, model, params);
+  if (status != ENF_OK || !model->hand)
+    return status;
+  const size_t kinds = model->species_count ? model->species_count : 1;
+  if (enf__chiral_plan(ctx, &(*field)->chiral, kinds, model->prefix, params) == ENF_OK)
+    return ENF_OK;
+  enf__field_destroy(*field);
+  *field = NULL;
+  return ENF_ERR_NOMEM;
 }
 
 enf_status enf__field_allocate(enf_ctx *ctx, enf__field *field) {
-  if (field->ops->allocate(field) == ENF_OK)
+  if (field->ops->allocate(field) == ENF_OK &&
+      (!field->chiral || enf__chiral_allocate(field->chiral) == ENF_OK))
     return ENF_OK;
   return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for the weights of a velocity field");
 }
@@ -37,15 +46,21 @@ enf_status enf__field_create(enf_ctx *ctx, enf__field **field, const enf__model 
 }
 
 void enf__field_destroy(enf__field *field) {
-  if (field)
-    field->ops->destroy(field);
+  if (!field)
+    return;
+  enf__chiral_destroy(field->chiral);
+  field->ops->destroy(field);
 }
 
 int enf__field_space(int kind) { return fields[kind]->space; }
 
 const enf__model *enf__field_model(const enf__field *field) { return &field->model; }
 
-void enf__field_pack(enf__field *field, const double *params) { field->ops->pack(field, params); }
+void enf__field_pack(enf__field *field, const double *params) {
+  field->ops->pack(field, params);
+  if (field->chiral)
+    enf__chiral_pack(field->chiral, params);
+}
 
 /* ---- work ------------------------------------------------------------------------------------ */
 
@@ -55,7 +70,18 @@ static const enf__field_passes *passes_of(const enf__field *field, const enf__ru
 
 size_t enf__field_workspace(const enf__field *field, const enf__run *run, const enf__shape *shape,
                             enf__work work) {
-  return passes_of(field, run)->workspace(field, run->kernel, shape, work);
+  const enf__field_passes *passes = passes_of(field, run);
+  return field->chiral ? enf__handed_workspace(passes, field, run->kernel, shape, work)
+                       : passes->workspace(field, run->kernel, shape, work);
+}
+
+/* velocity (eps and form NULL), divergence (eps NULL) and jvp */
+static void forward(const enf__field *field, const enf__run *run, enf__arena *arena,
+                    const enf__points *at, const double *eps, double *v, double *v_dot,
+                    double *form) {
+  passes_of(field, run)->forward(field, run->kernel, arena, at, eps, v, v_dot, form);
+  if (field->chiral)
+    enf__chiral_forward(field->chiral, arena, at, eps, v, v_dot, form);
 }
 
 bool enf__field_closed(const enf__field *field) { return field->ops->closed; }
@@ -81,12 +107,12 @@ size_t enf__field_pieces(const enf__field *field, const enf__shape *shape, enf__
 
 void enf__field_velocity(const enf__field *field, const enf__run *run, enf__arena *arena,
                          const enf__points *at, double *v) {
-  passes_of(field, run)->forward(field, run->kernel, arena, at, NULL, v, NULL, NULL);
+  forward(field, run, arena, at, NULL, v, NULL, NULL);
 }
 
 void enf__field_divergence(const enf__field *field, const enf__run *run, enf__arena *arena,
                            const enf__points *at, double *v, double *div) {
-  passes_of(field, run)->forward(field, run->kernel, arena, at, NULL, v, NULL, div);
+  forward(field, run, arena, at, NULL, v, NULL, div);
 }
 
 void enf__field_divergence_apart(const enf__field *field, const enf__run *run, enf__arena *arena,
@@ -97,17 +123,25 @@ void enf__field_divergence_apart(const enf__field *field, const enf__run *run, e
 void enf__field_jvp(const enf__field *field, const enf__run *run, enf__arena *arena,
                     const enf__points *at, const double *eps, double *v, double *v_dot,
                     double *form) {
-  passes_of(field, run)->forward(field, run->kernel, arena, at, eps, v, v_dot, form);
+  forward(field, run, arena, at, eps, v, v_dot, form);
 }
 
 void enf__field_vjp(const enf__field *field, const enf__run *run, enf__arena *arena,
                     const enf__points *at, enf__cotangent_fn cotangent, void *user, double *dx,
                     double *dparams) {
-  passes_of(field, run)->vjp(field, run->kernel, arena, at, cotangent, user, dx, dparams);
+  const enf__field_passes *passes = passes_of(field, run);
+  if (field->chiral)
+    enf__handed_vjp(passes, field, run->kernel, arena, at, cotangent, user, dx, dparams);
+  else
+    passes->vjp(field, run->kernel, arena, at, cotangent, user, dx, dparams);
 }
 
 void enf__field_vjp_trace(const enf__field *field, const enf__run *run, enf__arena *arena,
                           const enf__points *at, const enf__cotangent *of,
                           const enf__gradient *out) {
-  passes_of(field, run)->vjp_trace(field, run->kernel, arena, at, of, out);
+  const enf__field_passes *passes = passes_of(field, run);
+  if (field->chiral)
+    enf__handed_vjp_trace(passes, field, run->kernel, arena, at, of, out);
+  else
+    passes->vjp_trace(field, run->kernel, arena, at, of, out);
 }

@@ -14,6 +14,7 @@
 
 #include "core/options.h"
 #include "core/params.h"
+#include "field/chiral.h"
 #include "space/links.h"
 #include "space/shape.h"
 
@@ -29,6 +30,7 @@ typedef struct {
   size_t inputs, outputs;       /* of the embeddings of features; the first F outputs are h' */
   bool reversed;                /* with features: v(t,y) = -f(1-t,y), f the network */
   bool plain;                   /* with features: no time, no distances of the input */
+  bool hand;                    /* it tells left from right: egnn, in three dimensions */
   const char *prefix;           /* of the tensors' names, NULL: none */
   size_t kernels, kernel_times; /* pair kernel: functions of distance, of time */
   double kernel_range;          /* their first centers cover distances up to this */
@@ -113,13 +115,14 @@ void enf__field_vjp(const enf__field *field, const enf__run *run, enf__arena *ar
 
 /* The function whose gradient is wanted: sum_s <a, v> + b eps^T J eps + c |v|^2 + d |J eps|^2, or,
    with eps NULL, sum_s <a, v> + b div v + c |v|^2. Where samples have features, |J^T eps|^2 stands
-   for |J eps|^2. */
+   for |J eps|^2. Of the egnn without features hat, if given, is in the place of b eps. */
 typedef struct {
   const double *eps; /* (S,N,D), or NULL */
   const double *a;   /* (S,N,D) */
   const double *b;   /* (S) */
   const double *c;   /* (S), or NULL: 0 */
   const double *d;   /* (S), or NULL: 0; needs eps */
+  const double *hat; /* (S,N,D), or NULL: the cotangent of J eps */
 } enf__cotangent;
 
 /* What comes of it; each may be NULL. */
@@ -173,6 +176,7 @@ struct enf__field {
   const enf__field_ops *ops;
   enf_alloc alloc;
   enf__model model;
+  enf__chiral *chiral; /* NULL: blind to mirror images; its calls are those of handed.h */
 };
 
 extern const enf__field_ops enf__egnn_ops, enf__pair_kernel_ops, enf__mlp_ops, enf__class_field_ops,

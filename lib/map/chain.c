@@ -35,6 +35,17 @@ static enf_status append(enf_ctx *ctx, enf__chain *chain, const enf__map_ops *op
   return ENF_OK;
 }
 
+/* Without reflections one field must tell left from right: no other map would. */
+static enf_status check_hand(enf_ctx *ctx, const enf__chain *chain, const enf_opts *options) {
+  const enf__field *field = enf__chain_field(chain);
+  if (enf__opts_int(options, ENF__OPT_MODEL_REFLECTIONS) ||
+      (field && enf__field_model(field)->hand))
+    return ENF_OK;
+  return enf__fail(ctx, ENF_ERR_OPTION,
+                   "model.reflections is off: what can tell left from right is the field egnn of "
+                   "particles in 3 dimensions, without features, in model.map cnf");
+}
+
 enf_status enf__chain_plan(enf_ctx *ctx, enf__chain *chain, const enf_opts *options,
                            const enf__space *space, enf__params *params) {
   enf_status status = ENF_OK;
@@ -46,6 +57,7 @@ enf_status enf__chain_plan(enf_ctx *ctx, enf__chain *chain, const enf_opts *opti
                   "model.map: coupling has states of its own, no other map goes with it"));
   while ((text = enf__map_next(text, &map, &spec.layers)) != NULL)
     TRY(append(ctx, chain, table[map], &spec));
+  TRY(check_hand(ctx, chain, options));
 out:
   return status;
 }

@@ -1,6 +1,14 @@
 /* cnf.c -- the flow of a velocity field as a map: made from the model.* options, and its table. */
 #include "map/cnf.h"
 
+/* Is the field to tell left from right, and can it? enf__chain_plan refuses the others. */
+static bool has_hand(const enf__map_spec *spec) {
+  const enf__shape *shape = &spec->space->shape;
+  return !enf__opts_int(spec->options, ENF__OPT_MODEL_REFLECTIONS) &&
+         enf__opts_int(spec->options, ENF__OPT_MODEL_FIELD) == ENF__FIELD_EGNN &&
+         shape->dimensions == 3 && shape->features == 0;
+}
+
 static enf__model model_of(const enf__map_spec *spec) {
   const enf_opts *opts = spec->options;
   const size_t F = spec->space->shape.features;
@@ -24,6 +32,7 @@ static enf__model model_of(const enf__map_spec *spec) {
                       .inputs = F,
                       .outputs = F + 1,
                       .reversed = enf__opts_int(opts, ENF__OPT_MODEL_REVERSED) != 0,
+                      .hand = has_hand(spec),
                       .mean = enf__opts_int(opts, ENF__OPT_MODEL_AGGREGATION) == ENF__MEAN};
 }
 

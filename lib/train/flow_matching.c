@@ -96,7 +96,8 @@ static enf__coupling coupling_of(const enf__batch *b, double *draws) {
                          .x0 = draws,
                          .species = b->flow->space.shape.kind,
                          .feature_cost = enf__opts_real(b->options, ENF__OPT_TRAIN_FEATURE_COST),
-                         .reflect = enf__opts_int(b->options, ENF__OPT_TRAIN_REFLECT) != 0};
+                         .reflect = enf__opts_int(b->options, ENF__OPT_TRAIN_REFLECT) != 0 &&
+                                    !enf__field_model(enf__chain_field(&b->flow->chain))->hand};
 }
 
 /* ---- to the field -------------------------------------------------------------------------- */

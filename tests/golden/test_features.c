@@ -70,7 +70,7 @@ static void check_probe(size_t m) {
   expect("eps^T J eps", 1, &form, &value);
   double values[ENF__VALUES], wanted[ENF__VALUES] = {value, 0, square};
   enf__field_vjp_trace(g->field, &g->ctx->run, workspace(ENF__VJP_PROBE), &at,
-                       &(enf__cotangent){a, zeros, &zero, NULL, &one},
+                       &(enf__cotangent){a, zeros, &zero, NULL, &one, NULL},
                        &(enf__gradient){NULL, NULL, values});
   expect("values", ENF__VALUES, values, wanted);
 }
@@ -113,7 +113,7 @@ static void check_gradients(const char *group, const char *eps) {
       enf__field_vjp(g->field, &g->ctx->run, workspace(ENF__VJP), &at, give, a, got, grad);
     else
       enf__field_vjp_trace(g->field, &g->ctx->run, workspace(eps ? ENF__VJP_PROBE : ENF__VJP_TRACE),
-                           &at, &(enf__cotangent){eps ? probe : NULL, a, &b, NULL, NULL},
+                           &at, &(enf__cotangent){eps ? probe : NULL, a, &b, NULL, NULL, NULL},
                            &(enf__gradient){got, grad, NULL});
     expect(by_x, size, got, want);
   }
@@ -162,7 +162,7 @@ START_TEST(reversed_fields_are_the_network_backwards) {
     enf__field_jvp(g->field, &g->ctx->run, workspace(ENF__JVP), &at, eps, v, got, &form[k]);
     ck_assert_double_le(golden_error(size, v, want), 1e-10);
     enf__field_vjp_trace(g->field, &g->ctx->run, workspace(ENF__VJP_PROBE), &at,
-                         &(enf__cotangent){eps, a, &b, &one, &half},
+                         &(enf__cotangent){eps, a, &b, &one, &half, NULL},
                          &(enf__gradient){dx[k], NULL, value[k]});
     div[k] *= sign, form[k] *= sign, value[k][ENF__TRACE_VALUE] *= sign;
     if (k) {

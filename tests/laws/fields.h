@@ -22,7 +22,8 @@ enum {
   PUBLISHED = 50,
   EGNNS = PUBLISHED + 25,
   EQUIVARIANT = EGNNS + 10,
-  NETWORKS = EQUIVARIANT + 8, /* of vectors at the end, which have no symmetry */
+  VECTORS = EQUIVARIANT + 8, /* which have no symmetry */
+  NETWORKS = VECTORS + 10,   /* egnns that tell left from right at the end */
   MOST = 18,
   SAMPLES = 2,
   SEED = 20
@@ -52,16 +53,18 @@ static void choose_model(int i) {
   static const size_t hidden[] = {8, 32, 40};
   const int deep = i - PUBLISHED, which = i < PUBLISHED ? i
                                           : i < EGNNS   ? deep + deep % 2 * 25
-                                                        : 5 * (i - EGNNS);
+                                          : i < VECTORS ? 5 * (i - EGNNS)
+                                                        : 25 + (i * 7 - VECTORS) % 25;
   shape =
       (enf__shape){.particles = 2 + (size_t)which / 5 % 5, .dimensions = 2 + (size_t)which / 25};
-  if (i >= EQUIVARIANT) {
+  if (i >= EQUIVARIANT && i < VECTORS) {
     static const size_t dimensions[] = {1, 2, 5, MOST};
     shape = (enf__shape){.particles = 1, .dimensions = dimensions[i % 4]};
   }
   model = (enf__model){.kind = i < EGNNS         ? ENF__FIELD_EGNN
                                : i < EQUIVARIANT ? ENF__FIELD_PAIR_KERNEL
-                                                 : ENF__FIELD_MLP,
+                               : i < VECTORS     ? ENF__FIELD_MLP
+                                                 : ENF__FIELD_EGNN,
                        .dimensions = shape.dimensions,
                        .layers = 1 + (size_t)which % 5,
                        .edge_depth = deep < 0 ? 2 : 2 + (size_t)(deep + 1) % 3,
@@ -72,8 +75,9 @@ static void choose_model(int i) {
                        .mean = coin(i, 3),
                        .kernels = 9,
                        .kernel_times = 4,
-                       .kernel_range = 4};
-  if (i < EQUIVARIANT && coin(i, 4)) {
+                       .kernel_range = 4,
+                       .hand = i >= VECTORS};
+  if (model.kind != ENF__FIELD_MLP && coin(i, 4)) {
     for (size_t k = 0; k < shape.particles; k++)
       species[k] = (int)(k * 5 % 3 % 2 + k % 2);
     shape.kind = species;
@@ -81,7 +85,8 @@ static void choose_model(int i) {
   }
   size = shape.particles * shape.dimensions;
   snprintf(about, sizeof about, "%s N=%zu D=%zu L=%zu H=%zu %zu/%zu%s%s%s%s",
-           model.kind == ENF__FIELD_EGNN          ? "egnn"
+           model.hand                             ? "hand"
+           : model.kind == ENF__FIELD_EGNN        ? "egnn"
            : model.kind == ENF__FIELD_PAIR_KERNEL ? "pairs"
                                                   : "mlp", shape.particles, shape.dimensions, model.layers,
            model.hidden, model.edge_depth, model.node_depth, shape.kind ? " species" : "",
@@ -96,7 +101,8 @@ static void choose_weights(int i) {
   for (size_t k = 0; k < params.count; k++) {
     const enf__tensor *tensor = &params.tensor[k];
     const bool last_coordinate = strstr(tensor->name, "coord_mlp.2") != NULL,
-               pair = strstr(tensor->name, "pair_kernel.pair") != NULL,
+               pair = strstr(tensor->name, "pair_kernel.pair") != NULL ||
+                      strstr(tensor->name, "chiral") != NULL,
                last = model.kind == ENF__FIELD_MLP && k + 2 >= params.count;
     double *w = params.value + tensor->offset;
     for (size_t j = 0; j < tensor->rows * tensor->cols; j++)
@@ -232,7 +238,7 @@ static void vjp_trace(size_t S, const double *times, const double *points, const
                       const double *cotangent, const double *weight, double *dx, double *dparams) {
   enf__arena arena = open_arena(probe ? ENF__VJP_PROBE : ENF__VJP_TRACE);
   enf__field_vjp_trace(field, &ctx->run, &arena, &(enf__points){&shape, S, times, points},
-                       &(enf__cotangent){probe, cotangent, weight, NULL, NULL},
+                       &(enf__cotangent){probe, cotangent, weight, NULL, NULL, NULL},
                        &(enf__gradient){dx, dparams, NULL});
   close_arena(&arena);
 }

@@ -45,6 +45,13 @@ START_TEST(velocity_turns_with_the_particles) {
     rotate(Q, x, y);
     rotate(Q, v, want);
     velocity(SAMPLES, t, y, got);
+    if (reflection && model.hand && shape.particles > 2) {
+      for (size_t k = 0; k < SAMPLES * size; k++)
+        want[k] -= got[k];
+      ck_assert_msg(largest(SAMPLES * size, want) > 1e-3 * largest(SAMPLES * size, got),
+                    "%s: left is as right", about);
+      continue;
+    }
     expect_close(reflection ? "reflected velocity" : "rotated velocity", SAMPLES * size, got, want,
                  1e-11, 0);
   }
@@ -261,13 +268,14 @@ static double along_traced(void *user, double h) {
   return value;
 }
 
-/* Gradients with a trace by x and by every tensor of the field of vectors (the others':
-   test_field_trace.c), and the values that come with them. */
+/* Gradients with a trace by x and by every tensor of the fields of vectors and of those that tell
+   left from right, some of whose tensors have none (the others': test_field_trace.c), and the
+   values that come with them. */
 START_TEST(gradients_with_a_trace_are_those_of_differences) {
   static const double b[SAMPLES] = {0.8, -1.1}, c[SAMPLES] = {0.3, 0.5}, d[SAMPLES] = {-0.2, 0.4};
   open_network(EQUIVARIANT + _i / 2);
   const bool exact = _i % 2;
-  const enf__cotangent of = {exact ? NULL : eps, a, b, c, exact ? NULL : d};
+  const enf__cotangent of = {exact ? NULL : eps, a, b, c, exact ? NULL : d, NULL};
   double dx[SAMPLES * MOST], value[SAMPLES * ENF__VALUES];
   double *grad = calloc(params.size, sizeof *grad), *direction = malloc(params.size * sizeof *grad);
   enf__arena arena = open_arena(exact ? ENF__VJP_TRACE : ENF__VJP_PROBE);
@@ -285,7 +293,8 @@ START_TEST(gradients_with_a_trace_are_those_of_differences) {
     r = (traced_ray){probe, &of, params.value + first, direction + first, n};
     want = slope(along_traced, &r, 1e-3 / sqrt((double)n));
     got = dot(n, grad + first, direction + first);
-    expect_close(tensor->name, 1, &got, &want, 1e-7, largest(n, grad + first) * sqrt((double)n));
+    expect_close(tensor->name, 1, &got, &want, 1e-7,
+                 fmax(largest(n, grad + first) * sqrt((double)n), model.hand ? 1e-3 : 0));
   }
   /* the values make up the function, with <a,v> from outside */
   double v[SAMPLES * MOST];
@@ -409,10 +418,14 @@ END_TEST
 int main(void) {
   TCase *tc = tcase_create("field");
   tcase_set_timeout(tc, 60);
-  tcase_add_loop_test(tc, velocity_turns_with_the_particles, 0, EQUIVARIANT);
-  tcase_add_loop_test(tc, velocity_is_mean_free_and_the_same_elsewhere, 0, EQUIVARIANT);
-  tcase_add_loop_test(tc, like_particles_are_exchangeable_and_unlike_ones_are_not, 0, EQUIVARIANT);
-  tcase_add_loop_test(tc, every_particle_feels_the_species_of_every_other, 0, EQUIVARIANT);
+  static const int first[] = {0, VECTORS}, end[] = {EQUIVARIANT, NETWORKS};
+  for (int i = 0; i < 2; i++) {
+    tcase_add_loop_test(tc, velocity_turns_with_the_particles, first[i], end[i]);
+    tcase_add_loop_test(tc, velocity_is_mean_free_and_the_same_elsewhere, first[i], end[i]);
+    tcase_add_loop_test(tc, like_particles_are_exchangeable_and_unlike_ones_are_not, first[i],
+                        end[i]);
+    tcase_add_loop_test(tc, every_particle_feels_the_species_of_every_other, first[i], end[i]);
+  }
   tcase_add_loop_test(tc, divergence_is_the_trace_of_the_jacobian, 0, NETWORKS);
   tcase_add_loop_test(tc, reverse_and_forward_derivatives_are_those_of_differences, 0, NETWORKS);
   tcase_add_loop_test(tc, gradient_of_every_tensor_is_that_of_differences, 0, NETWORKS);

@@ -100,7 +100,7 @@ static void compare(const double *probe) {
   const size_t P = g.params.size;
   double *dx = malloc(B * size * sizeof *dx), *grad = calloc(P, sizeof *grad), largest = 0;
   enf__field_vjp_trace(g.field, &g.ctx->run, workspace(probe ? ENF__VJP_PROBE : ENF__VJP_TRACE),
-                       &(enf__points){&g.shape, B, t, x}, &(enf__cotangent){probe, a, b, c, d},
+                       &(enf__points){&g.shape, B, t, x}, &(enf__cotangent){probe, a, b, c, d, NULL},
                        &(enf__gradient){dx, grad, NULL});
   for (size_t i = 0; i < B * size; i++)
     largest = fmax(largest, fabs(dx[i]));
@@ -157,7 +157,7 @@ static void compare_with_forms(const char *precision, double tol) {
   ck_assert(golden_configure(&g, precision, "auto"));
   enf__field_vjp_trace(
       g.field, &g.ctx->run, workspace(ENF__VJP_TRACE), &(enf__points){&g.shape, B, t, x},
-      &(enf__cotangent){NULL, none, b, squares, NULL}, &(enf__gradient){dx, grad, &value[0][0]});
+      &(enf__cotangent){NULL, none, b, squares, NULL, NULL}, &(enf__gradient){dx, grad, &value[0][0]});
   ck_assert(golden_configure(&g, "float64", "auto"));
   for (size_t unit = 0; unit < size; unit++) {
     double *part = malloc(count * sizeof *part);
@@ -165,7 +165,7 @@ static void compare_with_forms(const char *precision, double tol) {
       eps[k] = k % size == unit;
     enf__field_vjp_trace(g.field, &g.ctx->run, workspace(ENF__VJP_PROBE),
                          &(enf__points){&g.shape, B, t, x},
-                         &(enf__cotangent){eps, none, b, unit ? NULL : squares, NULL},
+                         &(enf__cotangent){eps, none, b, unit ? NULL : squares, NULL, NULL},
                          &(enf__gradient){part, sum, &form[0][0]});
     for (size_t k = 0; k < count; k++)
       sum_x[k] += part[k];

@@ -133,7 +133,7 @@ static double *everything(void) {
   double *dx = TAKE(S * SIZE);
   enf__field_vjp(field, &ctx->run, workspace(ENF__VJP), &at, give_a, NULL, dx, TAKE(P_MOST));
   for (int exact = 0; exact < 2; exact++) {
-    const enf__cotangent of = {exact ? NULL : eps, a, b, c, exact ? NULL : d};
+    const enf__cotangent of = {exact ? NULL : eps, a, b, c, exact ? NULL : d, NULL};
     dx = TAKE(S * SIZE);
     double *gradient = TAKE(P_MOST);
     const enf__gradient out = {dx, gradient, TAKE(S * ENF__VALUES)};
@@ -254,7 +254,7 @@ START_TEST(gradients_with_a_cutoff_are_their_differences) {
     exact = which;
     const enf__points at = points();
     double dx[S * SIZE], *gradient = calloc(params.size, sizeof *gradient), largest = 1e-3;
-    const enf__cotangent of = {exact ? NULL : eps, a, b, c, exact ? NULL : d};
+    const enf__cotangent of = {exact ? NULL : eps, a, b, c, exact ? NULL : d, NULL};
     const enf__gradient out = {dx, gradient, NULL};
     enf__field_vjp_trace(field, &ctx->run, workspace(exact ? ENF__VJP_TRACE : ENF__VJP_PROBE), &at,
                          &of, &out);

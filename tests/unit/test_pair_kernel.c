@@ -325,10 +325,10 @@ static void check_gradients(const double *with_b, const double *probe) {
   if (with_b) {
     enf__arena *arena = workspace(ENF__VJP_TRACE);
     enf__field_vjp_trace(field, &ctx->run, arena, &(enf__points){&shape, SAMPLES, t, x},
-                         &(enf__cotangent){probe, a, b, of_v, of_tangent},
+                         &(enf__cotangent){probe, a, b, of_v, of_tangent, NULL},
                          &(enf__gradient){dx, grad, NULL});
     enf__field_vjp_trace(field, &ctx->run, arena, &(enf__points){&shape, SAMPLES, t, x},
-                         &(enf__cotangent){probe, a, b, of_v, of_tangent},
+                         &(enf__cotangent){probe, a, b, of_v, of_tangent, NULL},
                          &(enf__gradient){alone, NULL, NULL});
   } else {
     enf__arena mine = {0};
@@ -386,7 +386,7 @@ START_TEST(gradients_in_float32_are_close) {
       configure(p ? "float32" : "float64", "auto");
       enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE),
                            &(enf__points){&shape, SAMPLES, t, x},
-                           &(enf__cotangent){probe ? eps : NULL, a, b, NULL, NULL},
+                           &(enf__cotangent){probe ? eps : NULL, a, b, NULL, NULL, NULL},
                            &(enf__gradient){dx[p], grad + (size_t)p * P, NULL});
     }
     expect_near(SAMPLES * size, dx[1], dx[0], 2e-5, "dx");
@@ -469,7 +469,7 @@ START_TEST(velocity_and_gradient_are_mean_free) {
   velocity(SAMPLES, t, x, v);
   enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE),
                        &(enf__points){&shape, SAMPLES, t, x},
-                       &(enf__cotangent){eps, a, b, NULL, NULL}, &(enf__gradient){dx, NULL, NULL});
+                       &(enf__cotangent){eps, a, b, NULL, NULL, NULL}, &(enf__gradient){dx, NULL, NULL});
   for (size_t s = 0; s < SAMPLES; s++)
     for (size_t c = 0; c < 3; c++) {
       double sum = 0, sum_dx = 0;
@@ -509,7 +509,7 @@ START_TEST(coincident_and_distant_particles_give_finite_numbers) {
   for (int probe = 0; probe < 2; probe++) {
     enf__field_vjp_trace(
         field, &ctx->run, workspace(ENF__VJP_TRACE), &(enf__points){&shape, SAMPLES, t, x},
-        &(enf__cotangent){probe ? eps : NULL, a, b, squares, probe ? squares : NULL},
+        &(enf__cotangent){probe ? eps : NULL, a, b, squares, probe ? squares : NULL, NULL},
         &(enf__gradient){dx, grad, NULL});
     expect_finite(SAMPLES * size, dx);
     expect_finite(P, grad);
@@ -550,7 +550,7 @@ START_TEST(a_sample_does_not_depend_on_the_others) {
                  v, NULL, form);
   enf__field_vjp_trace(
       field, &ctx->run, workspace(ENF__VJP_TRACE), &(enf__points){&shape, S, times, at},
-      &(enf__cotangent){probe, probe, weight, NULL, NULL}, &(enf__gradient){dx, NULL, NULL});
+      &(enf__cotangent){probe, probe, weight, NULL, NULL, NULL}, &(enf__gradient){dx, NULL, NULL});
   for (size_t s = 0; s < S; s++) {
     const size_t i = s * DIM;
     enf__field_jvp(field, &ctx->run, workspace(ENF__JVP),
@@ -559,7 +559,7 @@ START_TEST(a_sample_does_not_depend_on_the_others) {
     ck_assert_mem_eq(&one_form, form + s, sizeof one_form);
     enf__field_vjp_trace(field, &ctx->run, workspace(ENF__VJP_TRACE),
                          &(enf__points){&shape, 1, times + s, at + i},
-                         &(enf__cotangent){probe + i, probe + i, weight + s, NULL, NULL},
+                         &(enf__cotangent){probe + i, probe + i, weight + s, NULL, NULL, NULL},
                          &(enf__gradient){one, NULL, NULL});
     ck_assert_mem_eq(one, dx + i, sizeof one);
   }

@@ -129,7 +129,8 @@ static enf__cotangent cotangent_from(const enf__cotangent *of, size_t first, siz
                           .a = of->a + first * size,
                           .b = of->b + first,
                           .c = of->c ? of->c + first : NULL,
-                          .d = of->d ? of->d + first : NULL};
+                          .d = of->d ? of->d + first : NULL,
+                          .hat = of->hat ? of->hat + first * size : NULL};
 }
 
 /* The samples in the group. */
@@ -140,7 +141,7 @@ static void trace_pass(group *g, pair *p, const enf__cotangent *of, double *valu
     give_values(g, p, of->c, of->d, value);
   egnn_centred(g, of->a, NULL, p->v_bar);
   egnn_add_square_grad(g, g->v, of->c, p->v_bar);
-  egnn_centred(g, of->eps, of->b, p->v_hat);
+  egnn_centred(g, of->hat ? of->hat : of->eps, of->hat ? NULL : of->b, p->v_hat);
   egnn_add_square_grad(g, p->v_dot, of->d, p->v_hat);
   egnn_reverse_pair(g, p);
 }

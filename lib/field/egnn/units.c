@@ -65,7 +65,7 @@ void egnn_units_grad(const enf__egnn *f, int kernel, enf__arena *arena, const en
       const size_t S = size - first < TOGETHER ? size - first : TOGETHER;
       fill_units(at, of, s, first, S, &u);
       const enf__points points = {at->shape, S, u.t, u.x};
-      const enf__cotangent each = {u.eps, u.a, u.b, of->c ? u.c : NULL, NULL};
+      const enf__cotangent each = {u.eps, u.a, u.b, of->c ? u.c : NULL, NULL, NULL};
       egnn_probe_grad(f, kernel, arena, &points, &each, &part);
       add_units(out, size, s, first, S, &u);
     }
