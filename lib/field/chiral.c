@@ -9,7 +9,14 @@
 #include <math.h>
 #include <string.h>
 
-enum { K = ENF__CHIRAL_WIDTHS, M = ENF__CHIRAL_POWERS, B = ENF__CHIRAL_TIMES };
+enum {
+  H = ENF__CHIRAL_HEADS,
+  K = ENF__CHIRAL_WIDTHS,
+  M = ENF__CHIRAL_POWERS,
+  B = ENF__CHIRAL_TIMES,
+  CHARGES = K * 3 * H, /* of one kind */
+  GAINS = M * B * 3 * H
+};
 
 static const double INITIAL_CHARGE = 0.5, INITIAL_GAIN = 1e-3;
 
@@ -21,8 +28,8 @@ enf_status enf__chiral_plan(enf_ctx *ctx, enf__chiral **chiral, size_t kinds, co
   *chiral = f;
   if (!f)
     return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a field that tells left from right");
-  const enf__tensor charge = {.rows = 3 * kinds, .cols = K, .spread = INITIAL_CHARGE};
-  const enf__tensor gain = {.rows = 3 * kinds, .cols = M * B, .spread = INITIAL_GAIN};
+  const enf__tensor charge = {.rows = kinds, .cols = CHARGES, .spread = INITIAL_CHARGE};
+  const enf__tensor gain = {.rows = kinds, .cols = GAINS, .spread = INITIAL_GAIN};
   *f = (enf__chiral){.alloc = ctx->alloc, .kinds = kinds};
   f->charge = enf__params_add(params, charge, "%schiral.charge", prefix ? prefix : "");
   f->gain = enf__params_add(params, gain, "%schiral.gain", prefix ? prefix : "");
@@ -30,8 +37,8 @@ enf_status enf__chiral_plan(enf_ctx *ctx, enf__chiral **chiral, size_t kinds, co
 }
 
 enf_status enf__chiral_allocate(enf__chiral *f) {
-  f->A = enf__alloc_array(&f->alloc, 3 * f->kinds * K, sizeof *f->A);
-  f->G = enf__alloc_array(&f->alloc, 3 * f->kinds * M * B, sizeof *f->G);
+  f->A = enf__alloc_array(&f->alloc, f->kinds * CHARGES, sizeof *f->A);
+  f->G = enf__alloc_array(&f->alloc, f->kinds * GAINS, sizeof *f->G);
   return f->A && f->G ? ENF_OK : ENF_ERR_NOMEM;
 }
 
@@ -45,15 +52,19 @@ void enf__chiral_destroy(enf__chiral *f) {
 }
 
 void enf__chiral_pack(enf__chiral *f, const double *params) {
-  memcpy(f->A, params + f->charge, 3 * f->kinds * K * sizeof *f->A);
-  memcpy(f->G, params + f->gain, 3 * f->kinds * M * B * sizeof *f->G);
+  memcpy(f->A, params + f->charge, f->kinds * CHARGES * sizeof *f->A);
+  memcpy(f->G, params + f->gain, f->kinds * GAINS * sizeof *f->G);
 }
 
 /* ---- one sample ------------------------------------------------------------------------------ */
 
-/* Of a particle: p and p_dot (3,3), row c; S (3,3,3), matrix c. */
+/* One number, and three, for every head. */
+typedef double heads[H];
+typedef heads vectors[3];
+
+/* Of a particle, for c = 0, 1, 2: p, p_dot and the rows of S. */
 typedef struct {
-  double p[3][3], p_dot[3][3], S[3][3][3];
+  vectors p[3], p_dot[3], S[3][3];
 } node;
 
 typedef struct {
@@ -63,7 +74,7 @@ typedef struct {
   bool slopes;           /* S is wanted */
   double norm;           /* (N-1)^-1/2 */
   double time[B];        /* T_b */
-  node *value, *bar;     /* (N); bar.p_dot is the derivative by p_dot, p_dot's hat */
+  node *value, *bar;     /* (N); bar.p_dot is p_hat */
   double *v, *v_dot;     /* (N,3) */
 } sample;
 
@@ -100,11 +111,22 @@ static double dot(const double *a, const double *b) {
   return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 }
 
-/* out += f a x b */
-static void add_cross(double f, const double *a, const double *b, double *out) {
-  out[0] += f * (a[1] * b[2] - a[2] * b[1]);
-  out[1] += f * (a[2] * b[0] - a[0] * b[2]);
-  out[2] += f * (a[0] * b[1] - a[1] * b[0]);
+/* out += r.y for every head */
+static void add_along(const double *r, vectors y, double *out) {
+  for (size_t h = 0; h < H; h++)
+    out[h] += r[0] * y[0][h] + r[1] * y[1][h] + r[2] * y[2][h];
+}
+
+static void add_dots(vectors x, vectors y, double *out) {
+  for (size_t h = 0; h < H; h++)
+    out[h] += x[0][h] * y[0][h] + x[1][h] * y[1][h] + x[2][h] * y[2][h];
+}
+
+/* out += x x y */
+static void add_cross(vectors x, vectors y, vectors out) {
+  for (size_t a = 0; a < 3; a++)
+    for (size_t b = (a + 1) % 3, c = (a + 2) % 3, h = 0; h < H; h++)
+      out[a][h] += x[b][h] * y[c][h] - x[c][h] * y[b][h];
 }
 
 /* x (N,3) less its mean. */
@@ -133,11 +155,11 @@ static pair make_pair(const sample *s, size_t i, size_t j) {
     e.r_dot[a] = s->eps ? s->eps[3 * i + a] - s->eps[3 * j + a] : 0;
   }
   e.q_dot = 2 * dot(e.r, e.r_dot);
-  /* w_k = 2^(k-1), the exponent of the widest is q/32, of every other four times the next one's */
-  double y = exp(-dot(e.r, e.r) / 32);
-  for (size_t k = K; k-- > 0;) {
-    const double width = ldexp(0.5, (int)k), slope = -0.5 / (width * width);
-    e.u[0][k] = y / width;
+  /* the exponent of the widest is q/32, of every other four times the next one's */
+  double y = exp(-dot(e.r, e.r) / 32), width = 4;
+  for (size_t k = K; k-- > 0; width /= 2) {
+    const double slope = -0.5 / (width * width);
+    e.u[0][k] = s->norm * y / width;
     e.u[1][k] = slope * e.u[0][k];
     e.u[2][k] = slope * e.u[1][k];
     y *= y;
@@ -146,31 +168,35 @@ static pair make_pair(const sample *s, size_t i, size_t j) {
   return e;
 }
 
-/* f_cj, or its derivative of an order, for a particle of a kind. */
-static double charge_sum(const sample *s, const pair *e, int order, size_t c, size_t kind) {
-  const double *A = s->f->A + (c * s->f->kinds + kind) * K;
-  double sum = 0;
+/* (N-1)^-1/2 f_c, or its derivative of an order, of a sender's kind. */
+static void charge_sums(const sample *s, const pair *e, int order, size_t kind, heads f[3]) {
+  const heads *A = (const heads *)(s->f->A + kind * CHARGES);
+  memset(f, 0, 3 * sizeof *f);
   for (size_t k = 0; k < K; k++)
-    sum += A[k] * e->u[order][k];
-  return sum;
+    for (size_t c = 0; c < 3; c++)
+      for (size_t h = 0; h < H; h++)
+        f[c][h] += e->u[order][k] * A[3 * k + c][h];
 }
 
 /* What the sender's kind gives to a receiver; sign -1: r is that of the other direction. */
 static void receive(const sample *s, const pair *e, size_t kind, double sign, node *to) {
-  for (size_t c = 0; c < 3; c++) {
-    const double f = s->norm * charge_sum(s, e, 0, c, kind);
+  heads f[3], f1[3];
+  charge_sums(s, e, 0, kind, f);
+  for (size_t c = 0; c < 3; c++)
     for (size_t a = 0; a < 3; a++)
-      to->p[c][a] += sign * f * e->r[a];
-    if (!s->eps && !s->slopes)
-      continue;
-    const double f1 = s->norm * charge_sum(s, e, 1, c, kind);
+      for (size_t h = 0; h < H; h++)
+        to->p[c][a][h] += sign * e->r[a] * f[c][h];
+  if (!s->eps && !s->slopes)
+    return;
+  charge_sums(s, e, 1, kind, f1);
+  for (size_t c = 0; c < 3; c++)
     for (size_t a = 0; a < 3; a++) {
-      to->p_dot[c][a] += sign * (f * e->r_dot[a] + f1 * e->q_dot * e->r[a]);
-      to->S[c][a][a] += f;
+      for (size_t h = 0; h < H; h++)
+        to->p_dot[c][a][h] += sign * (f[c][h] * e->r_dot[a] + f1[c][h] * e->q_dot * e->r[a]);
       for (size_t b = 0; s->slopes && b < 3; b++)
-        to->S[c][a][b] += 2 * f1 * e->r[a] * e->r[b];
+        for (size_t h = 0; h < H; h++)
+          to->S[c][a][b][h] += (a == b ? f[c][h] : 0) + 2 * e->r[a] * e->r[b] * f1[c][h];
     }
-  }
 }
 
 static void sum_pairs(sample *s) {
@@ -182,31 +208,47 @@ static void sum_pairs(sample *s) {
   }
 }
 
+/* From derivatives of the loss by f and df/dq to dA, or NULL. */
+static void charge_grad(const pair *e, heads f_bar[3], heads f1_bar[3], double *dA) {
+  heads *to = (heads *)dA;
+  for (size_t k = 0; dA && k < K; k++)
+    for (size_t c = 0; c < 3; c++)
+      for (size_t h = 0; h < H; h++)
+        to[3 * k + c][h] += f_bar[c][h] * e->u[0][k] + f1_bar[c][h] * e->u[1][k];
+}
+
 /* `receive` backwards: from the receiver's bar to r_bar (of the pair's r) and dA. */
-static void receive_grad(const sample *s, const pair *e, size_t kind, double sign, const node *bar,
+static void receive_grad(const sample *s, const pair *e, size_t kind, double sign, node *bar,
                          double *r_bar, double *dA) {
+  heads f[3], f1[3], f2[3], f_bar[3] = {{0}}, f1_bar[3] = {{0}};
   double q_bar = 0;
+  charge_sums(s, e, 0, kind, f);
+  charge_sums(s, e, 1, kind, f1);
+  charge_sums(s, e, 2, kind, f2);
   for (size_t c = 0; c < 3; c++) {
-    const double *p_bar = bar->p[c], *p_hat = bar->p_dot[c];
-    double (*S_bar)[3] = (double (*)[3])bar->S[c];
-    const double f = s->norm * charge_sum(s, e, 0, c, kind);
-    const double f1 = s->norm * charge_sum(s, e, 1, c, kind);
-    double along[3];
+    vectors along = {{0}};
+    heads across = {0}, value = {0}, rates = {0}, twice = {0};
     for (size_t a = 0; a < 3; a++)
-      along[a] = dot(S_bar[a], e->r);
-    const double across = sign * dot(e->r, p_hat);
-    const double f_bar = s->norm * (sign * (dot(e->r, p_bar) + dot(e->r_dot, p_hat)) + S_bar[0][0] +
-                                    S_bar[1][1] + S_bar[2][2]);
-    const double f1_bar = s->norm * (e->q_dot * across + 2 * dot(along, e->r));
-    for (size_t a = 0; a < 3; a++)
-      r_bar[a] += sign * (f * p_bar[a] + f1 * e->q_dot * p_hat[a]) + 2 * f1 * across * e->r_dot[a] +
-                  4 * f1 * along[a];
-    q_bar += f_bar * charge_sum(s, e, 1, c, kind) + f1_bar * charge_sum(s, e, 2, c, kind);
-    for (size_t k = 0; dA && k < K; k++)
-      dA[(c * s->f->kinds + kind) * K + k] += f_bar * e->u[0][k] + f1_bar * e->u[1][k];
+      add_along(e->r, bar->S[c][a], along[a]);
+    add_along(e->r, bar->p[c], value);
+    add_along(e->r_dot, bar->p_dot[c], rates);
+    add_along(e->r, bar->p_dot[c], across);
+    add_along(e->r, along, twice);
+    for (size_t h = 0; h < H; h++) {
+      f_bar[c][h] = sign * (value[h] + rates[h]) + bar->S[c][0][0][h] + bar->S[c][1][1][h] +
+                    bar->S[c][2][2][h];
+      f1_bar[c][h] = sign * e->q_dot * across[h] + 2 * twice[h];
+      q_bar += f_bar[c][h] * f1[c][h] + f1_bar[c][h] * f2[c][h];
+      for (size_t a = 0; a < 3; a++)
+        r_bar[a] += sign * (f[c][h] * bar->p[c][a][h] +
+                            f1[c][h] * (e->q_dot * bar->p_dot[c][a][h] +
+                                        2 * across[h] * e->r_dot[a])) +
+                    4 * f1[c][h] * along[a][h];
+    }
   }
   for (size_t a = 0; a < 3; a++)
     r_bar[a] += 2 * q_bar * e->r[a];
+  charge_grad(e, f_bar, f1_bar, dA ? dA + kind * CHARGES : NULL);
 }
 
 static void sum_pairs_grad(const sample *s, double *dx, double *dA) {
@@ -224,38 +266,55 @@ static void sum_pairs_grad(const sample *s, double *dx, double *dA) {
 
 /* ---- particles ------------------------------------------------------------------------------- */
 
-/* Of a particle: cross products and their tangents; powers of o and gains with their first and second
-   derivatives by s; s_dot; and z. */
+/* Of a particle: cross products and their tangents; powers of o and the gains, each with first and
+   second derivatives by s; s_dot; and z. */
 typedef struct {
-  double w[3][3], w_dot[3][3], s_dot, z[3], power[3][M], g[3][3];
+  vectors w[3], w_dot[3], z;
+  heads s_dot, power[3][M], g[3][3];
 } local;
 
 /* o^m and its derivatives by s, m = 0, 1, 2. */
-static void make_powers(double s, double power[3][M]) {
-  const double h = 1 / sqrt(1 + s * s), o = s * h, o1 = h * h * h, o2 = -3 * o * h * h * h * h;
-  const double of[3][M] = {{1, o, o * o}, {0, o1, 2 * o * o1}, {0, o2, 2 * (o1 * o1 + o * o2)}};
-  memcpy(power, of, sizeof of);
+static void make_powers(const double *s, heads power[3][M]) {
+  for (size_t k = 0; k < H; k++) {
+    const double h = 1 / sqrt(1 + s[k] * s[k]), o = s[k] * h, o1 = h * h * h, o2 = -3 * o * h * o1;
+    const double of[3][M] = {{1, o, o * o}, {0, o1, 2 * o * o1}, {0, o2, 2 * (o1 * o1 + o * o2)}};
+    for (size_t order = 0; order < 3; order++)
+      for (size_t m = 0; m < M; m++)
+        power[order][m][k] = of[order][m];
+  }
+}
+
+static void add_gains(const sample *s, size_t kind, local *y) {
+  const heads *G = (const heads *)(s->f->G + kind * GAINS);
+  for (size_t m = 0; m < M; m++)
+    for (size_t c = 0; c < 3; c++) {
+      heads now = {0};
+      for (size_t b = 0; b < B; b++)
+        for (size_t h = 0; h < H; h++)
+          now[h] += s->time[b] * G[(m * B + b) * 3 + c][h];
+      for (size_t order = 0; order < 3; order++)
+        for (size_t h = 0; h < H; h++)
+          y->g[order][c][h] += now[h] * y->power[order][m][h];
+    }
 }
 
 static local at_particle(const sample *s, size_t i) {
-  const node *n = &s->value[i];
+  node *n = &s->value[i];
   local y = {0};
+  heads volume = {0};
   for (size_t c = 0; c < 3; c++) {
     const size_t d = (c + 1) % 3, e = (c + 2) % 3;
-    add_cross(1, n->p[d], n->p[e], y.w[c]);
-    add_cross(1, n->p_dot[d], n->p[e], y.w_dot[c]);
-    add_cross(1, n->p[d], n->p_dot[e], y.w_dot[c]);
+    add_cross(n->p[d], n->p[e], y.w[c]);
+    add_cross(n->p_dot[d], n->p[e], y.w_dot[c]);
+    add_cross(n->p[d], n->p_dot[e], y.w_dot[c]);
   }
-  make_powers(dot(n->p[0], y.w[0]), y.power);
+  add_dots(n->p[0], y.w[0], volume);
+  make_powers(volume, y.power);
+  add_gains(s, kind_of(s, i), &y);
   for (size_t c = 0; c < 3; c++) {
-    const double *G = s->f->G + (c * s->f->kinds + kind_of(s, i)) * M * B;
-    for (size_t m = 0; m < M; m++)
-      for (size_t b = 0; b < B; b++)
-        for (size_t order = 0; order < 3; order++)
-          y.g[order][c] += G[m * B + b] * s->time[b] * y.power[order][m];
-    y.s_dot += dot(y.w[c], n->p_dot[c]);
+    add_dots(y.w[c], n->p_dot[c], y.s_dot);
     for (size_t a = 0; a < 3; a++)
-      y.z[a] += dot(n->S[c][a], y.w[c]);
+      add_dots(n->S[c][a], y.w[c], y.z[a]);
   }
   return y;
 }
@@ -265,17 +324,17 @@ static double forward_sample(sample *s) {
   double trace = 0;
   sum_pairs(s);
   for (size_t i = 0; i < s->shape->particles; i++) {
-    const local y = at_particle(s, i);
+    local y = at_particle(s, i);
     for (size_t a = 0; a < 3; a++) {
-      double v = 0, v_dot = 0, W = 0;
-      for (size_t c = 0; c < 3; c++) {
-        v += y.g[0][c] * y.w[c][a];
-        v_dot += y.g[0][c] * y.w_dot[c][a] + y.g[1][c] * y.s_dot * y.w[c][a];
-        W += y.g[1][c] * y.w[c][a];
-      }
+      double v = 0, v_dot = 0;
+      for (size_t c = 0; c < 3; c++)
+        for (size_t h = 0; h < H; h++) {
+          v += y.g[0][c][h] * y.w[c][a][h];
+          v_dot += y.g[0][c][h] * y.w_dot[c][a][h] + y.g[1][c][h] * y.s_dot[h] * y.w[c][a][h];
+          trace += y.g[1][c][h] * y.w[c][a][h] * y.z[a][h];
+        }
       s->v[3 * i + a] = v;
       s->v_dot[3 * i + a] = v_dot;
-      trace += W * y.z[a];
     }
   }
   centre(s->shape->particles, s->v);
@@ -284,15 +343,36 @@ static double forward_sample(sample *s) {
 }
 
 /* From derivatives by w and w_dot to those by p and p_dot. */
-static void cross_grad(const node *n, double w_bar[3][3], double w_hat[3][3], node *bar) {
+static void cross_grad(node *n, vectors w_bar[3], vectors w_hat[3], node *bar) {
   for (size_t c = 0; c < 3; c++) {
     const size_t d = (c + 1) % 3, e = (c + 2) % 3;
-    add_cross(1, n->p[e], w_bar[c], bar->p[d]);
-    add_cross(1, w_bar[c], n->p[d], bar->p[e]);
-    add_cross(1, n->p_dot[e], w_hat[c], bar->p[d]);
-    add_cross(1, w_hat[c], n->p_dot[d], bar->p[e]);
-    add_cross(1, n->p[e], w_hat[c], bar->p_dot[d]);
-    add_cross(1, w_hat[c], n->p[d], bar->p_dot[e]);
+    add_cross(n->p[e], w_bar[c], bar->p[d]);
+    add_cross(w_bar[c], n->p[d], bar->p[e]);
+    add_cross(n->p_dot[e], w_hat[c], bar->p[d]);
+    add_cross(w_hat[c], n->p_dot[d], bar->p[e]);
+    add_cross(n->p[e], w_hat[c], bar->p_dot[d]);
+    add_cross(w_hat[c], n->p[d], bar->p_dot[e]);
+  }
+}
+
+/* What the gains and s receive: dG of a particle's kind, or NULL, and s_bar. */
+static void gain_grad(const sample *s, local *y, const double *v_bar, const double *v_hat,
+                      double b, double *dG, heads s_bar) {
+  heads *to = (heads *)dG;
+  for (size_t c = 0; c < 3; c++) {
+    heads by_g = {0}, tangent = {0}, by_g1 = {0}, trace = {0};
+    add_along(v_bar, y->w[c], by_g);
+    add_along(v_hat, y->w_dot[c], by_g);
+    add_along(v_hat, y->w[c], tangent);
+    add_dots(y->w[c], y->z, trace);
+    for (size_t h = 0; h < H; h++) {
+      by_g1[h] = y->s_dot[h] * tangent[h] + b * trace[h];
+      s_bar[h] += by_g[h] * y->g[1][c][h] + by_g1[h] * y->g[2][c][h];
+    }
+    for (size_t k = 0; dG && k < M * B; k++)
+      for (size_t h = 0; h < H; h++)
+        to[3 * k + c][h] += s->time[k % B] * (by_g[h] * y->power[0][k / B][h] +
+                                              by_g1[h] * y->power[1][k / B][h]);
   }
 }
 
@@ -300,35 +380,34 @@ static void cross_grad(const node *n, double w_bar[3][3], double w_hat[3][3], no
    dG. */
 static void particle_grad(const sample *s, size_t i, const double *v_bar, const double *v_hat,
                           double b, double *dG) {
-  const node *n = &s->value[i];
-  const local y = at_particle(s, i);
+  node *n = &s->value[i];
+  local y = at_particle(s, i);
   node *bar = &s->bar[i];
-  double w_bar[3][3], w_hat[3][3], z_bar[3] = {0}, s_bar = 0, s_hat = 0;
+  vectors w_bar[3], w_hat[3], z_bar = {{0}};
+  heads s_bar = {0}, s_hat = {0};
   memset(bar, 0, sizeof *bar);
-  for (size_t c = 0; c < 3; c++) {
-    s_hat += y.g[1][c] * dot(y.w[c], v_hat);
-    for (size_t a = 0; a < 3; a++)
-      z_bar[a] += b * y.g[1][c] * y.w[c][a];
-  }
-  for (size_t c = 0; c < 3; c++) {
-    const double along = y.s_dot * dot(y.w[c], v_hat) + b * dot(y.w[c], y.z);
-    const double g_bar = dot(y.w[c], v_bar) + dot(y.w_dot[c], v_hat);
-    s_bar += g_bar * y.g[1][c] + along * y.g[2][c];
-    for (size_t a = 0; a < 3; a++) {
-      w_hat[c][a] = y.g[0][c] * v_hat[a];
-      w_bar[c][a] = y.g[0][c] * v_bar[a] + y.g[1][c] * (y.s_dot * v_hat[a] + b * y.z[a]) +
-                    s_hat * n->p_dot[c][a] + dot(n->S[c][a], z_bar);
-      bar->p_dot[c][a] = s_hat * y.w[c][a];
-      for (size_t d = 0; d < 3; d++)
-        bar->S[c][a][d] = (z_bar[a] * y.w[c][d] + z_bar[d] * y.w[c][a]) / 2;
-    }
-    double *to = dG ? dG + (c * s->f->kinds + kind_of(s, i)) * M * B : NULL;
-    for (size_t k = 0; dG && k < M * B; k++)
-      to[k] += s->time[k % B] * (g_bar * y.power[0][k / B] + along * y.power[1][k / B]);
-  }
+  gain_grad(s, &y, v_bar, v_hat, b, dG ? dG + kind_of(s, i) * GAINS : NULL, s_bar);
   for (size_t c = 0; c < 3; c++)
-    for (size_t a = 0; a < 3; a++)
-      bar->p[c][a] = s_bar * y.w[c][a];
+    for (size_t h = 0; h < H; h++)
+      for (size_t a = 0; a < 3; a++) {
+        s_hat[h] += y.g[1][c][h] * y.w[c][a][h] * v_hat[a];
+        z_bar[a][h] += b * y.g[1][c][h] * y.w[c][a][h];
+      }
+  for (size_t c = 0; c < 3; c++)
+    for (size_t a = 0; a < 3; a++) {
+      heads turned = {0};
+      add_dots(n->S[c][a], z_bar, turned);
+      for (size_t h = 0; h < H; h++) {
+        const double g = y.g[0][c][h], g1 = y.g[1][c][h];
+        w_hat[c][a][h] = g * v_hat[a];
+        w_bar[c][a][h] = g * v_bar[a] + g1 * (y.s_dot[h] * v_hat[a] + b * y.z[a][h]) +
+                         s_hat[h] * n->p_dot[c][a][h] + turned[h];
+        bar->p[c][a][h] = s_bar[h] * y.w[c][a][h];
+        bar->p_dot[c][a][h] = s_hat[h] * y.w[c][a][h];
+        for (size_t d = 0; d < 3; d++)
+          bar->S[c][a][d][h] = (z_bar[a][h] * y.w[c][d][h] + z_bar[d][h] * y.w[c][a][h]) / 2;
+      }
+    }
   cross_grad(n, w_bar, w_hat, bar);
 }
 

@@ -101,8 +101,8 @@ static void choose_weights(int i) {
   for (size_t k = 0; k < params.count; k++) {
     const enf__tensor *tensor = &params.tensor[k];
     const bool last_coordinate = strstr(tensor->name, "coord_mlp.2") != NULL,
-               pair = strstr(tensor->name, "pair_kernel.pair") != NULL ||
-                      strstr(tensor->name, "chiral") != NULL,
+               pair = strstr(tensor->name, "pair_kernel.pair") != NULL,
+               chiral = strstr(tensor->name, "chiral") != NULL,
                last = model.kind == ENF__FIELD_MLP && k + 2 >= params.count;
     double *w = params.value + tensor->offset;
     for (size_t j = 0; j < tensor->rows * tensor->cols; j++)
@@ -110,8 +110,10 @@ static void choose_weights(int i) {
         w[j] *= 1000 / range;
       else if (last)
         w[j] *= 100;
-      else if (pair)
+      else if (pair || chiral) {
         enf__random_normal(SEED, 5, k * 1000 + j, 1, &w[j]);
+        w[j] *= chiral ? 0.5 : 1;
+      }
   }
   enf__field_pack(field, params.value);
 }

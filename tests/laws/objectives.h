@@ -1,4 +1,4 @@
-/* objectives.h -- what test_objectives.c and test_penalties.c work with: an energy of a host, a
+/* objectives.h -- what test_objectives.c, test_penalties.c and test_hand.c work with: an energy of a host, a
    small flow and its trainer, and one objective evaluated by itself and differentiated. */
 #ifndef OBJECTIVES_H
 #define OBJECTIVES_H
@@ -13,7 +13,10 @@
 
 #pragma GCC diagnostic ignored "-Wunused-function" /* not every test asks everything */
 
-enum { D = 2, MOST_N = 3, MOST_DIM = MOST_N * D, ROWS = 12, MOST_ROWS = 48 };
+#ifndef DIMENSIONS /* a test may have its own */
+#define DIMENSIONS 2
+#endif
+enum { D = DIMENSIONS, MOST_N = D + 1, MOST_DIM = MOST_N * D, ROWS = 12, MOST_ROWS = 48 };
 
 static failing_alloc memory;
 static enf_ctx *ctx, *inner;
