@@ -206,7 +206,8 @@ enf_status enf_prior_fit(enf_ctx *ctx, enf_flow *flow, size_t n, const double *x
  * (N-1)D, normalising constant included.
  *
  * Invariant under rotations, reflections, translations and permutations of like particles (so both
- * hands of a chiral molecule share the probability: enf_sample); x need not be centred. Units: log of (length unit)^-(N-1)D. The error is controlled by ode.rtol,
+ * hands of a chiral molecule share the probability: enf_sample; with model.reflections off not under
+ * reflections); x need not be centred. Units: log of (length unit)^-(N-1)D. The error is controlled by ode.rtol,
  * ode.atol and logdet.tol. Cost: one transport and some dozens of divergences per sample.
  * With logdet.method hutchinson, here and in enf_sample and enf_transport, the log-determinant is
  * an estimate: that of enf_log_prob_estimate with seed 0 (enf_sample: its own seed). Of matrices (model.space group, lattice) densities are with respect to normalised Haar measure (U(1): dtheta/2pi), logarithm 0 before the flow; the way is there and back by ode.rtol, ode.atol alone.
@@ -229,7 +230,7 @@ enf_status enf_log_prob(enf_ctx *ctx, const enf_flow *flow, size_t n, const doub
  *
  * The gradient is exact for the numbers returned: that of the integration's own steps, through the
  * exact divergence, whatever logdet.method is. It is mean-free, equivariant under rotations and
- * reflections. logp is the number that enf_log_prob gives, to the tolerance. Units: grad in
+ * reflections (unless model.reflections is off). logp is the number that enf_log_prob gives, to the tolerance. Units: grad in
  * 1/(length unit). The error is controlled by ode.rtol and ode.atol.
  * Cost: an exact divergence for each evaluation on the way there, its gradient, of some four, for
  * those on the way back: some five to nine times an enf_log_prob.
@@ -269,7 +270,7 @@ enf_status enf_log_prob_estimate(enf_ctx *ctx, const enf_flow *flow, size_t n, c
  *
  * Any way of cutting a stream into calls, threads or ranks gives the same samples, bit for bit.
  * Mirror images are as likely as what they are images of: samples of a chiral molecule come in both
- * hands, whichever the flow was trained on. For one hand take the sign of a triple product at the
+ * hands, whichever the flow was trained on (with model.reflections off: in that of the rows). For one hand take the sign of a triple product at the
  * stereocentre, (a - c) . ((b - c) x (d - c)) of three atoms a, b, d bonded to c, and reflect samples
  * with the other one (x -> -x): u stays the same, and log q of the chosen hand is logp + log 2. With
  * several stereocentres reflecting mends samples with all of them wrong; others are of no use.

@@ -208,47 +208,67 @@ static void sum_pairs(sample *s) {
   }
 }
 
-/* From derivatives of the loss by f and df/dq to dA, or NULL. */
-static void charge_grad(const pair *e, heads f_bar[3], heads f1_bar[3], double *dA) {
+/* dA += of derivatives of the loss by f, or by one of its derivatives by q. */
+static void charge_grad(const pair *e, int order, heads f_bar[3], double *dA) {
   heads *to = (heads *)dA;
   for (size_t k = 0; dA && k < K; k++)
     for (size_t c = 0; c < 3; c++)
       for (size_t h = 0; h < H; h++)
-        to[3 * k + c][h] += f_bar[c][h] * e->u[0][k] + f1_bar[c][h] * e->u[1][k];
+        to[3 * k + c][h] += f_bar[c][h] * e->u[order][k];
 }
 
-/* `receive` backwards: from the receiver's bar to r_bar (of the pair's r) and dA. */
-static void receive_grad(const sample *s, const pair *e, size_t kind, double sign, node *bar,
-                         double *r_bar, double *dA) {
-  heads f[3], f1[3], f2[3], f_bar[3] = {{0}}, f1_bar[3] = {{0}};
+/* The part of p_dot and S: f_bar and r_bar gain, returned is the derivative by q through f'. */
+static double rates_grad(const sample *s, const pair *e, size_t kind, double sign, node *bar,
+                         heads f1[3], heads f_bar[3], double *r_bar, double *dA) {
+  heads f2[3], f1_bar[3];
   double q_bar = 0;
-  charge_sums(s, e, 0, kind, f);
-  charge_sums(s, e, 1, kind, f1);
   charge_sums(s, e, 2, kind, f2);
   for (size_t c = 0; c < 3; c++) {
     vectors along = {{0}};
-    heads across = {0}, value = {0}, rates = {0}, twice = {0};
+    heads across = {0}, rates = {0}, twice = {0};
     for (size_t a = 0; a < 3; a++)
       add_along(e->r, bar->S[c][a], along[a]);
-    add_along(e->r, bar->p[c], value);
     add_along(e->r_dot, bar->p_dot[c], rates);
     add_along(e->r, bar->p_dot[c], across);
     add_along(e->r, along, twice);
     for (size_t h = 0; h < H; h++) {
-      f_bar[c][h] = sign * (value[h] + rates[h]) + bar->S[c][0][0][h] + bar->S[c][1][1][h] +
-                    bar->S[c][2][2][h];
+      f_bar[c][h] +=
+          sign * rates[h] + bar->S[c][0][0][h] + bar->S[c][1][1][h] + bar->S[c][2][2][h];
       f1_bar[c][h] = sign * e->q_dot * across[h] + 2 * twice[h];
-      q_bar += f_bar[c][h] * f1[c][h] + f1_bar[c][h] * f2[c][h];
+      q_bar += f1_bar[c][h] * f2[c][h];
       for (size_t a = 0; a < 3; a++)
-        r_bar[a] += sign * (f[c][h] * bar->p[c][a][h] +
-                            f1[c][h] * (e->q_dot * bar->p_dot[c][a][h] +
-                                        2 * across[h] * e->r_dot[a])) +
-                    4 * f1[c][h] * along[a][h];
+        r_bar[a] += f1[c][h] * (sign * (e->q_dot * bar->p_dot[c][a][h] +
+                                        2 * across[h] * e->r_dot[a]) +
+                                4 * along[a][h]);
     }
   }
+  charge_grad(e, 1, f1_bar, dA);
+  return q_bar;
+}
+
+/* `receive` backwards: from the receiver's bar to r_bar (of the pair's r) and dA, or NULL. */
+static void receive_grad(const sample *s, const pair *e, size_t kind, double sign, node *bar,
+                         double *r_bar, double *dA) {
+  heads f[3], f1[3], f_bar[3] = {{0}};
+  double q_bar = 0, *to = dA ? dA + kind * CHARGES : NULL;
+  charge_sums(s, e, 0, kind, f);
+  charge_sums(s, e, 1, kind, f1);
+  for (size_t c = 0; c < 3; c++) {
+    add_along(e->r, bar->p[c], f_bar[c]);
+    for (size_t h = 0; h < H; h++)
+      f_bar[c][h] *= sign;
+    for (size_t a = 0; a < 3; a++)
+      for (size_t h = 0; h < H; h++)
+        r_bar[a] += sign * f[c][h] * bar->p[c][a][h];
+  }
+  if (s->eps || s->slopes)
+    q_bar = rates_grad(s, e, kind, sign, bar, f1, f_bar, r_bar, to);
+  charge_grad(e, 0, f_bar, to);
+  for (size_t c = 0; c < 3; c++)
+    for (size_t h = 0; h < H; h++)
+      q_bar += f_bar[c][h] * f1[c][h];
   for (size_t a = 0; a < 3; a++)
     r_bar[a] += 2 * q_bar * e->r[a];
-  charge_grad(e, f_bar, f1_bar, dA ? dA + kind * CHARGES : NULL);
 }
 
 static void sum_pairs_grad(const sample *s, double *dx, double *dA) {
@@ -404,7 +424,7 @@ static void particle_grad(const sample *s, size_t i, const double *v_bar, const 
                          s_hat[h] * n->p_dot[c][a][h] + turned[h];
         bar->p[c][a][h] = s_bar[h] * y.w[c][a][h];
         bar->p_dot[c][a][h] = s_hat[h] * y.w[c][a][h];
-        for (size_t d = 0; d < 3; d++)
+        for (size_t d = 0; s->slopes && d < 3; d++)
           bar->S[c][a][d][h] = (z_bar[a][h] * y.w[c][d][h] + z_bar[d][h] * y.w[c][a][h]) / 2;
       }
     }
@@ -462,9 +482,12 @@ void enf__chiral_grad(const enf__chiral *f, enf__arena *arena, const enf__points
   for (size_t i = 0; i < at->S; i++) {
     enter(&s, at, i);
     s.eps = of->eps ? of->eps + i * size : NULL;
-    const double trace = forward_sample(&s);
-    if (form)
+    if (form) {
+      const double trace = forward_sample(&s);
       form[i] += of->eps ? product(size, s.eps, s.v_dot) : trace;
+    } else {
+      sum_pairs(&s);
+    }
     cotangent_in(size, of->a, i, s.v);
     cotangent_in(size, of->hat, i, s.v_dot);
     for (size_t k = 0; k < N; k++)

@@ -1,6 +1,6 @@
 # traps.sh -- what a user is told who is about to get wrong physics: elements as kinds, another unit of length, a wrapped cell (in
 # atoms.sh), mirror images, another order of the atoms, energies that are not in kT. Read by run.sh. Rows are alanine dipeptide.
-traps='elements_are_no_kinds kinds_come_from_a_topology nanometres_are_no_angstrom mirror_images_are_turned hands_are_told
+traps='elements_are_no_kinds kinds_come_from_a_topology nanometres_are_no_angstrom mirror_images_are_turned a_flow_with_a_hand_is_believed hands_are_told
   other_orders_are_refused energies_in_other_units_are_told another_kT_is_told choices_need_rows'
 
 ala2="--steps 3 --set model.hidden=8 --set model.layers=1 --set train.batch=8"
@@ -78,6 +78,17 @@ mirror_images_are_turned() {
     awk '{ d = $1 - $2 - log(2); if (d > 1e-9 || -d > 1e-9) bad = 1 } END { exit bad }' || return 1
   "$enf" logprob hand.safetensors hand.xyz -q --json >a.json && "$enf" logprob hand.safetensors hand.xyz -q --json --chiral none >b.json || return 1
   echo "$(number nll a.json) $(number nll b.json)" | awk '{ d = $2 - $1 - log(2); exit !(d < 1e-9 && -d < 1e-9) }'
+}
+
+# A flow that tells left from right is left alone: rows as they are, no centres, no log 2, no --chiral.
+a_flow_with_a_hand_is_believed() {
+  "$enf" train both.xyz $ala2 --set model.reflections=off -q -o seeing.safetensors >/dev/null 2>note && ! grep -q 'mirror images' note &&
+    ! grep -q 'meta.centres' seeing.safetensors || return 1
+  "$enf" sample seeing.safetensors -n 4 -q -o seeing.xyz --logp seen.npy >/dev/null && "$enf" logprob seeing.safetensors mirror.xyz -q --json >a.json 2>note &&
+    [ ! -s note ] && "$enf" logprob seeing.safetensors mirror.xyz -q --json --chiral none >b.json && [ "$(number nll a.json)" = "$(number nll b.json)" ] || return 1
+  told='--chiral is for flows that do not know left from right: this one does (model.reflections off)'
+  refuses 2 "$told" sample seeing.safetensors -n 2 -q --chiral 8,6,10,14:+ -o n.npy &&
+    refuses 2 "$told" train both.xyz $ala2 --set model.reflections=off -q --chiral auto -o n.safetensors
 }
 
 hands_are_told() {
