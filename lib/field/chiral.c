@@ -1,22 +1,10 @@
-/* chiral.c -- the part of a velocity that tells left from right: its object and its arithmetic, see
-   chiral.h. A sample goes from pairs to particles (p and, as far as wanted, S or p_dot), through
-   what happens at every particle alone, and in the reverse pass back to the pairs: foo_bar is the
-   derivative of the loss by foo, foo_hat that by the tangent foo_dot.
+/* chiral.c -- the part of a velocity that tells left from right: its object and what happens at
+   every particle, see chiral.h. A sample goes from pairs to particles (p and, as far as wanted, S or
+   p_dot), through what happens at every particle alone, and in the reverse pass back to the pairs:
+   foo_bar is the derivative of the loss by foo, foo_hat that by the tangent foo_dot.
 
    G begins small, so that the field begins nearly blind, as it would be without this part. */
-#include "field/chiral.h"
-
-#include <math.h>
-#include <string.h>
-
-enum {
-  H = ENF__CHIRAL_HEADS,
-  K = ENF__CHIRAL_WIDTHS,
-  M = ENF__CHIRAL_POWERS,
-  B = ENF__CHIRAL_TIMES,
-  CHARGES = K * 3 * H, /* of one kind */
-  GAINS = M * B * 3 * H
-};
+#include "field/chiral_work.h"
 
 static const double INITIAL_CHARGE = 0.5, INITIAL_GAIN = 1e-3;
 
@@ -58,26 +46,6 @@ void enf__chiral_pack(enf__chiral *f, const double *params) {
 
 /* ---- one sample ------------------------------------------------------------------------------ */
 
-/* One number, and three, for every head. */
-typedef double heads[H];
-typedef heads vectors[3];
-
-/* Of a particle, for c = 0, 1, 2: p, p_dot and the rows of S. */
-typedef struct {
-  vectors p[3], p_dot[3], S[3][3];
-} node;
-
-typedef struct {
-  const enf__chiral *f;
-  const enf__shape *shape;
-  const double *x, *eps; /* (N,3) */
-  bool slopes;           /* S is wanted */
-  double norm;           /* (N-1)^-1/2 */
-  double time[B];        /* T_b */
-  node *value, *bar;     /* (N); bar.p_dot is p_hat */
-  double *v, *v_dot;     /* (N,3) */
-} sample;
-
 static sample lay_out(const enf__shape *shape, enf__arena *arena) {
   const size_t N = shape->particles;
   return (sample){.shape = shape,
@@ -103,25 +71,6 @@ static void enter(sample *s, const enf__points *at, size_t i) {
     s->time[b] = 2 * t * s->time[b - 1] - s->time[b - 2];
 }
 
-static size_t kind_of(const sample *s, size_t i) {
-  return s->shape->kind ? (size_t)s->shape->kind[i] : 0;
-}
-
-static double dot(const double *a, const double *b) {
-  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-}
-
-/* out += r.y for every head */
-static void add_along(const double *r, vectors y, double *out) {
-  for (size_t h = 0; h < H; h++)
-    out[h] += r[0] * y[0][h] + r[1] * y[1][h] + r[2] * y[2][h];
-}
-
-static void add_dots(vectors x, vectors y, double *out) {
-  for (size_t h = 0; h < H; h++)
-    out[h] += x[0][h] * y[0][h] + x[1][h] * y[1][h] + x[2][h] * y[2][h];
-}
-
 /* out += x x y */
 static void add_cross(vectors x, vectors y, vectors out) {
   for (size_t a = 0; a < 3; a++)
@@ -138,149 +87,6 @@ static void centre(size_t N, double *x) {
     mean /= (double)N;
     for (size_t i = 0; i < N; i++)
       x[3 * i + a] -= mean;
-  }
-}
-
-/* ---- pairs ----------------------------------------------------------------------------------- */
-
-/* Of a pair: r, r_dot, q_dot, and the Gaussians with their first and second derivatives by q. */
-typedef struct {
-  double r[3], r_dot[3], q_dot, u[3][K];
-} pair;
-
-static pair make_pair(const sample *s, size_t i, size_t j) {
-  pair e = {0};
-  for (size_t a = 0; a < 3; a++) {
-    e.r[a] = s->x[3 * i + a] - s->x[3 * j + a];
-    e.r_dot[a] = s->eps ? s->eps[3 * i + a] - s->eps[3 * j + a] : 0;
-  }
-  e.q_dot = 2 * dot(e.r, e.r_dot);
-  /* the exponent of the widest is q/32, of every other four times the next one's */
-  double y = exp(-dot(e.r, e.r) / 32), width = 4;
-  for (size_t k = K; k-- > 0; width /= 2) {
-    const double slope = -0.5 / (width * width);
-    e.u[0][k] = s->norm * y / width;
-    e.u[1][k] = slope * e.u[0][k];
-    e.u[2][k] = slope * e.u[1][k];
-    y *= y;
-    y *= y;
-  }
-  return e;
-}
-
-/* (N-1)^-1/2 f_c, or its derivative of an order, of a sender's kind. */
-static void charge_sums(const sample *s, const pair *e, int order, size_t kind, heads f[3]) {
-  const heads *A = (const heads *)(s->f->A + kind * CHARGES);
-  memset(f, 0, 3 * sizeof *f);
-  for (size_t k = 0; k < K; k++)
-    for (size_t c = 0; c < 3; c++)
-      for (size_t h = 0; h < H; h++)
-        f[c][h] += e->u[order][k] * A[3 * k + c][h];
-}
-
-/* What the sender's kind gives to a receiver; sign -1: r is that of the other direction. */
-static void receive(const sample *s, const pair *e, size_t kind, double sign, node *to) {
-  heads f[3], f1[3];
-  charge_sums(s, e, 0, kind, f);
-  for (size_t c = 0; c < 3; c++)
-    for (size_t a = 0; a < 3; a++)
-      for (size_t h = 0; h < H; h++)
-        to->p[c][a][h] += sign * e->r[a] * f[c][h];
-  if (!s->eps && !s->slopes)
-    return;
-  charge_sums(s, e, 1, kind, f1);
-  for (size_t c = 0; c < 3; c++)
-    for (size_t a = 0; a < 3; a++) {
-      for (size_t h = 0; h < H; h++)
-        to->p_dot[c][a][h] += sign * (f[c][h] * e->r_dot[a] + f1[c][h] * e->q_dot * e->r[a]);
-      for (size_t b = 0; s->slopes && b < 3; b++)
-        for (size_t h = 0; h < H; h++)
-          to->S[c][a][b][h] += (a == b ? f[c][h] : 0) + 2 * e->r[a] * e->r[b] * f1[c][h];
-    }
-}
-
-static void sum_pairs(sample *s) {
-  memset(s->value, 0, s->shape->particles * sizeof *s->value);
-  for (enf__pair at = enf__pair_first(s->shape); enf__pair_is(&at); enf__pair_next(&at)) {
-    const pair e = make_pair(s, at.i, at.j);
-    receive(s, &e, kind_of(s, at.j), 1, &s->value[at.i]);
-    receive(s, &e, kind_of(s, at.i), -1, &s->value[at.j]);
-  }
-}
-
-/* dA += of derivatives of the loss by f, or by one of its derivatives by q. */
-static void charge_grad(const pair *e, int order, heads f_bar[3], double *dA) {
-  heads *to = (heads *)dA;
-  for (size_t k = 0; dA && k < K; k++)
-    for (size_t c = 0; c < 3; c++)
-      for (size_t h = 0; h < H; h++)
-        to[3 * k + c][h] += f_bar[c][h] * e->u[order][k];
-}
-
-/* The part of p_dot and S: f_bar and r_bar gain, returned is the derivative by q through f'. */
-static double rates_grad(const sample *s, const pair *e, size_t kind, double sign, node *bar,
-                         heads f1[3], heads f_bar[3], double *r_bar, double *dA) {
-  heads f2[3], f1_bar[3];
-  double q_bar = 0;
-  charge_sums(s, e, 2, kind, f2);
-  for (size_t c = 0; c < 3; c++) {
-    vectors along = {{0}};
-    heads across = {0}, rates = {0}, twice = {0};
-    for (size_t a = 0; a < 3; a++)
-      add_along(e->r, bar->S[c][a], along[a]);
-    add_along(e->r_dot, bar->p_dot[c], rates);
-    add_along(e->r, bar->p_dot[c], across);
-    add_along(e->r, along, twice);
-    for (size_t h = 0; h < H; h++) {
-      f_bar[c][h] +=
-          sign * rates[h] + bar->S[c][0][0][h] + bar->S[c][1][1][h] + bar->S[c][2][2][h];
-      f1_bar[c][h] = sign * e->q_dot * across[h] + 2 * twice[h];
-      q_bar += f1_bar[c][h] * f2[c][h];
-      for (size_t a = 0; a < 3; a++)
-        r_bar[a] += f1[c][h] * (sign * (e->q_dot * bar->p_dot[c][a][h] +
-                                        2 * across[h] * e->r_dot[a]) +
-                                4 * along[a][h]);
-    }
-  }
-  charge_grad(e, 1, f1_bar, dA);
-  return q_bar;
-}
-
-/* `receive` backwards: from the receiver's bar to r_bar (of the pair's r) and dA, or NULL. */
-static void receive_grad(const sample *s, const pair *e, size_t kind, double sign, node *bar,
-                         double *r_bar, double *dA) {
-  heads f[3], f1[3], f_bar[3] = {{0}};
-  double q_bar = 0, *to = dA ? dA + kind * CHARGES : NULL;
-  charge_sums(s, e, 0, kind, f);
-  charge_sums(s, e, 1, kind, f1);
-  for (size_t c = 0; c < 3; c++) {
-    add_along(e->r, bar->p[c], f_bar[c]);
-    for (size_t h = 0; h < H; h++)
-      f_bar[c][h] *= sign;
-    for (size_t a = 0; a < 3; a++)
-      for (size_t h = 0; h < H; h++)
-        r_bar[a] += sign * f[c][h] * bar->p[c][a][h];
-  }
-  if (s->eps || s->slopes)
-    q_bar = rates_grad(s, e, kind, sign, bar, f1, f_bar, r_bar, to);
-  charge_grad(e, 0, f_bar, to);
-  for (size_t c = 0; c < 3; c++)
-    for (size_t h = 0; h < H; h++)
-      q_bar += f_bar[c][h] * f1[c][h];
-  for (size_t a = 0; a < 3; a++)
-    r_bar[a] += 2 * q_bar * e->r[a];
-}
-
-static void sum_pairs_grad(const sample *s, double *dx, double *dA) {
-  for (enf__pair at = enf__pair_first(s->shape); enf__pair_is(&at); enf__pair_next(&at)) {
-    const pair e = make_pair(s, at.i, at.j);
-    double r_bar[3] = {0};
-    receive_grad(s, &e, kind_of(s, at.j), 1, &s->bar[at.i], r_bar, dA);
-    receive_grad(s, &e, kind_of(s, at.i), -1, &s->bar[at.j], r_bar, dA);
-    for (size_t a = 0; dx && a < 3; a++) {
-      dx[3 * at.i + a] += r_bar[a];
-      dx[3 * at.j + a] -= r_bar[a];
-    }
   }
 }
 
@@ -342,7 +148,7 @@ static local at_particle(const sample *s, size_t i) {
 /* Velocities, tangents and, if wanted, the divergence. */
 static double forward_sample(sample *s) {
   double trace = 0;
-  sum_pairs(s);
+  enf__chiral_gather(s);
   for (size_t i = 0; i < s->shape->particles; i++) {
     local y = at_particle(s, i);
     for (size_t a = 0; a < 3; a++) {
@@ -486,13 +292,13 @@ void enf__chiral_grad(const enf__chiral *f, enf__arena *arena, const enf__points
       const double trace = forward_sample(&s);
       form[i] += of->eps ? product(size, s.eps, s.v_dot) : trace;
     } else {
-      sum_pairs(&s);
+      enf__chiral_gather(&s);
     }
     cotangent_in(size, of->a, i, s.v);
     cotangent_in(size, of->hat, i, s.v_dot);
     for (size_t k = 0; k < N; k++)
       particle_grad(&s, k, s.v + 3 * k, s.v_dot + 3 * k, s.slopes ? of->b[i] : 0, dG);
-    sum_pairs_grad(&s, dx ? dx + i * size : NULL, dA);
+    enf__chiral_gather_grad(&s, dx ? dx + i * size : NULL, dA);
   }
   arena->used = mark;
 }
