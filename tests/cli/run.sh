@@ -490,6 +490,23 @@ molecules_have_densities() {
   refuses 1 'other.xyz: line 12: the flow has no element S' logprob d.safetensors other.xyz -q
 }
 
+# A file far longer than the memory there may be is checked piece by piece: what a short one takes, and
+# 8 MB, for one of 100 MB. (Where the sanitizers reserve all addresses, there is no limit to set.)
+a_long_file_takes_little_memory() {
+  most=8192
+  until (ulimit -v $most && "$enf" check molecules.xyz) >/dev/null 2>&1; do
+    most=$((most + 8192))
+    [ $most -lt 1048576 ] || return 0
+  done
+  awk 'BEGIN { note = sprintf("%900s", ""); gsub(" ", "x", note)
+    for (i = 0; i < 1000; i++) printf "3\nnote=%s\nO 0 0 0.117\nH 0 0.757 -0.47%d\nH 0 -0.757 -0.47%d\n", note, i, i }' >part.xyz
+  for i in 1 2 3 4 5 6 7 8 9 10; do cat part.xyz part.xyz part.xyz part.xyz part.xyz part.xyz part.xyz part.xyz part.xyz part.xyz; done >long.xyz
+  (ulimit -v $((most + 8192)) && "$enf" check long.xyz --json) >long.json
+  status=$?
+  rm -f part.xyz long.xyz
+  [ $status = 0 ] && [ "$(number molecules long.json)" = 100000 ] && [ "$(number stable_molecules long.json)" = 100000 ]
+}
+
 # Molecules of any size: a training that goes on is the one that was not stopped; samples have
 # elements and the sizes of the data.
 molecules_have_any_size() {
@@ -527,7 +544,7 @@ molecules_have_any_size() {
 for args in "$here"/*.args; do
   run_case "$(basename "$args" .args)"
 done
-for check in molecules_have_any_size resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' 'signal_saves HUP' \
+for check in molecules_have_any_size a_long_file_takes_little_memory resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' 'signal_saves HUP' \
   stream_can_be_cut density_of_samples_is_theirs rows_tell_log_z_of_a_poor_flow \
   chain_is_made_of_samples picture_is_not_needed energy_training_learns energy_training_resumes a_budget_goes_on_with_a_finished_training \
   interrupted_scores_keep_the_report energies_come_from_a_file labels_become_species mistakes_are_told_at_once a_frame_far_outside_does_not_set_the_scale fine_tuning_improves metrics_tell_how_far_the_flow_is \
