@@ -43,6 +43,14 @@ static inline void features_load(golden *g, const char *prefix) {
   enf__field_pack(g->field, g->params.value);
 }
 
+static inline int64_t features_integer(const features *f, const char *tensor, size_t index) {
+  const enf__st_tensor *t = enf__st_find(&f->of.file, tensor);
+  int64_t value;
+  ck_assert_msg(t && t->dtype == ENF__I64 && index < t->count, "no integers %s", tensor);
+  memcpy(&value, (const char *)t->data + index * sizeof value, sizeof value);
+  return value;
+}
+
 static inline void features_open(features *f, const char *name, bool reversed) {
   char path[256];
   golden *g = &f->of;
@@ -58,6 +66,8 @@ static inline void features_open(features *f, const char *name, bool reversed) {
   for (size_t i = 0; i < g->B * f->most; i++)
     f->atoms[i / f->most] += mask[i] != 0;
   free(mask);
+  for (size_t m = 0; m < g->B; m++)
+    ck_assert_uint_eq(f->atoms[m], (size_t)features_integer(f, "in.n_atoms", m));
   g->shape = (enf__shape){.dimensions = 3, .features = f->F};
   g->model = (enf__model){.kind = ENF__FIELD_EGNN,
                           .hidden = golden_number(g, "hidden"),
@@ -95,14 +105,6 @@ static inline double features_number(const features *f, const char *tensor, size
   double *all = golden_doubles(&f->of, tensor, NULL);
   const double value = all[m];
   free(all);
-  return value;
-}
-
-static inline int64_t features_integer(const features *f, const char *tensor, size_t index) {
-  const enf__st_tensor *t = enf__st_find(&f->of.file, tensor);
-  int64_t value;
-  ck_assert_msg(t && t->dtype == ENF__I64 && index < t->count, "no integers %s", tensor);
-  memcpy(&value, (const char *)t->data + index * sizeof value, sizeof value);
   return value;
 }
 

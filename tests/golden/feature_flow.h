@@ -55,6 +55,8 @@ static inline void kinds_of(size_t m, int32_t *kind) {
     for (size_t s = 0; s < S; s++)
       if (hot[i * S + s] == 1)
         kind[i] = (int32_t)s;
+  for (size_t i = 0; i < f.atoms[m]; i++)
+    ck_assert_int_eq(kind[i], features_integer(&f, "in.species", m * f.most + i));
 }
 
 /* v (n,F) and log q of molecule m with this noise. */

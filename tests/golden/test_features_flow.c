@@ -105,6 +105,29 @@ START_TEST(velocity_is_the_network_in_the_flows_time) {
 }
 END_TEST
 
+/* A sample's kinds, its charges by floor (dequantised) or rounding, and, where features are scaled,
+   what it and its density are inside. */
+static void check_decoded(size_t m, const double *sample) {
+  int32_t kind[12];
+  const enf_flow *here = at(m);
+  const double *feature = sample + 3 * f.atoms[m];
+  enf__flow_decode(here, f.atoms[m], feature, kind);
+  for (size_t i = 0; i < f.atoms[m]; i++) {
+    const double charge = feature[(i + 1) * f.F - 1];
+    ck_assert_int_eq(kind[i], features_integer(&f, "sample.species", m * f.most + i));
+    ck_assert_int_eq(f.backward ? (int64_t)floor(charge) : llround(charge),
+                     features_integer(&f, "sample.charge", m * f.most + i));
+  }
+  if (f.backward)
+    return;
+  double inside[FEATURES_MOST];
+  here->space.ops->enter(&here->space, sample, inside, NULL, NULL);
+  const size_t size = features_state(&f, "sample.y", m, want);
+  expect("sample.y", size, inside, want, 1e-7);
+  expect_number("sample.log_p_scaled", m, features_number(&f, "sample.log_p", m) - scale_log(m),
+                1e-10);
+}
+
 START_TEST(densities_are_the_published_ones) {
   set_up(_i);
   for (size_t m = 0; m < g->B; m++) {
@@ -115,7 +138,6 @@ START_TEST(densities_are_the_published_ones) {
     if (f.backward) {
       features_state(&f, "act.xh_in", m, x);
     } else {
-      features_rows(&f, "in.x", m, 3, 0, 3, x);
       features_rows(&f, "in.one_hot", m, f.F - 1, 0, f.F - 1, want);
       features_rows(&f, "in.charge", m, 1, 0, 1, y);
       for (size_t i = 0; i < f.atoms[m]; i++) {
@@ -123,6 +145,7 @@ START_TEST(densities_are_the_published_ones) {
         x[3 * f.atoms[m] + (i + 1) * f.F - 1] = y[i];
       }
     }
+    features_rows(&f, "in.positions", m, 3, 0, 3, x); /* not centred */
     ck_assert_int_eq(enf_log_prob(g->ctx, here, 1, x, &logp), ENF_OK);
     expect("log p", 1, &logp, &wanted[0], 1e-7);
     features_state(&f, "sample.xh", m, x);
@@ -134,6 +157,7 @@ START_TEST(densities_are_the_published_ones) {
     unit.ops->to_host(&unit, x, y);
     ck_assert_int_eq(enf_transport(g->ctx, here, 1, 0, 1, y, x, NULL), ENF_OK);
     expect("sample", size, x, want, 1e-7);
+    check_decoded(m, x);
     const double size_log = enf__flow_size_log(flow, f.atoms[m]);
     const double size_want = features_number(&f, "flow.log_pN", m);
     expect("log p(N)", 1, &size_log, &size_want, 1e-10);
@@ -263,14 +287,9 @@ START_TEST(states_on_the_way_are_the_published_ones) {
   set("ode.rtol", "1e-9");
   set("ode.atol", "1e-9");
   for (size_t m = 0; m < g->B; m++) {
-    int32_t kind[12];
     if (f.backward)
       check_actnorm(m);
     check_states(m);
-    features_state(&f, "sample.xh", m, x);
-    enf__flow_decode(at(m), f.atoms[m], x + 3 * f.atoms[m], kind);
-    for (size_t i = 0; i < f.atoms[m]; i++)
-      ck_assert_int_eq(kind[i], features_integer(&f, "sample.species", m * f.most + i));
   }
   tear_down();
 }
