@@ -29,6 +29,7 @@ typedef struct {
   enf_batch *batch;
   double *logp; /* (n), or NULL */
   uint64_t drawn, failed;
+  progress shown;
 } request;
 
 static void print_samples(const cli *c, const request *q, double seconds) {
@@ -44,56 +45,76 @@ static void print_samples(const cli *c, const request *q, double seconds) {
   report_end(&r);
 }
 
-static int draw(cli *c, const enf_flow *flow, request *q) {
-  const enf_status status = enf_sample_batch(c->ctx, flow, q->seed, q->first, q->n, q->particles,
-                                             &q->batch, q->logp);
-  q->drawn = q->n;
-  return q->batch == NULL ? cli_fail_status(c, status)
-                          : settle_failed(c, status, q->n, &q->failed);
+/* An enf_progress_fn: the samples of a call are not counted, those of before are. */
+static int stop(void *user, uint64_t done, uint64_t total) {
+  request *q = user;
+  (void)done, (void)total;
+  progress_show(&q->shown, enf_batch_count(q->batch), q->n, 1, (double)NAN, -1);
+  return interrupted();
 }
 
-/* ---- by formula: samples of its size, of which those are kept that have it --------------------- */
+/* Keeps a sample that is wanted: all of them, or, by formula, those that have it. */
+static enf_status keep(cli *c, const int32_t *number, const enf_batch *drawn, size_t i,
+                       double logp, request *q) {
+  size_t N, F;
+  const int32_t *kind;
+  const double *features, *x;
+  enf_batch_get(drawn, i, &N, &kind, &F, &features, &x);
+  if (q->wanted.atoms > 0 && (isnan(x[0]) || !formula_is(&q->wanted, number, N, kind)))
+    return ENF_OK;
+  if (q->logp != NULL)
+    q->logp[enf_batch_count(q->batch)] = logp;
+  return enf_batch_append(c->ctx, q->batch, N, kind, F, features, x);
+}
 
-/* n further ones of the stream; keeps what is wanted. */
-static int draw_some(cli *c, const enf_flow *flow, const int32_t *number, uint64_t n, request *q) {
-  enf_batch *batch = NULL;
+/* n further ones of the stream; *cancelled: none of them. */
+static int draw_some(cli *c, const enf_flow *flow, const int32_t *number, uint64_t n, request *q,
+                     bool *cancelled) {
+  enf_batch *drawn = NULL;
   double *logp = q->logp != NULL ? cli_alloc(n, sizeof *logp) : NULL;
   uint64_t failed = 0;
-  enf_status status = enf_sample_batch(c->ctx, flow, q->seed, q->first + q->drawn, n,
-                                       q->wanted.atoms, &batch, logp);
-  int result = batch == NULL ? cli_fail_status(c, status) : settle_failed(c, status, n, &failed);
-  for (size_t i = 0; result == SUCCESS && i < n && enf_batch_count(q->batch) < q->n; i++) {
-    size_t N, F;
-    const int32_t *kind;
-    const double *features, *x;
-    q->drawn++;
-    enf_batch_get(batch, i, &N, &kind, &F, &features, &x);
-    if (isnan(x[0]) || !formula_is(&q->wanted, number, N, kind))
-      continue;
-    if (logp != NULL)
-      q->logp[enf_batch_count(q->batch)] = logp[i];
-    status = enf_batch_append(c->ctx, q->batch, N, kind, F, features, x);
+  const size_t N = q->wanted.atoms > 0 ? q->wanted.atoms : q->particles;
+  enf_status status =
+      enf_sample_batch(c->ctx, flow, q->seed, q->first + q->drawn, n, N, &drawn, logp);
+  *cancelled = status == ENF_ERR_CANCELLED;
+  int result = *cancelled      ? SUCCESS
+               : drawn == NULL ? cli_fail_status(c, status)
+                               : settle_failed(c, status, n, &failed);
+  for (size_t i = 0; !*cancelled && result == SUCCESS && i < n && enf_batch_count(q->batch) < q->n;
+       i++) {
+    status = keep(c, number, drawn, i, logp != NULL ? logp[i] : 0, q);
     result = status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
+    q->drawn++;
   }
   q->failed += failed;
-  enf_batch_destroy(batch);
+  enf_batch_destroy(drawn);
   free(logp);
   return result;
 }
 
-static int draw_formula(cli *c, const enf_flow *flow, request *q) {
-  enum { AT_ONCE = 64, TRIES = 1000 };
+/* Pieces of the stream, until there are enough of what is wanted, or the user has. */
+static int draw(cli *c, const enf_flow *flow, request *q) {
+  enum { AT_ONCE = 512, BY_FORMULA = 64, TRIES = 1000 };
+  const bool chosen = q->wanted.atoms > 0;
   int32_t number[ATOMIC_NUMBERS];
-  if (element_numbers(flow, number) <= 0)
+  bool cancelled = false;
+  if (element_numbers(flow, number) <= 0 && chosen)
     return cli_fail("--formula needs a flow that makes elements");
   const enf_status status = enf_batch_create(c->ctx, &q->batch, 3);
   int result = status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
-  while (result == SUCCESS && enf_batch_count(q->batch) < q->n && !interrupted()) {
-    if (q->drawn >= TRIES * q->n)
-      return cli_fail("of %llu samples %zu are %s, %llu were wanted", (unsigned long long)q->drawn,
-                      enf_batch_count(q->batch), c->value[FLAG_FORMULA], (unsigned long long)q->n);
-    result = draw_some(c, flow, number, AT_ONCE, q);
+  q->shown = progress_begin(c, "sampling", "molecules", 0);
+  enf_ctx_set_progress(c->ctx, stop, q);
+  while (result == SUCCESS && enf_batch_count(q->batch) < q->n && !interrupted() && !cancelled) {
+    const uint64_t left = q->n - enf_batch_count(q->batch), most = chosen ? BY_FORMULA : AT_ONCE;
+    if (chosen && q->drawn >= TRIES * q->n)
+      result = cli_fail("of %llu samples %zu are %s, %llu were wanted",
+                        (unsigned long long)q->drawn, enf_batch_count(q->batch),
+                        c->value[FLAG_FORMULA], (unsigned long long)q->n);
+    else
+      result = draw_some(c, flow, number, chosen || left > most ? most : left, q, &cancelled);
   }
+  enf_ctx_set_progress(c->ctx, NULL, NULL);
+  progress_end(&q->shown);
   return result;
 }
 
@@ -124,11 +145,18 @@ static int draw_molecules(cli *c, const enf_flow *flow) {
     return result;
   const double start = cli_seconds();
   q.logp = cli_has(c, FLAG_LOGP) ? cli_alloc(q.n, sizeof *q.logp) : NULL;
-  result = q.wanted.atoms > 0 ? draw_formula(c, flow, &q) : draw(c, flow, &q);
+  interrupts_catch();
+  result = draw(c, flow, &q);
+  if (result == SUCCESS && enf_batch_count(q.batch) == 0)
+    result = cli_fail_status(c, ENF_ERR_CANCELLED);
   if (result == SUCCESS)
     result = write_samples(c, flow, q.batch, enf_batch_count(q.batch), q.logp);
   if (result == SUCCESS)
     print_samples(c, &q, cli_seconds() - start);
+  if (result == SUCCESS && enf_batch_count(q.batch) < q.n)
+    result = cli_fail("interrupted; %s has %zu of %llu samples, --first %llu goes on with the next",
+                      c->value[FLAG_OUTPUT], enf_batch_count(q.batch), (unsigned long long)q.n,
+                      (unsigned long long)(q.first + q.drawn));
   enf_batch_destroy(q.batch);
   free(q.logp);
   return result;
