@@ -239,6 +239,22 @@ START_TEST(a_file_gives_the_same_flow) {
 }
 END_TEST
 
+/* What a mixture says of mirror images would be true of some of its parts only. */
+START_TEST(parts_of_a_mixture_all_have_a_hand_or_none) {
+  enf_flow *part[2], *mix;
+  OK(enf_create(ctx, &part[0], opts));
+  OK(enf_mixture_create(ctx, &mix, 1, (const enf_flow *const *)part, NULL));
+  enf_destroy(mix);
+  set("model.reflections", "on");
+  OK(enf_create(ctx, &part[1], opts));
+  ck_assert_int_eq(enf_mixture_create(ctx, &mix, 2, (const enf_flow *const *)part, NULL),
+                   ENF_ERR_SHAPE);
+  ck_assert_str_eq(enf_ctx_errmsg(ctx), "model.reflections of part 1 is \"1\", that of part 0 \"0\"");
+  enf_destroy(part[0]);
+  enf_destroy(part[1]);
+}
+END_TEST
+
 /* Blind flows have the tensors and the weights that they had. */
 START_TEST(with_reflections_there_is_nothing_of_it) {
   const char *name;
@@ -338,6 +354,7 @@ int main(void) {
   tcase_add_test(tests, continuous_adjoint_agrees_with_the_discrete_one);
   tcase_add_test(tests, trainings_are_the_same_with_train_reflect_and_for_any_threads);
   tcase_add_test(tests, a_file_gives_the_same_flow);
+  tcase_add_test(tests, parts_of_a_mixture_all_have_a_hand_or_none);
   tcase_add_test(tests, with_reflections_there_is_nothing_of_it);
   tcase_add_test(tests, trained_on_one_hand_samples_are_of_it);
   return run_suite("hand", tests);
