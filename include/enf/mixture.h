@@ -18,7 +18,7 @@ extern "C" {
  * enf_path_lengths, enf_prior_sample, enf_prior_log_prob, enf_prior_fit) is UNSUPPORTED. Tensors
  * are "mixture.log_weights" and those of part C under "part.C."; free text is that of the first
  * part. In:   count    1 to 64 parts    (count), copied: of one space, particles, dimensions,
- * species and model.reflections; of any maps, priors and scales, which are fixed from now on; none a mixture weights
+ * species, model.reflections and model.temperature; of any maps, priors and scales, which are fixed from now on; none a mixture weights
  * (count) above 0, of any sum; NULL: equal. None is below 1e-6 of the sum. Out:  mix      NULL on
  * failure; the caller destroys it Statuses: ARG, RANGE (count, weights), SHAPE (parts that differ),
  * UNSUPPORTED (a part that is a mixture), NOMEM. Source: Giaquinto, Banerjee 2020,

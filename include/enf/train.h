@@ -111,7 +111,7 @@ enf_status enf_train_step_weighted(enf_ctx *ctx, enf_trainer *tr, size_t n, cons
  * In:   n, x, logw   as enf_train_step_weighted; logw may be NULL
  *       temperature  (n) of the rows, in units of that of the energies; NULL: all at the flow's
  * Statuses: as enf_train_step_weighted; RANGE (a temperature the flow is not for), UNSUPPORTED (the
- * flow has no model.temperatures). Then nothing is changed. Since 0.1.
+ * flow has no model.temperatures, or is a mixture or to be a part of one). Then nothing is changed. Since 0.1.
  */
 enf_status enf_train_step_tempered(enf_ctx *ctx, enf_trainer *tr, size_t n, const double *x,
                                    const double *temperature, const double *logw,

@@ -26,7 +26,7 @@ static void put_weights(enf_flow *mix, const double *weights, double sum) {
 static enf_status check_part(enf_ctx *ctx, const enf_flow *first, const enf_flow *part, size_t c) {
   static const enf__opt same[] = {ENF__OPT_MODEL_SPACE, ENF__OPT_MODEL_PARTICLES,
                                   ENF__OPT_MODEL_DIMENSIONS, ENF__OPT_MODEL_SPECIES,
-                                  ENF__OPT_MODEL_REFLECTIONS};
+                                  ENF__OPT_MODEL_REFLECTIONS, ENF__OPT_MODEL_TEMPERATURE};
   char one[32], other[32];
   enf_status status;
   TRY(enf__flow_check(ctx, part));

@@ -111,6 +111,10 @@ static enf_status read_ladder(enf_ctx *ctx, const enf_opts *options, enf__ladder
   double range[2];
   enf__read_temperatures(enf__opts_text(options, ENF__OPT_MODEL_TEMPERATURES), range);
   *ladder = (enf__ladder){range[0], range[1], enf__opts_real(options, ENF__OPT_MODEL_TEMPERATURE)};
+  if (!enf__ladder_on(ladder) && ladder->temperature != 1)
+    return enf__fail(ctx, ENF_ERR_OPTION,
+                     "model.temperature is %g, and a flow without model.temperatures is for 1",
+                     ladder->temperature);
   if (!enf__ladder_on(ladder) || enf__ladder_holds(ladder, ladder->temperature))
     return ENF_OK;
   return enf__fail(ctx, ENF_ERR_OPTION,

@@ -24,7 +24,7 @@ enf__energies enf__energies_take(const enf__batch *batch, enf__arena *arena);
 double enf__capped_energy(double u, double cap);
 /* The share `cut` of the largest of log w (n) becomes the least of them. One w is above 0. */
 void enf__weights_cut(size_t n, double cut, double *logw);
-/* log w (n), to a constant, -> w of mean 1 over those above 0. */
+/* log w (n), to a constant, -> w of mean 1 over those above 0, if any is. */
 void enf__weights_level(size_t n, double *w);
 
 /* The reduced temperature that drawn sample i is at: 1 of a flow without a ladder. Consecutive

@@ -52,7 +52,8 @@ enf__energies enf__energies_take(const enf__batch *b, enf__arena *arena) {
 }
 
 size_t enf__batch_rung(const enf__batch *b, size_t i) {
-  return enf__ladder_on(&b->flow->space.ladder) ? i * b->rungs / b->n : 0;
+  const bool many = enf__ladder_on(&b->flow->space.ladder) && b->rungs > 0;
+  return many ? (b->place + i) * b->rungs / b->whole : 0;
 }
 
 /* The first rung is the flow's own temperature. */
@@ -356,7 +357,7 @@ void enf__weights_level(size_t n, double *w) {
     sum += w[i];
   }
   for (size_t i = 0; i < n; i++)
-    w[i] *= (double)count / sum;
+    w[i] *= count > 0 ? (double)count / sum : 1;
 }
 
 /* The first sample of the next rung. */

@@ -8,6 +8,9 @@
 static enf_status check_temperatures(const enf__fit *f) {
   const enf_fit_plan *p = &f->plan;
   const enf__ladder *ladder = &enf__fit_flow(f)->space.ladder;
+  if (p->validation_temperature && enf__fit_flow(f)->parts)
+    return enf__fail(f->ctx, ENF_ERR_UNSUPPORTED,
+                     "validation_temperature is given, and a mixture is at one temperature");
   for (size_t i = 0; p->validation_temperature && i < p->held_out; i++)
     if (!enf__ladder_on(ladder) || !enf__ladder_holds(ladder, p->validation_temperature[i]))
       return enf__fail(f->ctx, ENF_ERR_RANGE,

@@ -107,6 +107,7 @@ static enf_status sum_leaf(enf_ctx *ctx, const enf_trainer *tr, const job *j, si
   memset(node, 0, j->width * sizeof *node);
   part.n = b->n * (leaf + 1) / j->leaves - begin;
   part.first += begin;
+  part.place += begin;
   if (b->x) {
     part.x += begin * dim;
     part.volume += begin;

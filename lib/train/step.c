@@ -38,8 +38,15 @@ static enf_status check_rows(enf_ctx *ctx, const rows *r, size_t dim) {
   return ENF_OK;
 }
 
+/* Is the flow a mixture, or to be the next part of one? */
+static bool has_parts(const enf_trainer *tr) { return tr->flow->parts > 0 || tr->mixture; }
+
 /* Temperatures of a ladder that hold for the flow. */
-static enf_status check_temperatures(enf_ctx *ctx, const rows *r, const enf__ladder *ladder) {
+static enf_status check_temperatures(enf_ctx *ctx, const enf_trainer *tr, const rows *r) {
+  const enf__ladder *ladder = &tr->flow->space.ladder;
+  if (r->temperature && has_parts(tr))
+    return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
+                     "rows have temperatures, and parts of a mixture are at that of the flow alone");
   if (r->temperature && !enf__ladder_on(ladder))
     return enf__fail(ctx, ENF_ERR_UNSUPPORTED,
                      "rows have temperatures, and the flow has no model.temperatures");
@@ -157,6 +164,10 @@ static enf_status check_step(enf_ctx *ctx, const enf_trainer *tr, rows *r,
   if (r->logw && !objective->needs_data)
     return enf__fail(ctx, ENF_ERR_ARG, "train.objective %s takes no rows that logw could weigh",
                      enf__opts_print(tr->options, ENF__OPT_TRAIN_OBJECTIVE, name));
+  if (r->temperature && !objective->needs_data)
+    return enf__fail(ctx, ENF_ERR_ARG,
+                     "train.objective %s takes no rows that could have temperatures",
+                     enf__opts_print(tr->options, ENF__OPT_TRAIN_OBJECTIVE, name));
   if (!tr->energy && objective->needs_energy)
     return enf__fail(ctx, ENF_ERR_STATE,
                      "train.objective %s needs an energy: call enf_trainer_set_energy first",
@@ -168,7 +179,7 @@ static enf_status check_step(enf_ctx *ctx, const enf_trainer *tr, rows *r,
     status = enf__weights_check(ctx, r->n, r->logw, &r->top, &r->left);
   if (status != ENF_OK || !objective->needs_data)
     return status;
-  status = check_temperatures(ctx, r, &tr->flow->space.ladder);
+  status = check_temperatures(ctx, tr, r);
   if (status != ENF_OK)
     return status;
   return check_rows(ctx, r, enf__space_host(&tr->flow->space));
@@ -354,8 +365,7 @@ static size_t rows_of_ranks(const enf_trainer *tr, size_t n) {
 
 /* Parts of mixtures have samples at the temperature of the flow alone. */
 static size_t rungs_of(const enf_trainer *tr) {
-  const bool alone = enf__flow_parts(tr->flow) == 1 && !tr->mixture;
-  return alone ? (size_t)enf__opts_int(tr->options, ENF__OPT_TRAIN_RUNGS) : 0;
+  return has_parts(tr) ? 0 : (size_t)enf__opts_int(tr->options, ENF__OPT_TRAIN_RUNGS);
 }
 
 static enf_status make_step(enf_ctx *ctx, enf_trainer *tr, rows r, enf_step_info *info) {
@@ -374,6 +384,8 @@ static enf_status make_step(enf_ctx *ctx, enf_trainer *tr, rows r, enf_step_info
                       .share = tr->share,
                       .step = tr->counters[ENF__STEP],
                       .rungs = rungs_of(tr),
+                      .place = tr->reduce.rank * r.n,
+                      .whole = rows_of_ranks(tr, rows_of_batch(tr, &r)),
                       .energy = tr->energy,
                       .energy_user = tr->energy_user};
   enf__slope slope;

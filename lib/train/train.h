@@ -35,6 +35,7 @@ typedef struct {
   double share;            /* of the flow among them so far; 0: none yet */
   uint64_t step;
   size_t rungs; /* temperatures of the samples that are drawn, with a ladder; 0: the flow's alone */
+  size_t place, whole; /* of its first sample in the batch on all ranks, and how many that has */
   enf_energy_fn energy; /* the host's, or NULL */
   void *energy_user;
 } enf__batch;

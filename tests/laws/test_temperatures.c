@@ -280,6 +280,68 @@ START_TEST(steps_are_the_same_for_any_number_of_threads) {
 }
 END_TEST
 
+static int add_nothing(void *user, size_t n, double *sum) {
+  (void)user, (void)n, (void)sum;
+  return 0;
+}
+
+/* A rank's pieces of a batch have the temperatures of the whole, however small they are. */
+START_TEST(ranks_are_at_all_temperatures) {
+  static const char *const objectives[] = {"energy", "path-gradient"};
+  enf_step_info alone = ENF_STEP_INFO_INIT, rank = ENF_STEP_INFO_INIT;
+  for (int k = 0; k < 2; k++) {
+    enf_trainer *tr;
+    begin("1 2.5");
+    train("energy", 5, "1");
+    set("train.objective", objectives[_i]);
+    OK(enf_trainer_create(ctx, &tr, flow, opts));
+    ck_assert_int_eq(enf_trainer_set_energy(tr, springs, NULL), ENF_OK);
+    if (k == 0)
+      ck_assert_int_eq(enf_trainer_set_reduce(tr, add_nothing, NULL, 0, 1), ENF_OK);
+    OK(enf_train_step(ctx, tr, 96, NULL, k == 0 ? &rank : &alone));
+    enf_trainer_destroy(tr);
+    end();
+  }
+  ck_assert_double_eq_tol(rank.loss, alone.loss, 1e-9 * fabs(alone.loss));
+  ck_assert_double_eq_tol(rank.grad_norm, alone.grad_norm, 1e-9 * alone.grad_norm);
+}
+END_TEST
+
+START_TEST(parts_of_mixtures_are_at_one_temperature) {
+  static double x[ROWS * DIM], hot[ROWS];
+  enf_flow *at, *mix;
+  enf_trainer *tr;
+  enf_fit_plan plan = ENF_FIT_PLAN_INIT;
+  begin("1 2");
+  make_rows(x);
+  for (size_t i = 0; i < ROWS; i++)
+    hot[i] = 2;
+  OK(enf_at_temperature(ctx, &at, flow, 2));
+  const enf_flow *const two[] = {flow, at}, *const same[] = {at, at};
+  REFUSED(ENF_ERR_SHAPE, "model.temperature of part 1", enf_mixture_create(ctx, &mix, 2, two, NULL));
+  OK(enf_mixture_create(ctx, &mix, 2, same, NULL));
+  set("train.objective", "likelihood");
+  OK(enf_trainer_create(ctx, &tr, mix, opts));
+  REFUSED(ENF_ERR_UNSUPPORTED, "parts of a mixture",
+          enf_train_step_tempered(ctx, tr, ROWS, x, hot, NULL, NULL));
+  plan.steps = 1;
+  plan.validation = x;
+  plan.validation_temperature = hot;
+  plan.held_out = plan.batch = 8;
+  plan.look_every = 1;
+  REFUSED(ENF_ERR_UNSUPPORTED, "a mixture", enf_fit(ctx, tr, ROWS, x, &plan, NULL, NULL, NULL));
+  enf_trainer_destroy(tr);
+  set("train.objective", "energy");
+  OK(enf_trainer_create(ctx, &tr, flow, opts));
+  ck_assert_int_eq(enf_trainer_set_energy(tr, springs, NULL), ENF_OK);
+  REFUSED(ENF_ERR_ARG, "takes no rows", enf_train_step_tempered(ctx, tr, ROWS, x, hot, NULL, NULL));
+  enf_trainer_destroy(tr);
+  enf_destroy(mix);
+  enf_destroy(at);
+  end();
+}
+END_TEST
+
 /* ---- bad input ------------------------------------------------------------------------------- */
 
 START_TEST(what_cannot_be_is_refused) {
@@ -302,8 +364,9 @@ START_TEST(what_cannot_be_is_refused) {
   enf_trainer_destroy(tr);
   set("model.temperature", "3");
   ck_assert_int_eq(enf_create(ctx, &plain, opts), ENF_ERR_OPTION);
-  set("model.temperature", "1");
   set("model.temperatures", "");
+  REFUSED(ENF_ERR_OPTION, "is 3, and", enf_create(ctx, &plain, opts));
+  set("model.temperature", "1");
   OK(enf_create(ctx, &plain, opts));
   ck_assert_int_eq(enf_at_temperature(ctx, &at, plain, 1), ENF_ERR_UNSUPPORTED);
   OK(enf_trainer_create(ctx, &tr, plain, opts));
@@ -323,6 +386,8 @@ int main(void) {
   tcase_add_test(tests, a_file_keeps_the_temperature);
   tcase_add_test(tests, gradients_are_those_of_differences);
   tcase_add_test(tests, steps_are_the_same_for_any_number_of_threads);
+  tcase_add_loop_test(tests, ranks_are_at_all_temperatures, 0, 2);
+  tcase_add_test(tests, parts_of_mixtures_are_at_one_temperature);
   tcase_add_test(tests, what_cannot_be_is_refused);
   return run_suite("temperatures", tests);
 }
