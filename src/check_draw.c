@@ -126,12 +126,20 @@ static void draw_atoms(const drawing *d) {
   }
 }
 
+/* In the middle of its cell, as large as fits. */
 static void draw_molecule(FILE *file, const check_molecule *m, size_t place) {
   double y[CHECK_ATOMS][3], reach = 2;
   project(m, y);
-  for (size_t i = 0; i < m->N; i++)
-    for (int k = 0; k < 2; k++)
-      reach = fmax(reach, fabs(y[i][k]) + 0.5);
+  for (int k = 0; k < 2; k++) {
+    double least = INFINITY, most = -INFINITY;
+    for (size_t i = 0; i < m->N; i++) {
+      least = fmin(least, y[i][k]);
+      most = fmax(most, y[i][k]);
+    }
+    for (size_t i = 0; i < m->N; i++)
+      y[i][k] -= (least + most) / 2;
+    reach = fmax(reach, (most - least) / 2 + 0.5);
+  }
   const double left = (double)(place % ACROSS) * CELL, top = (double)(place / ACROSS) * CELL;
   const drawing d = {file, m, y, left + CELL / 2, top + CELL / 2 + 6, (CELL / 2 - 12) / reach};
   fprintf(file, "<text x=\"%.0f\" y=\"%.0f\" fill=\"%s\">%zu atoms, %s</text>\n", left + 8,
@@ -144,7 +152,7 @@ static void draw_molecule(FILE *file, const check_molecule *m, size_t place) {
 typedef struct {
   const char *title;
   size_t n;
-  double range;                /* of the axis */
+  double range, tick, middle;  /* of the axis; between labels; of what they stand below */
   const double *value, *other; /* (n) counts; other may be NULL */
 } histogram;
 
@@ -181,9 +189,9 @@ static void draw_histogram(FILE *file, const histogram *h, double left, double t
                "fill=\"none\" stroke=\"#d1495b\" stroke-width=\"1.3\"");
   fprintf(file, "<path d=\"M%.1f %.1fH%.1f\" stroke=\"#222222\" fill=\"none\"/>\n", x0, bottom,
           x0 + width);
-  for (int k = 0; k <= 4; k++)
+  for (double tick = 0; tick + h->middle <= h->range; tick += h->tick)
     fprintf(file, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.3g</text>\n",
-            x0 + width * k / 4, bottom + 15, h->range * k / 4);
+            x0 + width * (tick + h->middle) / h->range, bottom + 15, tick);
   fprintf(file, "<text x=\"%.1f\" y=\"%.1f\">%s</text>\n", x0, top + 22, h->title);
 }
 
@@ -199,10 +207,11 @@ static void draw_histograms(FILE *file, const check_found *f, const check_found 
   const bool both = train != NULL;
   const histogram distances = {both ? "distances (angstrom); line: training file"
                                     : "distances (angstrom)",
-                               CHECK_BINS, CHECK_RANGE, f->distance, both ? train->distance : NULL},
+                               CHECK_BINS, CHECK_RANGE, 2, 0, f->distance,
+                               both ? train->distance : NULL},
                   sizes = {both ? "atoms of a molecule; line: training file"
                                 : "atoms of a molecule",
-                           last, (double)last, size, both ? other : NULL};
+                           last, (double)last, 4, 0.5, size, both ? other : NULL};
   const double top = CELL * (CHECK_SHOWN / ACROSS);
   draw_histogram(file, &distances, 0, top);
   draw_histogram(file, &sizes, PLOT_WIDTH, top);
