@@ -207,11 +207,20 @@ static void draw_histograms(FILE *file, const check_found *f, const check_found 
   const bool both = train != NULL;
   const histogram distances = {both ? "distances (angstrom); line: training file"
                                     : "distances (angstrom)",
-                               CHECK_BINS, CHECK_RANGE, 2, 0, f->distance,
+                               CHECK_BINS,
+                               CHECK_RANGE,
+                               2,
+                               0,
+                               f->distance,
                                both ? train->distance : NULL},
                   sizes = {both ? "atoms of a molecule; line: training file"
                                 : "atoms of a molecule",
-                           last, (double)last, 4, 0.5, size, both ? other : NULL};
+                           last,
+                           (double)last,
+                           4,
+                           0.5,
+                           size,
+                           both ? other : NULL};
   const double top = CELL * (CHECK_SHOWN / ACROSS);
   draw_histogram(file, &distances, 0, top);
   draw_histogram(file, &sizes, PLOT_WIDTH, top);
