@@ -170,6 +170,10 @@ static int find_rungs(ladder *l) {
   enf_get_real(l->flow, "coldest", &coldest);
   enf_get_real(l->flow, "hottest", &hottest);
   const int result = temperatures_read(l->c, &l->count, l->temperature);
+  for (size_t k = 0; k < l->count && result == SUCCESS; k++)
+    if (l->temperature[k] < coldest || l->temperature[k] > hottest)
+      return cli_usage(l->c, "rung %g is outside the temperatures of the flow, %g to %g",
+                       l->temperature[k], coldest, hottest);
   if (result != SUCCESS || l->count > 0)
     return result;
   l->count = USUAL;

@@ -112,8 +112,8 @@ bool enf__read_temperatures(const char *text, double range[2]) {
     if (end == text)
       return false;
   }
-  return !*skip_blanks(end) && range[0] > 0 && range[0] <= 1 && range[1] >= 1 &&
-         range[0] < range[1] && isfinite(range[1]);
+  return !*skip_blanks(end) && range[0] >= 1e-6 && range[0] <= 1 && range[1] >= 1 &&
+         range[0] < range[1] && range[1] <= 1e6;
 }
 
 bool enf__check_temperatures(const char *text, char *why, size_t size) {
@@ -121,7 +121,7 @@ bool enf__check_temperatures(const char *text, char *why, size_t size) {
   if (enf__read_temperatures(text, range))
     return true;
   enf__format(why, size,
-              "\"%.40s\" is not two numbers above 0, a lower and a higher one, with 1, the "
+              "\"%.40s\" is not two numbers of 1e-6 to 1e6, a lower and a higher one, with 1, the "
               "temperature of the energies, among them, as in \"1 2\"",
               text);
   return false;

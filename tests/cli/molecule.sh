@@ -183,6 +183,7 @@ temperatures_are_chosen() {
     number mean_u_samples text >>own
   done >means
   awk 'NR == 1 { cold = $1 } END { d = cold / $1 - 2; exit !(NR == 2 && d * d < 1e-20) }' means && [ "$(sort -u own | wc -l)" = 2 ] &&
+    refuses 2 'rung 9 is outside the temperatures of the flow, 1 to 2' ladder ladder.safetensors -n 30 -e lj:n=22 --temperatures 1,1.5,9 -q &&
     "$enf" ladder ladder.safetensors -n 30 -e lj:n=22 --temperatures 1,1.5 --cv phi=torsion:4,6,8,14 --states phi:0:115 -q --json >text &&
     grep -q '"temperature": \[1, 1.5\], "ess": \[.*"free_energy_err": \[' text
 }

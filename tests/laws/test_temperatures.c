@@ -345,7 +345,8 @@ END_TEST
 /* ---- bad input ------------------------------------------------------------------------------- */
 
 START_TEST(what_cannot_be_is_refused) {
-  static const char *const wrong[] = {"2 1", "1", "1 2 3", "2 3", "0 2", "1 1", "1 x", "-1 2", "1 inf"};
+  static const char *const wrong[] = {"2 1", "1", "1 2 3", "2 3", "0 2", "1 1", "1 x", "-1 2", "1 inf",
+                                      "1e-7 2", "1 1e7"};
   static double x[ROWS * DIM], hot[ROWS];
   enf_flow *at, *plain;
   enf_trainer *tr;
