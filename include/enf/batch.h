@@ -57,6 +57,28 @@ enf_status enf_batch_get(const enf_batch *batch, size_t index, size_t *N, const 
                          size_t *F, const double **features, const double **x);
 
 /**
+ * enf_batch_set_context: the numbers that a conditional flow is given with configurations first ...
+ * first+n-1: a property, a temperature.
+ *
+ * In:   G       numbers of a configuration, as many as model.context; alike in a batch
+ *       values  (n,G), finite
+ * Statuses: ARG, RANGE (first+n), SHAPE (G is 0, or not that of the batch's others), NONFINITE,
+ * NOMEM; then the batch is as it was. Since 0.1.
+ */
+enf_status enf_batch_set_context(enf_ctx *ctx, enf_batch *batch, size_t first, size_t n, size_t G,
+                                 const double *values);
+
+/**
+ * enf_batch_context: the context of configuration `index`.
+ *
+ * Out:  G, values  (G), borrowed until the batch changes; 0 and NULL where none is set. Each may be
+ *                  NULL if not wanted.
+ * Statuses: ARG, RANGE (index). Since 0.1.
+ */
+enf_status enf_batch_context(const enf_batch *batch, size_t index, size_t *G,
+                             const double **values);
+
+/**
  * enf_batch_read: all configurations of a file, of as many sizes as it has.
  *
  * Extended XYZ (.xyz, .extxyz), columns as enf_array_read finds them, or a set of .npy files, by
@@ -112,7 +134,9 @@ void enf_batch_destroy(enf_batch *batch);
  *
  * A flow with features (model.elements, model.features) serves any number of particles. So do the
  * weights of one without, if it is one velocity field with a Gaussian prior: then kinds are numbers
- * of model.species, NULL where the particles are all alike, or as many as model.particles. What the
+ * of model.species, NULL where the particles are all alike, or as many as model.particles. With
+ * model.kinds given, kinds are places in model.elements, and no features. With model.context every
+ * configuration has one of that many numbers (enf_batch_set_context), else SHAPE. What the
  * flow cannot take is refused with the number of the configuration; then nothing is done. When a
  * configuration fails (a number that is not finite, its integration) its outputs are NaN, all
  * others are right, and the status is that of the failed one with the lowest number;
@@ -153,11 +177,26 @@ enf_status enf_log_prob_batch(enf_ctx *ctx, const enf_flow *flow, const enf_batc
  * Out:  batch  kinds, features and x, mean-free; NULL if nothing was done; the caller destroys it
  *       logp   (n) of the continuous state, as enf_log_prob_batch gives it for the features; NULL
  * if not wanted (cheaper) Threads: flow may be shared; ctx not. Statuses: ARG, RANGE (first+n
- * overflows, N is 1 or a size that model.sizes does not have), OPTION (N = 0, and nothing says the
+ * overflows, N is 1 or a size that model.sizes does not have), SHAPE (kinds or a context are to be
+ * given), OPTION (N = 0, and nothing says the
  * size), UNSUPPORTED, NONFINITE, ODE_STEPS, ODE_STEPSIZE, CANCELLED, NOMEM. Since 0.1.
  */
 enf_status enf_sample_batch(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, uint64_t first,
                             size_t n, size_t N, enf_batch **batch, double *logp);
+
+/**
+ * enf_sample_given: a sample for every configuration of a batch, of its size, given its context and,
+ * with model.kinds given or model.species, its kinds; number first + i of the stream `seed` for
+ * configuration i, whose positions and features do not count.
+ *
+ * Out:  batch  as enf_sample_batch, with the contexts; the caller destroys it
+ *       logp   (count) given the same; NULL if not wanted (cheaper)
+ * Threads: flow and given may be shared; ctx not.
+ * Statuses: those of enf_sample_batch, SHAPE (a context of other numbers than model.context, or none;
+ * no kinds). Since 0.1.
+ */
+enf_status enf_sample_given(enf_ctx *ctx, const enf_flow *flow, const enf_batch *given,
+                            uint64_t seed, uint64_t first, enf_batch **batch, double *logp);
 
 /**
  * enf_velocity_batch: the rates of positions and features at times t, as enf_velocity has them.
@@ -193,7 +232,8 @@ enf_status enf_transport_batch(enf_ctx *ctx, const enf_flow *flow, const enf_bat
  * configurations, with kinds that the dequantiser of the flow makes numbers of, one draw each. A
  * configuration with features is taken with these. Groups of one shape are computed together, and
  * train.coupling pairs within them; a group whose integrations all fail is left out of the mean. A
- * fresh flow takes its data scale, or the numbers of model.actnorm, from this batch.
+ * fresh flow takes its data scale, or the numbers of model.actnorm, and mean and spread of its
+ * context, from this batch. With a context, draws are paired with rows one by one.
  * Out:  info  of the step; begins with its struct_size (ENF_STEP_INFO_INIT); NULL if not wanted
  * Threads: trainer, flow and ctx not shared; the batch may be.
  * Statuses: ARG, SHAPE, RANGE, UNSUPPORTED (objectives with an energy; kinds or sizes that the flow

@@ -60,6 +60,8 @@
 /* Of the steps taken, or the adjoint equation solved backward with the same tolerances. */
 #define ENF__CHOICES_ADJOINT(X) X(ENF__DISCRETE, "discrete") X(ENF__CONTINUOUS, "continuous")
 #define ENF__CHOICES_DEQUANTISER(X) X(ENF__DEQUANTISER_NONE, "none") X(ENF__DEQUANTISER_UNIFORM, "uniform") X(ENF__DEQUANTISER_VARIATIONAL, "variational")
+/* Whether kinds are part of the sample. */
+#define ENF__CHOICES_KINDS(X) X(ENF__KINDS_GENERATED, "generated") X(ENF__KINDS_GIVEN, "given")
 #define ENF__CHOICES_TRACE(X) X(ENF__HUTCHINSON, "hutchinson") X(ENF__EXACT, "exact")
 
 #define ENF__CHOICE_NUMBER(number, word) number,
@@ -92,6 +94,7 @@ enum { ENF__CHOICES_SCHEDULE(ENF__CHOICE_NUMBER) ENF__SCHEDULES };
 enum { ENF__CHOICES_OPTIMIZER(ENF__CHOICE_NUMBER) ENF__OPTIMIZERS };
 enum { ENF__CHOICES_ADJOINT(ENF__CHOICE_NUMBER) ENF__ADJOINTS };
 enum { ENF__CHOICES_DEQUANTISER(ENF__CHOICE_NUMBER) ENF__DEQUANTISERS };
+enum { ENF__CHOICES_KINDS(ENF__CHOICE_NUMBER) ENF__KINDS_CHOICES };
 enum { ENF__CHOICES_TRACE(ENF__CHOICE_NUMBER) ENF__TRACES };
 
 #define ENF__ROW_FOR_EVERY(count, table)                                                           \

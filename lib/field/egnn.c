@@ -264,7 +264,9 @@ static enf_status plan(enf_ctx *ctx, enf__field **field, const enf__model *model
                    .padded = ENF__PADDED(model->hidden),
                    .padded_out = ENF__PADDED(model->features),
                    .features =
-                       model->features ? model->inputs + !model->plain : model->species_count + 1};
+                       model->features
+                           ? model->inputs + model->context + !model->plain
+                           : model->species_count + model->context + 1};
   TRY(allocate_tables(f));
   build_tables(f, params);
   *field = &f->base;

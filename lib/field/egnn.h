@@ -40,7 +40,7 @@ typedef struct {
 typedef struct {
   enf__field base;
   size_t padded;   /* Hp */
-  size_t features; /* inputs of the embedding: one-hot species or features, and the time */
+  size_t features; /* inputs of the embedding: one-hot species or features, the context, the time */
   size_t views;
   enf__egnn_view *view;
   size_t embed, embed_b;    /* packed (features,Hp), (Hp) */

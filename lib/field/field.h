@@ -2,7 +2,8 @@
 
    A field works on points, samples of one shape each with its own time, in units of the data
    scale, on mean-free x. Where samples have features, what is said of (S,N,D) below is of
-   (S, N D + N F), positions and then features. Public arrays are double; the arithmetic inside is
+   (S, N D + N F), positions and then features; where they have a context, of (S, N D + N F + G):
+   rates, tangents and cotangents are 0 there, and a direction has no effect there. Public arrays are double; the arithmetic inside is
    run.precision. Every call takes its workspace from an arena that the caller sized with
    enf__field_workspace; nothing is allocated, and a sample's result does not depend on the other
    samples of the call.
@@ -28,6 +29,7 @@ typedef struct {
   size_t species_count;         /* kinds, columns of the one-hot; 0: all alike, no one-hot */
   size_t features;              /* F of the state, in place of kinds; 0: none */
   size_t inputs, outputs;       /* of the embeddings of features; the first F outputs are h' */
+  size_t context;               /* G numbers of a sample, inputs of every particle */
   bool reversed;                /* with features: v(t,y) = -f(1-t,y), f the network */
   bool plain;                   /* with features: no time, no distances of the input */
   bool hand;                    /* it tells left from right: egnn, in three dimensions */

@@ -54,6 +54,7 @@ struct enf__transit {
   double *var; /* (n) of an estimated log-determinant, or NULL */
   uint64_t seed, first;
   const uint64_t *number; /* (n) of samples, or NULL: first, first + 1 ... */
+  const double *context;  /* (n,G) of samples, or NULL */
 };
 
 enf_status enf__transit_run(enf_ctx *ctx, enf__transit *c);

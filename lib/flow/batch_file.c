@@ -104,7 +104,7 @@ enf_status enf_batch_reader_next(enf_ctx *ctx, enf_batch_reader *reader, size_t 
   if (batch->D != reader->D)
     TRY(enf__fail(ctx, ENF_ERR_SHAPE, "the batch has %zu dimensions, the file is read in %zu",
                   batch->D, reader->D));
-  batch->count = batch->atoms = batch->features = 0;
+  enf__batch_clear(batch);
   TRY(read_some(ctx, reader, most, batch));
 out:
   return status;

@@ -21,9 +21,9 @@ typedef struct {
   const enf_flow *flow;
   const enf__run *run;
   size_t draws, most; /* most molecules */
-  size_t positions, features;
+  size_t positions, features, fixed;
   const int32_t *kind; /* of the call, as x */
-  const double *x;
+  const double *x, *context;
   uint64_t seed;
   size_t first, n;           /* those under way */
   int32_t *kinds;            /* (rows,N) */
@@ -44,7 +44,7 @@ static void layout(job *j, enf__arena *arena) {
                 {&j->log_q, 1},
                 {&j->logp, 1},
                 {&j->var, 1},
-                {&j->rows, j->positions + j->features}};
+                {&j->rows, j->positions + j->features + j->fixed}};
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
     *arrays[i].array = ENF__TAKE(arena, double, rows *arrays[i].width);
 }
@@ -70,7 +70,8 @@ static void begin_rows(job *j, size_t i) {
 /* The states (x,v) of the host, row by row, and log q. */
 static enf_status make_rows(void *user, size_t i, enf__arena *arena) {
   job *j = user;
-  const size_t N = j->flow->space.shape.particles, size = j->positions + j->features;
+  const size_t N = j->flow->space.shape.particles, moved = j->positions + j->features;
+  const size_t size = moved + j->fixed;
   const size_t row = i * j->draws;
   begin_rows(j, i);
   const enf__kinds of = {j->flow, j->draws, j->kinds + row * N, j->inside + row * j->positions,
@@ -81,6 +82,8 @@ static enf_status make_rows(void *user, size_t i, enf__arena *arena) {
            j->positions * sizeof *j->rows);
     memcpy(j->rows + k * size + j->positions, j->v + k * j->features,
            j->features * sizeof *j->rows);
+    for (size_t c = 0; c < j->fixed; c++)
+      j->rows[k * size + moved + c] = j->context[(j->first + i) * j->fixed + c];
   }
   return ENF_OK;
 }
@@ -133,7 +136,8 @@ static enf_status run_some(enf_ctx *ctx, job *j, double *logp, double *err) {
 }
 
 enf_status enf__log_prob_kinds(enf_ctx *ctx, const enf_flow *flow, size_t n, const int32_t *kind,
-                               const double *x, uint64_t seed, double *logp, double *err) {
+                               const double *x, const double *context, uint64_t seed, double *logp,
+                               double *err) {
   const enf__shape *shape = &flow->space.shape;
   const size_t draws = ctx->run.dequant_samples, fits = MOST_ROWS / draws;
   enf_status status = ENF_OK;
@@ -146,8 +150,10 @@ enf_status enf__log_prob_kinds(enf_ctx *ctx, const enf_flow *flow, size_t n, con
                               : fits,
            .positions = enf__shape_positions(shape),
            .features = shape->particles * shape->features,
+           .fixed = shape->fixed,
            .kind = kind,
            .x = x,
+           .context = context,
            .seed = seed};
   if (flow->dequantiser == ENF__DEQUANTISER_NONE)
     return enf__fail(ctx, ENF_ERR_UNSUPPORTED,

@@ -108,6 +108,8 @@ static uint64_t number_of(const enf__transit *c, size_t row) {
 /* The sample of the stream; note: its prior log-density. */
 static enf__failure draw(const enf__transit *c, size_t row, double *x, double *note) {
   enf__prior_sample(&c->flow->prior, c->seed, ENF__STREAM_PRIOR, number_of(c, row), x);
+  if (c->context)
+    enf__space_set_context(&c->flow->space, c->context + row * c->flow->space.shape.fixed, x);
   *note = enf__prior_log_density(&c->flow->prior, x);
   return (enf__failure){.status = ENF_OK};
 }
@@ -147,8 +149,10 @@ static enf_status sample(enf_ctx *ctx, enf__transit *transit, double *x, double 
 }
 
 enf_status enf__sample_numbers(enf_ctx *ctx, const enf_flow *flow, uint64_t seed, size_t n,
-                               const uint64_t *number, double *x, double *logp) {
-  enf__transit transit = {.flow = flow, .n = n, .seed = seed, .number = number};
+                               const uint64_t *number, const double *context, double *x,
+                               double *logp) {
+  enf__transit transit = {
+      .flow = flow, .n = n, .seed = seed, .number = number, .context = context};
   return sample(ctx, &transit, x, logp);
 }
 

@@ -90,6 +90,7 @@ typedef struct {
 static work layout(const enf_flow *flow, size_t S, enf__arena *arena) {
   work w = {.shape = flow->space.shape};
   w.shape.features *= 2;
+  w.shape.fixed = 0;
   const size_t size = enf__shape_size(&w.shape);
   w.t = ENF__TAKE(arena, double, S);
   w.in = ENF__TAKE(arena, double, S *size);

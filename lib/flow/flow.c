@@ -126,7 +126,7 @@ static enf_status read_space(enf_ctx *ctx, enf_opts *opts, enf__space *space) {
   const size_t D = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_DIMENSIONS);
   const size_t set = (size_t)enf__opts_int(opts, ENF__OPT_MODEL_PARTICLES); /* 0: it is not */
   const size_t N = set ? set : enf__space_particles(kind);
-  const bool featured = kind == ENF__PARTICLES && enf__space_has_features(opts);
+  const bool featured = kind == ENF__PARTICLES && enf__space_is_featured(opts);
   if (N == 0 && !featured)
     return enf__fail(ctx, ENF_ERR_OPTION, "model.particles must be set (2 or more)");
   *space = enf__space_make(kind, N, D);
@@ -144,7 +144,7 @@ static enf_status read_kinds(enf_ctx *ctx, enf_flow *flow) {
   enf__space *space = &flow->space;
   size_t count;
   const size_t N = space->shape.particles;
-  if (space->shape.features)
+  if (space->ops == &enf__featured_ops)
     return ENF_OK;
   flow->kind = enf__alloc_array(&flow->alloc, N, sizeof *flow->kind);
   if (!flow->kind)

@@ -63,12 +63,13 @@ typedef struct {
 
 static void lay_out(job *j, enf__arena *arena) {
   const enf__shape *shape = &j->flow->space.shape;
-  const size_t row = j->widest * (shape->dimensions + shape->features);
+  const size_t row = j->widest * (shape->dimensions + shape->features) + shape->fixed;
   enf__group *g = &j->group;
   j->order = ENF__TAKE(arena, size_t, j->n);
   j->ended = ENF__TAKE(arena, enf_status, j->n);
   g->in = ENF__TAKE(arena, double, j->most *row);
   g->out = ENF__TAKE(arena, double, j->most *row);
+  g->context = ENF__TAKE(arena, double, j->most *shape->fixed);
   g->a = ENF__TAKE(arena, double, j->most);
   g->b = ENF__TAKE(arena, double, j->most);
   g->number = ENF__TAKE(arena, uint64_t, j->most);

@@ -23,7 +23,8 @@ typedef struct {
   size_t n, N;
   int way;
   const size_t *index; /* (n) which of the items, ascending */
-  double *in, *out;    /* (n,N(D+F)) */
+  double *in, *out;    /* (n,N(D+F)+G) */
+  double *context;     /* (n,G) */
   double *a, *b;       /* (n) */
   uint64_t *number;    /* (n) */
   int32_t *kind;       /* (n,N) */
@@ -37,11 +38,16 @@ typedef enf_status (*enf__group_fn)(enf_ctx *ctx, const enf__group *g, void *use
 enf_status enf__groups_run(enf_ctx *ctx, const enf_flow *flow, size_t n, const enf__item *item,
                            enf__group_fn fn, void *user);
 
+/* What a batch is for: its states, with features; these or kinds in their place; or what samples are
+   given, whatever its states are. */
+typedef enum { ENF__BATCH_STATES, ENF__BATCH_KINDS, ENF__BATCH_GIVEN } enf__batch_use;
+
 /* The items (count) of a batch, from ctx's allocator as *kinds, if not NULL; the caller frees both
    (enf__free). Features, or positions alone, go way 0; kinds without features go way 1, which is
-   refused (SHAPE) unless `kinds_too`. SHAPE, RANGE, UNSUPPORTED with the number of the one that the
+   refused (SHAPE) with ENF__BATCH_STATES. SHAPE, RANGE, UNSUPPORTED with the number of the one that the
    flow cannot take. */
-enf_status enf__items_of(enf_ctx *ctx, const enf_flow *flow, const enf_batch *batch, bool kinds_too,
+enf_status enf__items_of(enf_ctx *ctx, const enf_flow *flow, const enf_batch *batch,
+                         enf__batch_use use,
                          enf__item **item, int **kinds);
 
 /* UNSUPPORTED for a number of particles that the flow's weights do not serve. */

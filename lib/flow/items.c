@@ -11,24 +11,25 @@ typedef struct {
   enf_ctx *ctx;
   const enf_flow *flow;
   const enf_batch *batch;
-  bool kinds_too;
+  enf__batch_use use;
   int kind_of[ENF__SPECIES]; /* of numbers of model.species, -1: none */
 } job;
 
-/* Kinds by the numbers of model.species. */
+/* Kinds by the numbers of model.species, or places in model.elements where they are given. */
 static void read_species(job *j) {
   const char *text = enf__opts_text(j->flow->options, ENF__OPT_MODEL_SPECIES);
   const enf_flow *flow = j->flow;
+  const enf__featured *f = &flow->space.featured;
   int number;
   for (int i = 0; i < ENF__SPECIES; i++)
-    j->kind_of[i] = -1;
+    j->kind_of[i] = f->given && (size_t)i < f->elements ? i : -1;
   for (size_t i = 0; flow->space.shape.kind && i < flow->space.shape.particles; i++)
     if ((text = enf__species_next(text, &number)) != NULL)
       j->kind_of[number] = flow->space.shape.kind[i];
 }
 
 enf_status enf__size_check(enf_ctx *ctx, const enf_flow *flow, size_t N) {
-  if (N == flow->space.shape.particles || enf__flow_has_features(flow))
+  if (N == flow->space.shape.particles || enf__flow_is_open(flow))
     return ENF_OK;
   const int prior = (int)enf__opts_int(flow->options, ENF__OPT_MODEL_PRIOR);
   if (enf__chain_field(&flow->chain) && prior == ENF__GAUSSIAN_PRIOR && !flow->prior.ellipse.on)
@@ -51,7 +52,12 @@ static enf_status check_member(const job *j, size_t i, const enf__member *m) {
   if (m->N < 2)
     return enf__fail(j->ctx, ENF_ERR_SHAPE,
                      "configuration %zu has a single particle: a flow needs 2 or more", i);
-  if (m->F > 0 && m->F != shape->features)
+  const size_t G = shape->fixed, has = enf__member_has_context(j->batch, i) ? j->batch->G : 0;
+  if (has != G)
+    return enf__fail(j->ctx, ENF_ERR_SHAPE,
+                     "configuration %zu has %zu numbers of context, model.context is %zu%s", i, has,
+                     G, has ? "" : " (enf_batch_set_context)");
+  if (m->F > 0 && j->use != ENF__BATCH_GIVEN && m->F != shape->features)
     return enf__fail(j->ctx, ENF_ERR_SHAPE,
                      "configuration %zu has %zu features of a particle, the flow %zu", i, m->F,
                      shape->features);
@@ -63,9 +69,9 @@ static enf_status take_featured(const job *j, size_t i, const enf__member *m, en
   const size_t elements = j->flow->space.featured.elements;
   const int32_t *kind = enf__member_kind(j->batch, m);
   item->way = m->F == 0;
-  if (m->F > 0)
+  if (m->F > 0 || j->use == ENF__BATCH_GIVEN)
     return ENF_OK;
-  if (!kind || !j->kinds_too)
+  if (!kind || j->use == ENF__BATCH_STATES)
     return enf__fail(j->ctx, ENF_ERR_SHAPE,
                      "configuration %zu has no features; the flow's particles have %zu", i,
                      j->flow->space.shape.features);
@@ -94,9 +100,8 @@ static enf_status take_fixed(const job *j, size_t i, const enf__member *m, int *
     if (own[a] < 0)
       return enf__fail(
           j->ctx, ENF_ERR_RANGE,
-          "configuration %zu: the kind of particle %zu is %d, which model.species does "
-          "not have",
-          i, a, kind[a]);
+          "configuration %zu: the kind of particle %zu is %d, which model.%s does not have", i, a,
+          kind[a], space->featured.given ? "elements" : "species");
   }
   item->kind = own;
   return ENF_OK;
@@ -114,10 +119,10 @@ static enf_status check_flow(const job *j) {
                    space->shape.dimensions);
 }
 
-enf_status enf__items_of(enf_ctx *ctx, const enf_flow *flow, const enf_batch *batch, bool kinds_too,
-                         enf__item **item, int **kinds) {
+enf_status enf__items_of(enf_ctx *ctx, const enf_flow *flow, const enf_batch *batch,
+                         enf__batch_use use, enf__item **item, int **kinds) {
   enf_status status;
-  job j = {.ctx = ctx, .flow = flow, .batch = batch, .kinds_too = kinds_too};
+  job j = {.ctx = ctx, .flow = flow, .batch = batch, .use = use};
   const bool featured = enf__flow_has_features(flow);
   TRY(check_flow(&j));
   *item = enf__alloc_array(&ctx->alloc, batch->count + 1, sizeof **item);

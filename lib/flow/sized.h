@@ -13,9 +13,14 @@ typedef struct {
   void *map[ENF__SIZED_MAPS][ENF__SIZED_WORDS];
 } enf__sized;
 
-/* Does the flow have features, and so samples of any size where model.particles is not set? */
+/* Does the flow have features? */
 static inline bool enf__flow_has_features(const enf_flow *flow) {
   return flow->space.shape.features > 0;
+}
+
+/* Is its number of particles open, by features, a context or given kinds? */
+static inline bool enf__flow_is_open(const enf_flow *flow) {
+  return flow->space.ops == &enf__featured_ops;
 }
 
 /* The flow at N particles, 2 or more; good as long as flow and view stay where they are and the

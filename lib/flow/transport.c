@@ -68,7 +68,7 @@ enf_status enf_transport(enf_ctx *ctx, const enf_flow *flow, size_t n, double t0
   TRY(enf__batch_check(ctx, flow, n, 2, arrays));
   TRY(enf__flow_single(ctx, flow, "enf_transport"));
   const bool copies = flow->space.noise > 0;
-  if (enf__space_said(&flow->space) != enf__space_host(&flow->space))
+  if (enf__space_state(&flow->space) - flow->space.noise != enf__space_host(&flow->space))
     TRY(enf__fail(
         ctx, ENF_ERR_UNSUPPORTED,
         "enf_transport needs states that are points; enf_internal gives those of a molecule"));

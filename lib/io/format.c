@@ -53,6 +53,7 @@ static const struct {
     {ENF__OPT_MODEL_AUGMENT_STD, "0.5"},  {ENF__OPT_MODEL_TEMPERATURES, ""},
     {ENF__OPT_MODEL_TEMPERATURE, "1"},    {ENF__OPT_TRAIN_RUNGS, "8"},
     {ENF__OPT_MODEL_REFLECTIONS, "1"},
+    {ENF__OPT_MODEL_KINDS, "generated"}, {ENF__OPT_MODEL_CONTEXT, "0"},
 };
 
 size_t enf__format_metas(const char *format, enf__st_meta meta[ENF__FORMAT_METAS]) {

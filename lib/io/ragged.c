@@ -40,24 +40,43 @@ enf_status enf__batch_room(enf_ctx *ctx, enf_batch *b, size_t count, size_t atom
                            size_t features) {
   const size_t row = b->D * sizeof(double);
   void *member = b->member, *kind = b->kind, *x = b->x, *feature = b->feature;
+  void *context = b->context;
   size_t most_kinds = b->most_atoms;
   const bool room =
       grow(&b->alloc, &member, sizeof *b->member, b->count, count, &b->most) &&
       grow(&b->alloc, &kind, sizeof *b->kind, b->atoms, atoms, &most_kinds) &&
       grow(&b->alloc, &x, row, b->atoms, atoms, &b->most_atoms) &&
-      grow(&b->alloc, &feature, sizeof(double), b->features, features, &b->most_features);
+      grow(&b->alloc, &feature, sizeof(double), b->features, features, &b->most_features) &&
+      grow(&b->alloc, &context, sizeof(double), b->count * b->G, count * b->G, &b->most_context);
   b->member = member;
   b->kind = kind;
   b->x = x;
   b->feature = feature;
+  b->context = context;
   return room ? ENF_OK : enf__fail(ctx, ENF_ERR_NOMEM, "no memory for %zu more particles", atoms);
 }
 
 void enf__batch_add(enf_batch *b, size_t N, bool kinds, size_t F) {
+  for (size_t c = 0; c < b->G; c++)
+    b->context[b->count * b->G + c] = NAN;
   b->member[b->count++] =
       (enf__member){.N = N, .F = F, .atom = b->atoms, .feature = b->features, .kinds = kinds};
   b->atoms += N;
   b->features += N * F;
+}
+
+void enf__batch_clear(enf_batch *b) { b->count = b->atoms = b->features = b->G = 0; }
+
+enf_status enf__batch_context_open(enf_ctx *ctx, enf_batch *b, size_t G) {
+  void *context = b->context;
+  if (b->count > SIZE_MAX / sizeof(double) / G ||
+      !grow(&b->alloc, &context, sizeof(double), 0, b->count * G, &b->most_context))
+    return enf__fail(ctx, ENF_ERR_NOMEM, "no memory for contexts of %zu numbers", G);
+  b->context = context;
+  b->G = G;
+  for (size_t k = 0; k < b->count * G; k++)
+    b->context[k] = NAN;
+  return ENF_OK;
 }
 
 /* ---- making and ending ---------------------------------------------------------------------- */
@@ -91,6 +110,7 @@ void enf_batch_destroy(enf_batch *batch) {
   enf__free(&alloc, batch->kind);
   enf__free(&alloc, batch->x);
   enf__free(&alloc, batch->feature);
+  enf__free(&alloc, batch->context);
   enf__free(&alloc, batch);
 }
 
@@ -184,5 +204,57 @@ enf_status enf_batch_get(const enf_batch *batch, size_t index, size_t *N, const 
     *features = m->F ? batch->feature + m->feature : NULL;
   if (x)
     *x = enf__member_x(batch, m);
+  return ENF_OK;
+}
+
+/* ---- contexts -------------------------------------------------------------------------------- */
+
+static enf_status check_contexts(enf_ctx *ctx, const enf_batch *batch, size_t first, size_t n,
+                                 size_t G, const double *values) {
+  enf_status status;
+  TRY(enf__batch_is(ctx, batch));
+  if (!values)
+    return enf__fail(ctx, ENF_ERR_ARG, "values is NULL");
+  if (first > batch->count || n > batch->count - first)
+    return enf__fail(ctx, ENF_ERR_RANGE, "configurations %zu to %zu: the batch has %zu", first,
+                     first + n, batch->count);
+  if (G == 0 || (batch->G > 0 && G != batch->G))
+    return enf__fail(ctx, ENF_ERR_SHAPE,
+                     G ? "a context of %zu numbers, the others of the batch have %zu"
+                       : "a context of %zu numbers: it has 1 or more",
+                     G, batch->G);
+  for (size_t k = 0; k < n * G; k++)
+    if (!isfinite(values[k]))
+      return enf__fail(ctx, ENF_ERR_NONFINITE, "number %zu of the context of configuration %zu is %g",
+                       k % G, first + k / G, values[k]);
+out:
+  return status;
+}
+
+enf_status enf_batch_set_context(enf_ctx *ctx, enf_batch *batch, size_t first, size_t n, size_t G,
+                                 const double *values) {
+  ENF__ENTRY;
+  enf_status status;
+  TRY(enf__enter(ctx));
+  TRY(check_contexts(ctx, batch, first, n, G, values));
+  if (batch->G == 0)
+    TRY(enf__batch_context_open(ctx, batch, G));
+  memcpy(batch->context + first * G, values, n * G * sizeof *values);
+out:
+  return status;
+}
+
+enf_status enf_batch_context(const enf_batch *batch, size_t index, size_t *G,
+                             const double **values) {
+  ENF__ENTRY;
+  if (!is_batch(batch))
+    return ENF_ERR_ARG;
+  if (index >= batch->count)
+    return ENF_ERR_RANGE;
+  const bool has = enf__member_has_context(batch, index);
+  if (G)
+    *G = has ? batch->G : 0;
+  if (values)
+    *values = has ? batch->context + index * batch->G : NULL;
   return ENF_OK;
 }

@@ -6,6 +6,7 @@
 #include "core/option_text.h"
 #include "io/source.h"
 #include <enf/batch.h>
+#include <math.h>
 
 /* Beside those of core.h. */
 enum { ENF__MAGIC_BATCH = 0x4a786665, ENF__MAGIC_BATCH_READER = 0x4b786665 };
@@ -22,11 +23,13 @@ struct enf_batch {
   enf_alloc alloc;
   size_t D;
   size_t count, atoms, features; /* in use */
-  size_t most, most_atoms, most_features;
+  size_t G;               /* numbers of a context, 0 before the first is set */
+  size_t most, most_atoms, most_features, most_context;
   enf__member *member; /* (most) */
   int32_t *kind;       /* (most_atoms) */
   double *x;           /* (most_atoms,D) */
   double *feature;     /* (most_features) */
+  double *context;     /* (count,G), NaN where it is not set; room most_context */
 };
 
 /* ARG unless it is one. */
@@ -44,6 +47,20 @@ static inline const double *enf__member_x(const enf_batch *batch, const enf__mem
 static inline const int32_t *enf__member_kind(const enf_batch *batch, const enf__member *m) {
   return m->kinds ? batch->kind + m->atom : NULL;
 }
+
+static inline bool enf__member_has_context(const enf_batch *batch, size_t index) {
+  return batch->G > 0 && !isnan(batch->context[index * batch->G]);
+}
+/* Into context (G), G the batch's or 0. */
+static inline void enf__member_context(const enf_batch *batch, size_t index, size_t G,
+                                       double *context) {
+  for (size_t c = 0; c < G; c++)
+    context[c] = batch->context[index * G + c];
+}
+/* All configurations, and G, are forgotten. */
+void enf__batch_clear(enf_batch *batch);
+/* Contexts of G numbers from now on: room for those that there are, which have none. NOMEM. */
+enf_status enf__batch_context_open(enf_ctx *ctx, enf_batch *batch, size_t G);
 
 /* ---- files ---------------------------------------------------------------------------------- */
 

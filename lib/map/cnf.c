@@ -31,6 +31,7 @@ static enf__model model_of(const enf__map_spec *spec) {
                       .features = F,
                       .inputs = F,
                       .outputs = F + 1,
+                      .context = spec->space->shape.fixed,
                       .reversed = enf__opts_int(opts, ENF__OPT_MODEL_REVERSED) != 0,
                       .hand = has_hand(spec),
                       .mean = enf__opts_int(opts, ENF__OPT_MODEL_AGGREGATION) == ENF__MEAN};

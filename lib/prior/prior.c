@@ -98,4 +98,5 @@ void enf__prior_gradient(const enf__prior *prior, const double *z, double *grad)
   prior->ops->gradient(prior, z, grad, NULL);
   for (size_t i = enf__space_state(prior->space); prior->space->noise && i-- > enf__space_said(prior->space);)
     grad[i] = -z[i];
+  enf__shape_hold(&prior->space->shape, grad);
 }

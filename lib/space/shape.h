@@ -13,24 +13,35 @@
 typedef struct {
   size_t particles, dimensions; /* N, D */
   size_t features;              /* F numbers of every particle that move with its position */
+  size_t fixed;                 /* G numbers of a sample that stay as they are: its context */
   const int *kind;              /* (N) species, or NULL: all alike */
   const int32_t *start;         /* (N+1), or NULL: all pairs */
   const int32_t *send;          /* (start[N]), ascending for each receiver */
 } enf__shape;
 
-/* S samples of one shape: t (S), x (S,N D + N F), a sample's positions and then its features. */
+/* S samples of one shape: t (S), x (S,N D + N F + G), a sample's positions, then its features and its
+   context. */
 typedef struct {
   const enf__shape *shape;
   size_t S;
   const double *t, *x;
 } enf__points;
 
-/* Coordinates of a sample's positions, N D; its numbers, N D + N F. */
+/* Coordinates of a sample's positions, N D; its numbers that move, N D + N F; all of them. */
 static inline size_t enf__shape_positions(const enf__shape *shape) {
   return shape->particles * shape->dimensions;
 }
-static inline size_t enf__shape_size(const enf__shape *shape) {
+static inline size_t enf__shape_moved(const enf__shape *shape) {
   return shape->particles * (shape->dimensions + shape->features);
+}
+static inline size_t enf__shape_size(const enf__shape *shape) {
+  return enf__shape_moved(shape) + shape->fixed;
+}
+
+/* The context's part of a tangent or cotangent, which has none. */
+static inline void enf__shape_hold(const enf__shape *shape, double *x) {
+  for (size_t c = enf__shape_moved(shape); c < enf__shape_size(shape); c++)
+    x[c] = 0;
 }
 
 /* The first edge of receiver i; of i = N: the number of edges. */

@@ -46,4 +46,5 @@ void enf__space_normal(const enf__space *space, double std, uint64_t seed, uint3
   for (size_t i = 0; i < count; i++)
     z[i] *= std;
   space->ops->project(space, z);
+  enf__shape_hold(&space->shape, z);
 }

@@ -95,13 +95,16 @@ typedef struct {
   bool (*is_circle)(const enf__space *space, size_t k);
 } enf__space_ops;
 
-/* Features of particles (featured.c). */
-enum { ENF__FEATURES = 64 };
+/* Features of particles and a sample's context (featured.c). */
+enum { ENF__FEATURES = 64, ENF__CONTEXT = 64 };
 typedef struct {
   size_t elements;           /* kinds that are one-hot features */
   int number[ENF__FEATURES]; /* (elements) their atomic numbers, or numbers of model.elements */
   bool charges;              /* the atomic number behind them */
   double kind_scale, charge_scale;
+  bool given;                 /* kinds are the shape's, not features */
+  size_t shift_at, width_at;  /* offsets of the context's tensors */
+  const double *shift, *width; /* (G) of the flow's parameters; width 0: not known yet, 1 so far */
 } enf__featured;
 
 struct enf__space {
@@ -128,16 +131,17 @@ static inline size_t enf__space_state(const enf__space *space) { return space->o
 static inline size_t enf__space_freedom(const enf__space *space) {
   return space->ops->freedom(space);
 }
-/* Those of a state that maps move and densities are of: all, or all but the last. */
+/* Those of a state that maps move and densities are of: all but the last, a temperature or a
+   context. */
 static inline size_t enf__space_moved(const enf__space *space) {
-  return enf__space_state(space) - enf__ladder_on(&space->ladder);
+  return enf__space_state(space) - enf__ladder_on(&space->ladder) - space->shape.fixed;
 }
 /* Put n states (n,state) at temperatures (n); NULL: at the space's. */
 void enf__space_set_temperatures(const enf__space *space, size_t n, const double *temperature,
                                  double *y);
-/* Numbers of a state that x says. */
+/* Numbers of a state that the prior's own are of: all but noise and context. */
 static inline size_t enf__space_said(const enf__space *space) {
-  return enf__space_state(space) - space->noise;
+  return enf__space_state(space) - space->noise - space->shape.fixed;
 }
 double enf__space_log_unit(const enf__space *space);
 /* The same space without noise. */
@@ -145,14 +149,27 @@ enf__space enf__space_bare(const enf__space *space);
 /* log N of the noise in y. */
 double enf__space_noise_density(const enf__space *space, const double *y);
 
-/* Independent normals of standard deviation std: draw number `index` of (seed, stream), projected.
- */
+/* Independent normals of standard deviation std: draw number `index` of (seed, stream), projected; 0
+   for a context. */
 void enf__space_normal(const enf__space *space, double std, uint64_t seed, uint32_t stream,
                        uint64_t index, double *z);
 
-/* Does the flow of these options have features? Units of one of them per unit inside. */
-bool enf__space_has_features(const enf_opts *options);
+/* Are the samples of these options of any size, with features, context or given kinds? Units of a
+   feature per unit inside. */
+bool enf__space_is_featured(const enf_opts *options);
 double enf__space_feature_scale(const enf__space *space, size_t feature);
+
+/* Of a context: is its normalisation not known yet? Its mean and spread over samples x of the host,
+   one by one; then into a block of the parameters' layout. */
+typedef struct {
+  size_t count;
+  double mean[ENF__CONTEXT], square[ENF__CONTEXT];
+} enf__context_sums;
+/* context (G) of the host into a state. */
+void enf__space_set_context(const enf__space *space, const double *context, double *y);
+bool enf__space_context_is_open(const enf__space *space);
+void enf__space_context_add(const enf__space *space, const double *x, enf__context_sums *sums);
+void enf__space_context_fit(const enf__space *space, const enf__context_sums *sums, double *params);
 
 /* x (count) becomes s x: a tangent, or a point without its origin, to the host's units. */
 static inline void enf__space_to_host(const enf__space *space, size_t count, const double *x,

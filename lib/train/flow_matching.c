@@ -49,7 +49,15 @@ static uint64_t pairs_of(const enf__batch *b) {
   return N * N;
 }
 
+/* Those that move. */
 static size_t coordinates(size_t count, const enf__batch *b) {
+  size_t sum = 0;
+  for (size_t k = 0; k < count; k++)
+    sum += b[k].n * enf__space_moved(&b[k].flow->space);
+  return sum;
+}
+
+static size_t numbers(size_t count, const enf__batch *b) {
   size_t sum = 0;
   for (size_t k = 0; k < count; k++)
     sum += b[k].n * width(b + k);
@@ -79,15 +87,17 @@ static bool enters(const enf__batch *b) {
 
 static void lay_out(job *j, enf__arena *arena) {
   j->own = ENF__TAKE(arena, enf__batch, j->count);
-  j->x1 = ENF__TAKE(arena, double, enters(j->batch) ? coordinates(j->count, j->batch) : 0);
-  j->x0 = ENF__TAKE(arena, double, coordinates(j->count, j->batch));
+  j->x1 = ENF__TAKE(arena, double, enters(j->batch) ? numbers(j->count, j->batch) : 0);
+  j->x0 = ENF__TAKE(arena, double, numbers(j->count, j->batch));
   j->losses = ENF__TAKE(arena, double, j->n);
   j->gradients = ENF__TAKE(arena, double, j->chunks * j->params);
 }
 
+/* With a context rows are paired with draws of their own: what a draw is then does not depend on it. */
 static enf__coupling coupling_of(const enf__batch *b, double *draws) {
+  const size_t block = (size_t)enf__opts_int(b->options, ENF__OPT_TRAIN_OT_BLOCK);
   return (enf__coupling){.kind = (int)enf__opts_int(b->options, ENF__OPT_TRAIN_COUPLING),
-                         .block = (size_t)enf__opts_int(b->options, ENF__OPT_TRAIN_OT_BLOCK),
+                         .block = b->flow->space.shape.fixed ? 1 : block,
                          .prior = &b->flow->prior,
                          .seed = enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED),
                          .first = b->first,
@@ -256,7 +266,11 @@ static enf_status run_chunk(void *user, size_t index, enf__arena *arena) {
 
 static enf_status pair(enf_ctx *ctx, const enf__batch *b, double *draws) {
   const enf__coupling coupling = coupling_of(b, draws);
-  return enf__coupling_draw(ctx, &coupling);
+  const size_t moved = enf__space_moved(&b->flow->space), dim = width(b);
+  const enf_status status = enf__coupling_draw(ctx, &coupling);
+  for (size_t i = 0; i < b->n && moved < dim; i++)
+    memcpy(draws + i * dim + moved, b->x + i * dim + moved, (dim - moved) * sizeof *draws);
+  return status;
 }
 
 /* Memory of the call, the pairing of a batch that is to come behind it. */

@@ -33,7 +33,7 @@ enf__train_kinds enf__train_kinds_take(const enf__batch *b, enf__arena *arena) {
   return (enf__train_kinds){.x = ENF__TAKE(arena, double, n *positions),
                             .noise = ENF__TAKE(arena, double, n *features),
                             .log_q = ENF__TAKE(arena, double, n),
-                            .dx = ENF__TAKE(arena, double, n *(positions + features)),
+                            .dx = ENF__TAKE(arena, double, n *enf__shape_size(&b->flow->space.shape)),
                             .dv = ENF__TAKE(arena, double, n *features),
                             .dlog_q = ENF__TAKE(arena, double, n)};
 }
@@ -67,9 +67,11 @@ void enf__kinds_state(const enf__batch *b, const enf__run *run, enf__arena *aren
                       double *noise, double *state, double *log_q) {
   const enf__space *space = &b->flow->space;
   const size_t features = features_of(b), positions = positions_of(b), N = space->shape.particles;
-  const double *x = b->x + i * (positions + features);
+  const size_t moved = positions + features, size = enf__shape_size(&space->shape);
+  const double *x = b->x + i * size;
   double *v = ENF__TAKE(arena, double, features);
   memmove(state, x, positions * sizeof *v);
+  memmove(state + moved, x + moved, (size - moved) * sizeof *v);
   enf__dequantiser_noise(b->flow, enf__opts_seed(b->options, ENF__OPT_TRAIN_SEED), b->first + i, 1,
                          noise);
   enf__dequantise(&(enf__kinds){b->flow, 1, b->kind + i * N, x, noise}, run, arena, v, log_q);
@@ -81,10 +83,10 @@ void enf__kinds_state(const enf__batch *b, const enf__run *run, enf__arena *aren
 static enf_status begin_sample(void *user, size_t i, enf__arena *arena) {
   const job *j = user;
   const size_t features = features_of(j->b), positions = positions_of(j->b);
-  memcpy(j->k->x + i * positions, j->b->x + i * (positions + features),
-         positions * sizeof *j->k->x);
+  const size_t size = enf__shape_size(&j->b->flow->space.shape);
+  memcpy(j->k->x + i * positions, j->b->x + i * size, positions * sizeof *j->k->x);
   enf__kinds_state(j->b, j->run, arena, i, j->k->noise + i * features,
-                   j->state + i * (positions + features), j->k->log_q + i);
+                   j->state + i * size, j->k->log_q + i);
   return ENF_OK;
 }
 
@@ -116,7 +118,7 @@ enf_status enf__train_kinds_end(enf_ctx *ctx, const enf__batch *b, const enf__le
       .b = b, .run = &ctx->run, .k = k, .pieces = slope->buffers, .gradients = slope->gradients};
   for (size_t i = 0; i < b->n; i++) {
     const bool counts = enf__leg_counts(leg, i);
-    const double *dx = k->dx + i * (positions + features) + positions;
+    const double *dx = k->dx + i * enf__shape_size(&b->flow->space.shape) + positions;
     const double weighed = share * (b->weight ? b->weight[i] : 1);
     for (size_t c = 0; c < features; c++)
       k->dv[i * features + c] =
@@ -138,21 +140,24 @@ static double rounded(double value) {
   return enf__strtod(text, NULL);
 }
 
-void enf__train_settle(enf_trainer *tr, const enf__actnorm_sums *sums) {
+void enf__train_settle(enf_trainer *tr, const enf__first *first) {
   enf_flow *work = tr->work, *flow = tr->flow;
-  const double rms = sqrt(sums->x_square / (double)sums->x_count);
+  const double rms = sqrt(first->states.x_square / (double)first->states.x_count);
+  const bool open = !flow->scale_fixed, context = enf__space_context_is_open(&flow->space);
+  double *blocks[] = {work->params.value, flow->params.value, tr->optimiser.average};
   bool normed = false;
-  for (size_t i = 0; i < work->chain.count; i++) {
+  for (size_t i = 0; open && i < work->chain.count; i++) {
     const enf__map *map = work->chain.map[i];
     if (map->ops != &enf__actnorm_ops)
       continue;
-    double *blocks[] = {work->params.value, flow->params.value, tr->optimiser.average};
     for (size_t k = 0; k < sizeof blocks / sizeof *blocks; k++)
-      enf__actnorm_fit(map, sums, blocks[k]);
+      enf__actnorm_fit(map, &first->states, blocks[k]);
     normed = true;
   }
-  work->space.scale = normed || !(rms > 0) ? 1 : rounded(rms);
-  flow->space.scale = work->space.scale;
+  for (size_t k = 0; context && k < sizeof blocks / sizeof *blocks; k++)
+    enf__space_context_fit(&flow->space, &first->context, blocks[k]);
+  if (open)
+    flow->space.scale = work->space.scale = normed || !(rms > 0) ? 1 : rounded(rms);
   flow->scale_fixed = work->scale_fixed = true;
   enf__flow_pack(work);
   enf__flow_pack(flow);

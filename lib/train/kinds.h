@@ -19,9 +19,14 @@ static inline bool enf__train_dequantises(const enf__batch *b) {
 }
 
 /* What a fresh flow takes from its first batch, of any sizes: the data scale or, with actnorm, that
-   map's numbers. sums are of molecules in the host's units (enf__actnorm_add), mean-free, with
-   features as the objective sees them. Trainer and flow have them from then on. */
-void enf__train_settle(enf_trainer *tr, const enf__actnorm_sums *sums);
+   map's numbers, and the normalisation of its context. Sums are of molecules in the host's units,
+   mean-free (enf__actnorm_add, enf__space_context_add), with features as the objective sees them.
+   Trainer and flow have them from then on. */
+typedef struct {
+  enf__actnorm_sums states;
+  enf__context_sums context;
+} enf__first;
+void enf__train_settle(enf_trainer *tr, const enf__first *first);
 
 /* Features (N,F) in the host's units of kinds, as they are: one-hot, charge. */
 void enf__kinds_features(const enf_flow *flow, const int32_t *kind, double *features);

@@ -28,7 +28,7 @@ typedef struct {
   enf__sized *view;        /* (parts) */
   double *state;           /* of the next part */
   int32_t *kind;           /* of the next part */
-  enf__actnorm_sums first; /* of a fresh flow */
+  enf__first first; /* of a fresh flow */
 } job;
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -36,7 +36,7 @@ typedef struct {
 /* Numbers of all states. */
 static size_t states_of(const job *j) {
   const enf__shape *shape = &j->tr->work->space.shape;
-  return j->batch->atoms * (shape->dimensions + shape->features);
+  return j->batch->atoms * (shape->dimensions + shape->features) + j->batch->count * shape->fixed;
 }
 
 /* Memory of whichever of the two ways a step goes. */
@@ -49,7 +49,7 @@ static size_t memory_of(const job *j) {
   return count.used;
 }
 
-/* Positions and features of configuration `index` in the host's units. */
+/* Positions, features and context of configuration `index` in the host's units. */
 static void row_of(const job *j, const enf__group *g, size_t index, double *row) {
   const enf_batch *batch = j->batch;
   const enf__member *m = batch->member + index;
@@ -60,6 +60,7 @@ static void row_of(const job *j, const enf__group *g, size_t index, double *row)
     memcpy(features, batch->feature + m->feature, g->N * F * sizeof *row);
   else if (F > 0)
     enf__kinds_features(g->flow, enf__member_kind(batch, m), features);
+  enf__member_context(batch, index, g->flow->space.shape.fixed, features + g->N * F);
 }
 
 static enf_status look(enf_ctx *ctx, const enf__group *g, void *user) {
@@ -68,7 +69,8 @@ static enf_status look(enf_ctx *ctx, const enf__group *g, void *user) {
   for (size_t i = 0; i < g->n; i++) {
     row_of(j, g, g->index[i], g->in);
     enf__center(g->N, j->batch->D, g->in, g->in, NULL);
-    enf__actnorm_add(&g->flow->space.shape, g->in, &j->first);
+    enf__actnorm_add(&g->flow->space.shape, g->in, &j->first.states);
+    enf__space_context_add(&g->flow->space, g->in, &j->first.context);
   }
   return ENF_OK;
 }
@@ -237,7 +239,7 @@ static enf_status run(enf_ctx *ctx, job *j, const enf__item *item, double starte
   enf_status status = ENF_OK;
   enf_trainer *tr = j->tr;
   const bool together = enf__trainer_objective(tr) == &enf__flow_matching;
-  if (!tr->flow->scale_fixed) {
+  if (!tr->flow->scale_fixed || enf__space_context_is_open(&tr->flow->space)) {
     TRY(enf__groups_run(ctx, tr->work, j->batch->count, item, look, j));
     enf__train_settle(tr, &j->first);
   }
@@ -257,7 +259,7 @@ enf_status enf_train_step_batch(enf_ctx *ctx, enf_trainer *tr, const enf_batch *
   job j = {.tr = tr, .batch = batch};
   TRY(enf__enter(ctx));
   TRY(check(ctx, tr, batch, info));
-  TRY(enf__items_of(ctx, tr->work, batch, true, &item, &kinds));
+  TRY(enf__items_of(ctx, tr->work, batch, ENF__BATCH_KINDS, &item, &kinds));
   if (!enf__arena_reserve(&ctx->alloc, &j.memory, memory_of(&j)))
     TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for a step on %zu molecules", batch->count));
   TRY(run(ctx, &j, item, started, info));

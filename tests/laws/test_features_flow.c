@@ -98,7 +98,7 @@ START_TEST(samples_have_their_density) {
   int32_t kind[N];
   set_up(molecules, COUNT(molecules));
   const enf_flow *here = enf__flow_at(&view, flow, N);
-  ck_assert_int_eq(enf__sample_numbers(ctx, here, 5, 2, number, x, logp), ENF_OK);
+  ck_assert_int_eq(enf__sample_numbers(ctx, here, 5, 2, number, NULL, x, logp), ENF_OK);
   ck_assert_int_eq(enf_log_prob(ctx, here, 2, x, again), ENF_OK);
   for (size_t i = 0; i < 2; i++)
     ck_assert_double_eq_tol(logp[i], again[i], 1e-5);
@@ -120,7 +120,7 @@ START_TEST(bound_rises_with_draws) {
   enf__random_normal(1, 1, 3, 3 * N, x);
   double mean = 0;
   for (uint64_t seed = 0; seed < 8; seed++) {
-    ck_assert_int_eq(enf__log_prob_kinds(ctx, here, 1, kind, x, seed, logp, err), ENF_OK);
+    ck_assert_int_eq(enf__log_prob_kinds(ctx, here, 1, kind, x, NULL, seed, logp, err), ENF_OK);
     ck_assert(isnan(err[0]));
     mean += logp[0] / 8;
   }
@@ -128,7 +128,7 @@ START_TEST(bound_rises_with_draws) {
   ck_assert_int_eq(enf_opts_set(opts, "dequant.samples", "64"), ENF_OK);
   ck_assert_int_eq(enf_ctx_configure(ctx, opts), ENF_OK);
   enf_opts_destroy(opts);
-  ck_assert_int_eq(enf__log_prob_kinds(ctx, here, 1, kind, x, 9, logp + 1, err + 1), ENF_OK);
+  ck_assert_int_eq(enf__log_prob_kinds(ctx, here, 1, kind, x, NULL, 9, logp + 1, err + 1), ENF_OK);
   ck_assert(err[1] > 0 && err[1] <= 1);
   ck_assert_double_gt(logp[1], mean);
   ck_assert_double_eq_tol(enf__flow_size_log(flow, 4), log(0.75), 1e-12);
@@ -221,7 +221,7 @@ static double sum_of_bounds(const both_kinds *rows, const char *draws, uint64_t 
   enf_opts_destroy(opts);
   for (uint64_t seed = 0; seed < seeds; seed++) {
     ck_assert_int_eq(enf__log_prob_kinds(ctx, enf__flow_at(&view, flow, 2), BOUND_ROWS, rows->kind,
-                                         rows->x, seed, logp, NULL),
+                                         rows->x, NULL, seed, logp, NULL),
                      ENF_OK);
     for (size_t i = 0; i < BOUND_ROWS; i++) {
       mean[i] += logp[i] / n;

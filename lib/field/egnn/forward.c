@@ -17,12 +17,17 @@ void egnn_embed(group *g, layer *y) {
     g->k->gemm(g->n, g->I, H, g->in, g->I, w, H, NULL, 0, b, false, y->h, H);
     return;
   }
+  const bool kinds = g->f->base.model.species_count > 0;
   for (size_t row = 0; row < node_rows(g, 0); row++) {
     const REAL t = g->time[row / g->class_count];
-    const REAL *species = features > 1 ? w + row % g->class_count * H : NULL;
+    const REAL *species = kinds ? w + row % g->class_count * H : NULL;
     const REAL *time = w + (features - 1) * H;
+    const REAL *context = g->context + row / g->class_count * g->G;
     for (size_t c = 0; c < H; c++)
       y->h[row * H + c] = b[c] + t * time[c] + (species ? species[c] : 0);
+    for (size_t k = 0; k < g->G; k++)
+      for (size_t c = 0; c < H; c++)
+        y->h[row * H + c] += context[k] * w[(g->G_at + k) * H + c];
   }
 }
 

@@ -109,6 +109,8 @@ void egnn_open_group(group *g, const enf__egnn *f, const enf__shape *shape, enf_
                .F = m->features,
                .I = f->features,
                .Fp = f->padded_out,
+               .G = m->context,
+               .G_at = m->features ? m->inputs : m->species_count,
                .sign = m->reversed ? -1 : 1,
                .class_count = m->features        ? shape->particles
                               : m->species_count ? m->species_count
@@ -122,6 +124,7 @@ void egnn_open_group(group *g, const enf__egnn *f, const enf__shape *shape, enf_
   layout_graph(g, arena);
   layout_layers(g, work, arena);
   g->time = ENF__TAKE(arena, REAL, g->S);
+  g->context = ENF__TAKE(arena, REAL, g->S * g->G);
   g->x = ENF__TAKE(arena, REAL, g->n * g->D);
   g->v = ENF__TAKE(arena, REAL, g->n * g->D);
   g->h_out = ENF__TAKE(arena, REAL, g->n * g->H);
@@ -139,6 +142,12 @@ void egnn_open_group(group *g, const enf__egnn *f, const enf__shape *shape, enf_
   fill_graph(g);
 }
 
+static void context_in(group *g, const double *state) {
+  const size_t size = enf__shape_size(g->shape), moved = enf__shape_moved(g->shape);
+  for (size_t k = 0; k < g->S * g->G; k++)
+    g->context[k] = (REAL)state[k / g->G * size + moved + k % g->G];
+}
+
 /* Point the group at samples first ... first+S-1 of a call. */
 void egnn_enter_samples(group *g, const enf__points *at, size_t first, size_t S) {
   const double *x = at->x + first * enf__shape_size(g->shape);
@@ -148,9 +157,12 @@ void egnn_enter_samples(group *g, const enf__points *at, size_t first, size_t S)
   for (size_t s = 0; s < S; s++)
     g->time[s] = (REAL)(g->f->base.model.reversed ? 1 - at->t[first + s] : at->t[first + s]);
   egnn_positions_in(g, x, g->x);
+  context_in(g, x);
   if (!g->F)
     return;
   egnn_features_in(g, x, g->I, g->in);
+  for (size_t row = 0; g->G && row < g->n; row++)
+    memcpy(g->in + row * g->I + g->G_at, g->context + row / g->N * g->G, g->G * sizeof(REAL));
   for (size_t row = 0; !g->f->base.model.plain && row < g->n; row++)
     g->in[row * g->I + g->I - 1] = g->time[row / g->N];
 }
@@ -170,8 +182,8 @@ void egnn_positions_out(const group *g, const REAL *x, double *state) {
       state[s * size + i] = (double)x[s * positions + i];
 }
 
-/* Features to or from rows (n), ld apart: those that the rows have room for, the time's place is
-   0. */
+/* Features to or from rows (n), ld apart: those that the rows have room for, the places of context and
+   time are 0. */
 void egnn_features_in(const group *g, const double *state, size_t ld, REAL *rows) {
   const size_t positions = g->N * g->D, size = enf__shape_size(g->shape);
   for (size_t row = 0; row < g->n; row++) {
@@ -188,4 +200,6 @@ void egnn_features_out(const group *g, REAL factor, const REAL *rows, size_t ld,
     for (size_t c = 0; c < g->F; c++)
       to[c] = c < ld ? (double)(factor * rows[row * ld + c]) : 0;
   }
+  for (size_t s = 0; g->G && s < g->S; s++)
+    enf__shape_hold(g->shape, state + s * size);
 }

@@ -52,10 +52,12 @@ typedef struct {
   int32_t *node_class;        /* (n) */
   layer layer[ENF__EGNN_LAYERS];
   REAL *time;        /* (S) */
+  REAL *context;     /* (S,G) */
   REAL *x, *v;       /* (n,D) */
   REAL *h_out;       /* (n,Hp) node features coming out of the layer under way */
   REAL *a1, *m;      /* (tile,Hp) */
   size_t F, I, Fp;   /* features of the state, inputs of the embedding, F padded */
+  size_t G, G_at;    /* numbers of the context, the first one's place among the inputs */
   REAL sign;         /* of v against the network's output */
   REAL *in, *h_last; /* (n,I), (n,Hp) inputs, node features behind the last layer */
   REAL *rate;        /* (n,Fp) rates of features */

@@ -38,7 +38,7 @@ static void layout(const enf__egnn *f, const enf__shape *shape, enf__work work,
   if (work == ENF__VJP) {
     reverse b;
     egnn_layout_reverse(&g, &b, arena);
-    ENF__TAKE(arena, double, g.n *(g.D + g.F));
+    ENF__TAKE(arena, double, g.S *enf__shape_size(shape));
   }
 }
 

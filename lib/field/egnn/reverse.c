@@ -18,7 +18,7 @@ void egnn_layout_reverse(const group *g, reverse *b, enf__arena *arena) {
     *tiles[i] = ENF__TAKE(arena, REAL, g->tile * g->H);
   b->grad = ENF__TAKE(arena, REAL, g->f->forward_count);
   b->scratch = ENF__TAKE(arena, REAL, 2 * g->H);
-  b->out = ENF__TAKE(arena, double, g->n *(g->D + g->F));
+  b->out = ENF__TAKE(arena, double, g->S *enf__shape_size(g->shape));
   if (!g->F)
     return;
   b->drate = ENF__TAKE(arena, REAL, g->n * g->Fp);
@@ -212,15 +212,19 @@ void egnn_embed_grad(const group *g, reverse *b) {
     add_column_sums(g->n, H, b->dh_class, H, bias);
     return;
   }
+  const bool kinds = g->f->base.model.species_count > 0;
   for (size_t row = 0; row < node_rows(g, 0); row++) {
     const REAL t = g->time[row / g->class_count];
-    const REAL *dh = b->dh_class + row * H;
+    const REAL *dh = b->dh_class + row * H, *context = g->context + row / g->class_count * g->G;
     for (size_t c = 0; c < H; c++) {
       bias[c] += dh[c];
       w[(features - 1) * H + c] += t * dh[c];
-      if (features > 1)
+      if (kinds)
         w[row % g->class_count * H + c] += dh[c];
     }
+    for (size_t k = 0; k < g->G; k++)
+      for (size_t c = 0; c < H; c++)
+        w[(g->G_at + k) * H + c] += context[k] * dh[c];
   }
 }
 
@@ -293,7 +297,7 @@ void egnn_vjp(const enf__egnn *f, int kernel, enf__arena *arena, const enf__poin
   reverse b;
   egnn_open_group(&g, f, at->shape, ENF__VJP, arena);
   egnn_layout_reverse(&g, &b, arena);
-  double *v = ENF__TAKE(arena, double, g.n *(g.D + g.F));
+  double *v = ENF__TAKE(arena, double, g.S *size);
   g.k = KERNELS_OF(kernel);
   g.fk = FIELD_KERNELS_OF(kernel);
   if (!dparams)

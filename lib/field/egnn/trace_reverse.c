@@ -314,7 +314,7 @@ void egnn_trace_grad(const enf__egnn *f, int kernel, enf__arena *arena, const en
     if (out->value)
       memcpy(out->value + s * ENF__VALUES, value, sizeof value);
     for (size_t i = 0; out->dx && i < size; i++)
-      out->dx[s * size + i] = (double)w.b.dx[i];
+      out->dx[s * size + i] = i < g.N * g.D ? (double)w.b.dx[i] : 0;
   }
   if (w.b.grad)
     egnn_unpack_gradient(f, w.b.grad, out->dparams);

@@ -60,9 +60,10 @@ void egnn_units_grad(const enf__egnn *f, int kernel, enf__arena *arena, const en
   const size_t mark = arena->used, size = enf__shape_size(at->shape);
   units u = layout_units(at->shape, arena);
   const enf__gradient part = {out->dx ? u.dx : NULL, out->dparams, out->value ? u.value : NULL};
+  const size_t moved = enf__shape_moved(at->shape);
   for (size_t s = 0; s < at->S; s++)
-    for (size_t first = 0; first < size; first += TOGETHER) {
-      const size_t S = size - first < TOGETHER ? size - first : TOGETHER;
+    for (size_t first = 0; first < moved; first += TOGETHER) {
+      const size_t S = moved - first < TOGETHER ? moved - first : TOGETHER;
       fill_units(at, of, s, first, S, &u);
       const enf__points points = {at->shape, S, u.t, u.x};
       const enf__cotangent each = {u.eps, u.a, u.b, of->c ? u.c : NULL, NULL, NULL};
