@@ -158,7 +158,8 @@ static int load_and_evaluate(cli *c, target *t) {
     enf_destroy(flow);
     return result;
   }
-  result = links_of_flow(c, flow);
+  result = cli_has(c, FLAG_CONTEXT) ? cli_usage(c, "--context is for flows of molecules of any size")
+                                    : links_of_flow(c, flow);
   if (result == SUCCESS)
     result = trajectory_read(c, c->operands - 1, c->operand + 1, N, D, &data);
   if (result == SUCCESS)

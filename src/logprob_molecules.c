@@ -4,6 +4,7 @@
 #include "molecules.h"
 #include "data.h"
 #include "draw.h"
+#include "given.h"
 #include "progress.h"
 #include "report.h"
 
@@ -62,6 +63,8 @@ static int score_file(cli *c, const enf_flow *flow, const char *path, scores *s)
   enf_batch *piece = NULL;
   int result = SUCCESS;
   enf_status status = enf_batch_reader_open(c->ctx, &reader, flow, path);
+  if (status == ENF_OK)
+    status = given_keys(c, reader);
   if (status == ENF_OK)
     status = enf_batch_create(c->ctx, &piece, 3);
   for (bool more = true; status == ENF_OK && result == SUCCESS && more && s->n < s->most;) {

@@ -2,6 +2,7 @@
    averaged weights; a look is a line on standard error and one of FLOW.train.csv. */
 #include "molecule_looks.h"
 #include "files.h"
+#include "given.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +15,8 @@ enum { ROWS = 256, EVERY = 4000, SEED = 1 };
 static int read_rows(cli *c, const enf_flow *flow, molecule_looks *l) {
   enf_batch_reader *reader = NULL;
   enf_status status = enf_batch_reader_open(c->ctx, &reader, flow, c->value[FLAG_VALIDATION]);
+  if (status == ENF_OK)
+    status = given_keys(c, reader);
   if (status == ENF_OK)
     status = enf_batch_create(c->ctx, &l->held_out, 3);
   if (status == ENF_OK)
@@ -45,6 +48,8 @@ int molecule_looks_open(cli *c, const enf_flow *flow, molecule_looks *l) {
   l->bound = word[0] != '\0' && word[0] != 'n';
   if (l->every == 0)
     return SUCCESS;
+  if (flow_is_given(flow) && !cli_has(c, FLAG_VALIDATION))
+    return cli_usage(c, "looks at samples of a flow that is given something need --validation FILE");
   if (!files_beside(c->value[FLAG_OUTPUT], "train.csv", sizeof l->path, l->path))
     return cli_fail("the name of the flow is too long");
   const int result = cli_has(c, FLAG_VALIDATION) ? read_rows(c, flow, l) : SUCCESS;
@@ -80,7 +85,10 @@ static void count_stable(cli *c, const enf_batch *samples, molecule_looks *l) {
 
 static int sample_and_count(cli *c, const enf_flow *flow, molecule_looks *l) {
   enf_batch *samples = NULL;
-  const enf_status status = enf_sample_batch(c->ctx, flow, SEED, 0, l->rows, 0, &samples, NULL);
+  const enf_status status =
+      flow_is_given(flow)
+          ? enf_sample_given(c->ctx, flow, l->held_out, SEED, 0, &samples, NULL)
+          : enf_sample_batch(c->ctx, flow, SEED, 0, l->rows, 0, &samples, NULL);
   if (samples == NULL)
     return cli_fail_status(c, status);
   count_stable(c, samples, l);

@@ -2,7 +2,7 @@
 #include "molecules.h"
 #include "data.h"
 #include "draw.h"
-#include "formula.h"
+#include "given.h"
 #include "progress.h"
 #include "report.h"
 
@@ -64,7 +64,30 @@ static enf_status keep(cli *c, const int32_t *number, const enf_batch *drawn, si
     return ENF_OK;
   if (q->logp != NULL)
     q->logp[enf_batch_count(q->batch)] = logp;
-  return enf_batch_append(c->ctx, q->batch, N, kind, F, features, x);
+  enf_status status = enf_batch_append(c->ctx, q->batch, N, kind, F, features, x);
+  size_t G;
+  const double *context;
+  enf_batch_context(drawn, i, &G, &context);
+  if (status == ENF_OK && G > 0)
+    status = enf_batch_set_context(c->ctx, q->batch, enf_batch_count(q->batch) - 1, 1, G, context);
+  return status;
+}
+
+/* The next n samples of the stream, of N atoms or any; *status is that of the call. */
+static int call_flow(cli *c, const enf_flow *flow, const request *q, uint64_t n, uint64_t N,
+                     enf_batch **drawn, double *logp, enf_status *status) {
+  enf_batch *given = NULL;
+  const given_samples of = {n, q->seed, q->first + q->drawn, N, &q->wanted};
+  int result = SUCCESS;
+  if (!flow_is_given(flow)) {
+    *status = enf_sample_batch(c->ctx, flow, of.seed, of.first, n, N, drawn, logp);
+    return result;
+  }
+  result = given_make(c, flow, &of, &given);
+  if (result == SUCCESS)
+    *status = enf_sample_given(c->ctx, flow, given, of.seed, of.first, drawn, logp);
+  enf_batch_destroy(given);
+  return result;
 }
 
 /* n further ones of the stream; *cancelled: none of them. */
@@ -74,12 +97,11 @@ static int draw_some(cli *c, const enf_flow *flow, const int32_t *number, uint64
   double *logp = q->logp != NULL ? cli_alloc(n, sizeof *logp) : NULL;
   uint64_t failed = 0;
   const size_t N = q->wanted.atoms > 0 ? q->wanted.atoms : q->particles;
-  enf_status status =
-      enf_sample_batch(c->ctx, flow, q->seed, q->first + q->drawn, n, N, &drawn, logp);
+  enf_status status = ENF_OK;
+  int result = call_flow(c, flow, q, n, N, &drawn, logp, &status);
   *cancelled = status == ENF_ERR_CANCELLED;
-  int result = *cancelled      ? SUCCESS
-               : drawn == NULL ? cli_fail_status(c, status)
-                               : settle_failed(c, status, n, &failed);
+  if (result == SUCCESS && !*cancelled)
+    result = drawn == NULL ? cli_fail_status(c, status) : settle_failed(c, status, n, &failed);
   for (size_t i = 0; !*cancelled && result == SUCCESS && i < n && enf_batch_count(q->batch) < q->n;
        i++) {
     status = keep(c, number, drawn, i, logp != NULL ? logp[i] : 0, q);
@@ -120,7 +142,7 @@ static int draw(cli *c, const enf_flow *flow, request *q) {
 
 /* ---- the command ------------------------------------------------------------------------------- */
 
-static int read_request(cli *c, request *q) {
+static int read_request(cli *c, const enf_flow *flow, request *q) {
   static const flag others[] = {FLAG_LAYOUT, FLAG_CHIRAL};
   if (cli_refuse(c, sizeof others / sizeof *others, others, "molecules of any size") != SUCCESS ||
       cli_count(c, FLAG_COUNT, 1, 1, &q->n) != SUCCESS ||
@@ -130,6 +152,8 @@ static int read_request(cli *c, request *q) {
     return USAGE;
   if (cli_has(c, FLAG_RESUME))
     return cli_usage(c, "--resume is not for samples of molecules of any size; --first goes on");
+  if (cli_has(c, FLAG_CONTEXT) && !flow_is_given(flow))
+    return cli_usage(c, "--context is for flows with model.context");
   if (cli_has(c, FLAG_FORMULA) && cli_has(c, FLAG_PARTICLES))
     return cli_usage(c, "--formula says how many particles there are");
   if (cli_has(c, FLAG_FORMULA) && !formula_read(c->value[FLAG_FORMULA], &q->wanted))
@@ -140,7 +164,7 @@ static int read_request(cli *c, request *q) {
 
 static int draw_molecules(cli *c, const enf_flow *flow) {
   request q = {.n = 0};
-  int result = read_request(c, &q);
+  int result = read_request(c, flow, &q);
   if (result != SUCCESS)
     return result;
   const double start = cli_seconds();
@@ -173,9 +197,15 @@ int sample_molecules(cli *c, bool *done) {
   *done = result != SUCCESS || is_any_size(flow);
   if (result == SUCCESS && *done)
     result = draw_molecules(c, flow);
-  else if (result == SUCCESS && (cli_has(c, FLAG_PARTICLES) || cli_has(c, FLAG_FORMULA)))
-    result = cli_usage(c, "--%s is for flows of molecules of any size",
-                       cli_has(c, FLAG_FORMULA) ? "formula" : "particles");
+  else if (result == SUCCESS) {
+    static const struct {
+      flag id;
+      const char *name;
+    } own[] = {{FLAG_FORMULA, "formula"}, {FLAG_PARTICLES, "particles"}, {FLAG_CONTEXT, "context"}};
+    for (size_t i = 0; i < sizeof own / sizeof *own && result == SUCCESS; i++)
+      if (cli_has(c, own[i].id))
+        result = cli_usage(c, "--%s is for flows of molecules of any size", own[i].name);
+  }
   enf_destroy(flow);
   return result;
 }

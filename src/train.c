@@ -92,6 +92,8 @@ static int run(training *t) {
 }
 
 int run_train(cli *c) {
+  if (cli_has(c, FLAG_CONTEXT) && !cli_has(c, FLAG_FEATURES))
+    return cli_usage(c, "--context goes with --features");
   if (cli_has(c, FLAG_FEATURES))
     return train_molecules(c);
   if (cli_has(c, FLAG_LIFT))

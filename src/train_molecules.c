@@ -5,6 +5,7 @@
    is resumed goes on as one that was not stopped. Flow and trainer are saved every minute. With
    --validate-every, or --validation, it looks at samples and held-out molecules on the way. */
 #include "files.h"
+#include "given.h"
 #include "kept.h"
 #include "molecule_looks.h"
 #include "molecules.h"
@@ -99,7 +100,13 @@ static enf_status append_row(cli *c, const training *t, enf_batch *rows, uint64_
   enf_batch_get(t->data, index, &N, &number_of, NULL, NULL, &x);
   for (size_t a = 0; a < N; a++)
     kind[a] = t->place[number_of[a]];
-  return enf_batch_append(c->ctx, rows, N, kind, 0, NULL, x);
+  const enf_status status = enf_batch_append(c->ctx, rows, N, kind, 0, NULL, x);
+  size_t G;
+  const double *context;
+  enf_batch_context(t->data, index, &G, &context);
+  if (status != ENF_OK || G == 0)
+    return status;
+  return enf_batch_set_context(c->ctx, rows, enf_batch_count(rows) - 1, 1, G, context);
 }
 
 static enf_status make_step(cli *c, training *t) {
@@ -241,7 +248,7 @@ int train_molecules(cli *c) {
   if (result == SUCCESS)
     result = cli_configure(c);
   if (result == SUCCESS) {
-    const enf_status status = enf_batch_read(c->ctx, &t.data, NULL, c->operand[0]);
+    const enf_status status = given_read(c, c->operand[0], &t.data);
     result = status == ENF_OK ? describe_data(&t) : cli_fail_status(c, status);
   }
   interrupts_catch();

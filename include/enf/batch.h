@@ -116,10 +116,22 @@ enf_status enf_batch_reader_next(enf_ctx *ctx, enf_batch_reader *reader, size_t 
 void enf_batch_reader_close(enf_batch_reader *reader);
 
 /**
+ * enf_batch_reader_context: what the next configurations of the file have as context.
+ *
+ * In:   keys  of extended XYZ, keys of the comment line between commas, "gap" or "gap,mu": their
+ *             numbers one behind the other, as many in every frame. Of a set a single word:
+ *             PATH_word.npy (M) or (M,G) floats
+ * Statuses: ARG, IO, FORMAT, UNSUPPORTED, STATE (something was read), NOMEM; of next FORMAT, with the
+ * line, for a frame without such numbers. Since 0.1.
+ */
+enf_status enf_batch_reader_context(enf_ctx *ctx, enf_batch_reader *reader, const char *keys);
+
+/**
  * enf_batch_write: all configurations as extended XYZ, atomically; path ends in .xyz or .extxyz.
  *
  * Kinds become the symbols of the flow's model.elements, or of atomic numbers where flow is NULL; X
- * where there are none. Every number reads back the same. Features are not written.
+ * where there are none; a context is the comment's context="1.5 2". Every number reads back the
+ * same. Features are not written.
  * Statuses: ARG, SHAPE (an empty batch), RANGE (a kind without symbol), UNSUPPORTED (another name),
  * IO, NOMEM. Since 0.1.
  */

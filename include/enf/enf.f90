@@ -837,6 +837,29 @@ module enf
       type(c_ptr), intent(out) :: kinds, features, x
     end function enf_batch_get
 
+    ! values is (G,n).
+    integer(c_int32_t) function enf_batch_set_context(ctx, batch, first, n, G, values) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t, c_double
+      type(c_ptr), value :: ctx, batch
+      integer(c_size_t), value :: first, n, G
+      real(c_double), intent(in) :: values(*)
+    end function enf_batch_set_context
+
+    ! values is for c_f_pointer with (G).
+    integer(c_int32_t) function enf_batch_context(batch, index, G, values) bind(c)
+      import :: c_ptr, c_int32_t, c_size_t
+      type(c_ptr), value :: batch
+      integer(c_size_t), value :: index
+      integer(c_size_t), intent(out) :: G
+      type(c_ptr), intent(out) :: values
+    end function enf_batch_context
+
+    integer(c_int32_t) function enf_batch_reader_context(ctx, reader, keys) bind(c)
+      import :: c_ptr, c_int32_t, c_char
+      type(c_ptr), value :: ctx, reader
+      character(kind=c_char), intent(in) :: keys(*)
+    end function enf_batch_reader_context
+
     integer(c_int32_t) function enf_batch_reader_next(ctx, reader, most, batch) bind(c)
       import :: c_ptr, c_int32_t, c_size_t
       type(c_ptr), value :: ctx, reader, batch
@@ -864,6 +887,13 @@ module enf
       integer(c_size_t), value :: n, particles
       type(c_ptr), intent(out) :: batch
     end function enf_sample_batch
+
+    integer(c_int32_t) function enf_sample_given(ctx, flow, given, seed, first, batch, logp) bind(c)
+      import :: c_ptr, c_int32_t, c_int64_t
+      type(c_ptr), value :: ctx, flow, given, logp
+      integer(c_int64_t), value :: seed, first
+      type(c_ptr), intent(out) :: batch
+    end function enf_sample_given
 
     ! vx (D,sum N); vh and div are c_loc of (F,sum N) and (count), or c_null_ptr.
     integer(c_int32_t) function enf_velocity_batch(ctx, flow, batch, t, vx, vh, div) bind(c)

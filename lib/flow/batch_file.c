@@ -74,6 +74,24 @@ out:
   return status;
 }
 
+enf_status enf_batch_reader_context(enf_ctx *ctx, enf_batch_reader *reader, const char *keys) {
+  ENF__ENTRY;
+  enf_status status;
+  TRY(enf__enter(ctx));
+  if (!is_reader(reader) || !keys || !*keys)
+    TRY(enf__fail(ctx, ENF_ERR_ARG, "%s", is_reader(reader) ? "keys is empty" : "reader is not a reader"));
+  if (reader->failed || reader->done > 0 || reader->keys)
+    TRY(enf__fail(ctx, ENF_ERR_STATE, "the keys of contexts are told once, before anything is read"));
+  if (reader->source[1].path)
+    TRY(enf__set_context(ctx, reader, keys));
+  reader->keys = enf__alloc(&reader->alloc, strlen(keys) + 1);
+  if (!reader->keys)
+    TRY(enf__fail(ctx, ENF_ERR_NOMEM, "no memory for keys"));
+  memcpy(reader->keys, keys, strlen(keys) + 1);
+out:
+  return status;
+}
+
 static enf_status next(enf_ctx *ctx, enf_batch_reader *reader, enf_batch *batch, bool *ended) {
   return reader->source[1].path ? enf__set_next(ctx, reader, batch, ended)
                                 : enf__frames_next(ctx, reader, batch, ended);
@@ -118,6 +136,7 @@ void enf_batch_reader_close(enf_batch_reader *reader) {
   reader->magic = 0;
   for (size_t i = 0; i < sizeof reader->source / sizeof *reader->source; i++)
     enf__source_close(&reader->source[i]);
+  enf__free(&alloc, reader->keys);
   enf__free(&alloc, reader);
 }
 
@@ -166,11 +185,14 @@ static enf_status check_kinds(enf_ctx *ctx, const enf_batch *batch, const enf__k
   return ENF_OK;
 }
 
-static enf_status put_frame(enf__writer *file, const enf_batch *batch, const enf__member *m,
+static enf_status put_frame(enf__writer *file, const enf_batch *batch, size_t index,
                             const enf__kind_rule *kinds) {
   enf_status status;
+  const enf__member *m = batch->member + index;
+  const size_t G = enf__member_has_context(batch, index) ? batch->G : 0;
+  const double *context = G ? batch->context + index * G : NULL;
   const int32_t *kind = enf__member_kind(batch, m);
-  TRY(enf__xyz_put_head(file, m->N));
+  TRY(enf__xyz_put_head(file, m->N, G, context));
   for (size_t a = 0; a < m->N; a++)
     TRY(enf__xyz_put_atom(file, kind ? symbol_of(kinds, kind[a]) : "X",
                           enf__member_x(batch, m) + batch->D * a, batch->D));
@@ -198,7 +220,7 @@ enf_status enf_batch_write(enf_ctx *ctx, const enf_batch *batch, const enf_flow 
   TRY(check_kinds(ctx, batch, &kinds));
   TRY(enf__writer_open(ctx, &file, path));
   for (size_t i = 0; i < batch->count; i++)
-    TRY(put_frame(&file, batch, batch->member + i, &kinds));
+    TRY(put_frame(&file, batch, i, &kinds));
   TRY(enf__writer_commit(&file));
 out:
   enf__writer_abandon(&file);

@@ -276,3 +276,50 @@ enf_status enf__comment_read(const enf__line *line, enf__span comment, enf__colu
 out:
   return status;
 }
+
+/* ---- numbers at keys ------------------------------------------------------------------------- */
+
+/* The value at a key, which is all of `name`; *value is empty where there is none. */
+static enf_status find_value(const enf__line *line, enf__span comment, enf__span name,
+                             enf__span *value) {
+  enf_status status = ENF_OK;
+  reader r = {.line = line, .rest = comment};
+  enf__span key, item;
+  const size_t length = enf__span_length(name);
+  *value = (enf__span){comment.at, comment.at};
+  while (enf__span_skip_space(&r.rest), r.rest.at < r.rest.end) {
+    TRY(take_item(&r, &key));
+    enf__span_skip_space(&r.rest);
+    if (r.rest.at == r.rest.end || *r.rest.at != '=')
+      continue;
+    r.rest.at++;
+    TRY(take_item(&r, &item));
+    if (enf__span_length(key) == length && !memcmp(key.at, name.at, length))
+      *value = item;
+  }
+out:
+  return status;
+}
+
+enf_status enf__comment_numbers(const enf__line *line, enf__span comment, const char *names,
+                                size_t most, double *value, size_t *count) {
+  enf_status status = ENF_OK;
+  enf__span list = {names, names + strlen(names)}, text, word;
+  *count = 0;
+  while (list.at < list.end) {
+    const enf__span key = enf__span_until(&list, ',');
+    TRY(find_value(line, comment, key, &text));
+    if (enf__span_length(text) == 0)
+      return enf__line_refuse(line, "the comment has no '%.*s='", enf__span_shown(key), key.at);
+    while (word = take_entry(&text), enf__span_length(word) > 0) {
+      if (*count == most)
+        return enf__line_refuse(line, "more than %zu numbers of context", most);
+      if (!enf__span_number(word, value + *count) || !isfinite(value[*count]))
+        return enf__line_refuse(line, "'%.*s' of '%.*s' is no finite number", enf__span_shown(word),
+                                word.at, enf__span_shown(key), key.at);
+      ++*count;
+    }
+  }
+out:
+  return status;
+}

@@ -33,10 +33,20 @@ static enf_status put_text(enf__writer *file, const char *text) {
   return enf__writer_put(file, text, strlen(text));
 }
 
-enf_status enf__xyz_put_head(enf__writer *file, size_t N) {
+enf_status enf__xyz_put_head(enf__writer *file, size_t N, size_t G, const double *context) {
+  enf_status status;
   char head[96];
-  snprintf(head, sizeof head, "%zu\nProperties=species:S:1:pos:R:3 pbc=\"F F F\"\n", N);
-  return put_text(file, head);
+  snprintf(head, sizeof head, "%zu\nProperties=species:S:1:pos:R:3 pbc=\"F F F\"", N);
+  TRY(put_text(file, head));
+  for (size_t c = 0; c < G; c++) {
+    char number[32];
+    enf__dtoa(context[c], number);
+    TRY(put_text(file, c ? " " : " context=\""));
+    TRY(put_text(file, number));
+  }
+  TRY(put_text(file, G ? "\"\n" : "\n"));
+out:
+  return status;
 }
 
 enf_status enf__xyz_put_atom(enf__writer *file, const char *label, const double *x, size_t D) {
@@ -63,7 +73,7 @@ enf_status enf__xyz_write(enf_ctx *ctx, const char *path, const enf__array_view 
   for (size_t i = 0; i < n * N; i++) {
     const char *label = view->labels ? view->labels[i % N] : "X";
     if (i % N == 0)
-      TRY(enf__xyz_put_head(&file, N));
+      TRY(enf__xyz_put_head(&file, N, 0, NULL));
     TRY(enf__xyz_put_atom(&file, label, view->data + D * i, D));
   }
   TRY(enf__writer_commit(&file));

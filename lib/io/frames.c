@@ -34,6 +34,8 @@ typedef struct {
   enf__columns columns;
   size_t atoms, labelled;
   double first[3];
+  double context[ENF__CONTEXT_MOST];
+  size_t contexts;
 } frame;
 
 static enf_status take_line(frame *f, enf__span *text) {
@@ -80,6 +82,9 @@ static enf_status take_comment(frame *f) {
   enf__cell cell;
   TRY(take_line(f, &text));
   TRY(enf__comment_read(&f->line, text, &f->columns, &cell));
+  if (f->reader->keys)
+    TRY(enf__comment_numbers(&f->line, text, f->reader->keys, ENF__CONTEXT_MOST, f->context,
+                             &f->contexts));
   if (cell.periodic[0] || cell.periodic[1] || cell.periodic[2])
     return enf__file_refuse(f->line.ctx, ENF_ERR_UNSUPPORTED, f->line.path,
                             "line %zu: the cell is repeated, its walls may have cut the molecule",
@@ -154,6 +159,8 @@ enf_status enf__frames_next(enf_ctx *ctx, enf_batch_reader *reader, enf_batch *b
     return enf__line_refuse(&f.line, "%zu of %zu atoms have no element", f.atoms - f.labelled,
                             f.atoms);
   enf__batch_add(batch, f.atoms, f.labelled > 0 && reader->kinds.rule != ENF__KINDS_NONE, 0);
+  if (reader->keys)
+    TRY(enf__batch_context_last(ctx, batch, f.contexts, f.context));
 out:
   return status;
 }

@@ -186,7 +186,7 @@ enf_status enf__netcdf_parse(enf_ctx *ctx, enf_array *array, const char *path, c
 const char *enf__npz_member(const char *path);
 
 /* The first two lines of an extended XYZ frame, and an atom's; label is one word. */
-enf_status enf__xyz_put_head(enf__writer *file, size_t N);
+enf_status enf__xyz_put_head(enf__writer *file, size_t N, size_t G, const double *context);
 enf_status enf__xyz_put_atom(enf__writer *file, const char *label, const double *x, size_t D);
 
 /* Memory for array->shape; NOMEM, or SHAPE if the product overflows. */

@@ -231,17 +231,31 @@ out:
   return status;
 }
 
+static enf_status set_contexts(enf_ctx *ctx, enf_batch *batch, size_t first, size_t n, size_t G,
+                               const double *values) {
+  enf_status status = ENF_OK;
+  if (batch->G == 0)
+    TRY(enf__batch_context_open(ctx, batch, G));
+  memcpy(batch->context + first * G, values, n * G * sizeof *values);
+out:
+  return status;
+}
+
 enf_status enf_batch_set_context(enf_ctx *ctx, enf_batch *batch, size_t first, size_t n, size_t G,
                                  const double *values) {
   ENF__ENTRY;
   enf_status status;
   TRY(enf__enter(ctx));
   TRY(check_contexts(ctx, batch, first, n, G, values));
-  if (batch->G == 0)
-    TRY(enf__batch_context_open(ctx, batch, G));
-  memcpy(batch->context + first * G, values, n * G * sizeof *values);
+  TRY(set_contexts(ctx, batch, first, n, G, values));
 out:
   return status;
+}
+
+enf_status enf__batch_context_last(enf_ctx *ctx, enf_batch *batch, size_t G, const double *values) {
+  const size_t last = batch->count - 1;
+  const enf_status status = check_contexts(ctx, batch, last, 1, G, values);
+  return status == ENF_OK ? set_contexts(ctx, batch, last, 1, G, values) : status;
 }
 
 enf_status enf_batch_context(const enf_batch *batch, size_t index, size_t *G,

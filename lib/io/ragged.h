@@ -8,6 +8,8 @@
 #include <enf/batch.h>
 #include <math.h>
 
+enum { ENF__CONTEXT_MOST = 64 }; /* numbers of a context in files */
+
 /* Beside those of core.h. */
 enum { ENF__MAGIC_BATCH = 0x4a786665, ENF__MAGIC_BATCH_READER = 0x4b786665 };
 
@@ -59,6 +61,8 @@ static inline void enf__member_context(const enf_batch *batch, size_t index, siz
 }
 /* All configurations, and G, are forgotten. */
 void enf__batch_clear(enf_batch *batch);
+/* The context of the last configuration, which the batch's others agree with. NOMEM; SHAPE. */
+enf_status enf__batch_context_last(enf_ctx *ctx, enf_batch *batch, size_t G, const double *values);
 /* Contexts of G numbers from now on: room for those that there are, which have none. NOMEM. */
 enf_status enf__batch_context_open(enf_ctx *ctx, enf_batch *batch, size_t G);
 
@@ -83,14 +87,17 @@ struct enf_batch_reader {
   bool failed;
   uint64_t done;         /* configurations */
   size_t line;           /* of a text */
-  enf__source source[3]; /* the text; or n_atoms, numbers, positions */
-  enf__npy_head head[3]; /* of these */
-  uint64_t left[3];      /* items of these */
+  char *keys;            /* of contexts, or NULL */
+  enf__source source[4]; /* the text; or n_atoms, numbers, positions, contexts */
+  enf__npy_head head[4]; /* of these */
+  uint64_t left[4];      /* items of these */
 };
 
 /* The next configuration into the batch; *ended where there is none. */
 enf_status enf__frames_open(enf_ctx *ctx, enf_batch_reader *reader, const char *path);
 enf_status enf__frames_next(enf_ctx *ctx, enf_batch_reader *reader, enf_batch *batch, bool *ended);
+/* Contexts, from the set's file of this word. */
+enf_status enf__set_context(enf_ctx *ctx, enf_batch_reader *reader, const char *word);
 enf_status enf__set_open(enf_ctx *ctx, enf_batch_reader *reader, const char *path);
 enf_status enf__set_next(enf_ctx *ctx, enf_batch_reader *reader, enf_batch *batch, bool *ended);
 

@@ -8,13 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { COUNTS, NUMBERS, POSITIONS, PARTS, WHOLE = 1 << 16 };
+enum { COUNTS, NUMBERS, POSITIONS, CONTEXTS, PARTS = CONTEXTS, WHOLE = 1 << 16 };
 static const struct {
   const char *ending;
   size_t ndim;
   bool floats;
-} part[PARTS] = {
-    {"_n_atoms.npy", 1, false}, {"_numbers.npy", 1, false}, {"_positions.npy", 2, true}};
+} part[] = {{"_n_atoms.npy", 1, false},
+            {"_numbers.npy", 1, false},
+            {"_positions.npy", 2, true},
+            {".npy", 2, true}};
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
@@ -25,7 +27,7 @@ static enf_status check_head(enf_ctx *ctx, const char *path, const enf__npy_head
   if (head->big_endian || (head->fortran && head->ndim > 1))
     return enf__file_refuse(ctx, ENF_ERR_UNSUPPORTED, path,
                             "a set is read little-endian and in C order only");
-  if (head->ndim != part[which].ndim)
+  if (head->ndim != part[which].ndim && !(which == CONTEXTS && head->ndim == 1))
     return enf__file_refuse(ctx, ENF_ERR_FORMAT, path, "%zu dimensions, not %zu", head->ndim,
                             part[which].ndim);
   return ENF_OK;
@@ -49,7 +51,7 @@ static enf_status open_part(enf_ctx *ctx, enf_batch_reader *r, const char *path,
   TRY(check_head(ctx, source->path, head, which));
   r->left[which] = head->shape[0];
   const size_t columns = head->ndim == 2 ? head->shape[1] : 1;
-  if (columns == 0 || columns > 3 || head->shape[0] > SIZE_MAX / 64 ||
+  if (columns == 0 || columns > (which == CONTEXTS ? ENF__CONTEXT_MOST : 3) || head->shape[0] > SIZE_MAX / 64 ||
       enf__source_rest(source) != (uint64_t)head->shape[0] * columns * head->item)
     return enf__file_refuse(ctx, ENF_ERR_FORMAT, source->path,
                             "%zu x %zu numbers of %zu bytes, %llu bytes are there", head->shape[0],
@@ -73,6 +75,21 @@ enf_status enf__set_open(enf_ctx *ctx, enf_batch_reader *r, const char *path) {
                             (unsigned long long)r->left[NUMBERS]);
 out:
   return status;
+}
+
+enf_status enf__set_context(enf_ctx *ctx, enf_batch_reader *r, const char *word) {
+  const char *beside = r->source[NUMBERS].path;
+  const size_t length = strlen(beside) - strlen(part[NUMBERS].ending);
+  char name[4096];
+  if ((size_t)snprintf(name, sizeof name, "%.*s_%s", (int)length, beside, word) >= sizeof name)
+    return enf__fail(ctx, ENF_ERR_ARG, "the path has more than %zu bytes", sizeof name);
+  const enf_status status = open_part(ctx, r, name, CONTEXTS);
+  if (status != ENF_OK || r->left[CONTEXTS] == r->left[COUNTS])
+    return status;
+  return enf__file_refuse(ctx, ENF_ERR_FORMAT, r->source[CONTEXTS].path,
+                          "%llu contexts, and %llu molecules",
+                          (unsigned long long)r->left[CONTEXTS],
+                          (unsigned long long)r->left[COUNTS]);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -132,6 +149,20 @@ out:
   return status;
 }
 
+static enf_status take_context(enf_ctx *ctx, enf_batch_reader *r, enf_batch *batch) {
+  enf_status status;
+  const enf__npy_head *head = &r->head[CONTEXTS];
+  const size_t G = head->ndim == 2 ? head->shape[1] : 1;
+  double values[ENF__CONTEXT_MOST];
+  const char *data;
+  TRY(enf__source_take(ctx, &r->source[CONTEXTS], G * head->item, &data));
+  enf__file_doubles(data, head->item, G, values);
+  r->left[CONTEXTS]--;
+  TRY(enf__batch_context_last(ctx, batch, G, values));
+out:
+  return status;
+}
+
 enf_status enf__set_next(enf_ctx *ctx, enf_batch_reader *r, enf_batch *batch, bool *ended) {
   enf_status status = ENF_OK;
   int64_t N;
@@ -151,6 +182,8 @@ enf_status enf__set_next(enf_ctx *ctx, enf_batch_reader *r, enf_batch *batch, bo
   TRY(take_kinds(ctx, r, (size_t)N, batch->kind + batch->atoms));
   TRY(take_positions(ctx, r, (size_t)N, batch->x + batch->D * batch->atoms));
   enf__batch_add(batch, (size_t)N, r->kinds.rule != ENF__KINDS_NONE, 0);
+  if (r->keys)
+    TRY(take_context(ctx, r, batch));
 out:
   return status;
 }

@@ -517,6 +517,52 @@ START_TEST(what_is_not_given_is_refused) {
 }
 END_TEST
 
+/* What the file has at the keys, and what is written reads back the same. */
+START_TEST(files_have_contexts) {
+  static const char *const frames = "2\ngap=1.5 mu=\"2 -3\"\nC 0 0 0\nO 1 0 0\n"
+                                    "2\nmu=[4, 5] gap=2.5\nC 0 0 0\nO 2 0 0\n"
+                                    "2\ngap=high\nC 0 0 0\nO 2 0 0\n";
+  const double first[3] = {1.5, 2, -3}, second[3] = {2.5, 4, 5}, *values;
+  char path[64];
+  enf_batch_reader *reader;
+  enf_batch *batch, *again;
+  size_t G;
+  snprintf(path, sizeof path, "/tmp/enf-context-%d.xyz", (int)getpid());
+  FILE *file = fopen(path, "w");
+  ck_assert(file && fputs(frames, file) >= 0 && fclose(file) == 0);
+  ck_assert_int_eq(enf_batch_create(ctx, &batch, 3), ENF_OK);
+  ck_assert_int_eq(enf_batch_reader_open(ctx, &reader, NULL, path), ENF_OK);
+  ck_assert_int_eq(enf_batch_reader_context(ctx, reader, ""), ENF_ERR_ARG);
+  ck_assert_int_eq(enf_batch_reader_context(ctx, reader, "gap,mu"), ENF_OK);
+  ck_assert_int_eq(enf_batch_reader_next(ctx, reader, 2, batch), ENF_OK);
+  ck_assert_int_eq(enf_batch_reader_context(ctx, reader, "gap"), ENF_ERR_STATE);
+  for (size_t i = 0; i < 2; i++) {
+    ck_assert_int_eq(enf_batch_context(batch, i, &G, &values), ENF_OK);
+    ck_assert_uint_eq(G, 3);
+    ck_assert_mem_eq(values, i ? second : first, sizeof first);
+  }
+  ck_assert_int_eq(enf_batch_write(ctx, batch, NULL, path), ENF_OK);
+  ck_assert_int_eq(enf_batch_reader_next(ctx, reader, 1, batch), ENF_ERR_FORMAT);
+  SAYS("'high' of 'gap' is no finite number");
+  enf_batch_reader_close(reader);
+  ck_assert_int_eq(enf_batch_create(ctx, &again, 3), ENF_OK);
+  ck_assert_int_eq(enf_batch_reader_open(ctx, &reader, NULL, path), ENF_OK);
+  ck_assert_int_eq(enf_batch_reader_context(ctx, reader, "context"), ENF_OK);
+  ck_assert_int_eq(enf_batch_reader_next(ctx, reader, 9, again), ENF_OK);
+  ck_assert_int_eq(enf_batch_context(again, 1, NULL, &values), ENF_OK);
+  ck_assert_mem_eq(values, second, sizeof second);
+  enf_batch_reader_close(reader);
+  ck_assert_int_eq(enf_batch_reader_open(ctx, &reader, NULL, path), ENF_OK);
+  ck_assert_int_eq(enf_batch_reader_context(ctx, reader, "gap"), ENF_OK);
+  ck_assert_int_eq(enf_batch_reader_next(ctx, reader, 1, again), ENF_ERR_FORMAT);
+  SAYS("line 2: the comment has no 'gap='");
+  enf_batch_reader_close(reader);
+  unlink(path);
+  enf_batch_destroy(batch);
+  enf_batch_destroy(again);
+}
+END_TEST
+
 int main(void) {
   TCase *tc = tcase_create("context");
   tcase_set_timeout(tc, 60);
@@ -530,5 +576,6 @@ int main(void) {
   tcase_add_test(tc, a_likely_flow_follows_its_context);
   tcase_add_test(tc, weights_do_not_depend_on_threads);
   tcase_add_test(tc, what_is_not_given_is_refused);
+  tcase_add_test(tc, files_have_contexts);
   return run_suite("conditional flows", tc);
 }
