@@ -467,6 +467,69 @@ START_TEST(weights_do_not_depend_on_threads) {
 }
 END_TEST
 
+/* The weights of one flow in another, by their names; those of the context are 0. */
+static void take_weights(enf_flow *to, const enf_flow *from) {
+  for (size_t k = 0; k < from->params.count; k++) {
+    const enf__tensor *a = &from->params.tensor[k], *b = to->params.tensor;
+    while (strcmp(a->name, b->name) != 0)
+      b++;
+    const size_t more = b->cols - a->cols; /* before the last column, which is the time's */
+    memset(to->params.value + b->offset, 0, b->rows * b->cols * sizeof *to->params.value);
+    for (size_t i = 0; i < a->rows * a->cols; i++) {
+      const size_t row = i / a->cols, col = i % a->cols;
+      const size_t at = col + (more && col + 1 == a->cols ? more : 0);
+      to->params.value[b->offset + row * b->cols + at] = from->params.value[a->offset + i];
+    }
+  }
+  enf__flow_pack(to);
+}
+
+/* The loss of one step on molecules with kinds. */
+static double loss_of(enf_flow *flow, const enf_opts *opts, const enf_batch *batch) {
+  enf_trainer *trainer;
+  enf_step_info info = ENF_STEP_INFO_INIT;
+  ck_assert_int_eq(enf_trainer_create(ctx, &trainer, flow, opts), ENF_OK);
+  ck_assert_msg(enf_train_step_batch(ctx, trainer, batch, &info) == ENF_OK, "%s",
+                enf_ctx_errmsg(ctx));
+  enf_trainer_destroy(trainer);
+  return info.loss;
+}
+
+/* Kinds that are generated: without weights a context changes neither bound nor loss. */
+START_TEST(a_context_of_no_weight_changes_nothing) {
+  const option list[] = {{"run.precision", "float64"},    {"ode.method", "rk4"},
+                         {"ode.steps", "8"},              {"logdet.checks", "0"},
+                         {"model.elements", "H C O"},     {"model.charges", "1"},
+                         {"model.dequantiser", "variational"}, {"model.actnorm", "1"},
+                         {"model.hidden", "8"},           {"model.layers", "2"},
+                         {"model.sizes", "2:1 3:1 4:1"},  {"train.ot_block", "1"},
+                         {"train.coupling", "equivariant-ot"}, {"train.feature_cost", "1"},
+                         {"train.frobenius", _i ? "0.01" : "0"}, {"train.kinetic", _i ? "0.01" : "0"},
+                         {"train.objective", _i ? "likelihood" : "flow-matching"}};
+  enf_opts *opts = options_of(LENGTH(list), list);
+  enf_flow *flow[2];
+  enf_batch *batch[2] = {molecules(7, 3, 0, true, 0), molecules(7, 3, 0, true, 2)};
+  double bound[2][7], loss[2];
+  ck_assert_int_eq(enf_ctx_configure(ctx, opts), ENF_OK);
+  ck_assert_int_eq(enf_create(ctx, &flow[0], opts), ENF_OK);
+  ck_assert_int_eq(enf_opts_set(opts, "model.context", "2"), ENF_OK);
+  ck_assert_int_eq(enf_create(ctx, &flow[1], opts), ENF_OK);
+  take_weights(flow[1], flow[0]);
+  for (int k = 0; k < 2; k++) {
+    ck_assert_int_eq(enf_log_prob_batch(ctx, flow[k], batch[k], 3, bound[k], NULL), ENF_OK);
+    loss[k] = loss_of(flow[k], opts, batch[k]);
+  }
+  for (size_t i = 0; i < 7; i++)
+    ck_assert_double_eq_tol(bound[0][i], bound[1][i], 1e-9);
+  ck_assert_double_eq_tol(loss[0], loss[1], 1e-9);
+  enf_opts_destroy(opts);
+  for (int k = 0; k < 2; k++) {
+    enf_batch_destroy(batch[k]);
+    enf_destroy(flow[k]);
+  }
+}
+END_TEST
+
 /* ---- refusals -------------------------------------------------------------------------------- */
 
 #define SAYS(text)                                                                                 \
@@ -575,6 +638,7 @@ int main(void) {
   tcase_add_test(tc, a_matched_flow_follows_its_context);
   tcase_add_test(tc, a_likely_flow_follows_its_context);
   tcase_add_test(tc, weights_do_not_depend_on_threads);
+  tcase_add_loop_test(tc, a_context_of_no_weight_changes_nothing, 0, 2);
   tcase_add_test(tc, what_is_not_given_is_refused);
   tcase_add_test(tc, files_have_contexts);
   return run_suite("conditional flows", tc);
