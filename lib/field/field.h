@@ -3,8 +3,8 @@
    A field works on points, samples of one shape each with its own time, in units of the data
    scale, on mean-free x. Where samples have features, what is said of (S,N,D) below is of
    (S, N D + N F), positions and then features; where they have a context, of (S, N D + N F + G):
-   rates, tangents and cotangents are 0 there, and a direction has no effect there. Public arrays are double; the arithmetic inside is
-   run.precision. Every call takes its workspace from an arena that the caller sized with
+   rates, tangents and cotangents are 0 there, and a direction has no effect there. Public arrays
+   are double; the arithmetic inside is run.precision. Every call takes its workspace from an arena that the caller sized with
    enf__field_workspace; nothing is allocated, and a sample's result does not depend on the other
    samples of the call.
    The weights do not depend on the shape: one field serves samples of any number of particles.

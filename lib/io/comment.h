@@ -29,8 +29,8 @@ typedef struct {
 enf_status enf__comment_read(const enf__line *line, enf__span comment, enf__columns *columns,
                              enf__cell *cell);
 
-/* The numbers that the comment has at these keys (names between commas), one behind the other, into value (most).
-   FORMAT for a key that is not there, a word that is no finite number, or more than `most`. */
+/* The numbers that the comment has at these keys (names between commas), one behind the other, into
+   value (most). FORMAT for a key that is not there, a word that is no finite number, or more than `most`. */
 enf_status enf__comment_numbers(const enf__line *line, enf__span comment, const char *names,
                                 size_t most, double *value, size_t *count);
 

@@ -51,7 +51,8 @@ static enf_status open_part(enf_ctx *ctx, enf_batch_reader *r, const char *path,
   TRY(check_head(ctx, source->path, head, which));
   r->left[which] = head->shape[0];
   const size_t columns = head->ndim == 2 ? head->shape[1] : 1;
-  if (columns == 0 || columns > (which == CONTEXTS ? ENF__CONTEXT_MOST : 3) || head->shape[0] > SIZE_MAX / 64 ||
+  const size_t most = which == CONTEXTS ? ENF__CONTEXT_MOST : 3;
+  if (columns == 0 || columns > most || head->shape[0] > SIZE_MAX / 8 / most ||
       enf__source_rest(source) != (uint64_t)head->shape[0] * columns * head->item)
     return enf__file_refuse(ctx, ENF_ERR_FORMAT, source->path,
                             "%zu x %zu numbers of %zu bytes, %llu bytes are there", head->shape[0],
