@@ -43,7 +43,7 @@ static enf_status check_hand(enf_ctx *ctx, const enf__chain *chain, const enf_op
     return ENF_OK;
   return enf__fail(ctx, ENF_ERR_OPTION,
                    "model.reflections is off: what can tell left from right is the field egnn of "
-                   "particles in 3 dimensions, without features, in model.map cnf");
+                   "particles in 3 dimensions, without features or a context, in model.map cnf");
 }
 
 enf_status enf__chain_plan(enf_ctx *ctx, enf__chain *chain, const enf_opts *options,

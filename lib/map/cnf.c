@@ -6,7 +6,7 @@ static bool has_hand(const enf__map_spec *spec) {
   const enf__shape *shape = &spec->space->shape;
   return !enf__opts_int(spec->options, ENF__OPT_MODEL_REFLECTIONS) &&
          enf__opts_int(spec->options, ENF__OPT_MODEL_FIELD) == ENF__FIELD_EGNN &&
-         shape->dimensions == 3 && shape->features == 0;
+         shape->dimensions == 3 && shape->features == 0 && shape->fixed == 0;
 }
 
 static enf__model model_of(const enf__map_spec *spec) {

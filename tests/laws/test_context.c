@@ -570,6 +570,7 @@ START_TEST(what_is_not_given_is_refused) {
   ck_assert_int_eq(enf_log_prob(ctx, flow, 1, x, logp), ENF_ERR_SHAPE);
   refuse_flow(2, (option[]){{"model.context", "1"}, {"model.particles", "3"}}, "leave it 0");
   refuse_flow(2, (option[]){{"model.context", "1"}, {"model.field", "pair-kernel"}}, "egnn");
+  refuse_flow(2, (option[]){{"model.context", "1"}, {"model.reflections", "0"}}, "or a context");
   refuse_flow(1, (option[]){{"model.kinds", "given"}}, "model.particles");
   refuse_flow(2, (option[]){{"model.kinds", "given"}, {"model.features", "1"}}, "model.elements");
   refuse_flow(3, (option[]){{"model.kinds", "given"}, {"model.elements", "H"}, {"model.charges", "1"}},
