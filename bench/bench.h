@@ -114,8 +114,9 @@ bool bench_job_open(const bench_args *args, const bench_work *work, bench_system
                     size_t n, size_t calls, bench_job *job);
 void bench_job_run(bench_job *job);
 void bench_job_close(bench_job *job);
-double bench_job_rate(const bench_job *job);   /* samples per second */
-/* Samples per second, the best of `runs`, of n in a call as for open; NaN: there is no such work. */
+double bench_job_rate(const bench_job *job); /* samples per second */
+/* Samples per second, the best of `runs`, of n in a call as for open; NaN: there is no such work.
+ */
 double bench_job_measure(const bench_args *args, const bench_work *work, bench_system *s,
                          size_t threads, size_t n, size_t calls, size_t runs);
 double bench_job_gflops(const bench_job *job); /* NaN where the operations are not counted */
@@ -148,6 +149,9 @@ void bench_growth_batch(const bench_args *args, bench_system *s, FILE *json);
 
 /* The cost of a site of lattices of several sizes (lattice.c). */
 void bench_lattices(const bench_args *args, FILE *json);
+
+/* Molecules with features, of one size and of mixed ones (molecules.c). */
+void bench_molecules(const bench_args *args, FILE *json);
 
 /* A molecule in internal coordinates (splines.c). */
 void bench_splines(const bench_args *args, enf_ctx *ctx, FILE *json);

@@ -199,6 +199,8 @@ static void bench_all(const bench_args *args) {
     bench_splines(args, ctx, json);
   if (!args->weights && bench_chosen(args->works, "lattice"))
     bench_lattices(args, json);
+  if (!args->weights && bench_chosen(args->works, "molecules"))
+    bench_molecules(args, json);
   if (memory)
     report_memory(one, all, args->threads, json);
   if (json)
@@ -225,7 +227,7 @@ static int help(FILE *to) {
   for (size_t i = 0; bench_work_at(i); i++)
     fprintf(to, " %s", bench_work_at(i)->name);
   fprintf(to,
-          " error batch coupling growth splines lattice memory\n"
+          " error batch coupling growth splines lattice molecules memory\n"
           "  --weights FILE    a flow and samples of your own: FILE.safetensors with FILE.npy,\n"
           "                    or a file of the PyTorch peer, instead of the systems above\n"
           "  --threads N       1, 2, 4 ... up to N (2)\n"
@@ -327,7 +329,8 @@ static void check_list(const char *list, const char *known) {
 }
 
 static void check_names(const bench_args *args) {
-  char systems[256] = "", works[256] = "error,batch,coupling,growth,splines,lattice,memory";
+  char systems[256] = "",
+       works[256] = "error,batch,coupling,growth,splines,lattice,molecules,memory";
   for (size_t i = 0; bench_spec_at(i); i++)
     snprintf(systems + strlen(systems), sizeof systems - strlen(systems), ",%s",
              bench_spec_at(i)->name);
