@@ -47,7 +47,7 @@ run_positions() {
   for set in train val test; do
     [ -f "$out/19-$set.xyz" ] || "$out/positions" "$qm9/$set" 19 >"$out/19-$set.xyz"
   done
-  train positions "$out/19-train.xyz" --steps "${STEPS:-20000}" --seed 1 --set model.hidden=64 --set model.layers=4 \
+  train positions "$out/19-train.xyz" --steps "${STEPS:-16000}" --seed 1 --set model.hidden=64 --set model.layers=4 \
     --set train.batch=64 --chiral none --validation "$out/19-val.xyz"
   logged "$enf" logprob "$out/positions.safetensors" "$out/19-test.xyz" --threads "$threads" -q
   draw positions "${SAMPLES:-10000}" 19-made.xyz

@@ -83,6 +83,7 @@ static int score_file(cli *c, const enf_flow *flow, const char *path, scores *s)
 static void print_scores(const cli *c, const enf_flow *flow, const scores *s) {
   double mean = 0, error = 0, square = 0;
   size_t drawn = 0;
+  bool bound = false;
   char *dequantiser = flow_text(flow, "model.dequantiser");
   report r = report_begin(c);
   report_text(&r, "flow", "flow", c->operand[0]);
@@ -90,13 +91,15 @@ static void print_scores(const cli *c, const enf_flow *flow, const scores *s) {
   report_count(&r, "rows", "molecules scored", s->n);
   report_count(&r, "failed", "failed", s->failed);
   mean_of(s->n, s->logp, &mean, &error);
-  report_measured(&r, "nll", "NLL, at most", -mean, error, (double)NAN, 0);
-  for (size_t i = 0; i < s->n; i++)
+  for (size_t i = 0; i < s->n; i++) {
+    bound |= s->error[i] != 0 && !isnan(s->logp[i]); /* exact densities have no error */
     if (isfinite(s->error[i])) {
       square += s->error[i] * s->error[i];
       drawn++;
     }
-  if (drawn > 0)
+  }
+  report_measured(&r, "nll", bound ? "NLL, at most" : "NLL", -mean, error, (double)NAN, 0);
+  if (bound && drawn > 0)
     report_real(&r, "draw_error", "of it by the dequantiser's draws",
                 sqrt(square) / (double)drawn);
   report_text(&r, "dequantiser", "dequantiser", dequantiser != NULL ? dequantiser : "");
