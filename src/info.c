@@ -34,6 +34,26 @@ static const char *const reals[][2] = {
     {"prior_std", "prior std (data scales)"},
 };
 
+/* Of molecules of any size. */
+static const char *const molecules[][3] = {
+    {"elements", "elements", "model.elements"},
+    {"charges", "charges", "model.charges"},
+    {"dequantiser", "dequantiser", "model.dequantiser"},
+    {"sizes", "sizes, and how many", "model.sizes"},
+};
+
+static void print_molecules(report *r, const enf_flow *flow) {
+  char *text = flow_text(flow, molecules[0][2]);
+  const bool any = text != NULL && *text != '\0';
+  free(text);
+  for (size_t i = 0; any && i < sizeof molecules / sizeof *molecules; i++) {
+    text = flow_text(flow, molecules[i][2]);
+    if (text != NULL)
+      report_text(r, molecules[i][0], molecules[i][1], text);
+    free(text);
+  }
+}
+
 static void print_temperatures(report *r, const enf_flow *flow) {
   double coldest = 1, hottest = 1, temperature = 1;
   char text[96];
@@ -171,6 +191,7 @@ static int print_flow(cli *c, const enf_flow *flow, const zmatrix *z, const stan
     enf_get_real(flow, reals[i][0], &value);
     report_real(&r, reals[i][0], reals[i][1], value);
   }
+  print_molecules(&r, flow);
   print_temperatures(&r, flow);
   if (z->N > 0) {
     zmatrix_print(&r, z);

@@ -490,6 +490,21 @@ molecules_have_densities() {
   refuses 1 'other.xyz: line 12: the flow has no element S' logprob d.safetensors other.xyz -q
 }
 
+# Charges are features beside the kinds, with a dequantiser and without: training, samples, their elements.
+charges_go_with_kinds() {
+  options="--features -q -j 1 --seed 3 -s model.hidden=8 -s model.layers=1 -s train.batch=4 -s model.charges=on"
+  "$enf" train molecules.xyz $options --steps 6 -s model.kind_scale=4 -s model.charge_scale=10 -o c.safetensors >/dev/null &&
+    "$enf" train molecules.xyz $options --steps 2 -s model.dequantiser=variational -s model.dequantiser_layers=1 -s train.objective=likelihood -o v.safetensors >/dev/null || return 1
+  for flow in c v; do
+    "$enf" sample $flow.safetensors -n 4 --seed 2 -q -j 1 -o c.xyz >/dev/null && "$enf" check c.xyz --json >c.json &&
+      [ "$(number molecules c.json)" = 4 ] && ! grep -q other c.json && grep -q '^[HCNO] ' c.xyz || return 1
+    "$enf" info $flow.safetensors >note && grep -q '^elements  *1 6 7 8$' note && grep -q '^charges  *1$' note && grep -q '^sizes.* 3:1' note || return 1
+  done
+  grep -q '^dequantiser  *variational' note && "$enf" logprob v.safetensors molecules.xyz -q --json >v.json &&
+    [ "$(number rows v.json)" = 9 ] && [ "$(number failed v.json)" = 0 ] &&
+    refuses 1 'model.dequantiser' logprob c.safetensors molecules.xyz -q
+}
+
 # A file far longer than the memory there may be is checked piece by piece: what a short one takes, and
 # 8 MB, for one of 100 MB. (Where the sanitizers reserve all addresses, there is no limit to set.)
 a_long_file_takes_little_memory() {
@@ -544,7 +559,7 @@ molecules_have_any_size() {
 for args in "$here"/*.args; do
   run_case "$(basename "$args" .args)"
 done
-for check in molecules_have_any_size a_long_file_takes_little_memory resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' 'signal_saves HUP' \
+for check in molecules_have_any_size charges_go_with_kinds a_long_file_takes_little_memory resumed_training_is_the_same time_budget_ends_the_schedule 'signal_saves INT' 'signal_saves TERM' 'signal_saves HUP' \
   stream_can_be_cut density_of_samples_is_theirs rows_tell_log_z_of_a_poor_flow \
   chain_is_made_of_samples picture_is_not_needed energy_training_learns energy_training_resumes a_budget_goes_on_with_a_finished_training \
   interrupted_scores_keep_the_report energies_come_from_a_file labels_become_species mistakes_are_told_at_once a_frame_far_outside_does_not_set_the_scale fine_tuning_improves metrics_tell_how_far_the_flow_is \
