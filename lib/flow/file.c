@@ -308,6 +308,8 @@ static enf_status check_parts(reader *r, size_t count, enf_flow **parts) {
     if (space->ops != first->ops || enf__space_host(space) != enf__space_host(first))
       return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path,
                               "part %zu is of another shape than part 0", c);
+    if (enf__mixture_alike(r->ctx, parts[0], parts[c], c) != ENF_OK)
+      return enf__file_refuse(r->ctx, ENF_ERR_FORMAT, r->path, "%s", enf_ctx_errmsg(r->ctx));
   }
   return ENF_OK;
 }

@@ -23,23 +23,28 @@ static void put_weights(enf_flow *mix, const double *weights, double sum) {
   enf__flow_pack(mix);
 }
 
-static enf_status check_part(enf_ctx *ctx, const enf_flow *first, const enf_flow *part, size_t c) {
+enf_status enf__mixture_alike(enf_ctx *ctx, const enf_flow *first, const enf_flow *part, size_t c) {
   static const enf__opt same[] = {ENF__OPT_MODEL_SPACE, ENF__OPT_MODEL_PARTICLES,
                                   ENF__OPT_MODEL_DIMENSIONS, ENF__OPT_MODEL_SPECIES,
                                   ENF__OPT_MODEL_REFLECTIONS, ENF__OPT_MODEL_TEMPERATURE};
   char one[32], other[32];
+  for (size_t k = 0; k < sizeof same / sizeof *same; k++) {
+    const char *a = enf__opts_print(first->options, same[k], one);
+    const char *b = enf__opts_print(part->options, same[k], other);
+    if (strcmp(a, b) != 0)
+      return enf__fail(ctx, ENF_ERR_SHAPE, "%s of part %zu is \"%.60s\", that of part 0 \"%.60s\"",
+                       enf__opts_name(same[k]), c, b, a);
+  }
+  return ENF_OK;
+}
+
+static enf_status check_part(enf_ctx *ctx, const enf_flow *first, const enf_flow *part, size_t c) {
   enf_status status;
   TRY(enf__flow_check(ctx, part));
   TRY(enf__augmented_refuse(ctx, part, "a mixture"));
   if (part->parts)
     TRY(enf__fail(ctx, ENF_ERR_UNSUPPORTED, "part %zu is a mixture, and parts may not be", c));
-  for (size_t k = 0; k < sizeof same / sizeof *same; k++) {
-    const char *a = enf__opts_print(first->options, same[k], one);
-    const char *b = enf__opts_print(part->options, same[k], other);
-    if (strcmp(a, b) != 0)
-      TRY(enf__fail(ctx, ENF_ERR_SHAPE, "%s of part %zu is \"%.60s\", that of part 0 \"%.60s\"",
-                    enf__opts_name(same[k]), c, b, a));
-  }
+  status = enf__mixture_alike(ctx, first, part, c);
 out:
   return status;
 }

@@ -16,6 +16,8 @@ enum { ENF__MIXTURE_PARTS = 64 };
 
 /* Where a part's numbers are in the block. */
 size_t enf__mixture_offset(const enf_flow *mix, size_t part);
+/* SHAPE, with the option, for a part c that is of another space, hand or temperature than the first. */
+enf_status enf__mixture_alike(enf_ctx *ctx, const enf_flow *first, const enf_flow *part, size_t c);
 /* A mixture of equal weights that owns the parts from now on; on failure they are the caller's. */
 enf_status enf__mixture_assemble(enf_ctx *ctx, enf_flow **mix, size_t count, enf_flow **parts);
 /* Another flow, or mixture, with the same options, numbers and scale, but no free text. */

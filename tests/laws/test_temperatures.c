@@ -307,9 +307,25 @@ START_TEST(ranks_are_at_all_temperatures) {
 }
 END_TEST
 
+/* The file of a mixture, the second part of which is put to temperature 1 behind its back. */
+static void cool_second_part(const char *path) {
+  static const char key[] = "\"part.1.model.temperature\":\"";
+  static char text[1 << 16];
+  FILE *file = fopen(path, "r+b");
+  ck_assert_ptr_nonnull(file);
+  const size_t length_of = fread(text, 1, sizeof text, file);
+  size_t at = 0;
+  while (at + sizeof key < length_of && memcmp(text + at, key, sizeof key - 1) != 0)
+    at++;
+  ck_assert_uint_lt(at + sizeof key, length_of);
+  fseek(file, (long)(at + sizeof key - 1), SEEK_SET);
+  fputc('1', file);
+  fclose(file);
+}
+
 START_TEST(parts_of_mixtures_are_at_one_temperature) {
   static double x[ROWS * DIM], hot[ROWS];
-  enf_flow *at, *mix;
+  enf_flow *at, *mix, *cooled;
   enf_trainer *tr;
   enf_fit_plan plan = ENF_FIT_PLAN_INIT;
   begin("1 2");
@@ -320,6 +336,10 @@ START_TEST(parts_of_mixtures_are_at_one_temperature) {
   const enf_flow *const two[] = {flow, at}, *const same[] = {at, at};
   REFUSED(ENF_ERR_SHAPE, "model.temperature of part 1", enf_mixture_create(ctx, &mix, 2, two, NULL));
   OK(enf_mixture_create(ctx, &mix, 2, same, NULL));
+  OK(enf_save(ctx, mix, "test_temperatures.safetensors"));
+  cool_second_part("test_temperatures.safetensors");
+  REFUSED(ENF_ERR_FORMAT, "model.temperature of part 1", enf_load(ctx, &cooled, "test_temperatures.safetensors"));
+  remove("test_temperatures.safetensors");
   set("train.objective", "likelihood");
   OK(enf_trainer_create(ctx, &tr, mix, opts));
   REFUSED(ENF_ERR_UNSUPPORTED, "parts of a mixture",
