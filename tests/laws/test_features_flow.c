@@ -209,11 +209,17 @@ static void make_rows(both_kinds *rows) {
   }
 }
 
-/* The sum, with the error of means over `seeds` estimates by k draws. */
-static double sum_of_bounds(const both_kinds *rows, const char *draws, uint64_t seeds,
-                            double *error) {
-  double mean[BOUND_ROWS] = {0}, square[BOUND_ROWS] = {0}, logp[BOUND_ROWS], sum = 0, var = 0;
+typedef struct {
+  double bound, bound_error;   /* of exp of the mean */
+  double weight, weight_error; /* of the mean of exp: of weights, whose mean is the density */
+} sums;
+
+/* With the errors of means over `seeds` estimates by k draws. */
+static sums sum_of_bounds(const both_kinds *rows, const char *draws, uint64_t seeds) {
+  double mean[BOUND_ROWS] = {0}, square[BOUND_ROWS] = {0}, logp[BOUND_ROWS];
+  double weight[BOUND_ROWS] = {0}, weight_square[BOUND_ROWS] = {0};
   const double n = (double)seeds;
+  sums sum = {0};
   enf_opts *opts;
   ck_assert_int_eq(enf_opts_create(ctx, &opts), ENF_OK);
   ck_assert_int_eq(enf_opts_set(opts, "dequant.samples", draws), ENF_OK);
@@ -226,36 +232,50 @@ static double sum_of_bounds(const both_kinds *rows, const char *draws, uint64_t 
     for (size_t i = 0; i < BOUND_ROWS; i++) {
       mean[i] += logp[i] / n;
       square[i] += logp[i] * logp[i] / n;
+      weight[i] += exp(logp[i]) / n;
+      weight_square[i] += exp(2 * logp[i]) / n;
     }
   }
   for (size_t i = 0; i < BOUND_ROWS; i++) {
-    const double part = rows->weight[i] * exp(mean[i]);
-    sum += part;
-    var += part * part * (square[i] - mean[i] * mean[i]) / (n - 1);
+    const double w = rows->weight[i], part = w * exp(mean[i]);
+    sum.bound += part;
+    sum.bound_error += part * part * (square[i] - mean[i] * mean[i]) / (n - 1);
+    sum.weight += w * weight[i];
+    sum.weight_error += w * w * (weight_square[i] - weight[i] * weight[i]) / (n - 1);
   }
-  *error = sqrt(var);
+  sum.bound_error = sqrt(sum.bound_error);
+  sum.weight_error = sqrt(sum.weight_error);
   return sum;
 }
 
 START_TEST(bounds_of_two_sum_to_at_most_one) {
-  static const char *const pair[][2] = {
-      {"ode.rtol", "1e-4"},          {"ode.atol", "1e-4"},      {"logdet.checks", "0"},
-      {"model.dimensions", "2"},     {"model.elements", "H O"}, {"model.dequantiser", "variational"},
-      {"model.dequantiser_layers", "1"}, {"model.hidden", "8"}, {"model.layers", "2"},
-      {"model.seed", "2"},           {"model.data_scale", "1"}, {"model.sizes", "2:1"}};
+  static const char *const pair[][2] = {{"ode.rtol", "1e-4"},
+                                        {"ode.atol", "1e-4"},
+                                        {"logdet.checks", "0"},
+                                        {"model.dimensions", "2"},
+                                        {"model.elements", "H O"},
+                                        {"model.dequantiser", "variational"},
+                                        {"model.dequantiser_layers", "1"},
+                                        {"model.hidden", "8"},
+                                        {"model.layers", "2"},
+                                        {"model.seed", "2"},
+                                        {"model.data_scale", "1"},
+                                        {"model.sizes", "2:1"}};
   both_kinds rows;
-  double error[3];
   set_up(pair, COUNT(pair));
   make_rows(&rows);
-  const double sum[3] = {sum_of_bounds(&rows, "1", 40, error),
-                         sum_of_bounds(&rows, "10", 16, error + 1),
-                         sum_of_bounds(&rows, "100", 4, error + 2)};
+  const sums sum[3] = {sum_of_bounds(&rows, "1", 40), sum_of_bounds(&rows, "10", 16),
+                       sum_of_bounds(&rows, "100", 4)};
   for (size_t k = 0; k < 3; k++)
-    ck_assert_msg(sum[k] <= 1 + 3 * error[k], "%g +- %g", sum[k], error[k]);
+    ck_assert_msg(sum[k].bound <= 1 + 3 * sum[k].bound_error, "%g +- %g", sum[k].bound,
+                  sum[k].bound_error);
   for (size_t k = 0; k < 2; k++)
-    ck_assert_msg(sum[k + 1] > sum[k], "%g +- %g, then %g +- %g", sum[k], error[k], sum[k + 1],
-                  error[k + 1]);
-  ck_assert_msg(sum[2] > 0.5, "%g +- %g", sum[2], error[2]);
+    ck_assert_msg(sum[k + 1].bound > sum[k].bound, "%g +- %g, then %g +- %g", sum[k].bound,
+                  sum[k].bound_error, sum[k + 1].bound, sum[k + 1].bound_error);
+  ck_assert_msg(sum[2].bound > 0.5, "%g +- %g", sum[2].bound, sum[2].bound_error);
+  ck_assert_msg(sum[2].weight_error < 0.15, "%g", sum[2].weight_error);
+  ck_assert_msg(fabs(sum[2].weight - 1) < 3 * sum[2].weight_error, "%g +- %g", sum[2].weight,
+                sum[2].weight_error);
   tear_down();
 }
 END_TEST
