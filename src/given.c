@@ -1,6 +1,7 @@
 /* given.c -- see given.h. */
 #include "given.h"
 #include "data.h"
+#include "scramble.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ static uint64_t count_of(const enf_flow *flow, const char *option) {
   return count;
 }
 
-static bool has_given_kinds(const enf_flow *flow) {
+bool flow_has_given_kinds(const enf_flow *flow) {
   char *text = flow_text(flow, "model.kinds");
   const bool given = text != NULL && strcmp(text, "given") == 0;
   free(text);
@@ -23,7 +24,7 @@ static bool has_given_kinds(const enf_flow *flow) {
 }
 
 bool flow_is_given(const enf_flow *flow) {
-  return has_given_kinds(flow) || count_of(flow, "model.context") > 0;
+  return flow_has_given_kinds(flow) || count_of(flow, "model.context") > 0;
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -47,6 +48,13 @@ enf_status given_read(const cli *c, const char *path, enf_batch **batch) {
     status = enf_batch_reader_next(c->ctx, reader, SIZE_MAX, *batch);
   enf_batch_reader_close(reader);
   return status;
+}
+
+enf_status given_copy(const cli *c, const enf_batch *from, size_t index, enf_batch *to) {
+  size_t G;
+  const double *context;
+  enf_batch_context(from, index, &G, &context);
+  return G > 0 ? enf_batch_set_context(c->ctx, to, enf_batch_count(to) - 1, 1, G, context) : ENF_OK;
 }
 
 /* ---- samples --------------------------------------------------------------------------------- */
@@ -95,12 +103,9 @@ static size_t size_at(const char *sizes, double u) {
   return size;
 }
 
-/* In [0,1), of sample `number` of a stream (splitmix64). */
+/* In [0,1), of sample `number` of a stream. */
 static double uniform(uint64_t seed, uint64_t number) {
-  uint64_t z = 0x9e3779b97f4a7c15u * (number + 1) + seed;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-  return (double)((z ^ z >> 31) >> 11) / 9007199254740992.0;
+  return (double)(scramble(0x9e3779b97f4a7c15u * number + seed) >> 11) / 9007199254740992.0;
 }
 
 static enf_status append(cli *c, const given_samples *of, const char *sizes, const int32_t *kind,
@@ -115,11 +120,20 @@ static enf_status append(cli *c, const given_samples *of, const char *sizes, con
   return status;
 }
 
+/* The same numbers for all. */
+static enf_status set_contexts(cli *c, size_t n, size_t count, const double *value,
+                               enf_batch *batch) {
+  enf_status status = ENF_OK;
+  for (size_t i = 0; i < n && count > 0 && status == ENF_OK; i++)
+    status = enf_batch_set_context(c->ctx, batch, i, 1, count, value);
+  return status;
+}
+
 int given_make(cli *c, const enf_flow *flow, const given_samples *of, enf_batch **batch) {
-  double value[NUMBERS], *all = NULL;
+  double value[NUMBERS];
   int32_t kind[ATOMS];
   size_t count, atoms = 0;
-  const bool kinds = has_given_kinds(flow);
+  const bool kinds = flow_has_given_kinds(flow);
   *batch = NULL;
   if (read_context(c, value, &count) != SUCCESS)
     return USAGE;
@@ -131,13 +145,8 @@ int given_make(cli *c, const enf_flow *flow, const given_samples *of, enf_batch 
   enf_status status = enf_batch_create(c->ctx, batch, 3);
   if (status == ENF_OK)
     status = append(c, of, sizes != NULL ? sizes : "", kinds ? kind : NULL, atoms, *batch);
-  if (count > 0 && (all = cli_alloc(of->n * count, sizeof *all)) != NULL) {
-    for (size_t k = 0; k < of->n * count; k++)
-      all[k] = value[k % count];
-    if (status == ENF_OK)
-      status = enf_batch_set_context(c->ctx, *batch, 0, of->n, count, all);
-  }
-  free(all);
+  if (status == ENF_OK)
+    status = set_contexts(c, of->n, count, value, *batch);
   free(sizes);
   return status == ENF_OK ? SUCCESS : cli_fail_status(c, status);
 }

@@ -8,6 +8,9 @@
 
 /* Is it given a context, or kinds? */
 bool flow_is_given(const enf_flow *flow);
+bool flow_has_given_kinds(const enf_flow *flow);
+/* The context of configuration `index`, if it has one, for the last of another batch. */
+enf_status given_copy(const cli *c, const enf_batch *from, size_t index, enf_batch *to);
 /* --context KEYS of a file that is read in pieces. */
 enf_status given_keys(const cli *c, enf_batch_reader *reader);
 /* All configurations of a file with their contexts, kinds as atomic numbers. */

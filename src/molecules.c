@@ -64,13 +64,8 @@ static enf_status keep(cli *c, const int32_t *number, const enf_batch *drawn, si
     return ENF_OK;
   if (q->logp != NULL)
     q->logp[enf_batch_count(q->batch)] = logp;
-  enf_status status = enf_batch_append(c->ctx, q->batch, N, kind, F, features, x);
-  size_t G;
-  const double *context;
-  enf_batch_context(drawn, i, &G, &context);
-  if (status == ENF_OK && G > 0)
-    status = enf_batch_set_context(c->ctx, q->batch, enf_batch_count(q->batch) - 1, 1, G, context);
-  return status;
+  const enf_status status = enf_batch_append(c->ctx, q->batch, N, kind, F, features, x);
+  return status == ENF_OK ? given_copy(c, drawn, i, q->batch) : status;
 }
 
 /* The next n samples of the stream, of N atoms or any; *status is that of the call. */
@@ -117,7 +112,7 @@ static int draw_some(cli *c, const enf_flow *flow, const int32_t *number, uint64
 /* Pieces of the stream, until there are enough of what is wanted, or the user has. */
 static int draw(cli *c, const enf_flow *flow, request *q) {
   enum { AT_ONCE = 512, BY_FORMULA = 64, TRIES = 1000 };
-  const bool chosen = q->wanted.atoms > 0;
+  const bool chosen = q->wanted.atoms > 0, by_chance = chosen && !flow_has_given_kinds(flow);
   int32_t number[ATOMIC_NUMBERS];
   bool cancelled = false;
   if (element_numbers(flow, number) <= 0 && chosen)
@@ -127,13 +122,13 @@ static int draw(cli *c, const enf_flow *flow, request *q) {
   q->shown = progress_begin(c, "sampling", "molecules", 0);
   enf_ctx_set_progress(c->ctx, stop, q);
   while (result == SUCCESS && enf_batch_count(q->batch) < q->n && !interrupted() && !cancelled) {
-    const uint64_t left = q->n - enf_batch_count(q->batch), most = chosen ? BY_FORMULA : AT_ONCE;
+    const uint64_t left = q->n - enf_batch_count(q->batch), most = by_chance ? BY_FORMULA : AT_ONCE;
     if (chosen && q->drawn >= TRIES * q->n)
       result = cli_fail("of %llu samples %zu are %s, %llu were wanted",
                         (unsigned long long)q->drawn, enf_batch_count(q->batch),
                         c->value[FLAG_FORMULA], (unsigned long long)q->n);
     else
-      result = draw_some(c, flow, number, chosen || left > most ? most : left, q, &cancelled);
+      result = draw_some(c, flow, number, by_chance || left > most ? most : left, q, &cancelled);
   }
   enf_ctx_set_progress(c->ctx, NULL, NULL);
   progress_end(&q->shown);

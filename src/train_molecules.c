@@ -12,6 +12,7 @@
 #include "progress.h"
 #include "ranks.h"
 #include "report.h"
+#include "scramble.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -84,15 +85,8 @@ static int find_places(cli *c, training *t) {
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
-static uint64_t mix(uint64_t z) {
-  z += 0x9e3779b97f4a7c15u;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-  return z ^ z >> 31;
-}
-
 static enf_status append_row(cli *c, const training *t, enf_batch *rows, uint64_t number) {
-  const size_t index = mix(mix(t->seed) + number) % enf_batch_count(t->data);
+  const size_t index = scramble(scramble(t->seed) + number) % enf_batch_count(t->data);
   size_t N;
   const int32_t *number_of;
   const double *x;
@@ -101,12 +95,7 @@ static enf_status append_row(cli *c, const training *t, enf_batch *rows, uint64_
   for (size_t a = 0; a < N; a++)
     kind[a] = t->place[number_of[a]];
   const enf_status status = enf_batch_append(c->ctx, rows, N, kind, 0, NULL, x);
-  size_t G;
-  const double *context;
-  enf_batch_context(t->data, index, &G, &context);
-  if (status != ENF_OK || G == 0)
-    return status;
-  return enf_batch_set_context(c->ctx, rows, enf_batch_count(rows) - 1, 1, G, context);
+  return status == ENF_OK ? given_copy(c, t->data, index, rows) : status;
 }
 
 static enf_status make_step(cli *c, training *t) {

@@ -25,6 +25,18 @@ static inline void teardown(void) { enf_ctx_destroy(ctx); }
     ck_assert_msg(strstr(enf_ctx_errmsg(ctx), (words)) != NULL, "%s", enf_ctx_errmsg(ctx));        \
   } while (0)
 
+/* Of a list of names and values. */
+typedef const char *const option[2];
+
+static inline enf_opts *options_of(size_t count, option *list) {
+  enf_opts *opts;
+  OK(enf_opts_create(ctx, &opts));
+  for (size_t i = 0; i < count; i++)
+    ck_assert_msg(enf_opts_set(opts, list[i][0], list[i][1]) == ENF_OK, "%s",
+                  enf_opts_errmsg(opts));
+  return opts;
+}
+
 /* Of "name=value,name=value". */
 static inline enf_opts *options(const char *text) {
   enf_opts *opts;

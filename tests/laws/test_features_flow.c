@@ -3,31 +3,22 @@
    samples. */
 #include "core/random.h"
 #include "flow/bound.h"
-#include "suite.h"
-#include <enf/enf.h>
+#include "host.h"
+#include "moving.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static enf_ctx *ctx;
 static enf_flow *flow;
 static enf__sized view;
 
-static void set_up(const char *const options[][2], size_t count) {
-  enf_opts *opts;
-  ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK);
-  ck_assert_int_eq(enf_opts_create(ctx, &opts), ENF_OK);
-  for (size_t i = 0; i < count; i++)
-    ck_assert_msg(enf_opts_set(opts, options[i][0], options[i][1]) == ENF_OK, "%s",
-                  enf_opts_errmsg(opts));
+static void set_up(option *list, size_t count) {
+  setup();
+  enf_opts *opts = options_of(count, list);
   ck_assert_int_eq(enf_ctx_configure(ctx, opts), ENF_OK);
   ck_assert_msg(enf_create(ctx, &flow, opts) == ENF_OK, "%s", enf_ctx_errmsg(ctx));
   enf_opts_destroy(opts);
-  for (size_t k = 0; k < flow->params.count; k++) { /* initial weights barely move positions */
-    const enf__tensor *t = &flow->params.tensor[k];
-    for (size_t i = 0; strstr(t->name, "coord_mlp.2") && i < t->rows * t->cols; i++)
-      flow->params.value[t->offset + i] *= 300;
-  }
+  make_it_move(flow);
   for (size_t k = 0; k < flow->params.count; k++)
     if (!strncmp(flow->params.tensor[k].name, "actnorm", 7))
       enf__random_normal(3, 1, k, flow->params.tensor[k].cols,

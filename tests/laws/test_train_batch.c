@@ -2,25 +2,9 @@
    sizes are mixed, nor on threads; molecules with kinds are learned by both objectives; what cannot
    be trained on is refused and changes nothing. */
 #include "flow/flow.h"
-#include "suite.h"
-#include <enf/enf.h>
+#include "host.h"
 #include <math.h>
 #include <string.h>
-
-static enf_ctx *ctx;
-static void open_context(void) { ck_assert_int_eq(enf_ctx_create(&ctx, NULL), ENF_OK); }
-static void close_context(void) { enf_ctx_destroy(ctx); }
-
-typedef const char *const option[2];
-
-static enf_opts *options_of(size_t count, option *list) {
-  enf_opts *opts;
-  ck_assert_int_eq(enf_opts_create(ctx, &opts), ENF_OK);
-  for (size_t i = 0; i < count; i++)
-    ck_assert_msg(enf_opts_set(opts, list[i][0], list[i][1]) == ENF_OK, "%s",
-                  enf_opts_errmsg(opts));
-  return opts;
-}
 
 typedef struct {
   enf_flow *flow;
@@ -250,7 +234,7 @@ END_TEST
 
 int main(void) {
   TCase *tests = tcase_create("training");
-  tcase_add_checked_fixture(tests, open_context, close_context);
+  tcase_add_checked_fixture(tests, setup, teardown);
   tcase_add_test(tests, one_size_is_the_step_there_is);
   tcase_add_test(tests, how_sizes_are_mixed_leaves_no_trace);
   tcase_add_test(tests, loss_of_all_sizes_is_the_mean_over_coordinates);
